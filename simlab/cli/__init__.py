@@ -1,0 +1,25 @@
+"""simlab at a terminal: `serve` runs a laboratory, `produce` makes an instrument write.
+
+Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 2 it can't be done as asked, with one sentence on standard error.
+"""
+
+import sys
+
+import typer
+
+from simlab.cli.produce import produce
+from simlab.cli.serve import serve
+from simlab.errors import SimlabError
+
+app = typer.Typer(name="simlab", help="Simulated instruments on real SMB.", no_args_is_help=True, add_completion=False)
+app.command()(serve)
+app.add_typer(produce, name="produce")
+
+
+def main() -> None:
+    """Run the command line, turning what can't be done into one sentence and exit code 2."""
+    try:
+        app(prog_name="simlab")
+    except (SimlabError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
