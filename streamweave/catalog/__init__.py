@@ -1,0 +1,1 @@
+"""The catalog: the Postgres database in which every state of every file is a row."""

@@ -1,0 +1,16 @@
+"""Locks that last as long as a transaction."""
+
+import uuid
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def lock_instrument(session: Session, instrument_id: uuid.UUID) -> None:
+    """Let one transaction at a time change the states of an instrument's files; held until this one ends.
+
+    Discovery, filtering, claiming and cataloguing each take it for a moment, so that none decides on what another is
+    just changing.
+    """
+    key = int.from_bytes(instrument_id.bytes[:8], "big", signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})

@@ -1,0 +1,85 @@
+"""Versions: one content of a file record, and where it stands on its way into the archive."""
+
+import uuid
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from streamweave.catalog.tables.base import Base, Identified, one_of
+from streamweave.catalog.tables.file_records import FileRecord
+
+
+class VersionState(StrEnum):
+    """Where a version stands. Each state comes with a reason and the time since when."""
+
+    SETTLING = "settling"  # the instrument may still be writing
+    OVERDUE = "overdue"  # still not finished after the maximum wait: a person is told; it is watched on
+    SETTLED = "settled"  # finished; the filter has yet to decide
+    PENDING = "pending"  # it has transfers that are waiting, under way, or to be tried again
+    SKIPPED = "skipped"  # a hook decided against it; decided anew when the hooks change
+    ARCHIVED = "archived"  # proven and catalogued in every storage location it was meant for
+    UNCHANGED = "unchanged"  # touched at the source, but its content is that of an archived version
+    FAILED = "failed"  # attempts are used up, or it can't work: a person is needed
+    VANISHED = "vanished"  # gone from the source before it was archived
+    SUPERSEDED = "superseded"  # it changed at the source before every storage location had it
+    UNREADABLE = "unreadable"  # its name can't be asked for
+
+
+WATCHED = (VersionState.SETTLING, VersionState.OVERDUE)
+
+
+class FileVersion(Identified, Base):
+    """One content of a file record. ``instrument_id`` repeats the record's, for the indexes."""
+
+    __tablename__ = "file_versions"
+
+    file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
+    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id"))
+    number: Mapped[int]
+    is_newest: Mapped[bool] = mapped_column(default=True)
+    size_bytes: Mapped[int]
+    source_mtime: Mapped[datetime]
+    acquisition_day: Mapped[date] = mapped_column()
+    clock_skew_seconds: Mapped[float | None] = mapped_column(
+        comment="how far the mtime lay ahead of our clock, or before the first acquisition day (negative)"
+    )
+    xxhash: Mapped[str | None]
+    sha256: Mapped[str | None] = mapped_column()
+
+    state: Mapped[str] = mapped_column(default=VersionState.SETTLING)
+    reason: Mapped[str] = mapped_column(default="")
+    state_since: Mapped[datetime]
+    discovered_at: Mapped[datetime]
+    unchanged_since: Mapped[datetime] = mapped_column(comment="our first look at the present size and mtime")
+    observed_at: Mapped[datetime] = mapped_column(comment="our last look")
+    failures: Mapped[int] = mapped_column(default=0, comment="failed attempts since it settled")
+    retry_at: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+
+    decided_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the pre hooks that decided")
+    decided_destinations: Mapped[str | None] = mapped_column(comment="fingerprint of the destinations decided for")
+    redirected: Mapped[bool] = mapped_column(default=False)
+    enriched_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the post hooks that enriched")
+    enrichment_error: Mapped[str | None]
+
+    file: Mapped[FileRecord] = relationship()
+
+    __table_args__ = (
+        one_of("state", VersionState),
+        UniqueConstraint("file_id", "number"),
+        CheckConstraint("number >= 1", name="number_is_positive"),
+        CheckConstraint("state != 'archived' OR sha256 IS NOT NULL", name="archived_is_proven"),
+        Index("uq_file_versions_newest", file_id, unique=True, postgresql_where=text("is_newest")),
+        Index(
+            "uq_file_versions_content",
+            file_id,
+            sha256,
+            unique=True,
+            postgresql_where=text("sha256 IS NOT NULL AND state <> 'unchanged'"),
+        ),
+        Index("ix_file_versions_instrument_state_day", instrument_id, state, acquisition_day),
+        Index("ix_file_versions_decided_destinations", instrument_id, decided_destinations),
+        Index("ix_file_versions_enriched_hooks", instrument_id, enriched_hooks),
+    )

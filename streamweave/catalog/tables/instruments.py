@@ -1,0 +1,65 @@
+"""Instruments: where their files are, how they settle, and what they are called in the archive."""
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from streamweave.catalog.tables.base import Base, Dated, Identified
+from streamweave.catalog.tables.service_accounts import ServiceAccount
+
+
+class Instrument(Identified, Dated, Base):
+    """A machine whose control PC writes files to an SMB share.
+
+    ``slug`` and ``archive_folder`` are fixed at creation: Dagster's names and the archive's paths hang on them.
+    """
+
+    __tablename__ = "instruments"
+
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column()
+    description: Mapped[str | None]
+    location: Mapped[str | None]
+    pid: Mapped[str | None] = mapped_column(comment="the instrument's own persistent identifier")
+
+    cifs_host: Mapped[str]
+    cifs_port: Mapped[int] = mapped_column(default=445)
+    cifs_share: Mapped[str]
+    cifs_base_path: Mapped[str] = mapped_column(default="/")
+    service_account_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("service_accounts.id"))
+    transfer_adapter: Mapped[str] = mapped_column(default="smb")
+    transfer_config: Mapped[dict[str, Any] | None]
+    archive_folder: Mapped[str] = mapped_column(unique=True)
+
+    timezone: Mapped[str] = mapped_column(default="UTC", comment="IANA name; acquisition days are counted in it")
+    first_acquisition_day: Mapped[date] = mapped_column(default=date(2020, 1, 1))
+    quiet_period_seconds: Mapped[int] = mapped_column(default=60)
+    max_wait_seconds: Mapped[int] = mapped_column(default=86_400)
+    probe_open_writer: Mapped[bool] = mapped_column(default=False)
+    marker_suffix: Mapped[str | None] = mapped_column(comment="a file is finished once name + suffix stands beside it")
+    shrink_threshold: Mapped[float] = mapped_column(
+        default=0.5, comment="a listing with a smaller share of the known files is suspect; 0 accepts any listing"
+    )
+    poll_interval_seconds: Mapped[int] = mapped_column(default=30)
+    max_attempts: Mapped[int] = mapped_column(default=5)
+    retry_delay_seconds: Mapped[int] = mapped_column(default=30, comment="of the first retry; each next one doubles it")
+    enabled: Mapped[bool] = mapped_column(default=True)
+    last_harvested_at: Mapped[datetime | None]
+
+    service_account: Mapped[ServiceAccount | None] = relationship(lazy="joined")
+
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9][a-z0-9_]*$'", name="slug_is_a_word"),
+        CheckConstraint("cifs_port BETWEEN 1 AND 65535", name="port_is_a_port"),
+        CheckConstraint("quiet_period_seconds >= 1", name="quiet_period_is_positive"),
+        CheckConstraint("max_wait_seconds >= quiet_period_seconds", name="wait_outlasts_quiet_period"),
+        CheckConstraint("poll_interval_seconds >= 1", name="poll_interval_is_positive"),
+        CheckConstraint("shrink_threshold BETWEEN 0 AND 1", name="shrink_threshold_is_a_share"),
+        CheckConstraint("max_attempts >= 1", name="attempts_are_positive"),
+        CheckConstraint("retry_delay_seconds >= 1", name="retry_delay_is_positive"),
+        Index("uq_instruments_name", func.lower(name), unique=True),
+        Index("ix_instruments_service_account_id", service_account_id),
+    )

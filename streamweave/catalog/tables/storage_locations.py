@@ -1,0 +1,28 @@
+"""Where versions go."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from streamweave.catalog.tables.base import Base, Dated, Identified, one_of
+
+
+class StorageType(StrEnum):
+    """The kinds of storage that the system can write to."""
+
+    POSIX = "posix"
+
+
+class StorageLocation(Identified, Dated, Base):
+    """A managed place for versions: a folder of a file system."""
+
+    __tablename__ = "storage_locations"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    type: Mapped[str] = mapped_column(default=StorageType.POSIX)
+    connection_config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    base_path: Mapped[str] = mapped_column(unique=True)
+    enabled: Mapped[bool] = mapped_column(default=True)
+
+    __table_args__ = (one_of("type", StorageType),)

@@ -1,0 +1,84 @@
+"""Transfers: attempts to archive one version in one storage location."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from streamweave.catalog.tables.base import Base, Identified, one_of
+from streamweave.catalog.tables.file_versions import FileVersion
+from streamweave.catalog.tables.harvest_runs import HarvestRun
+from streamweave.catalog.tables.storage_locations import StorageLocation
+
+
+class TransferStatus(StrEnum):
+    """``in_progress`` is a claim: it belongs to one harvest run, and is free again when that run has died."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Transfer(Identified, Base):
+    """One attempt. At most one per version and storage location is waiting, under way or completed."""
+
+    __tablename__ = "file_transfers"
+
+    file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_versions.id", ondelete="CASCADE"))
+    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id"))
+    storage_location_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("storage_locations.id"))
+    destination_path: Mapped[str | None] = mapped_column(comment="within the storage location's base path")
+    transfer_adapter: Mapped[str] = mapped_column(default="smb")
+    status: Mapped[str] = mapped_column(default=TransferStatus.PENDING)
+    error_kind: Mapped[str | None]
+    error_message: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(default=1)
+    run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("harvest_runs.id", ondelete="SET NULL"))
+
+    bytes_transferred: Mapped[int | None]
+    source_checksum: Mapped[str | None] = mapped_column(comment="XXH64 of what was read from the source")
+    dest_checksum: Mapped[str | None] = mapped_column(comment="XXH64 of what was read back from the destination")
+    checksum_verified: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column()
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    last_verified_at: Mapped[datetime | None] = mapped_column(comment="when the archived bytes were last re-read")
+    damage: Mapped[str | None] = mapped_column(comment="what the last re-reading found wrong, if anything")
+
+    version: Mapped[FileVersion] = relationship()
+    run: Mapped[HarvestRun | None] = relationship()
+    storage_location: Mapped[StorageLocation] = relationship()
+
+    __table_args__ = (
+        one_of("status", TransferStatus),
+        CheckConstraint("status != 'completed' OR checksum_verified", name="completed_is_verified"),
+        CheckConstraint("status != 'in_progress' OR run_id IS NOT NULL", name="claim_has_a_run"),
+        Index(
+            "uq_file_transfers_live",
+            version_id,
+            storage_location_id,
+            unique=True,
+            postgresql_where=text("status IN ('pending', 'in_progress', 'completed')"),
+        ),
+        Index(
+            "ix_file_transfers_waiting",
+            instrument_id,
+            status,
+            postgresql_where=text("status IN ('pending', 'in_progress')"),
+        ),
+        Index("ix_file_transfers_created_at", created_at.desc(), "id"),
+        Index("ix_file_transfers_file_id", file_id, created_at.desc()),
+        Index(
+            "ix_file_transfers_last_verified_at",
+            instrument_id,
+            last_verified_at,
+            postgresql_where=text("status = 'completed'"),
+        ),
+        Index("ix_file_transfers_storage_location_id", storage_location_id),
+        Index("ix_file_transfers_run_id", run_id),
+    )

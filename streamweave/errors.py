@@ -1,0 +1,175 @@
+"""Every error that StreamWeave raises on purpose, in one tree.
+
+::
+
+    StreamWeaveError
+    ├── Transient                      trying again later may succeed
+    ├── Permanent                      it fails again until a person changes something
+    ├── InvalidInput (Permanent)       a value that was entered can't be accepted; names its field
+    ├── NotFound (Permanent)           what was asked for is not in the catalog
+    ├── Conflict (Permanent)           the catalog already holds something that forbids it
+    ├── NotAuthenticated (Permanent)   wrong credentials or token
+    ├── StartError (Permanent)         the system can't start; one sentence says what to do
+    ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
+    ├── OrchestratorUnavailable (Transient)
+    ├── HookFailed (Permanent)
+    ├── SourceError
+    │   ├── SourceUnreachable (Transient)      no answer at the host and port, or the connection was lost
+    │   ├── CredentialsRefused (Permanent)     the server knows us not
+    │   ├── ShareMissing (Permanent)           the server has no such share
+    │   ├── BasePathMissing (Permanent)        the share has no such folder
+    │   ├── ShareDenied (Permanent)            the account may not open the share or folder
+    │   ├── SuspectListing (Permanent)         empty, or shrunk far below what is known: nothing is concluded
+    │   └── SourceFileError                    about one file; never stops the others
+    │       ├── FileVanished (Permanent)
+    │       ├── FileDenied (Permanent)
+    │       ├── FileInUse (Transient)          the instrument holds it locked
+    │       ├── FileChanged (Transient)        it is not what discovery saw: it settles anew
+    │       ├── ContentDiffers (Permanent)     same size and mtime as archived elsewhere, other content
+    │       ├── FileUnreadable (Permanent)     its name can't be asked for
+    │       └── FileReadFailed (Transient)
+    └── StorageError
+        ├── StorageUnavailable (Transient)     full, not answering, an I/O error
+        ├── StorageRefused (Permanent)         not writable for us, or not the place it was
+        ├── DestinationOccupied (Permanent)    other bytes stand under the final name; they are never overwritten
+        └── CopyNotProven (Transient)          the bytes read back differ from the bytes written
+"""
+
+import re
+
+
+class StreamWeaveError(Exception):
+    """The root. ``str(error)`` is a sentence for a person."""
+
+    @classmethod
+    def kind(cls) -> str:
+        """The error's name on record, e.g. ``share_missing``."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+class Transient(StreamWeaveError):
+    """Trying again later may succeed."""
+
+
+class Permanent(StreamWeaveError):
+    """It fails again until a person changes something."""
+
+
+class InvalidInput(Permanent):
+    """A value that was entered can't be accepted. ``field`` names it as the REST contract does."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class NotFound(Permanent):
+    """What was asked for is not in the catalog. The message is ``<Noun> not found``."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"{noun} not found")
+
+
+class Conflict(Permanent):
+    """The catalog already holds something that forbids the change."""
+
+
+class NotAuthenticated(Permanent):
+    """Wrong credentials, or a token that is not ours, or no longer valid."""
+
+
+class StartError(Permanent):
+    """The system can't start. The message is one sentence that says what to do about it."""
+
+
+class SealBroken(Permanent):
+    """A sealed secret can't be opened with the keys at hand."""
+
+
+class OrchestratorUnavailable(Transient):
+    """Dagster doesn't answer, or refused what was asked of it."""
+
+
+class HookFailed(Permanent):
+    """A hook could not decide or enrich."""
+
+
+class SourceError(StreamWeaveError):
+    """Something about where files come from."""
+
+
+class SourceUnreachable(SourceError, Transient):
+    """No answer at the host and port, or the connection was lost."""
+
+
+class CredentialsRefused(SourceError, Permanent):
+    """The server refuses the service account. Never retried by itself: retries lock accounts."""
+
+
+class ShareMissing(SourceError, Permanent):
+    """The server has no share of that name."""
+
+
+class BasePathMissing(SourceError, Permanent):
+    """The share has no folder at the instrument's base path."""
+
+
+class ShareDenied(SourceError, Permanent):
+    """The account may not open the share or its base folder."""
+
+
+class SuspectListing(SourceError, Permanent):
+    """The listing is empty or has shrunk far below what is known: an alarm, never a deletion."""
+
+
+class SourceFileError(SourceError):
+    """About one file. It never stops the others."""
+
+
+class FileVanished(SourceFileError, Permanent):
+    """The file was gone before its copy was complete."""
+
+
+class FileDenied(SourceFileError, Permanent):
+    """The account may not read this file."""
+
+
+class FileInUse(SourceFileError, Transient):
+    """The instrument holds the file locked."""
+
+
+class FileChanged(SourceFileError, Transient):
+    """The file is not what discovery saw. It settles anew."""
+
+
+class ContentDiffers(SourceFileError, Permanent):
+    """The file has the size and mtime of a version that is archived elsewhere, and another content."""
+
+
+class FileUnreadable(SourceFileError, Permanent):
+    """The file's name can't be asked for: it is not valid Unicode."""
+
+
+class FileReadFailed(SourceFileError, Transient):
+    """Reading this one file failed for a reason that may pass."""
+
+
+class StorageError(StreamWeaveError):
+    """Something about where versions go."""
+
+
+class StorageUnavailable(StorageError, Transient):
+    """The storage is full, doesn't answer, or reports an I/O error."""
+
+
+class StorageRefused(StorageError, Permanent):
+    """The storage is not writable for us, or is not the place it was (not mounted)."""
+
+
+class DestinationOccupied(StorageError, Permanent):
+    """Other bytes already stand under the final name. They are never overwritten."""
+
+
+class CopyNotProven(StorageError, Transient):
+    """The bytes read back from the destination differ from the bytes that were written."""

@@ -1,0 +1,55 @@
+"""What a harvest needs from its surroundings, in one value: entry points build it, tests build another."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
+from streamweave.catalog.tables import Instrument, StorageLocation
+from streamweave.errors import StartError
+from streamweave.identifiers import ark
+from streamweave.instruments.credentials import Sealer
+from streamweave.settings import Settings
+from streamweave.sources.base import Source
+from streamweave.sources.opening import open_source
+from streamweave.storage.base import Storage
+from streamweave.storage.opening import open_storage
+
+
+def utc_now() -> datetime:
+    """Our clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Facility:
+    """The catalog, the ways to instruments and storage, the identifiers, and the clock.
+
+    ``wait`` takes seconds and returns after them; tests hand in a ``now`` and a ``wait`` that belong together.
+    """
+
+    sessions: Sessions
+    open_source: Callable[[Instrument], Source]
+    open_storage: Callable[[StorageLocation], Storage]
+    mint_identifier: Callable[[], str]
+    now: Callable[[], datetime] = utc_now
+    wait: Callable[[float], None] = time.sleep
+
+
+def facility_of(settings: Settings) -> Facility:
+    """The facility that the settings describe. Raises ``StartError`` without a catalog, ``SealBroken`` without a key."""
+    if settings.database_url is None:
+        raise StartError("no catalog: set STREAMWEAVE_DATABASE_URL to a PostgreSQL address, or use `streamweave up`")
+    sealer = Sealer(settings.encryption_keys.get_secret_value())
+
+    def source_of(instrument: Instrument) -> Source:
+        account = instrument.service_account
+        return open_source(instrument, sealer.open(account.sealed_password) if account else "")
+
+    return Facility(
+        sessions=catalog_sessions(catalog_engine(settings.database_url)),
+        open_source=source_of,
+        open_storage=open_storage,
+        mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
+    )

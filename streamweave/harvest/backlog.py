@@ -1,0 +1,83 @@
+"""The backlog: what of an instrument waits for a harvest, and what has waited for too long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    HarvestRun,
+    Instrument,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
+from streamweave.harvest.claims import is_due
+from streamweave.harvest.policy import Policy
+from streamweave.harvest.runs import is_dead
+
+NEEDS_A_PERSON = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
+
+
+def days_with_work(session: Session, instrument: Instrument, policy: Policy, now: datetime) -> list[date]:
+    """The acquisition days for which a harvest would do something at this moment, in order."""
+    due = (
+        select(FileVersion.acquisition_day)
+        .join(Transfer, Transfer.version_id == FileVersion.id)
+        .where(is_due(instrument.id, now))
+    )
+    orphaned = (
+        select(FileVersion.acquisition_day)
+        .join(Transfer, Transfer.version_id == FileVersion.id)
+        .join(HarvestRun, HarvestRun.id == Transfer.run_id)
+        .where(Transfer.instrument_id == instrument.id, Transfer.status == TransferStatus.IN_PROGRESS, is_dead())
+    )
+    days = set(session.scalars(due.distinct())) | set(session.scalars(orphaned.distinct()))
+    if policy.destinations:
+        undecided = (
+            select(FileVersion.acquisition_day)
+            .join(FileRecord, FileRecord.id == FileVersion.file_id)
+            .where(FileVersion.instrument_id == instrument.id, policy.is_undecided())
+        )
+        days |= set(session.scalars(undecided.distinct()))
+    return sorted(days)
+
+
+def versions_by_state(session: Session, instrument: Instrument) -> dict[VersionState, int]:
+    """How many of the instrument's files stand where on their way (by their newest version)."""
+    rows = session.execute(
+        select(FileVersion.state, func.count())
+        .where(FileVersion.instrument_id == instrument.id, FileVersion.is_newest)
+        .group_by(FileVersion.state)
+    )
+    return {VersionState(state): number for state, number in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Straggler:
+    """A file that needs a person. ``since`` is UTC."""
+
+    source_path: str
+    state: VersionState
+    reason: str
+    since: datetime
+
+
+def stragglers(session: Session, instrument: Instrument, limit: int = 100) -> Sequence[Straggler]:
+    """The files that a person has to look after, longest-standing first."""
+    rows = session.execute(
+        select(FileRecord.source_path, FileVersion.state, FileVersion.reason, FileVersion.state_since)
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(
+            FileVersion.instrument_id == instrument.id,
+            FileVersion.is_newest,
+            FileVersion.state.in_(NEEDS_A_PERSON),
+        )
+        .order_by(FileVersion.state_since)
+        .limit(limit)
+    )
+    return [Straggler(path, VersionState(state), reason, since) for path, state, reason, since in rows]

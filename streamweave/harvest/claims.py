@@ -1,0 +1,165 @@
+"""Claims: a transfer that is ``in_progress`` belongs to one run. The database gives each to one run only."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    HarvestRun,
+    Instrument,
+    StorageLocation,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
+from streamweave.facility import Facility
+from streamweave.harvest.runs import is_dead
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One transfer that this run alone works on: what to copy, as it settled, and where to."""
+
+    transfer_id: uuid.UUID
+    version_id: uuid.UUID
+    file_id: uuid.UUID
+    storage_location_id: uuid.UUID
+    source_path: str
+    size_bytes: int
+    mtime: datetime
+    day: date
+    destination_path: str
+    attempt: int
+    failures: int
+    sha256: str | None
+    """Of this version's content, once some storage location has it."""
+
+    @property
+    def staged_name(self) -> str:
+        """The name under which the destination stages this transfer's bytes."""
+        return str(self.transfer_id)
+
+
+def claim_transfers(
+    facility: Facility,
+    instrument: Instrument,
+    run_id: uuid.UUID,
+    *,
+    into: Collection[uuid.UUID],
+    limit: int,
+    days: Collection[date] | None = None,
+) -> list[Claim]:
+    """Take up to ``limit`` transfers into these storage locations whose time has come, oldest acquisition first."""
+    now = facility.now()
+    with facility.sessions.begin() as session:
+        lock_instrument(session, instrument.id)
+        due = is_due(instrument.id, now, days)
+        claims = _oldest(session, due & Transfer.storage_location_id.in_(into), limit)
+        session.execute(
+            update(Transfer)
+            .where(Transfer.id.in_([claim.transfer_id for claim in claims]))
+            .values(status=TransferStatus.IN_PROGRESS, run_id=run_id, started_at=now)
+        )
+    return claims
+
+
+def is_due(instrument_id: uuid.UUID, now: datetime, days: Collection[date] | None = None) -> ColumnElement[bool]:
+    """Over ``Transfer`` joined to ``FileVersion``: it waits, and its time has come.
+
+    A version that failed for one storage location may well be waiting for another.
+    """
+    due = and_(
+        Transfer.instrument_id == instrument_id,
+        Transfer.status == TransferStatus.PENDING,
+        FileVersion.state.in_((VersionState.PENDING, VersionState.FAILED)),
+        or_(FileVersion.retry_at.is_(None), FileVersion.retry_at <= now),
+    )
+    return due if days is None else and_(due, FileVersion.acquisition_day.in_(days))
+
+
+def due_locations(
+    session: Session, instrument_id: uuid.UUID, now: datetime, days: Collection[date] | None = None
+) -> Sequence[StorageLocation]:
+    """The enabled storage locations into which transfers are due."""
+    waiting = (
+        select(Transfer.storage_location_id)
+        .join(FileVersion, FileVersion.id == Transfer.version_id)
+        .where(is_due(instrument_id, now, days))
+    )
+    return session.scalars(
+        select(StorageLocation).where(StorageLocation.enabled, StorageLocation.id.in_(waiting))
+    ).all()
+
+
+def _oldest(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]:
+    rows = session.execute(
+        select(
+            Transfer.id,
+            FileVersion.id,
+            FileRecord.id,
+            Transfer.storage_location_id,
+            FileRecord.source_path,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            FileVersion.acquisition_day,
+            Transfer.destination_path,
+            Transfer.attempt,
+            FileVersion.failures,
+            FileVersion.sha256,
+        )
+        .join(FileVersion, FileVersion.id == Transfer.version_id)
+        .join(FileRecord, FileRecord.id == Transfer.file_id)
+        .where(due)
+        .order_by(FileVersion.acquisition_day, FileRecord.source_path, Transfer.id)
+        .limit(limit)
+    )
+    return [Claim(*row) for row in rows]
+
+
+def give_back(facility: Facility, claims: Collection[Claim]) -> None:
+    """Let go of claims that were not worked on."""
+    with facility.sessions.begin() as session:
+        _free(session, [claim.transfer_id for claim in claims])
+
+
+def free_claims_of_dead_runs(facility: Facility, instrument: Instrument) -> int:
+    """Let the transfers of runs that died wait again; returns how many there were."""
+    with facility.sessions.begin() as session:
+        lock_instrument(session, instrument.id)
+        orphaned = session.scalars(
+            select(Transfer.id)
+            .join(HarvestRun, HarvestRun.id == Transfer.run_id)
+            .where(
+                Transfer.instrument_id == instrument.id,
+                Transfer.status == TransferStatus.IN_PROGRESS,
+                is_dead(),
+            )
+        ).all()
+        _free(session, orphaned)
+    return len(orphaned)
+
+
+def claimed_transfers(session: Session, storage_location_id: uuid.UUID) -> set[uuid.UUID]:
+    """The transfers into a storage location that some run is working on."""
+    return set(
+        session.scalars(
+            select(Transfer.id).where(
+                Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
+            )
+        )
+    )
+
+
+def _free(session: Session, transfer_ids: Collection[uuid.UUID]) -> None:
+    session.execute(
+        update(Transfer)
+        .where(Transfer.id.in_(transfer_ids), Transfer.status == TransferStatus.IN_PROGRESS)
+        .values(status=TransferStatus.PENDING, run_id=None, started_at=None)
+    )

@@ -1,0 +1,56 @@
+"""The storage locations of one harvest: opened, found to be what they were, and swept of what dead runs left behind."""
+
+import uuid
+from collections.abc import Collection
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Instrument, StorageLocation, Transfer, TransferStatus
+from streamweave.errors import StorageError
+from streamweave.facility import Facility
+from streamweave.harvest.claims import claimed_transfers, due_locations
+from streamweave.storage.base import Storage
+
+
+def open_destinations(
+    facility: Facility, instrument: Instrument, days: Collection[date] | None
+) -> tuple[dict[uuid.UUID, Storage], list[StorageError]]:
+    """Every storage location into which transfers are due, ready for writing; and what is wrong with those that are not."""
+    with facility.sessions() as session:
+        locations = due_locations(session, instrument.id, facility.now(), days)
+        holds_versions = {location.id: _holds_versions(session, location) for location in locations}
+    ready: dict[uuid.UUID, Storage] = {}
+    troubles: list[StorageError] = []
+    for location in locations:
+        storage = facility.open_storage(location)
+        try:
+            storage.prepare(holds_versions=holds_versions[location.id])
+            sweep(facility, location.id, storage)
+        except StorageError as error:
+            troubles.append(error)
+        else:
+            ready[location.id] = storage
+    return ready, troubles
+
+
+def _holds_versions(session: Session, location: StorageLocation) -> bool:
+    completed = select(Transfer.id).where(
+        Transfer.storage_location_id == location.id, Transfer.status == TransferStatus.COMPLETED
+    )
+    return bool(session.scalar(select(completed.exists())))
+
+
+def sweep(facility: Facility, storage_location_id: uuid.UUID, storage: Storage) -> int:
+    """Remove staged files that belong to no transfer under way; returns how many.
+
+    The names are listed before the claims are read: whoever stages a file has claimed its transfer before.
+    """
+    staged = storage.staged_names()
+    with facility.sessions() as session:
+        under_way = {str(transfer_id) for transfer_id in claimed_transfers(session, storage_location_id)}
+    stale = [name for name in staged if name not in under_way]
+    for name in stale:
+        storage.discard(name)
+    return len(stale)

@@ -1,0 +1,105 @@
+"""Harvesting: the whole way of an instrument's files, from a look at the share to enriched archive entries."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import FileVersion, Instrument
+from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.facility import Facility
+from streamweave.harvest.discovery import discover
+from streamweave.harvest.enrichment import enrich_files
+from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.runs import harvest_run
+from streamweave.harvest.scans import Sighting
+from streamweave.harvest.settling import settle
+from streamweave.harvest.transfer import Listener, transfer_files
+
+Teller = Callable[[str], None]
+MARGIN_SECONDS = 0.05
+"""Waited beyond a quiet period, so that the next look surely lies behind its end."""
+
+
+def look(
+    facility: Facility,
+    instrument: Instrument,
+    *,
+    budget_seconds: float | None = None,
+    dagster_run_id: str | None = None,
+) -> Sighting:
+    """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at."""
+    sighting = discover(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
+    settle(facility, instrument)
+    return sighting
+
+
+def look_until_quiet(
+    facility: Facility,
+    instrument: Instrument,
+    *,
+    dagster_run_id: str | None = None,
+    tell: Teller = lambda sentence: None,
+) -> Sighting:
+    """Look at the share and wait out the quiet period of what is there.
+
+    Afterwards every file that stood on the share in the beginning has settled, or is on record with the reason why not: one that
+    changed while we waited settles later. Raises a ``SourceError`` when the share can't be looked at.
+    """
+    sighting = look(facility, instrument, dagster_run_id=dagster_run_id)
+    tell(sighting.sentence())
+    with facility.sessions() as session:
+        quiet_at = _quiet_at(session, instrument)
+    if quiet_at is not None and (seconds := (quiet_at - facility.now()).total_seconds()) > 0:
+        tell(f"waiting {seconds:.0f} s until what is new has been quiet for {instrument.quiet_period_seconds} s")
+        facility.wait(seconds + MARGIN_SECONDS)
+    if quiet_at is not None:
+        again = look(facility, instrument, dagster_run_id=dagster_run_id)
+        again.new_files += sighting.new_files
+        again.changed_files += sighting.changed_files
+        sighting = again
+        tell(sighting.sentence())
+    return sighting
+
+
+def _quiet_at(session: Session, instrument: Instrument) -> datetime | None:
+    """When everything that is watched now will have been quiet for long enough; None when nothing is watched."""
+    latest = session.execute(
+        select(func.max(FileVersion.unchanged_since)).where(
+            FileVersion.instrument_id == instrument.id, FileVersion.state.in_(WATCHED)
+        )
+    ).scalar()
+    return latest and latest + timedelta(seconds=instrument.quiet_period_seconds)
+
+
+def harvest(
+    facility: Facility,
+    instrument: Instrument,
+    *,
+    dagster_run_id: str | None = None,
+    tell: Teller = lambda sentence: None,
+    on_outcomes: Listener = lambda outcomes: None,
+) -> HarvestReport:
+    """Harvest an instrument: everything on its share, and everything pending from before.
+
+    Raises a ``SourceError`` when the share can't be looked at. What went wrong later on is in the report's ``troubles``.
+    """
+    look_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
+    with harvest_run(facility.sessions, instrument.id, dagster_run_id) as run_id:
+        report = filter_files(facility, instrument)
+        report.include(transfer_files(facility, instrument, run_id, on_outcomes=on_outcomes))
+    enrich_files(facility, instrument)
+    note_harvested(facility, instrument)
+    return report
+
+
+def note_harvested(facility: Facility, instrument: Instrument) -> None:
+    """Put on record that the instrument was harvested now."""
+    with facility.sessions.begin() as session:
+        session.execute(
+            update(Instrument)
+            .where(Instrument.id == instrument.id)
+            .values(last_harvested_at=facility.now(), updated_at=Instrument.updated_at)
+        )

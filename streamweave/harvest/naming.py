@@ -1,0 +1,117 @@
+"""Destination paths: where a version stands within a storage location, and what it is a version of.
+
+``archive folder/source_path``, each part made safe for every file system. Ordinary names pass unchanged; the others are
+written so that no two (path, version) meet, and that the way back is known:
+
+- What is not safe is percent-encoded in UTF-8: control characters, ``\\ < > : " | ? * %``, surrogates and
+  non-characters anywhere; a dot or blank at the end (so ``.`` and ``..``); the first character of names that Windows
+  reserves (``CON``, ``nul.txt``) or that begin like our own hidden folder.
+- Nothing is normalised: names that only look alike stay apart.
+- Versions from the second on carry their number before the extension: ``scan_01~v2.csv``. The tilde of a name that
+  looks so by itself is encoded.
+- An empty part becomes ``%-``.
+- A part of more than 255 bytes is cut; ``%~`` and 16 hexadecimal digits of the whole's SHA-256 take the place of what
+  is missing. Encoding never makes a ``%~``. From such a part there is no way back.
+"""
+
+import hashlib
+import re
+from urllib.parse import unquote_to_bytes
+
+from streamweave.errors import InvalidInput
+
+LONGEST_PART = 255  # bytes: the limit of the usual file systems
+LONGEST_ARCHIVE_FOLDER = 120  # bytes
+LONGEST_EXTENSION = 32  # bytes, with its dot: what is longer is cut like the rest of the name
+EMPTY = "%-"
+
+_LAST_OF_EACH_PLANE = "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+_UNSAFE = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\<>:"|?*%\ud800-\udfff\ufdd0-\ufdef{_LAST_OF_EACH_PLANE}]|[. ]\Z')
+_RESERVED_BY_WINDOWS = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
+_RESERVED_BY_US = re.compile(r"\.streamweave", re.IGNORECASE)
+_TILDE_OF_A_VERSION = re.compile(r"~(?=v[0-9]+(?:\.[^.]*)?\Z)")
+_FILENAME = re.compile(r"(?P<stem>.+?)(?P<mark>~v[0-9]+)?(?P<extension>\.[^.]*)?")
+_HALF_AN_ESCAPE = re.compile(r"%[0-9A-F]?\Z")
+
+
+def archive_folder_problem(name: str) -> str | None:
+    """Why ``name`` can't be an instrument's folder in the archive, or None if it can. Such a name needs no encoding."""
+    if not name:
+        return "must not be empty"
+    if len(_utf8(name)) > LONGEST_ARCHIVE_FOLDER:
+        return f"must not be longer than {LONGEST_ARCHIVE_FOLDER} bytes in UTF-8"
+    if name[0] in ". " or name[-1] in ". ":
+        return "must neither begin nor end with a dot or a blank"
+    if _RESERVED_BY_WINDOWS.match(name):
+        return "must not be a name that Windows reserves for devices"
+    if unsafe := _UNSAFE.search(name):
+        return f"must not contain {unsafe[0]!r}"
+    return None
+
+
+def destination_path(archive_folder: str, source_path: str, version: int) -> str:
+    """Where a version stands within its storage location, ``/``-separated: ``Microscope 01/share/scan~v2.csv``.
+
+    Never leaves the location; no part has more than 255 bytes. Raises ``InvalidInput`` if the folder has an
+    ``archive_folder_problem``, or if ``version`` is less than 1.
+    """
+    if problem := archive_folder_problem(archive_folder):
+        raise InvalidInput("archive_folder", problem)
+    if version < 1:
+        raise InvalidInput("version", "must be at least 1")
+    *folders, filename = source_path.split("/")
+    mark = f"~v{version}" if version > 1 else ""
+    return "/".join([archive_folder, *(_placed(folder) for folder in folders), _placed(filename, mark)])
+
+
+def source_path_of(destination: str) -> tuple[str, int]:
+    """The source path and version that stand at ``destination``.
+
+    Raises ``InvalidInput`` for a path that ``destination_path`` never makes, and for one with a part that was cut.
+    """
+    archive_folder, _, rest = destination.partition("/")
+    *folders, filename = rest.split("/")
+    named = _FILENAME.fullmatch(filename)
+    try:
+        version = int(named["mark"][2:]) if named and named["mark"] else 1
+        bare = named["stem"] + (named["extension"] or "") if named else filename
+        source_path = "/".join(_decoded(part) for part in [*folders, bare])
+    except ValueError as undecodable:
+        raise InvalidInput("destination_path", "is not encoded as StreamWeave does it") from undecodable
+    if destination_path(archive_folder, source_path, version) != destination:
+        raise InvalidInput("destination_path", "is not a path that StreamWeave makes, or a part of it was cut")
+    return source_path, version
+
+
+def _placed(part: str, mark: str = "") -> str:
+    """One part of the destination: safe, marked, and short enough."""
+    named = _FILENAME.fullmatch(_TILDE_OF_A_VERSION.sub("%7E", _encoded(part)))
+    assert named, "an encoded part is neither empty nor has it line breaks"
+    stem, extension = named["stem"], named["extension"] or ""
+    whole = _utf8(stem + mark + extension)
+    if len(whole) <= LONGEST_PART:
+        return whole.decode()
+    kept = extension if len(_utf8(extension)) <= LONGEST_EXTENSION else ""
+    ending = f"%~{hashlib.sha256(whole).hexdigest()[:16]}{mark}{kept}"
+    rest = _utf8((stem + extension).removesuffix(kept))
+    beginning = rest[: LONGEST_PART - len(_utf8(ending))].decode(errors="ignore")
+    return _HALF_AN_ESCAPE.sub("", beginning) + ending
+
+
+def _encoded(part: str) -> str:
+    if not part:
+        return EMPTY
+    reserved = 1 if _RESERVED_BY_WINDOWS.match(part) or _RESERVED_BY_US.match(part) else 0
+    return _percent(part[:reserved]) + _UNSAFE.sub(lambda unsafe: _percent(unsafe[0]), part[reserved:])
+
+
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in _utf8(text))
+
+
+def _decoded(part: str) -> str:
+    return "" if part == EMPTY else unquote_to_bytes(_utf8(part)).decode("utf-8", "surrogatepass")
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,117 @@
+"""Hooks as they are configured: how they are entered, changed, removed, and which ones run. The caller commits."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
+from streamweave.errors import InvalidInput, NotFound
+from streamweave.hooks.registry import build_hook
+from streamweave.pages import Order, Page, PageRequest, page_of
+from streamweave.rules import Rule, checked, flag, identity, integer, name, one_word_of, optional, require, text
+from streamweave.storage.locations import storage_location_by_name
+
+HIGHEST_PRIORITY = 1_000_000
+MADE_OF = ("trigger", "implementation", "builtin_name", "config")
+
+_CREATION = Order(Hook.created_at, Hook.id)
+
+
+def hooks(session: Session, request: PageRequest) -> Page[Hook]:
+    """All hooks in order of creation."""
+    return page_of(session, select(Hook), _CREATION, request)
+
+
+def hook_by_id(session: Session, hook_id: uuid.UUID) -> Hook:
+    """Raises ``NotFound``."""
+    hook = session.get(Hook, hook_id)
+    if hook is None:
+        raise NotFound("Hook")
+    return hook
+
+
+def active_hooks(session: Session, instrument_id: uuid.UUID, trigger: HookTrigger) -> list[Hook]:
+    """The enabled hooks that run for an instrument, the global ones among them, in the order in which they run."""
+    concerned = or_(Hook.instrument_id.is_(None), Hook.instrument_id == instrument_id)
+    query = select(Hook).where(concerned, Hook.trigger == trigger, Hook.enabled)
+    return list(session.scalars(query.order_by(Hook.priority, Hook.created_at, Hook.id)))
+
+
+def create_hook(session: Session, values: Mapping[str, Any]) -> Hook:
+    """A new hook: ``name``, ``trigger`` and ``builtin_name``; if wished ``config``, ``instrument_id`` and so on.
+
+    It must be one that can be built, and may redirect only to storage locations that exist. Raises ``InvalidInput``.
+    """
+    fields = {"implementation": HookImplementation.BUILTIN.value, "config": {}, **checked(FIELDS, values)}
+    require(fields, "name", "trigger", "builtin_name")
+    _check_buildable(session, fields)
+    _check_instrument(session, fields)
+    hook = Hook(**fields)
+    session.add(hook)
+    session.flush()
+    return hook
+
+
+def update_hook(session: Session, hook_id: uuid.UUID, changes: Mapping[str, Any]) -> Hook:
+    """Change the given fields; the result must be a hook that can be built. Raises ``NotFound`` or ``InvalidInput``."""
+    hook = hook_by_id(session, hook_id)
+    fields = checked(FIELDS, changes)
+    _check_buildable(session, {field: fields.get(field, getattr(hook, field)) for field in MADE_OF})
+    _check_instrument(session, fields)
+    for field, value in fields.items():
+        setattr(hook, field, value)
+    session.flush()
+    session.refresh(hook)
+    return hook
+
+
+def delete_hook(session: Session, hook_id: uuid.UUID) -> None:
+    """Remove a hook. Raises ``NotFound``."""
+    session.delete(hook_by_id(session, hook_id))
+    session.flush()
+
+
+def _config(field: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInput(field, "must be an object")
+    if "\\u0000" in json.dumps(value):
+        raise InvalidInput(field, "must not hold NUL characters")
+    return value
+
+
+def _only_of_other_implementations(field: str, value: Any) -> None:
+    if value is not None:
+        raise InvalidInput(field, "must be null: there are built-in hooks only")
+
+
+FIELDS: dict[str, Rule] = {
+    "name": name,
+    "description": optional(text(lines=True)),
+    "trigger": one_word_of(*HookTrigger),
+    "implementation": one_word_of(*HookImplementation),
+    "builtin_name": name,
+    "script_path": _only_of_other_implementations,
+    "webhook_url": _only_of_other_implementations,
+    "config": _config,
+    "instrument_id": optional(identity),
+    "priority": integer(-HIGHEST_PRIORITY, HIGHEST_PRIORITY),
+    "enabled": flag,
+}
+
+
+def _check_buildable(session: Session, fields: Mapping[str, Any]) -> None:
+    build_hook(fields["trigger"], fields["implementation"], fields["builtin_name"], fields["config"])
+    for index, rule in enumerate(fields["config"].get("redirect_rules", [])):
+        if storage_location_by_name(session, rule["destination"]) is None:
+            problem = f"there is no storage location named {rule['destination']}"
+            raise InvalidInput(f"config.redirect_rules[{index}].destination", problem)
+
+
+def _check_instrument(session: Session, fields: Mapping[str, Any]) -> None:
+    instrument_id = fields.get("instrument_id")
+    if instrument_id is not None and session.get(Instrument, instrument_id) is None:
+        raise InvalidInput("instrument_id", "there is no such instrument")

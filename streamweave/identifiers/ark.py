@@ -1,0 +1,103 @@
+"""Archival Resource Keys: minting, checking, and writing each one in a single way (draft-kunze-ark).
+
+An ARK is ``ark:/NAAN/Name[Suffix]``: the NAAN says who assigns names, the name begins with a shoulder, and a suffix
+beginning with ``/`` or ``.`` leads to a part or a variant of the thing. ``ark:`` and ``ark:/`` are the same for ever;
+we write ``ark:/``.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamweave.errors import InvalidInput
+
+BETANUMERICS = "0123456789bcdfghjkmnpqrstvwxz"  # no vowels, so no words; no l, which looks like 1
+BLADE_LENGTH = 21  # random characters: 21 · log2(29) = 102 bits
+
+_NAAN = re.compile(f"[{BETANUMERICS}]{{5,}}")
+_SHOULDER = re.compile(f"[{BETANUMERICS[10:]}]+[0-9]")
+_BETANUMERIC_NAME = re.compile(f"[{BETANUMERICS}]{{2,}}")
+_ARK = re.compile(r"ark:/?(?P<naan>[0-9a-z]+)/(?P<name>[^/.]+)(?P<suffix>[/.].*)?", re.ASCII | re.IGNORECASE)
+_ALLOWED = re.compile(r"(?:[A-Za-z0-9=~*+@_$./]|%[0-9A-Fa-f]{2})+")
+_PERCENT = re.compile("%..")
+_HYPHENS = re.compile("[-\u2010-\u2015]")  # word processors put others in the place of the ASCII one
+
+
+@dataclass(frozen=True, slots=True)
+class Ark:
+    """A normalised ARK: two of them name the same exactly if they are equal.
+
+    ``suffix`` is empty or begins with a slash or a dot.
+    """
+
+    naan: str
+    name: str
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        return f"ark:/{self.naan}/{self.name}{self.suffix}"
+
+
+class Randomness(Protocol):
+    """A source of random choices. For identifiers that shall be unique: the module ``secrets``."""
+
+    def choice(self, sequence: Sequence[str], /) -> str:
+        """One element, each being equally likely."""
+
+
+def mint(naan: str, shoulder: str, *, randomness: Randomness = secrets) -> str:
+    """A new ARK: shoulder, 102 random bits, check character, e.g. ``ark:/99999/fk4…``.
+
+    Among a million of them the chance of any two being equal is below 10⁻¹⁸. Raises ``InvalidInput``.
+    """
+    if not _NAAN.fullmatch(naan):
+        raise InvalidInput("naan", f"must be at least 5 of the characters {BETANUMERICS}")
+    if not _SHOULDER.fullmatch(shoulder):
+        raise InvalidInput("shoulder", "must be consonants (no l) that end in one digit")
+    blade = "".join(randomness.choice(BETANUMERICS) for _ in range(BLADE_LENGTH))
+    unchecked = f"{naan}/{shoulder}{blade}"
+    return f"ark:/{unchecked}{check_character(unchecked)}"
+
+
+def check_character(text: str) -> str:
+    """The NOID Check Digit Algorithm's character for ``text``: ``NAAN/`` and a name, still without check character.
+
+    With fewer than 29 characters, the check character included, every single wrong betanumeric and every transposition
+    of neighbours shows. With more, a wrong one in each 29th place doesn't, nor do the last two transposed if there are
+    29, 58, … characters.
+    """
+    total = sum(position * max(0, BETANUMERICS.find(character)) for position, character in enumerate(text, start=1))
+    return BETANUMERICS[total % len(BETANUMERICS)]
+
+
+def verify(ark: str) -> bool:
+    """Whether this is an ARK of betanumerics whose name ends in the right check character. A suffix is ignored."""
+    try:
+        parsed = normalise(ark)
+    except InvalidInput:
+        return False
+    checked = f"{parsed.naan}/{parsed.name}"
+    return bool(_BETANUMERIC_NAME.fullmatch(parsed.name)) and check_character(checked[:-1]) == checked[-1]
+
+
+def normalise(text: str) -> Ark:
+    """The one form in which ARKs are compared.
+
+    The label is taken in any case, with or without its slash; the NAAN becomes lower case, ``%hex`` upper case; hyphens
+    and slashes or dots at the end go. Names keep their case. Raises ``InvalidInput`` with field ``ark``.
+    """
+    parts = _ARK.fullmatch(_HYPHENS.sub("", text.strip()).rstrip("/."))
+    if not parts:
+        raise InvalidInput("ark", "must look like ark:/NAAN/name")
+    naan, name, suffix = parts["naan"].lower(), parts["name"], parts["suffix"] or ""
+    if not _NAAN.fullmatch(naan):
+        raise InvalidInput("ark", f"its NAAN must be at least 5 of the characters {BETANUMERICS}")
+    if not _ALLOWED.fullmatch(name + suffix):
+        raise InvalidInput("ark", "only letters, digits, = ~ * + @ _ $ . / and %hex may stand after the NAAN")
+    return Ark(naan, _upper_hex(name), _upper_hex(suffix))
+
+
+def _upper_hex(text: str) -> str:
+    return _PERCENT.sub(lambda escape: escape[0].upper(), text)

@@ -1,0 +1,81 @@
+"""Where files come from: the contract behind which a share is listed and read.
+
+Every implementation passes the same contract suite (``tests/streamweave/sources``).
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from streamweave.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file as a listing shows it.
+
+    ``source_path`` begins with the share's name and uses ``/``; it is valid Unicode and holds no NUL.
+    ``mtime`` is in UTC, to the microsecond. ``unreadable`` says why the file can't be asked for by its name (then
+    ``source_path`` shows the name with its invalid parts escaped, still unique); it is None for all others.
+    """
+
+    source_path: str
+    size_bytes: int
+    mtime: datetime
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """One folder, listed completely, or the problem that prevented it.
+
+    ``folder`` is written like a ``source_path``. With a ``problem`` there are no files, and nothing may be concluded about
+    the folder or anything below it.
+    """
+
+    folder: str
+    files: tuple[SourceFile, ...]
+    problem: SourceError | None = None
+
+
+class OpenSourceFile(Protocol):
+    """A file that is open for reading, without hindering the instrument from writing, renaming or deleting it."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content in order, in pieces of at most a few MiB; what the file gains while it is read is included.
+
+        Raises ``FileReadFailed``, ``FileInUse`` or ``SourceUnreachable``.
+        """
+
+    def now(self) -> SourceFile:
+        """Size and mtime as the server tells them at this moment. Raises as ``chunks``."""
+
+
+class Source(Protocol):
+    """One connection to one instrument's share. Not to be shared between threads: one for each worker.
+
+    Connecting happens at the first use. Every method may raise ``SourceUnreachable``, ``CredentialsRefused``,
+    ``ShareMissing``, ``BasePathMissing`` or ``ShareDenied``; after ``SourceUnreachable`` the next call connects again. No call
+    blocks for longer than the source's timeout on a server that has gone silent.
+    """
+
+    def listings(self) -> Iterator[FolderListing]:
+        """Every folder below the base path, the base folder first, each once, as it arrives.
+
+        A folder that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed raises.
+        Links that leave the share are not followed.
+        """
+
+    def open(self, source_path: str) -> AbstractContextManager[OpenSourceFile]:
+        """Open a file for reading. Raises ``FileVanished``, ``FileDenied``, ``FileInUse`` or ``FileReadFailed``."""
+
+    def has_open_writer(self, source_path: str) -> bool:
+        """Whether some other client holds the file open for writing. Never disturbs it.
+
+        Raises ``FileVanished`` or ``FileDenied``.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection. Never raises; may be called twice."""

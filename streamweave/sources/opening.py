@@ -1,0 +1,36 @@
+"""From a row of the catalog to a source that can be listed and read."""
+
+from typing import Any
+
+from streamweave.catalog.tables.instruments import Instrument
+from streamweave.errors import CredentialsRefused
+from streamweave.sources.base import Source
+from streamweave.sources.smb import SmbAddress, SmbSource
+
+DEFAULT_TIMEOUT_SECONDS = 30.0
+
+
+def open_source(instrument: Instrument, password: str) -> Source:
+    """One connection to the instrument's share, not yet made; ``password`` is its service account's.
+
+    ``transfer_config`` may set ``timeout_seconds``. Raises ``CredentialsRefused`` for an instrument without an account.
+    """
+    account = instrument.service_account
+    if account is None:
+        raise CredentialsRefused(f"Instrument {instrument.name!r} has no service account")
+    return SmbSource(
+        SmbAddress(
+            host=instrument.cifs_host,
+            port=instrument.cifs_port,
+            share=instrument.cifs_share,
+            base_path=instrument.cifs_base_path,
+            username=account.username,
+            password=password,
+            domain=account.domain,
+            timeout_seconds=_timeout_seconds(instrument.transfer_config or {}),
+        )
+    )
+
+
+def _timeout_seconds(transfer_config: dict[str, Any]) -> float:
+    return float(transfer_config.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS))

@@ -1,0 +1,45 @@
+"""The entries of a folder as the wire carries them: FileIdFullDirectoryInformation ([MS-FSCC] 2.4.22)."""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# NextEntryOffset, FileIndex, Creation-, LastAccess-, LastWrite-, ChangeTime, EndOfFile, AllocationSize, FileAttributes,
+# FileNameLength, EaSize, Reserved, FileId; then FileName
+_ENTRY = struct.Struct("<IIQQQQQQIIIIQ")
+_DIRECTORY = 0x10
+_REPARSE_POINT = 0x400
+# [MS-FSCC] 2.1.2.1: of a reparse point EaSize holds the tag, and this bit in it says that it names something elsewhere
+# (a symbolic link, a junction). Reparse points without it are offline or deduplicated files, which read like any other.
+_NAME_SURROGATE = 0x20000000
+
+
+class Entry(NamedTuple):
+    """One name in a folder. ``identity`` is the server's number for what it names, 0 where it has none."""
+
+    name: str
+    size_bytes: int
+    filetime: int
+    is_folder: bool
+    is_link: bool
+    identity: int
+
+
+def parse_entries(buffer: bytes) -> Iterator[Entry]:
+    """The entries in the output of one query, ``.`` and ``..`` included. Raises ``struct.error`` or ``ValueError``."""
+    offset, step = 0, -1
+    while step:
+        step, _, _, _, filetime, _, size, _, attributes, length, tag, _, identity = _ENTRY.unpack_from(buffer, offset)
+        if 0 < step < _ENTRY.size:
+            raise ValueError("an entry of a listing overlaps the one before it")
+        start = offset + _ENTRY.size
+        yield Entry(
+            # an unpaired surrogate is a legal name on NTFS
+            buffer[start : start + length].decode("utf-16-le", "surrogatepass"),
+            size,
+            filetime,
+            bool(attributes & _DIRECTORY),
+            bool(attributes & _REPARSE_POINT and tag & _NAME_SURROGATE),
+            identity,
+        )
+        offset += step

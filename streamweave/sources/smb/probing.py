@@ -1,0 +1,29 @@
+"""Asking whether an instrument still writes a file, by its share modes ([MS-SMB2] 3.3.5.9)."""
+
+from smbprotocol.exceptions import SMBResponseException
+
+from streamweave.sources.smb import messages
+from streamweave.sources.smb.connection import ShareConnection
+from streamweave.sources.smb.faults import FILE, SHARING_VIOLATION, status_of
+
+
+def has_open_writer(connection: ShareConnection, source_path: str) -> bool:
+    """Whether some other client holds the file open for writing.
+
+    We ask to share the file with readers only, which the server refuses while there is a writer. The same compound
+    lets go of the file again: held any longer, it would make the instrument's own opening fail. A writer that is local
+    to the server is not seen.
+    """
+    path = connection.address.path_on_share(source_path)
+    compound = [messages.open_file(path, messages.SHARE_READ), messages.close()]
+    with connection.faults(FILE, source_path):
+        opening, closing = connection.send(compound)
+        try:
+            connection.answer(opening)
+        except SMBResponseException as error:
+            if status_of(error) == SHARING_VIOLATION:
+                return True
+            raise
+        finally:
+            connection.discard([closing])
+    return False

@@ -1,0 +1,89 @@
+"""A folder tree that no path leads out of.
+
+A path is walked component by component on folder handles, each opened with ``O_NOFOLLOW``. Resolving the path first and
+comparing it with the base would be shorter, but somebody could put a link in between the comparison and the use.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from streamweave.errors import StorageRefused
+from streamweave.storage.faults import storage_errors
+
+FOLDER_MODE = 0o770  # less what the umask takes away
+CHUNK_BYTES = 1 << 20
+
+
+def path_components(path: str) -> tuple[str, ...]:
+    """The components of a relative, ``/``-separated path.
+
+    Raises ``StorageRefused`` for whatever could lead out of the base or can't be a name: an absolute path, an empty
+    component, ``.``, ``..``, NUL, or text that is not valid Unicode.
+    """
+    components = tuple(path.split("/"))
+    if any(component in {"", ".", ".."} for component in components) or "\0" in path:
+        raise StorageRefused(f"{path!r} is not a path inside the storage location")
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise StorageRefused(f"{path!r} is not valid Unicode") from error
+    return components
+
+
+@contextmanager
+def open_folder(base: Path, components: Sequence[str] = (), *, make: bool = False) -> Iterator[int]:
+    """A handle of the folder that ``components`` lead to below ``base``; ``make`` makes what is missing below it.
+
+    ``base`` itself may be reached through links: its place is the administrator's choice. Raises ``OSError``.
+    """
+    handle = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for component in components:
+            inner = _open_inner(component, handle, make=make)
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _open_inner(name: str, outer: int, *, make: bool) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    if make:
+        with suppress(FileNotFoundError):
+            return os.open(name, flags, dir_fd=outer)
+        with suppress(FileExistsError):  # another thread was faster
+            os.mkdir(name, FOLDER_MODE, dir_fd=outer)
+    return os.open(name, flags, dir_fd=outer)
+
+
+def stands(name: str, folder: int) -> bool:
+    """Whether anything, a link included, stands under ``name`` in the folder handle ``folder``."""
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def file_chunks(base: Path, components: Sequence[str], *, uncached: bool = False) -> Iterator[bytes]:
+    """The content of a regular file below ``base``, 1 MiB at a time. Raises ``StorageError``.
+
+    ``uncached`` asks the system to drop the file's pages first, so that the device is read.
+    """
+    address = base.joinpath(*components)
+    with storage_errors(address), open_folder(base, components[:-1]) as folder:
+        # O_NONBLOCK: a pipe that somebody put there must not make us wait for its writer
+        handle = os.open(components[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise StorageRefused(f"{address} is not a file")
+            if uncached and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            while chunk := os.read(handle, CHUNK_BYTES):
+                yield chunk
+        finally:
+            os.close(handle)

@@ -1,0 +1,130 @@
+"""A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is told to."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.storage.enclosure import path_components
+
+
+class MemoryWriter:
+    """A staged file that is being written."""
+
+    def __init__(self, storage: "MemoryStorage", staged_name: str) -> None:
+        self._storage = storage
+        self._staged_name = staged_name
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``, all of it."""
+        self._storage.fail_if_told("write")
+        self._storage.staged[self._staged_name] += data
+
+
+class MemoryStorage:
+    """``staged`` and ``published`` map names and paths to bytes; a test may look into them and change them."""
+
+    def __init__(self) -> None:
+        self.staged: dict[str, bytes] = {}
+        self.published: dict[str, bytes] = {}
+        self.durable: set[str] = set()
+        self._marked = False
+        self._faults: dict[str, StorageError] = {}
+        self._lock = threading.Lock()
+
+    def fail_next(self, method: str, error: StorageError) -> None:
+        """Make the next call of ``method`` (``write`` is the staged writer's) raise ``error``."""
+        self._faults[method] = error
+
+    def fail_if_told(self, method: str) -> None:
+        """Raise what ``fail_next`` was told for ``method``, once."""
+        if error := self._faults.pop(method, None):
+            raise error
+
+    def prepare(self, *, holds_versions: bool) -> None:
+        """Mark the location as ours."""
+        self.fail_if_told("prepare")
+        if holds_versions and not self._marked:
+            raise StorageRefused("the memory is not the place it was: is the disk mounted?")
+        self._marked = True
+
+    @contextmanager
+    def stage(self, staged_name: str) -> Iterator[MemoryWriter]:
+        """Write a staged file from its beginning; after an error nothing stays of it."""
+        _check_staged_name(staged_name)
+        self.fail_if_told("stage")
+        self.staged[staged_name] = b""
+        try:
+            yield MemoryWriter(self, staged_name)
+        except BaseException:
+            self.staged.pop(staged_name, None)
+            raise
+
+    def read_staged(self, staged_name: str) -> Iterator[bytes]:
+        """Read a staged file back."""
+        self.fail_if_told("read_staged")
+        if staged_name not in self.staged:
+            raise StorageRefused(f"{staged_name}: it is not there")
+        if content := self.staged[staged_name]:
+            yield content
+
+    def publish(self, staged_name: str, path: str) -> None:
+        """Give a staged file its final name."""
+        path_components(path)
+        self.fail_if_told("publish")
+        with self._lock:
+            if staged_name not in self.staged:
+                raise StorageUnavailable(f"{staged_name} is gone")
+            if self._stands(path):
+                raise DestinationOccupied(f"{self.address(path)} exists already")
+            if any(path.startswith(f"{file}/") for file in self.published):
+                raise StorageRefused(f"{self.address(path)}: part of the path is a file, not a folder")
+            self.published[path] = self.staged.pop(staged_name)
+
+    def make_durable(self, paths: Iterable[str]) -> None:
+        """Remember ``paths`` as durable."""
+        self.fail_if_told("make_durable")
+        self.durable.update(paths)
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """Read a published file."""
+        path_components(path)
+        self.fail_if_told("read")
+        if path not in self.published:
+            raise StorageRefused(f"{self.address(path)}: it is not there")
+        if content := self.published[path]:
+            yield content
+
+    def exists(self, path: str) -> bool:
+        """Whether anything stands under ``path``."""
+        path_components(path)
+        self.fail_if_told("exists")
+        return self._stands(path)
+
+    def paths(self) -> Iterator[str]:
+        """Every published file."""
+        self.fail_if_told("paths")
+        yield from list(self.published)
+
+    def staged_names(self) -> list[str]:
+        """The staged files that stand at this moment."""
+        self.fail_if_told("staged_names")
+        return list(self.staged)
+
+    def discard(self, staged_name: str) -> None:
+        """Remove a staged file; it is fine if there is none."""
+        _check_staged_name(staged_name)
+        self.fail_if_told("discard")
+        self.staged.pop(staged_name, None)
+
+    def address(self, path: str) -> str:
+        """How a person would name the place of ``path``."""
+        return f"memory:/{path}"
+
+    def _stands(self, path: str) -> bool:
+        return path in self.published or any(file.startswith(f"{path}/") for file in self.published)
+
+
+def _check_staged_name(staged_name: str) -> None:
+    if len(path_components(staged_name)) != 1:
+        raise StorageRefused(f"{staged_name!r} is not a name of a staged file")

@@ -1,0 +1,207 @@
+import posixpath
+import re
+import unicodedata
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from streamweave.errors import InvalidInput
+from streamweave.harvest.naming import LONGEST_PART, archive_folder_problem, destination_path, source_path_of
+
+FOLDER = "Microscope 01"
+any_character = st.characters(exclude_characters="/")  # surrogates among them
+tricky = st.text(st.sampled_from("~v012.% -CONcon\\\n:é"), max_size=9)
+parts = st.text(any_character, max_size=12) | tricky | st.sampled_from(["..", ".", "", "CON", "nul.txt", "%-", "%2E"])
+paths = st.lists(parts, min_size=1, max_size=4).map("/".join)
+long_paths = st.builds(lambda part, times, end: part * times + end, parts, st.integers(1, 200), tricky)
+versions = st.integers(1, 12) | st.integers(1, 10**9)
+two = st.tuples(paths | long_paths, versions)
+
+
+def destination(source_path: str, version: int = 1) -> str:
+    return destination_path(FOLDER, source_path, version).removeprefix(f"{FOLDER}/")
+
+
+@pytest.mark.parametrize(
+    "source_path",
+    [
+        "microscope/experiment_001.csv",
+        "microscope/user_a/My data (2), final+1 [x] 'é' 日本 😀 שלום.tar.gz",
+        "microscope/.hidden/~$report.docx",
+        "microscope/console.log",
+        "microscope/a..b/v2~v.csv",
+    ],
+)
+def test_ordinary_names_pass_unchanged(source_path: str) -> None:
+    assert destination_path(FOLDER, source_path, 1) == f"{FOLDER}/{source_path}"
+
+
+@pytest.mark.parametrize(
+    ("source_path", "version", "expected"),
+    [
+        ("m/scan_01.csv", 2, "m/scan_01~v2.csv"),
+        ("m/scan_01", 12, "m/scan_01~v12"),
+        ("m/.profile", 2, "m/.profile~v2"),
+        ("m/a.tar.gz", 2, "m/a.tar~v2.gz"),
+        ("m/scan_01~v2.csv", 1, "m/scan_01%7Ev2.csv"),
+        ("m/scan_01~v2", 1, "m/scan_01%7Ev2"),
+        ("m/scan_01~v2.csv", 3, "m/scan_01%7Ev2~v3.csv"),
+        ("m~v2/a", 1, "m%7Ev2/a"),
+        ("../a", 1, ".%2E/a"),
+        ("./a", 1, "%2E/a"),
+        ("a//b", 1, "a/%-/b"),
+        ("a.", 1, "a%2E"),
+        ("a ", 1, "a%20"),
+        ("a\\..\\b", 1, "a%5C..%5Cb"),
+        ("100%", 1, "100%25"),
+        ('<>:"|?*', 1, "%3C%3E%3A%22%7C%3F%2A"),
+        ("a\0\n\x7f\x85", 1, "a%00%0A%7F%C2%85"),
+        ("\ufffe\U0010ffff\ufdd0", 1, "%EF%BF%BE%F4%8F%BF%BF%EF%B7%90"),
+        ("\ud800", 1, "%ED%A0%80"),
+        ("CON", 1, "%43ON"),
+        ("con.txt", 1, "%63on.txt"),
+        ("Lpt1 .a.b", 1, "%4Cpt1 .a.b"),
+        ("COM¹", 2, "%43OM¹~v2"),
+        (".streamweave", 1, "%2Estreamweave"),
+        ("a/.StreamWeave-staging/b", 1, "a/%2EStreamWeave-staging/b"),
+    ],
+)
+def test_hostile_names_are_made_safe(source_path: str, version: int, expected: str) -> None:
+    assert destination(source_path, version) == expected
+
+
+@given(two, two)
+@example(("a~v2.csv", 1), ("a.csv", 2))
+@example(("a%2E", 1), ("a.", 1))
+@example(("", 2), ("%", 2))
+@example(("é", 1), (unicodedata.normalize("NFD", "é"), 1))
+def test_no_two_versions_share_a_destination(one: tuple[str, int], other: tuple[str, int]) -> None:
+    assume(one != other)
+    assert destination(*one) != destination(*other)
+
+
+@given(paths, versions, versions)
+def test_no_two_versions_of_one_path_share_a_destination(source_path: str, one: int, other: int) -> None:
+    assert (destination(source_path, one) == destination(source_path, other)) is (one == other)
+
+
+@given(paths, versions)
+def test_the_way_back_is_known(source_path: str, version: int) -> None:
+    path = destination_path(FOLDER, source_path, version)
+    assume(max(len(part.encode()) for part in path.split("/")) < LONGEST_PART - 20)
+    assert source_path_of(path) == (source_path, version)
+
+
+@given(paths | long_paths, versions)
+def test_a_destination_is_safe_wherever_it_is_written(source_path: str, version: int) -> None:
+    path = destination_path(FOLDER, source_path, version)
+    assert posixpath.normpath(path) == path
+    assert path.startswith(f"{FOLDER}/")
+    assert path.count("/") == source_path.count("/") + 1
+    for part in path.split("/"):
+        assert 0 < len(part.encode()) <= LONGEST_PART
+        assert not set(part) & set('\\<>:"|?*')
+        assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in part)
+        assert part[-1] not in ". "
+        assert not part.casefold().startswith(".streamweave")
+
+
+@given(parts, parts, st.integers(2, 12))
+@example("a", "a~v2", 2)
+@example("", "%-~v2", 2)
+def test_no_later_version_stands_where_another_file_needs_a_folder(filename: str, folder: str, version: int) -> None:
+    assert destination(filename, version) != destination(f"{folder}/a").partition("/")[0]
+
+
+@pytest.mark.parametrize("character", ["x", "é", "😀", "*", "\ufffe"])
+def test_a_long_name_is_cut_and_keeps_version_and_extension(character: str) -> None:
+    name = character * 900 + ".csv"
+    first, second = destination(name), destination(name, 2)
+    assert re.fullmatch(r".+%~[0-9a-f]{16}\.csv", first)
+    assert re.fullmatch(r".+%~[0-9a-f]{16}~v2\.csv", second)
+    assert LONGEST_PART - 4 < len(first.encode()) <= LONGEST_PART
+    assert first.count("%~") == second.count("%~") == 1
+
+
+def test_long_names_that_differ_only_in_what_is_cut_stay_apart() -> None:
+    assert destination("x" * 900 + "a") != destination("x" * 900 + "b")
+
+
+def test_a_long_extension_is_cut_like_the_rest() -> None:
+    assert len(destination("x." + "y" * 900, 2).encode()) == LONGEST_PART
+
+
+def test_a_name_of_255_bytes_is_cut_only_where_a_version_makes_it_longer() -> None:
+    name = "x" * 251 + ".csv"
+    assert destination(name) == name
+    assert len(destination(name, 2)) == LONGEST_PART
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "Microscope 01",
+        "Microscope 01/a~v1.csv",
+        "Microscope 01/a~v02.csv",
+        "Microscope 01/a~v0",
+        "Microscope 01/" + "a~v" + "9" * 5000,
+        "Microscope 01/a%2e",
+        "Microscope 01/%41",
+        "Microscope 01/%FF",
+        "Microscope 01/100%",
+        "Microscope 01/..",
+        "Microscope 01//a",
+        "Microscope 01/a\ud800",
+        "../a",
+        destination_path(FOLDER, "x" * 900, 1),
+    ],
+)
+def test_a_path_that_is_not_ours_or_was_cut_leads_nowhere(path: str) -> None:
+    with pytest.raises(InvalidInput):
+        source_path_of(path)
+
+
+def test_a_version_is_counted_from_one() -> None:
+    with pytest.raises(InvalidInput, match="version"):
+        destination_path(FOLDER, "a", 0)
+
+
+@pytest.mark.parametrize("name", ["Microscope 01", "X-ray (Lab 2), [new]", "Röntgen 日本", "x" * 120, "Consol"])
+def test_an_instruments_name_is_its_folder(name: str) -> None:
+    assert archive_folder_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("", "empty"),
+        ("x" * 121, "120 bytes"),
+        ("é" * 61, "120 bytes"),
+        (".hidden", "begin"),
+        ("..", "begin"),
+        (" x", "begin"),
+        ("x.", "end"),
+        ("x ", "end"),
+        ("CON", "Windows reserves"),
+        ("lpt1.old", "Windows reserves"),
+        ("TOF/SIMS", "'/'"),
+        ("a\\b", "must not contain"),
+        ("C: drive", "':'"),
+        ("100%", "'%'"),
+        ("a\nb", "must not contain"),
+        ("\ud800", "must not contain"),
+    ],
+)
+def test_a_name_that_can_not_be_a_folder_is_refused_with_the_reason(name: str, problem: str) -> None:
+    assert problem in (archive_folder_problem(name) or "")
+    with pytest.raises(InvalidInput, match="archive_folder"):
+        destination_path(name, "a", 1)
+
+
+@given(st.text(st.characters(), max_size=20))
+def test_an_archive_folder_needs_no_encoding(name: str) -> None:
+    assume(archive_folder_problem(name) is None)
+    assert "/" not in name
+    assert destination_path(name, f"{name}/a", 1) in (f"{name}/{name}/a", f"{name}/{name.replace('~', '%7E')}/a")

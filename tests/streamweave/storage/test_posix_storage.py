@@ -1,0 +1,198 @@
+"""What only a real file system can show."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from streamweave.errors import DestinationOccupied, StorageRefused, StorageUnavailable
+from streamweave.storage import placing
+from streamweave.storage.posix import PosixStorage
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def storage(base: Path) -> PosixStorage:
+    storage = PosixStorage(base)
+    storage.prepare(holds_versions=False)
+    return storage
+
+
+def stage(storage: PosixStorage, name: str, content: bytes = b"content") -> None:
+    with storage.stage(name) as writer:
+        writer.write(content)
+
+
+def test_a_published_file_is_read_only_and_its_address_is_its_full_path(storage: PosixStorage, base: Path) -> None:
+    stage(storage, "t1")
+    storage.publish("t1", "m/scan.tif")
+    assert storage.address("m/scan.tif") == str(base / "m/scan.tif")
+    assert stat.S_IMODE((base / "m/scan.tif").stat().st_mode) & 0o333 == 0
+
+
+def test_the_mark_and_the_staging_area_are_where_they_are_documented(storage: PosixStorage, base: Path) -> None:
+    stage(storage, "t1")
+    assert (base / ".streamweave/location").read_text()
+    assert (base / ".streamweave/incoming/t1.part").read_bytes() == b"content"
+
+
+def test_versions_can_not_be_published_into_the_own_folder(storage: PosixStorage) -> None:
+    stage(storage, "t1")
+    with pytest.raises(StorageRefused, match="StreamWeave's own"):
+        storage.publish("t1", ".streamweave/location2")
+
+
+def test_a_folder_that_is_a_link_is_not_entered(storage: PosixStorage, base: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (base / "microscope").symlink_to(tmp_path / "elsewhere")
+    stage(storage, "t1")
+    with pytest.raises(StorageRefused, match="link"):
+        storage.publish("t1", "microscope/scan.tif")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_link_under_the_final_name_is_neither_replaced_nor_read(storage: PosixStorage, base: Path) -> None:
+    (base / "scan.tif").symlink_to("/etc/hostname")
+    stage(storage, "t1")
+    with pytest.raises(DestinationOccupied):
+        storage.publish("t1", "scan.tif")
+    with pytest.raises(StorageRefused, match="link"):
+        list(storage.read("scan.tif"))
+    assert list(storage.paths()) == []
+
+
+def test_a_pipe_in_the_archive_is_refused_rather_than_waited_for(storage: PosixStorage, base: Path) -> None:
+    os.mkfifo(base / "pipe")
+    with pytest.raises(StorageRefused, match="not a file"):
+        list(storage.read("pipe"))
+
+
+def test_a_move_that_was_cut_short_is_finished_by_the_next_attempt(storage: PosixStorage, base: Path) -> None:
+    stage(storage, "t1")
+    os.link(base / ".streamweave/incoming/t1.part", base / "scan.tif")
+    storage.publish("t1", "scan.tif")
+    assert storage.staged_names() == []
+    assert (base / "scan.tif").read_bytes() == b"content"
+
+
+def test_staging_anew_after_a_move_cut_short_leaves_the_published_file_alone(storage: PosixStorage, base: Path) -> None:
+    stage(storage, "t1", b"published")
+    os.link(base / ".streamweave/incoming/t1.part", base / "scan.tif")
+    stage(storage, "t1", b"new")
+    assert (base / "scan.tif").read_bytes() == b"published"
+
+
+def refuse_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(placing.os, "link", link)
+
+
+def refuse_exclusive_rename(monkeypatch: pytest.MonkeyPatch) -> None:
+    def renameat2(*args: object) -> None:
+        raise OSError(errno.EINVAL, "no RENAME_NOREPLACE here")
+
+    monkeypatch.setattr(placing, "_renameat2", renameat2)
+
+
+@pytest.mark.parametrize("exclusive_rename", [True, False], ids=["renameat2", "check-and-rename"])
+def test_a_file_system_without_hard_links_never_overwrites_either(
+    storage: PosixStorage, monkeypatch: pytest.MonkeyPatch, exclusive_rename: bool
+) -> None:
+    refuse_hard_links(monkeypatch)
+    if not exclusive_rename:
+        refuse_exclusive_rename(monkeypatch)
+    stage(storage, "t1", b"first")
+    storage.publish("t1", "a/scan.tif")
+    stage(storage, "t2", b"second")
+    with pytest.raises(DestinationOccupied):
+        storage.publish("t2", "a/scan.tif")
+    assert b"".join(storage.read("a/scan.tif")) == b"first"
+    assert storage.staged_names() == ["t2"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "words"),
+    [
+        (errno.ENOSPC, StorageUnavailable, "disk is full"),
+        (errno.EDQUOT, StorageUnavailable, "quota"),
+        (errno.EIO, StorageUnavailable, "error"),
+        (errno.ESTALE, StorageUnavailable, "handle"),
+        (errno.ETIMEDOUT, StorageUnavailable, "timed out"),
+        (errno.EACCES, StorageRefused, "no permission"),
+        (errno.EROFS, StorageRefused, "read-only"),
+    ],
+)
+def test_what_the_system_reports_while_writing_is_told_with_the_place(
+    storage: PosixStorage,
+    base: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    kind: type[Exception],
+    words: str,
+) -> None:
+    def write(handle: int, data: bytes) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(kind, match=words) as refusal, storage.stage("t1") as writer:
+        writer.write(b"x")
+    monkeypatch.undo()
+    assert str(base) in str(refusal.value)
+    assert storage.staged_names() == []
+
+
+def test_short_writes_are_continued(storage: PosixStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_all = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write_all(handle, data[:3]))
+    stage(storage, "t1", b"written three bytes at a time")
+    monkeypatch.undo()
+    assert b"".join(storage.read_staged("t1")) == b"written three bytes at a time"
+
+
+def test_durable_means_that_every_folder_up_to_the_base_was_flushed(
+    storage: PosixStorage, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage(storage, "t1")
+    storage.publish("t1", "a/b/scan.tif")
+    flushed: list[int] = []
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        flushed.append(os.fstat(handle).st_ino)
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    storage.make_durable(["a/b/scan.tif"])
+    assert {base.stat().st_ino, (base / "a").stat().st_ino, (base / "a/b").stat().st_ino} <= set(flushed)
+    flushed.clear()
+    storage.make_durable(["a/b/scan.tif"])
+    assert flushed == [(base / "a/b").stat().st_ino]
+
+
+def test_a_location_that_went_away_is_refused_everywhere_rather_than_empty(storage: PosixStorage, base: Path) -> None:
+    base.rename(base.with_name("moved"))
+    base.mkdir()
+    for question in (
+        lambda: list(storage.paths()),
+        lambda: storage.exists("a"),
+        storage.staged_names,
+        lambda: stage(storage, "t1"),
+    ):
+        with pytest.raises(StorageRefused, match="is the disk mounted"):
+            question()
+
+
+def test_a_place_where_we_can_not_write_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageRefused, match=str(tmp_path / "file")):
+        PosixStorage(tmp_path / "file" / "archive").prepare(holds_versions=False)
+    with pytest.raises((StorageRefused, StorageUnavailable)):
+        PosixStorage(Path("/proc/archive")).prepare(holds_versions=False)

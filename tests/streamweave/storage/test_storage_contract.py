@@ -1,0 +1,169 @@
+"""What every storage location promises, shown on each implementation."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.storage.base import Storage
+from streamweave.storage.memory import MemoryStorage
+from streamweave.storage.posix import PosixStorage
+
+HOSTILE_COMPONENTS = ("..", ".", "", "/", "\0", "a", "..\0", "~", "\\..", "…", "link", "\ud800")
+
+
+def open_posix(folder: Path) -> Storage:
+    return PosixStorage(folder / "archive")
+
+
+def open_memory(folder: Path) -> Storage:
+    return MemoryStorage()
+
+
+@pytest.fixture(params=[open_posix, open_memory], ids=["posix", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    opener: Callable[[Path], Storage] = request.param
+    storage = opener(tmp_path)
+    storage.prepare(holds_versions=False)
+    return storage
+
+
+def stage(storage: Storage, name: str, *pieces: bytes) -> None:
+    with storage.stage(name) as writer:
+        for piece in pieces:
+            writer.write(piece)
+
+
+def test_a_staged_file_reads_back_as_it_was_written(storage: Storage) -> None:
+    stage(storage, "t1", b"first ", b"", b"second")
+    assert b"".join(storage.read_staged("t1")) == b"first second"
+    assert storage.staged_names() == ["t1"]
+    assert list(storage.paths()) == []
+
+
+def test_staging_again_begins_anew(storage: Storage) -> None:
+    stage(storage, "t1", b"a longer first attempt")
+    stage(storage, "t1", b"second")
+    assert b"".join(storage.read_staged("t1")) == b"second"
+
+
+def test_nothing_stays_of_a_staged_file_whose_writing_failed(storage: Storage) -> None:
+    def write_half() -> None:
+        with storage.stage("t1") as writer:
+            writer.write(b"half")
+            raise OSError("the share went away")
+
+    with pytest.raises(OSError, match="the share went away"):
+        write_half()
+    assert storage.staged_names() == []
+
+
+def test_publishing_gives_the_final_name_and_drops_the_staged_one(storage: Storage) -> None:
+    stage(storage, "t1", b"content")
+    storage.publish("t1", "microscope/2025/scan.tif")
+    storage.make_durable(["microscope/2025/scan.tif"])
+    assert b"".join(storage.read("microscope/2025/scan.tif")) == b"content"
+    assert storage.exists("microscope/2025/scan.tif")
+    assert list(storage.paths()) == ["microscope/2025/scan.tif"]
+    assert storage.staged_names() == []
+
+
+def test_an_empty_file_is_a_file(storage: Storage) -> None:
+    stage(storage, "t1")
+    storage.publish("t1", "empty.dat")
+    assert storage.exists("empty.dat")
+    assert b"".join(storage.read("empty.dat")) == b""
+
+
+def test_what_stands_is_never_overwritten_and_the_staged_file_is_kept(storage: Storage) -> None:
+    stage(storage, "t1", b"first")
+    storage.publish("t1", "a/scan.tif")
+    stage(storage, "t2", b"second")
+    for occupied in ("a/scan.tif", "a"):
+        with pytest.raises(DestinationOccupied, match="exists already"):
+            storage.publish("t2", occupied)
+    assert b"".join(storage.read("a/scan.tif")) == b"first"
+    assert b"".join(storage.read_staged("t2")) == b"second"
+
+
+def test_of_many_threads_that_publish_one_path_exactly_one_succeeds(storage: Storage) -> None:
+    def publish(number: int) -> bool:
+        stage(storage, f"t{number}", str(number).encode())
+        try:
+            storage.publish(f"t{number}", "one/place")
+        except DestinationOccupied:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(publish, range(16))) == 1
+    assert len(storage.staged_names()) == 15
+
+
+def test_a_file_below_a_file_is_refused(storage: Storage) -> None:
+    stage(storage, "t1", b"x")
+    storage.publish("t1", "a/file")
+    stage(storage, "t2", b"y")
+    with pytest.raises(StorageRefused, match="not a folder"):
+        storage.publish("t2", "a/file/inner")
+
+
+def test_discarding_is_fine_whether_or_not_there_is_a_file(storage: Storage) -> None:
+    stage(storage, "t1", b"x")
+    storage.discard("t1")
+    storage.discard("t1")
+    assert storage.staged_names() == []
+
+
+def test_publishing_what_is_not_staged_is_tried_again_later(storage: Storage) -> None:
+    with pytest.raises(StorageUnavailable, match="is gone"):
+        storage.publish("never-staged", "a/b")
+    assert not storage.exists("a/b")
+
+
+def test_reading_what_is_not_there_is_refused(storage: Storage) -> None:
+    with pytest.raises(StorageRefused, match="not there"):
+        list(storage.read("no/such/file"))
+    assert not storage.exists("no/such/file")
+
+
+def test_a_location_that_should_hold_versions_but_has_no_mark_is_refused(
+    storage: Storage, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    storage.prepare(holds_versions=True)
+    elsewhere: Storage = request.node.callspec.params["storage"](tmp_path / "not-mounted")
+    with pytest.raises(StorageRefused, match="is the disk mounted"):
+        elsewhere.prepare(holds_versions=True)
+    elsewhere.prepare(holds_versions=False)
+    elsewhere.prepare(holds_versions=True)
+
+
+@given(st.lists(st.sampled_from(HOSTILE_COMPONENTS) | st.text(max_size=8), min_size=1, max_size=5).map("/".join))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_path_leads_out_of_the_location(storage: Storage, tmp_path: Path, path: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(exist_ok=True)
+    link = tmp_path / "archive" / "link"
+    if link.parent.exists() and not link.is_symlink():
+        link.symlink_to(outside)
+    stage(storage, "t1", b"hostile")
+    try:
+        storage.publish("t1", path)
+    except StorageError:
+        storage.discard("t1")
+    else:
+        assert storage.exists(path)
+    assert {entry.name for entry in tmp_path.iterdir()} <= {"archive", "outside"}
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "/etc/passwd", "", "\0"])
+def test_a_staged_name_is_one_plain_name(storage: Storage, name: str) -> None:
+    with pytest.raises(StorageRefused), storage.stage(name):
+        pass
+    with pytest.raises(StorageRefused):
+        storage.discard(name)
