@@ -38,7 +38,10 @@ class Facility:
 
 
 def facility_of(settings: Settings) -> Facility:
-    """The facility that the settings describe. Raises ``StartError`` without a catalog, ``SealBroken`` without a key."""
+    """The facility that the settings describe.
+
+    Raises ``StartError`` without a catalog, ``SealBroken`` without a key.
+    """
     if settings.database_url is None:
         raise StartError("no catalog: set STREAMWEAVE_DATABASE_URL to a PostgreSQL address, or use `streamweave up`")
     sealer = Sealer(settings.encryption_keys.get_secret_value())

@@ -17,6 +17,6 @@
 ``enrichment``
     let the hooks add metadata
 
-``transfer`` runs claims to cataloguing over many files at once; ``harvesting`` runs the whole way for one instrument. Whatever dies,
-wherever: each step leaves rows from which the next run goes on.
+``transfer`` runs claims to cataloguing over many files at once; ``harvesting`` runs the whole way for one instrument.
+Whatever dies, wherever: each step leaves rows from which the next run goes on.
 """

@@ -20,7 +20,7 @@ def take_in(
     finished: Sequence[Copied | NotCopied],
     storages: Mapping[uuid.UUID, Storage],
 ) -> tuple[list[Result], list[FileOutcome]]:
-    """Publish a batch, make it durable, catalogue it: in this order, so that nothing is on record that could still be lost."""
+    """Publish a batch, make it durable, catalogue it: in this order, so that nothing on record can still be lost."""
     with facility.sessions() as session:
         archived = archived_contents(session, {each.claim.file_id for each in finished})
     results = [_publish(each, storages, archived) for each in finished]

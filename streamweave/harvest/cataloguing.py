@@ -1,7 +1,7 @@
-"""Cataloguing: the proof of a copy, or its failure and what follows, is put on record; a batch in one short transaction.
+"""Cataloguing: the proof of a copy, or its failure and what follows, goes on record; a batch in one short transaction.
 
-Only claims that this run still holds are written: a run that was taken for dead finds its claims gone, and its copies are taken over
-by whoever holds them now.
+Only claims that this run still holds are written: a run that was taken for dead finds its claims gone, and its copies
+are taken over by whoever holds them now.
 """
 
 import uuid
@@ -153,7 +153,7 @@ class _Entry:
         version.state, version.reason = state, reason
 
     def conclude(self, versions: Mapping[uuid.UUID, FileVersion]) -> None:
-        """A version with nothing left to wait for is archived; one that left the way has its other transfers withdrawn."""
+        """A version that waits for nothing more is archived; one that left the way has its other transfers withdrawn."""
         self.session.flush()
         open_ends = self._with_live_transfers(versions)
         for version in versions.values():

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.locking import lock_instrument
@@ -25,9 +25,10 @@ from streamweave.harvest.runs import is_dead
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One transfer that this run alone works on: what to copy, as it settled, and where to."""
+    """One transfer that one run alone works on: what to copy, as it settled, and where to."""
 
     transfer_id: uuid.UUID
+    run_id: uuid.UUID
     version_id: uuid.UUID
     file_id: uuid.UUID
     storage_location_id: uuid.UUID
@@ -43,8 +44,13 @@ class Claim:
 
     @property
     def staged_name(self) -> str:
-        """The name under which the destination stages this transfer's bytes."""
-        return str(self.transfer_id)
+        """The name under which the destination stages this run's bytes of this transfer."""
+        return staged_name(self.transfer_id, self.run_id)
+
+
+def staged_name(transfer_id: uuid.UUID, run_id: uuid.UUID) -> str:
+    """Each run stages under names of its own: one wrongly taken for dead can't write into its successor's file."""
+    return f"{transfer_id}-{run_id}"
 
 
 def claim_transfers(
@@ -61,7 +67,7 @@ def claim_transfers(
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         due = is_due(instrument.id, now, days)
-        claims = _oldest(session, due & Transfer.storage_location_id.in_(into), limit)
+        claims = _oldest(session, run_id, due & Transfer.storage_location_id.in_(into), limit)
         session.execute(
             update(Transfer)
             .where(Transfer.id.in_([claim.transfer_id for claim in claims]))
@@ -98,10 +104,11 @@ def due_locations(
     ).all()
 
 
-def _oldest(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]:
+def _oldest(session: Session, run_id: uuid.UUID, due: ColumnElement[bool], limit: int) -> list[Claim]:
     rows = session.execute(
         select(
             Transfer.id,
+            literal(run_id),
             FileVersion.id,
             FileRecord.id,
             Transfer.storage_location_id,
@@ -146,15 +153,14 @@ def free_claims_of_dead_runs(facility: Facility, instrument: Instrument) -> int:
     return len(orphaned)
 
 
-def claimed_transfers(session: Session, storage_location_id: uuid.UUID) -> set[uuid.UUID]:
-    """The transfers into a storage location that some run is working on."""
-    return set(
-        session.scalars(
-            select(Transfer.id).where(
-                Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
-            )
+def staged_names_under_way(session: Session, storage_location_id: uuid.UUID) -> set[str]:
+    """The names under which runs may be staging files in a storage location at this moment."""
+    rows = session.execute(
+        select(Transfer.id, Transfer.run_id).where(
+            Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
         )
     )
+    return {staged_name(transfer_id, run_id) for transfer_id, run_id in rows if run_id is not None}
 
 
 def _free(session: Session, transfer_ids: Collection[uuid.UUID]) -> None:

@@ -17,7 +17,7 @@ from streamweave.storage.base import Storage
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What some bytes come down to: XXH64 (seed 0; https://github.com/Cyan4973/xxHash) and SHA-256 (FIPS 180-4), in hexadecimal."""
+    """What some bytes come down to, in hexadecimal: XXH64 with seed 0 (as Yann Collet specifies it), SHA-256 (FIPS 180-4)."""
 
     xxhash: str
     sha256: str

@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.tables import Instrument, StorageLocation, Transfer, TransferStatus
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
-from streamweave.harvest.claims import claimed_transfers, due_locations
+from streamweave.harvest.claims import due_locations, staged_names_under_way
 from streamweave.storage.base import Storage
 
 
 def open_destinations(
     facility: Facility, instrument: Instrument, days: Collection[date] | None
 ) -> tuple[dict[uuid.UUID, Storage], list[StorageError]]:
-    """Every storage location into which transfers are due, ready for writing; and what is wrong with those that are not."""
+    """The storage locations into which transfers are due, ready for writing; and what is wrong with the others."""
     with facility.sessions() as session:
         locations = due_locations(session, instrument.id, facility.now(), days)
         holds_versions = {location.id: _holds_versions(session, location) for location in locations}
@@ -49,7 +49,7 @@ def sweep(facility: Facility, storage_location_id: uuid.UUID, storage: Storage) 
     """
     staged = storage.staged_names()
     with facility.sessions() as session:
-        under_way = {str(transfer_id) for transfer_id in claimed_transfers(session, storage_location_id)}
+        under_way = staged_names_under_way(session, storage_location_id)
     stale = [name for name in staged if name not in under_way]
     for name in stale:
         storage.discard(name)

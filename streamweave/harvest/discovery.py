@@ -1,7 +1,7 @@
 """Discovery: list the share, compare folder by folder with the catalog, record what is new, changed or gone.
 
-A listing that fails, is empty, or has shrunk far below what is known concludes nothing: a file is called gone only when the
-whole share has been seen and is believed. What is new in such a listing is recorded all the same.
+A listing that fails, is empty, or has shrunk far below what is known concludes nothing: a file is called gone only when
+the whole share has been seen and is believed. What is new in such a listing is recorded all the same.
 """
 
 import time
@@ -35,8 +35,8 @@ def discover(
 ) -> Sighting:
     """Look at the instrument's share once and record what is new, changed or gone.
 
-    With a budget, a look that takes longer ends early, as ``partial``, with all that it saw on record. Raises a ``SourceError`` when
-    the share can't be looked at; that too is on record.
+    With a budget, a look that takes longer ends early, as ``partial``, with all that it saw on record. Raises a
+    ``SourceError`` when the share can't be looked at; that too is on record.
     """
     deadline = None if budget_seconds is None else time.monotonic() + budget_seconds
     with scan_on_record(facility, instrument.id, dagster_run_id) as sighting:

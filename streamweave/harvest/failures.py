@@ -31,9 +31,9 @@ class Consequence:
 def consequence(error: StreamWeaveError, failures: int, instrument: Instrument, now: datetime) -> Consequence:
     """Decide what follows from ``error``, after ``failures`` earlier failed attempts.
 
-    Transient failures are tried again after ``retry_delay_seconds``, doubled with each failure up to an hour, until ``max_attempts``
-    are used up; a share that refuses us and a storage that is full are no fault of the file's, and use up nothing. Permanent failures end up in front of
-    a person at once.
+    Transient failures are tried again after ``retry_delay_seconds``, doubled with each failure up to an hour, until
+    ``max_attempts`` are used up; a share that refuses us and a storage that is full are no fault of the file's, and use
+    up nothing. Permanent failures end up in front of a person at once.
     """
     match error:
         case FileChanged():

@@ -1,7 +1,7 @@
 """Filtering: let the pre-transfer hooks decide on settled files, and plan a transfer to each storage location.
 
-Skipped files are decided anew when the hooks change; archived ones are planned for again when a schedule names a further storage
-location. A file that can't be decided on stays where it is, with the reason.
+Skipped files are decided anew when the hooks change; archived ones are planned for again when a schedule names a
+further storage location. A file that can't be decided on stays where it is, with the reason.
 """
 
 import uuid

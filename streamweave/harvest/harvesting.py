@@ -45,8 +45,8 @@ def look_until_quiet(
 ) -> Sighting:
     """Look at the share and wait out the quiet period of what is there.
 
-    Afterwards every file that stood on the share in the beginning has settled, or is on record with the reason why not: one that
-    changed while we waited settles later. Raises a ``SourceError`` when the share can't be looked at.
+    Afterwards every file that stood on the share in the beginning has settled, or is on record with the reason why not:
+    one that changed while we waited settles later. Raises a ``SourceError`` when the share can't be looked at.
     """
     sighting = look(facility, instrument, dagster_run_id=dagster_run_id)
     tell(sighting.sentence())
@@ -84,7 +84,8 @@ def harvest(
 ) -> HarvestReport:
     """Harvest an instrument: everything on its share, and everything pending from before.
 
-    Raises a ``SourceError`` when the share can't be looked at. What went wrong later on is in the report's ``troubles``.
+    Raises a ``SourceError`` when the share can't be looked at. What went wrong later on is in the report's
+    ``troubles``.
     """
     look_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
     with harvest_run(facility.sessions, instrument.id, dagster_run_id) as run_id:

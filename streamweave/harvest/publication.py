@@ -9,8 +9,9 @@ from streamweave.storage.base import Storage
 def publish(storage: Storage, claim: Claim, digest: Digest) -> None:
     """Give the staged copy its final name.
 
-    A run that died between publishing and cataloguing leaves the very bytes under the very name: they are read again, and taken
-    over when they are the same. Raises ``DestinationOccupied`` when other bytes stand there; the staged copy is then dropped.
+    A run that died between publishing and cataloguing leaves the very bytes under the very name: they are read again,
+    and taken over when they are the same. Raises ``DestinationOccupied`` when other bytes stand there; the staged copy
+    is then dropped.
     """
     try:
         storage.publish(claim.staged_name, claim.destination_path)

@@ -1,4 +1,4 @@
-"""Harvest runs: a process that holds claims shows that it lives by a heartbeat. When it dies, its claims are free again.
+"""Harvest runs: a process that holds claims shows by a heartbeat that it lives. When it dies, its claims are free.
 
 Beats are stamped and judged by the database's clock alone, so that no two clocks need to agree.
 """

@@ -1,7 +1,8 @@
-"""Settling: has the instrument finished this file? Judged by what *we* saw, on our clock; the file's own times prove nothing.
+"""Settling: has the instrument finished this file? Judged by what *we* saw, on our clock; its own times prove nothing.
 
-A file has settled when at least two of our looks, a quiet period apart, saw the same size and mtime, its marker file (where the
-instrument writes one) stands beside it, and (where the instrument's row asks for the probe) nobody holds it open for writing.
+A file has settled when at least two of our looks, a quiet period apart, saw the same size and mtime, its marker file
+(where the instrument writes one) stands beside it, and (where the instrument's row asks for the probe) nobody holds it
+open for writing.
 """
 
 import uuid

@@ -1,7 +1,8 @@
 """Transfer: from claims to catalogued versions, many files at once.
 
-Workers copy side by side; this thread publishes and catalogues what they finish, in batches. No database session is open while bytes
-are copied. One bad file never stops the others; a share or a storage location that is out of order stops what depends on it.
+Workers copy side by side; this thread publishes and catalogues what they finish, in batches. No database session is
+open while bytes are copied. One bad file never stops the others; a share or a storage location that is out of order
+stops what depends on it.
 """
 
 import time
@@ -41,7 +42,8 @@ def transfer_files(
 ) -> HarvestReport:
     """Archive every due version of an instrument, or of some acquisition days of it, as the run ``run_id``.
 
-    ``on_outcomes`` hears of each batch once it is on record. What stopped the work early is in the report's ``troubles``.
+    ``on_outcomes`` hears of each batch once it is on record. What stopped the work early is in the report's
+    ``troubles``.
     """
     started = time.monotonic()
     free_claims_of_dead_runs(facility, instrument)

@@ -76,7 +76,7 @@ class Workers:
 
 
 def _copy_again_if_disconnected(source: Source, storage: Storage, claim: Claim) -> Digest:
-    """A connection may be lost between two files, or once within one: one fresh attempt tells that from a dead share."""
+    """A connection may be lost between two files, or within one: one fresh attempt tells that from a dead share."""
     try:
         return copy_proven(source, storage, claim)
     except SourceUnreachable:

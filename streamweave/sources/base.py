@@ -31,8 +31,8 @@ class SourceFile:
 class FolderListing:
     """One folder, listed completely, or the problem that prevented it.
 
-    ``folder`` is written like a ``source_path``. With a ``problem`` there are no files, and nothing may be concluded about
-    the folder or anything below it.
+    ``folder`` is written like a ``source_path``. With a ``problem`` there are no files, and nothing may be concluded
+    about the folder or anything below it.
     """
 
     folder: str
@@ -57,15 +57,15 @@ class Source(Protocol):
     """One connection to one instrument's share. Not to be shared between threads: one for each worker.
 
     Connecting happens at the first use. Every method may raise ``SourceUnreachable``, ``CredentialsRefused``,
-    ``ShareMissing``, ``BasePathMissing`` or ``ShareDenied``; after ``SourceUnreachable`` the next call connects again. No call
-    blocks for longer than the source's timeout on a server that has gone silent.
+    ``ShareMissing``, ``BasePathMissing`` or ``ShareDenied``; after ``SourceUnreachable`` the next call connects again.
+    No call blocks for longer than the source's timeout on a server that has gone silent.
     """
 
     def listings(self) -> Iterator[FolderListing]:
         """Every folder below the base path, the base folder first, each once, as it arrives.
 
-        A folder that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed raises.
-        Links that leave the share are not followed.
+        A folder that can't be listed is yielded with its problem and the others go on; a base folder that can't be
+        listed raises. Links that leave the share are not followed.
         """
 
     def open(self, source_path: str) -> AbstractContextManager[OpenSourceFile]:

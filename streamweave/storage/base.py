@@ -1,10 +1,12 @@
 """Where versions go: the contract of a storage location.
 
-Every implementation passes the same contract suite (``tests/streamweave/storage``). Two kinds of names are used: a *staged name* is a
-temporary file of one transfer (the transfer's UUID as text); a *path* is a final place, relative to the location, ``/``-separated, as
-``streamweave.harvest.naming`` makes it. A path that would leave the location is refused with ``StorageRefused``.
+Every implementation passes the same contract suite (``tests/streamweave/storage``). Two kinds of names are used: a
+*staged name* is a temporary file of one transfer (a word without separators); a *path* is a final place, relative to
+the location, ``/``-separated, as ``streamweave.harvest.naming`` makes it. A path that would leave the location is
+refused with ``StorageRefused``.
 
-Every method may raise ``StorageUnavailable`` (full, I/O error: transient) or ``StorageRefused`` (not writable for us: permanent).
+Every method may raise ``StorageUnavailable`` (full, I/O error: transient) or ``StorageRefused`` (not writable for us:
+permanent).
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,12 +27,13 @@ class Storage(Protocol):
     def prepare(self, *, holds_versions: bool) -> None:
         """Make ready for writing, and mark the location as ours.
 
-        ``holds_versions`` says that the catalog knows of versions in this location: then a location without our mark is not the
-        place it was (a disk that isn't mounted, say) and raises ``StorageRefused`` rather than being filled anew.
+        ``holds_versions`` says that the catalog knows of versions in this location: then a location without our mark is
+        not the place it was (a disk that isn't mounted, say) and raises ``StorageRefused`` rather than being filled
+        anew.
         """
 
     def stage(self, staged_name: str) -> AbstractContextManager[StagedWriter]:
-        """Write a staged file from its beginning. When the block ends without an error the bytes are on stable storage."""
+        """Write a staged file from its beginning. When the block ends without an error, its bytes are on stable storage."""
 
     def read_staged(self, staged_name: str) -> Iterator[bytes]:
         """Read a staged file back, from the device rather than from a cache where the system lets us ask for that."""

@@ -39,7 +39,7 @@ WIRE_ERRORS = (SMBException, OSError, ValueError, KeyError, TypeError, struct.er
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An error of our tree, and its sentence about ``{server}``, ``{account}``, ``{share}``, ``{base}`` and ``{path}``."""
+    """An error of our tree, and its sentence: ``{server}``, ``{account}``, ``{share}``, ``{base}`` and ``{path}``."""
 
     kind: type[SourceError]
     sentence: str

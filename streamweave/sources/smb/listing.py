@@ -83,7 +83,7 @@ def _ask(connection: ShareConnection, folder: Folder, *, is_base: bool = False) 
 
 def _listed(connection: ShareConnection, asked: AskedFolder) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
     try:
-        return _interpreted(asked.folder, _entries(connection, asked))
+        return interpret(asked.folder, _entries(connection, asked))
     except SourceUnreachable:
         raise
     except SourceError as problem:
@@ -124,7 +124,7 @@ def _abandon(connection: ShareConnection, asked: AskedFolder) -> None:
         _entries(connection, asked)
 
 
-def _interpreted(folder: Folder, entries: list[Entry]) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
+def interpret(folder: Folder, entries: list[Entry]) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
     """The folder's listing, the folders in it, and listings that say why some folders in it can't be asked for."""
     files: list[SourceFile] = []
     inner: list[Folder] = []

@@ -1,4 +1,4 @@
-"""A facility of one instrument over a share in memory, a real catalog, a real folder as archive, and a clock that we move."""
+"""A facility of one instrument: a share in memory, a real catalog, a real folder as archive, a clock that we move."""
 
 import itertools
 from collections.abc import Callable

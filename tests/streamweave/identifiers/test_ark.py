@@ -1,4 +1,3 @@
-import math
 import random
 import re
 
@@ -49,7 +48,8 @@ def test_a_minted_ark_has_its_shoulder_and_the_right_check_character() -> None:
 
 
 def test_a_million_minted_arks_never_collide_in_practice() -> None:
-    assert BLADE_LENGTH * math.log2(len(BETANUMERICS)) >= 100
+    pairs = 1_000_000**2 / 2
+    assert pairs / len(BETANUMERICS) ** BLADE_LENGTH < 1e-14
     assert len({mint("99999", "fk4") for _ in range(1000)}) == 1000
 
 
@@ -58,9 +58,9 @@ def test_the_same_randomness_mints_the_same_ark() -> None:
 
 
 @given(st.integers(), st.data())
-def test_errors_in_minted_arks_show_but_in_the_29th_place(seed: int, data: st.DataObject) -> None:
+def test_every_wrong_character_in_a_minted_ark_shows(seed: int, data: st.DataObject) -> None:
     identifier = mint("99999", "fk4", randomness=random.Random(seed)).removeprefix("ark:/")
-    index = data.draw(st.integers(0, len(identifier) - 1).filter(lambda index: index != 28))
+    index = data.draw(st.integers(0, len(identifier) - 1))
     wrong = data.draw(betanumeric)
     assume(identifier[index] not in ("/", wrong))
     assert not verify(f"ark:/{identifier[:index]}{wrong}{identifier[index + 1 :]}")

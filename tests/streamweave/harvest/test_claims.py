@@ -1,0 +1,128 @@
+"""Claims over a real catalog: each version is one run's, and free again when that run has died."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
+from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs
+from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.harvesting import look_until_quiet
+from streamweave.harvest.runs import LEASE_SECONDS, harvest_run
+from streamweave.harvest.transfer import transfer_files
+
+
+@pytest.fixture
+def planned(bench: Any) -> Any:
+    """A bench with twelve files that wait for their transfer."""
+    for number in range(12):
+        bench.write(f"microscope/{number:02}.csv", b"%d" % number)
+    look_until_quiet(bench.facility, bench.instrument)
+    filter_files(bench.facility, bench.instrument)
+    return bench
+
+
+def locations(bench: Any) -> list[Any]:
+    with bench.facility.sessions() as session:
+        return list(session.scalars(select(StorageLocation.id)))
+
+
+def die(bench: Any, run_id: Any) -> None:
+    """As if the run's process had been killed: no end on record, no heartbeat any more."""
+    with bench.facility.sessions.begin() as session:
+        long_ago = func.now() - timedelta(seconds=LEASE_SECONDS + 1)
+        session.execute(
+            update(HarvestRun).where(HarvestRun.id == run_id).values(finished_at=None, heartbeat_at=long_ago)
+        )
+
+
+def test_two_runs_never_hold_the_same_claim(planned: Any) -> None:
+    claimed: list[set[Any]] = []
+
+    def claim() -> None:
+        with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+            claims = claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=8)
+            claimed.append({claim.transfer_id for claim in claims})
+
+    threads = [threading.Thread(target=claim) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(map(len, claimed)) == len(set.union(*claimed)) == 12
+
+
+def test_two_harvests_at_once_archive_everything_once(planned: Any) -> None:
+    def work() -> None:
+        with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+            transfer_files(planned.facility, planned.instrument, run_id)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(planned.states().values()) == {VersionState.ARCHIVED}
+    assert len(planned.archived()) == 12
+    with planned.facility.sessions() as session:
+        assert set(session.scalars(select(Transfer.status))) == {TransferStatus.COMPLETED}
+        assert session.scalar(select(func.count()).select_from(Transfer)) == 12
+
+
+def test_the_claims_of_a_living_run_are_not_freed(planned: Any) -> None:
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+        claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=8)
+        assert free_claims_of_dead_runs(planned.facility, planned.instrument) == 0
+
+
+def test_a_dead_runs_claims_and_staged_files_are_taken_up_by_the_next(planned: Any) -> None:
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as dead:
+        [claim, *_] = claim_transfers(planned.facility, planned.instrument, dead, into=locations(planned), limit=8)
+    die(planned, dead)
+    storage = planned.facility.open_storage(StorageLocation(type="posix", base_path=str(planned.archive)))
+    storage.prepare(holds_versions=False)
+    with storage.stage(claim.staged_name) as staged:
+        staged.write(b"half a co")
+
+    planned.harvest()
+
+    assert set(planned.states().values()) == {VersionState.ARCHIVED}
+    assert planned.staged() == []
+    assert sorted(planned.archived().values()) == sorted(b"%d" % number for number in range(12))
+
+
+def test_a_run_that_died_between_publishing_and_cataloguing_is_completed_without_a_second_copy(planned: Any) -> None:
+    published = planned.archive / "Microscope 01/microscope/00.csv"
+    published.parent.mkdir(parents=True)
+    published.write_bytes(b"0")
+
+    planned.harvest()
+
+    assert planned.states()["microscope/00.csv"] == VersionState.ARCHIVED
+    assert len(planned.archived()) == 12
+    assert planned.staged() == []
+
+
+def test_a_run_that_was_taken_for_dead_writes_nothing_over_its_successors_work(planned: Any) -> None:
+    def outlive(outcomes: Any) -> None:
+        nonlocal stolen
+        if not stolen:
+            stolen = True
+            die(planned, first)
+            planned.harvest()
+
+    stolen = False
+    planned.change(planned.instrument, transfer_config={"connections": 1})
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as first:
+        transfer_files(planned.facility, planned.instrument, first, on_outcomes=outlive)
+
+    assert set(planned.states().values()) == {VersionState.ARCHIVED}
+    assert len(planned.archived()) == 12
+    for number in range(12):
+        [transfer] = planned.transfers(f"microscope/{number:02}.csv")
+        assert transfer.status == TransferStatus.COMPLETED
