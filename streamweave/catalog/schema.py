@@ -32,8 +32,8 @@ def upgrade_schema(engine: Engine) -> None:
     current = schema_revision(engine)
     if current is not None and current not in known:
         raise StartError(
-            f"the catalog has schema {current}, which is newer than this StreamWeave: start the version that made it, or
-            a later one"
+            f"the catalog has schema {current}, which is newer than this StreamWeave: "
+            "start the version that made it, or a later one"
         )
     with engine.begin() as connection:
         config.attributes["connection"] = connection

@@ -153,7 +153,7 @@ class _Entry:
         version.state, version.reason = state, reason
 
     def conclude(self, versions: Mapping[uuid.UUID, FileVersion]) -> None:
-        """A version that waits for nothing more is archived; one that left the way has its other transfers withdrawn."""
+        """A version that waits for nothing more is archived; one that left the way has its transfers withdrawn."""
         self.session.flush()
         open_ends = self._with_live_transfers(versions)
         for version in versions.values():

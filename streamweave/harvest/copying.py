@@ -17,7 +17,7 @@ from streamweave.storage.base import Storage
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What some bytes come down to, in hexadecimal: XXH64 with seed 0 (as Yann Collet specifies it), SHA-256 (FIPS 180-4)."""
+    """What some bytes come down to, in hexadecimal: XXH64 (its specification, seed 0) and SHA-256 (FIPS 180-4)."""
 
     xxhash: str
     sha256: str
@@ -28,19 +28,19 @@ class Hashing:
     """Takes bytes piece by piece and tells their digest."""
 
     def __init__(self) -> None:
+        self.size_bytes = 0
         self._xxhash = xxhash.xxh64()
         self._sha256 = hashlib.sha256()
-        self._size_bytes = 0
 
     def update(self, data: bytes) -> None:
         """Take the next piece."""
         self._xxhash.update(data)
         self._sha256.update(data)
-        self._size_bytes += len(data)
+        self.size_bytes += len(data)
 
     def digest(self) -> Digest:
         """The digest of all pieces so far."""
-        return Digest(self._xxhash.hexdigest(), self._sha256.hexdigest(), self._size_bytes)
+        return Digest(self._xxhash.hexdigest(), self._sha256.hexdigest(), self.size_bytes)
 
 
 def digest_of(chunks: Iterable[bytes]) -> Digest:
@@ -59,12 +59,7 @@ def copy_proven(source: Source, storage: Storage, claim: Claim) -> Digest:
     """
     read = _copy(source, storage, claim)
     try:
-        read_back = digest_of(storage.read_staged(claim.staged_name))
-        if read_back != read:
-            raise CopyNotProven(
-                f"{claim.source_path}: read back as {read_back.size_bytes} bytes {read_back.sha256}, "
-                f"written as {read.size_bytes} bytes {read.sha256}"
-            )
+        _prove(storage, claim, read)
     except BaseException:
         storage.discard(claim.staged_name)
         raise
@@ -79,13 +74,23 @@ def _copy(source: Source, storage: Storage, claim: Claim) -> Digest:
             for chunk in file.chunks():
                 staged.write(chunk)
                 hashing.update(chunk)
+                if hashing.size_bytes > claim.size_bytes:
+                    break  # it grows: reading on might never end
             _expect(claim, file.now())
-            digest = hashing.digest()
-            if digest.size_bytes != claim.size_bytes:
+            if hashing.size_bytes != claim.size_bytes:
                 raise FileChanged(
-                    f"{claim.source_path}: {digest.size_bytes} bytes were read of a file of {claim.size_bytes}"
+                    f"{claim.source_path}: {hashing.size_bytes} bytes were read of a file of {claim.size_bytes}"
                 )
-    return digest
+    return hashing.digest()
+
+
+def _prove(storage: Storage, claim: Claim, read: Digest) -> None:
+    read_back = digest_of(storage.read_staged(claim.staged_name))
+    if read_back != read:
+        raise CopyNotProven(
+            f"{claim.source_path}: read back as {read_back.size_bytes} bytes {read_back.sha256}, "
+            f"written as {read.size_bytes} bytes {read.sha256}"
+        )
 
 
 def _expect(claim: Claim, found: SourceFile) -> None:

@@ -3,17 +3,19 @@
 from typing import Any
 
 from streamweave.catalog.tables.instruments import Instrument
-from streamweave.errors import CredentialsRefused
+from streamweave.errors import CredentialsRefused, InvalidInput
 from streamweave.sources.base import Source
 from streamweave.sources.smb import SmbAddress, SmbSource
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
+LONGEST_TIMEOUT_SECONDS = 3600
 
 
 def open_source(instrument: Instrument, password: str) -> Source:
     """One connection to the instrument's share, not yet made; ``password`` is its service account's.
 
-    ``transfer_config`` may set ``timeout_seconds``. Raises ``CredentialsRefused`` for an instrument without an account.
+    ``transfer_config`` may set ``timeout_seconds``. Raises ``CredentialsRefused`` for an instrument without an account,
+    and ``InvalidInput`` for a timeout that is none.
     """
     account = instrument.service_account
     if account is None:
@@ -33,4 +35,8 @@ def open_source(instrument: Instrument, password: str) -> Source:
 
 
 def _timeout_seconds(transfer_config: dict[str, Any]) -> float:
-    return float(transfer_config.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS))
+    seconds = transfer_config.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS)
+    if not isinstance(seconds, int | float) or not 1 <= seconds <= LONGEST_TIMEOUT_SECONDS:
+        problem = f"timeout_seconds must be a number from 1 to {LONGEST_TIMEOUT_SECONDS}, not {seconds!r}"
+        raise InvalidInput("transfer_config", problem)
+    return float(seconds)

@@ -33,10 +33,10 @@ class Storage(Protocol):
         """
 
     def stage(self, staged_name: str) -> AbstractContextManager[StagedWriter]:
-        """Write a staged file from its beginning. When the block ends without an error, its bytes are on stable storage."""
+        """Write a staged file from its beginning. A block that ends without an error leaves its bytes on the device."""
 
     def read_staged(self, staged_name: str) -> Iterator[bytes]:
-        """Read a staged file back, from the device rather than from a cache where the system lets us ask for that."""
+        """Read a staged file back, from the device rather than from a cache where that can be asked for."""
 
     def publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name, atomically, and drop the staged name.

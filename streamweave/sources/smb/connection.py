@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from smbprotocol.connection import Connection
+from smbprotocol.exceptions import SMBResponseException
 from smbprotocol.session import Session
 from smbprotocol.tree import TreeConnect
 
@@ -118,8 +119,13 @@ class ShareConnection:
     def discard(self, requests: Sequence[Any]) -> None:
         """Take the answers that nobody is interested in: one that is never taken stays in memory."""
         for request in requests:
-            with suppress(*WIRE_ERRORS):
+            try:
                 self.answer(request)
+            except SMBResponseException:
+                continue
+            except WIRE_ERRORS:
+                self.close()  # a server that is silent once is not waited for again
+                return
 
     def release(self, handle: bytes) -> None:
         """Let the server close ``handle``, without waiting for its answer: the next call takes it."""

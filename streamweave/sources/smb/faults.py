@@ -102,6 +102,7 @@ BASE_FOLDER: Mapping[int, Fault] = {
     0xC000003A: _NO_FOLDER,  # OBJECT_PATH_NOT_FOUND
     0xC000000F: _NO_FOLDER,  # NO_SUCH_FILE
     0xC0000103: _NO_FOLDER,  # NOT_A_DIRECTORY
+    0xC000000D: _NO_FOLDER,  # INVALID_PARAMETER: to query a file as a folder, [MS-SMB2] 3.3.5.18
     0xC0000033: _NO_FOLDER,  # OBJECT_NAME_INVALID
     0xC000003B: _NO_FOLDER,  # OBJECT_PATH_SYNTAX_BAD
     0xC0000022: Fault(
@@ -153,7 +154,7 @@ def as_source_error(error: Exception, table: Mapping[int, Fault], address: SmbAd
 def _unknown(status: int, table: Mapping[int, Fault]) -> Fault:
     if table is FILE:
         return Fault(FileReadFailed, f"{{path}} on {{server}} can't be read (NTSTATUS 0x{status:08X})")
-    return Fault(SourceUnreachable, f"{{server}} refuses the connection (NTSTATUS 0x{status:08X})")
+    return Fault(SourceUnreachable, f"{{server}} refuses to serve the share '{{share}}' (NTSTATUS 0x{status:08X})")
 
 
 def _without_status(error: Exception, table: Mapping[int, Fault], address: SmbAddress) -> SourceError:

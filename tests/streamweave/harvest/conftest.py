@@ -133,7 +133,7 @@ class Bench:
 
     def staged(self, root: Path | None = None) -> list[Path]:
         """Every temporary file below an archive's root."""
-        return [path for path in (root or self.archive).rglob("*.part")]
+        return list((root or self.archive).rglob("*.part"))
 
     def with_facility(self, **changes: Any) -> "Bench":
         """The same bench, with a part of its facility exchanged."""

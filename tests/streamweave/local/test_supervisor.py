@@ -14,7 +14,7 @@ from rich.console import Console
 
 from streamweave.errors import StartError
 from streamweave.local.child import Program
-from streamweave.local.processes import is_alive, supervised_processes
+from streamweave.local.processes import end_supervised, is_alive, supervised_processes
 from streamweave.local.relay import Relay
 from streamweave.local.stop_signals import StopRequested, StopSignals
 from streamweave.local.supervisor import Supervisor
@@ -30,11 +30,13 @@ import os, sys
 from pathlib import Path
 from rich.console import Console
 from streamweave.local.child import Program
+from streamweave.local.processes import end_supervised
 from streamweave.local.relay import Relay
 from streamweave.local.stop_signals import StopSignals
 from streamweave.local.supervisor import Supervisor
-with StopSignals() as signals, Supervisor(Path(sys.argv[1]), Relay(Console()), signals) as supervisor:
-    print("leftovers", supervisor.end_leftovers(), flush=True)
+home = Path(sys.argv[1])
+print("leftovers", end_supervised(home), flush=True)
+with StopSignals() as signals, Relay(Console()) as relay, Supervisor(home, relay, signals) as supervisor:
     supervisor.start(Program("one", [sys.executable, "-c", {WAITS!r}], os.environ))
     supervisor.start(Program("two", [sys.executable, "-c", {WITH_A_CHILD_OF_ITS_OWN!r}], os.environ))
     print("ready", flush=True)
@@ -68,9 +70,8 @@ class Scene:
 def scene(tmp_path: Path) -> Iterator[Scene]:
     with StopSignals() as signals:
         scene = Scene(tmp_path, signals)
-        with scene.supervisor:
+        with scene.relay, scene.supervisor:
             yield scene
-        scene.relay.close()
     assert supervised_processes(tmp_path) == []
 
 
@@ -175,9 +176,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_the_next_start_finds_t
 
 def test_the_leftovers_of_another_home_are_left_alone(scene: Scene, tmp_path: Path) -> None:
     scene.supervisor.start(scene.program("child", WAITS))
-    with StopSignals() as signals:
-        other = Supervisor(tmp_path / "other", scene.relay, signals)
-        assert other.end_leftovers() == 0
+    assert end_supervised(tmp_path / "other") == 0
     assert len(supervised_processes(scene.home)) == 1
 
 

@@ -92,7 +92,7 @@ def refuse_hard_links(monkeypatch: pytest.MonkeyPatch) -> None:
     def link(*args: object, **kwargs: object) -> None:
         raise OSError(errno.EPERM, "no hard links here")
 
-    monkeypatch.setattr(placing.os, "link", link)
+    monkeypatch.setattr(os, "link", link)
 
 
 def refuse_exclusive_rename(monkeypatch: pytest.MonkeyPatch) -> None:

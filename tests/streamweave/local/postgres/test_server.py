@@ -1,11 +1,12 @@
 """The embedded PostgreSQL: real servers, killed and taken over."""
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -28,8 +29,10 @@ signal.pause()
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "postgres"
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """The server's folder. Where the cluster lies elsewhere, that is removed when its folder is gone."""
+    yield tmp_path / "postgres"
+    shutil.rmtree(tmp_path / "postgres")
 
 
 def run(server: EmbeddedPostgres, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
@@ -135,6 +138,14 @@ def test_an_interrupted_initialisation_starts_over(folder: Path) -> None:
     data.rename(data.with_name("cluster.new"))
     with EmbeddedPostgres(folder, durable=False) as again:
         assert run(again, "SELECT 1") == [(1,)]
+
+
+def test_a_password_that_does_not_fit_is_told(folder: Path) -> None:
+    with EmbeddedPostgres(folder, durable=False):
+        pass
+    (folder / "password").write_text("another")
+    with pytest.raises(StartError, match="refuses the password"):
+        EmbeddedPostgres(folder, durable=False).start()
 
 
 def test_a_missing_password_file_is_told(folder: Path) -> None:

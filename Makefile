@@ -1,0 +1,51 @@
+# From a bare checkout: `make demo` shows the system, `make test` proves it, `make bench` measures it.
+
+PYTHON ?= python3
+VENV ?= .venv
+INSTALLED := $(VENV)/.installed
+TEST_PROCESSES ?= 2
+
+.PHONY: help install demo up test lint bench lock clean
+
+help:
+	@echo "make demo    the whole tour: simulated instruments, harvests, catalog; ends with a summary"
+	@echo "make up      the whole system with simulated instruments, until Ctrl-C"
+	@echo "make test    the whole test suite"
+	@echo "make lint    formatting, lint, types and layers alone"
+	@echo "make bench   the benchmarks"
+	@echo "make lock    resolve requirements.lock anew"
+
+install: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "StreamWeave needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@echo "installing into $(VENV): this takes a minute or two"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install
+	@$(VENV)/bin/streamweave demo
+
+up: install
+	@$(VENV)/bin/streamweave up --simlab
+
+test: install
+	$(VENV)/bin/python -m pytest -n $(TEST_PROCESSES)
+
+lint: install
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: install
+	$(VENV)/bin/python -m benchmarks
+
+lock: install
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .streamweave .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

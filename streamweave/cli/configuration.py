@@ -1,0 +1,66 @@
+"""Commands that prepare a catalog: `streamweave migrate`, `create-admin` and `configure`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamweave.catalog.schema import schema_revision, upgrade_schema
+from streamweave.catalog.session import catalog_engine, catalog_sessions
+from streamweave.cli.refusal import one_sentence
+from streamweave.configuration import apply_manifest
+from streamweave.errors import InvalidInput
+from streamweave.identity.users import ensure_admin
+from streamweave.local.running import settings_of
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
+
+
+def migrate(home: HomeOption = None) -> None:
+    """Bring the catalog's schema up to date."""
+    with one_sentence():
+        engine = catalog_engine(str(settings_of(home).database_url))
+        upgrade_schema(engine)
+        typer.echo(f"the catalog has schema {schema_revision(engine)}")
+        engine.dispose()
+
+
+def create_admin(
+    email: Annotated[str, typer.Option(help="The admin's e-mail address.", prompt=True)],
+    password: Annotated[
+        str | None, typer.Option(help="At least 8 characters; made up and shown when it is left out.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Make an admin, unless there is one with this address."""
+    with one_sentence():
+        engine = catalog_engine(str(settings_of(home).database_url))
+        made_up = ensure_admin(catalog_sessions(engine), email, password)
+        engine.dispose()
+    typer.echo(f"admin {email}" + (f", password {made_up} (shown this once)" if made_up else ""))
+
+
+def configure(
+    manifest: Annotated[Path, typer.Argument(help="A JSON file; `python -m simlab serve --manifest` writes one.")],
+    home: HomeOption = None,
+) -> None:
+    """Enter service accounts, storage locations, instruments, schedules and hooks from a file."""
+    with one_sentence():
+        settings = settings_of(home)
+        engine = catalog_engine(str(settings.database_url))
+        apply_manifest(catalog_sessions(engine), settings.encryption_keys.get_secret_value(), _read(manifest))
+        engine.dispose()
+    typer.echo(f"{manifest} is entered")
+
+
+def _read(manifest: Path) -> dict[str, object]:
+    try:
+        content = json.loads(manifest.read_text())
+    except OSError as error:
+        raise InvalidInput("manifest", f"{manifest} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidInput("manifest", f"{manifest} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidInput("manifest", f"{manifest} must hold one JSON object")
+    return content

@@ -1,0 +1,51 @@
+"""`streamweave harvest`: harvest one instrument here and now, without Dagster."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streamweave.catalog.tables import Instrument, VersionState
+from streamweave.cli.refusal import one_sentence
+from streamweave.errors import NotFound
+from streamweave.facility import Facility, facility_of
+from streamweave.harvest.harvesting import harvest as harvest_instrument
+from streamweave.harvest.report import HarvestReport
+from streamweave.instruments.questions import instrument_by_slug
+from streamweave.local.running import settings_of
+
+NOT_EVERYTHING_WORKED = 1
+
+SlugArgument = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="The instrument's slug.")]
+HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
+
+
+def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
+    """Harvest an instrument: look, wait out its quiet period, archive, enrich."""
+    console = Console()
+    with one_sentence():
+        facility = facility_of(settings_of(home))
+        report = harvest_instrument(facility, _instrument(facility, slug), tell=console.print)
+    console.print(_table(report))
+    for trouble in report.troubles:
+        console.print(f"[red]{trouble}[/red]")
+    if report.troubles or report.counts[VersionState.FAILED]:
+        raise typer.Exit(NOT_EVERYTHING_WORKED)
+
+
+def _instrument(facility: Facility, slug: str) -> Instrument:
+    with facility.sessions() as session:
+        instrument = instrument_by_slug(session, slug)
+    if instrument is None:
+        raise NotFound(f"Instrument {slug}")
+    return instrument
+
+
+def _table(report: HarvestReport) -> Table:
+    table = Table("day", "file", "state", "bytes", "reason", title=report.sentence())
+    for day, day_report in sorted(report.days.items()):
+        for file in day_report.files:
+            table.add_row(f"{day}", file.source_path, file.state, f"{file.size_bytes:,}", file.reason)
+    return table

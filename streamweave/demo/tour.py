@@ -1,0 +1,219 @@
+"""The tour itself, chapter by chapter; each one shows something and checks that it is so."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+from streamweave.demo.client import Client
+from streamweave.demo.narration import Narration
+from streamweave.demo.stage import Stage
+
+SCAN = b"time,value\n0,1.0\n1,2.0\n"
+SCAN_XXHASH = "7c0d455ba2126c3d"
+SCANS = [f"user_{user}/experiment_00{number}/scan_01.csv" for user, number in (("a", 1), ("a", 2), ("b", 3))]
+HANDS_OFF_SECONDS = 60
+
+
+class Tour:
+    """What the tour knows on its way: the stage, the admin's client, and the microscope."""
+
+    def __init__(self, stage: Stage, narration: Narration) -> None:
+        self.stage = stage
+        self.tell = narration
+        self.admin = Client(stage.api)
+        self.instruments: list[dict[str, Any]] = []
+        self.microscope: dict[str, Any] = {}
+        self.schedule_id = ""
+
+    def play(self) -> None:
+        """Play every chapter. Raises ``TourFailed`` at the first expectation that does not hold."""
+        self.log_in()
+        self.see_the_configuration()
+        self.make_the_schedules_anew()
+        self.harvest_by_hand()
+        self.filter_a_temporary_file()
+        self.enrich_with_metadata()
+        self.harvest_without_touching_anything()
+        self.look_at_the_catalog()
+        self.find_nothing_new()
+        self.see_who_sees_what()
+        self.hold_the_archive_against_the_catalog()
+
+    def log_in(self) -> None:
+        """The admin's token."""
+        self.tell.chapter("The service is there")
+        self.tell.expect(self.admin.get("/health") == {"status": "ok"}, "/health says ok")
+        self.admin.log_in(self.stage.admin_email, self.stage.admin_password)
+        self.tell.expect(self.admin.get("/users/me")["role"] == "admin", f"{self.stage.admin_email} is an admin")
+        self.tell.say(f"API {self.stage.api}   Dagster {self.stage.dagster}   home {self.stage.home}")
+
+    def see_the_configuration(self) -> None:
+        """Instruments, storage locations and hooks."""
+        self.tell.chapter("Three simulated instruments on real SMB shares, two storage locations, two hooks")
+        self.instruments = self.admin.get("/api/instruments")
+        self.tell.table(
+            ("instrument", "slug", "share", "quiet period"),
+            [
+                (each["name"], each["slug"], f"//{each['cifs_host']}:{each['cifs_port']}/{each['cifs_share']}",
+                 f"{each['quiet_period_seconds']} s")
+                for each in self.instruments
+            ],
+        )  # fmt: skip
+        locations, hooks = self.admin.get("/api/storage-locations"), self.admin.get("/api/hooks")
+        self.tell.table(("storage location", "base path"), [(each["name"], each["base_path"]) for each in locations])
+        rows = [(each["name"], each["trigger"], each["config"]) for each in hooks]
+        self.tell.table(("hook", "trigger", "config"), rows)
+        self.tell.expect(len(self.instruments) == 3, "there are 3 instruments")
+        self.tell.expect((len(locations), len(hooks)) == (2, 2), "there are 2 storage locations and 2 hooks")
+        self.microscope = next(each for each in self.instruments if each["cifs_share"] == "microscope")
+
+    def make_the_schedules_anew(self) -> None:
+        """Schedules deleted and made again through the service, as an admin would."""
+        self.tell.chapter("Schedules: a change of rows reaches Dagster by itself")
+        for schedule in self.admin.get("/api/schedules"):
+            self.admin.delete(f"/api/schedules/{schedule['id']}")
+        archive, restricted = (each["id"] for each in self.admin.get("/api/storage-locations"))
+        for number, instrument in enumerate(self.instruments):
+            schedule = self.admin.post(
+                "/api/schedules",
+                {
+                    "instrument_id": instrument["id"],
+                    "default_storage_location_id": restricted if number == 2 else archive,
+                    "cron_expression": "*/15 * * * *",
+                    "enabled": True,
+                },
+            )
+            self.tell.say(f"{schedule['cron_expression']}  {schedule['dagster_schedule_name']}")
+        schedules = self.admin.get("/api/schedules")
+        self.schedule_id = schedules[0]["id"]
+        self.tell.expect(all(each["dagster_schedule_name"] for each in schedules), "each one has its Dagster schedule")
+
+    def harvest_by_hand(self) -> None:
+        """The first harvest, by trigger."""
+        self.tell.chapter("A harvest by trigger")
+        self.admin.harvest(self.tell, self.schedule_id)
+        files = self._microscope_files()
+        self._show(files)
+        names = sorted(file["filename"] for file in files)
+        self.tell.expect(names == ["experiment_001.csv", "experiment_002.csv"], "the microscope's two files are there")
+        transfers = self.admin.get("/api/transfers", instrument_id=self.microscope["id"])
+        self.tell.expect(
+            all(each["status"] == "completed" and each["checksum_verified"] for each in transfers),
+            "each copy was read back and compared: checksum_verified",
+        )
+        self.tell.expect(all(Path(each["destination_path"]).is_file() for each in transfers), "the copies are on disk")
+
+    def filter_a_temporary_file(self) -> None:
+        """A file that the microscope's filter excludes."""
+        self.tell.chapter("Filtered, not forgotten: scratch.tmp")
+        self._write("scratch.tmp", b"temp data\n")
+        self.admin.harvest(self.tell, self.schedule_id)
+        [scratch] = [file for file in self._microscope_files() if file["filename"] == "scratch.tmp"]
+        self.tell.expect(scratch["state"] == "skipped", f"scratch.tmp is known, and skipped: {scratch['reason']}")
+        transfers = self.admin.get("/api/transfers", file_id=scratch["id"])
+        self.tell.expect({each["status"] for each in transfers} == {"skipped"}, "its transfers say the same")
+
+    def enrich_with_metadata(self) -> None:
+        """Three scans whose paths tell who made them."""
+        self.tell.chapter("Metadata from paths")
+        for path in SCANS:
+            self._write(path, SCAN)
+        self.admin.harvest(self.tell, self.schedule_id)
+        files = self._microscope_files()
+        self._show(files)
+        self.tell.expect(len(files) == 6, "six files are known of the microscope")
+        for path in SCANS:
+            [file] = [file for file in files if file["source_path"] == f"microscope/{path}"]
+            user, experiment, _ = path.split("/")
+            self.tell.expect(
+                file["metadata_"] == {"username": user, "experiment": experiment} and file["xxhash"] == SCAN_XXHASH,
+                f"{path} is of {user}, {experiment}; xxhash {SCAN_XXHASH}",
+            )
+
+    def harvest_without_touching_anything(self) -> None:
+        """A file dropped into a share, harvested by the sensor."""
+        self.tell.chapter("Nobody touches anything: the sensor harvests what an instrument writes")
+        spectrometer = next(each for each in self.instruments if each["cifs_share"] == "spectrometer")
+        folder = self.stage.shares / "spectrometer"
+        (folder / "sample_C_spectrum.csv").write_bytes(b"wavelength_nm,absorbance\n200,0.01\n201,0.02\n")
+        started = time.monotonic()
+
+        def archived() -> bool:
+            files = self.admin.get("/api/files", instrument_id=spectrometer["id"], state="archived")
+            return any(file["filename"] == "sample_C_spectrum.csv" for file in files)
+
+        self.tell.wait_for("sample_C_spectrum.csv to be archived", archived, HANDS_OFF_SECONDS)
+        seconds = time.monotonic() - started
+        self.tell.expect(True, f"sample_C_spectrum.csv was archived {seconds:.0f} s after it was written")
+        quiet = spectrometer["quiet_period_seconds"]
+        self.tell.measured["hands-off harvest"] = f"{seconds:.0f} s, of which {quiet} s quiet period"
+
+    def look_at_the_catalog(self) -> None:
+        """Identifiers, filters, single items, scans."""
+        self.tell.chapter("The catalog")
+        files = self.admin.get("/api/files")
+        arks = [file["persistent_id"] for file in files]
+        self.tell.expect(len(arks) == len(set(arks)), f"{len(arks)} files have {len(set(arks))} different ARKs")
+        self.tell.expect(all(ark.startswith("ark:/99999/fk4") for ark in arks), "they all begin with ark:/99999/fk4")
+        self.tell.show(self.admin.get(f"/api/files/{files[0]['id']}"))
+        scans = self.admin.get(f"/api/instruments/{self.microscope['id']}/scans", limit=3)
+        self.tell.table(
+            ("look at the microscope", "outcome", "files", "new"),
+            [(each["started_at"], each["outcome"], each["files"], each["new_files"]) for each in scans],
+        )
+        self.tell.expect(scans[0]["outcome"] == "complete", "every look at a share is on record with its outcome")
+
+    def find_nothing_new(self) -> None:
+        """A harvest of what is known."""
+        self.tell.chapter("A further trigger finds nothing new")
+        before = {file["id"] for file in self._microscope_files()}
+        transfers = len(self.admin.get("/api/transfers", instrument_id=self.microscope["id"]))
+        self.admin.harvest(self.tell, self.schedule_id)
+        self.tell.expect({file["id"] for file in self._microscope_files()} == before, "no file twice")
+        again = len(self.admin.get("/api/transfers", instrument_id=self.microscope["id"]))
+        self.tell.expect(again == transfers, "no transfer twice")
+
+    def see_who_sees_what(self) -> None:
+        """A researcher without any grant."""
+        self.tell.chapter("Private by default")
+        researcher = Client(self.stage.api)
+        account = {"email": "researcher@test.org", "password": "testpassword123"}
+        researcher.post("/auth/register", account)
+        researcher.log_in(**account)
+        self.tell.expect(researcher.get("/api/files") == [], "a researcher sees no files")
+        self.tell.expect(researcher.get("/api/transfers") == [], "and no transfers")
+        file = self._microscope_files()[0]
+        answer = researcher.get(f"/api/files/{file['id']}", status=404)
+        self.tell.expect(answer == {"detail": "File not found"}, "what one may not see is not found")
+        answer = researcher.get("/api/instruments", status=403)
+        self.tell.expect(answer == {"detail": "Admin access required"}, "configuration is for admins")
+        researcher.close()
+
+    def hold_the_archive_against_the_catalog(self) -> None:
+        """Every archived file read from the disk once more."""
+        self.tell.chapter("The proof: the archive, read once more")
+        transfers = self.admin.get("/api/transfers", status="completed", limit=1000)
+        digests = {file["id"]: file["sha256"] for file in self.admin.get("/api/files", limit=1000)}
+        for transfer in transfers:
+            content = Path(transfer["destination_path"]).read_bytes()
+            if hashlib.sha256(content).hexdigest() != digests[transfer["file_id"]]:
+                self.tell.expect(False, f"{transfer['destination_path']} matches the catalog")
+        self.tell.expect(True, f"{len(transfers)} archived files match their sha256 in the catalog")
+        partial = list(self.stage.storage.rglob("*.part"))
+        self.tell.expect(partial == [], "no temporary file is left")
+        self.tell.measured["archived"] = f"{len(transfers)} files"
+
+    def _microscope_files(self) -> list[dict[str, Any]]:
+        files: list[dict[str, Any]] = self.admin.get("/api/files", instrument_id=self.microscope["id"])
+        return files
+
+    def _show(self, files: list[dict[str, Any]]) -> None:
+        columns = ("source_path", "state", "size_bytes", "xxhash", "metadata_", "persistent_id")
+        self.tell.table(columns, [[file[column] for column in columns] for file in files])
+
+    def _write(self, path: str, content: bytes) -> None:
+        """As if the microscope had written a file."""
+        target = self.stage.shares / "microscope" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)

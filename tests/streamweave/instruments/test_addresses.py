@@ -1,0 +1,79 @@
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamweave.errors import InvalidInput
+from streamweave.instruments import addresses
+
+
+@pytest.mark.parametrize("host", ["microscope-01", "pc7.lab.example.org", "10.0.0.7", "fe80::1", "3com", "a" * 63])
+def test_host_names_and_addresses_are_accepted(host: str) -> None:
+    assert addresses.host("cifs_host", host) == host
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        " ",
+        "a b",
+        "-a",
+        "a-",
+        "a..b",
+        "a.",
+        "a_b",
+        "ä",
+        "256.1.1.1",
+        "1.2.3",
+        "a" * 64,
+        "host\n",
+        "a/b",
+        "fe80::1%eth0",
+    ],
+)
+def test_what_is_neither_is_refused(host: str) -> None:
+    with pytest.raises(InvalidInput, match="cifs_host"):
+        addresses.host("cifs_host", host)
+
+
+@given(st.ip_addresses())
+def test_every_ip_address_is_accepted(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    assert addresses.host("cifs_host", str(address)) == str(address)
+
+
+@pytest.mark.parametrize("share", ["microscope", "Data$", "Ergebnisse ü", "user.data"])
+def test_share_names_are_accepted(share: str) -> None:
+    assert addresses.share("cifs_share", share) == share
+
+
+@pytest.mark.parametrize("share", ["", "a/b", "a\\b", "..", "a\0", "a:b", "x" * 81])
+def test_what_is_not_a_share_is_refused(share: str) -> None:
+    with pytest.raises(InvalidInput, match="cifs_share"):
+        addresses.share("cifs_share", share)
+
+
+@pytest.mark.parametrize(
+    ("entered", "kept"),
+    [("/", "/"), ("data", "/data"), ("\\data\\2026\\", "/data/2026"), ("//data/./raw/", "/data/raw")],
+)
+def test_base_paths_are_kept_in_one_way(entered: str, kept: str) -> None:
+    assert addresses.base_path("cifs_base_path", entered) == kept
+
+
+@pytest.mark.parametrize("path", ["..", "/data/../x", "data\\..\\x", "/a\0b", "/a\nb", "/a*"])
+def test_a_base_path_that_leaves_the_share_is_refused(path: str) -> None:
+    with pytest.raises(InvalidInput, match="cifs_base_path"):
+        addresses.base_path("cifs_base_path", path)
+
+
+@given(st.text())
+def test_no_base_path_leaves_the_share(path: str) -> None:
+    try:
+        kept = addresses.base_path("cifs_base_path", path)
+    except InvalidInput:
+        return
+    assert kept.startswith("/")
+    assert not {"..", "."} & set(kept.split("/"))
+    assert addresses.base_path("cifs_base_path", kept) == kept

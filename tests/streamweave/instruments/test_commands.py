@@ -1,0 +1,128 @@
+import uuid
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import FileRecord, Instrument
+from streamweave.errors import Conflict, InvalidInput, NotFound
+from streamweave.instruments.commands import create_instrument, delete_instrument, update_instrument
+from streamweave.instruments.naming import slug_from
+
+MICROSCOPE = {"name": "Microscope 01", "cifs_host": "microscope-01", "cifs_share": "microscope"}
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("X-Ray Diffraction 01", "x_ray_diffraction_01"),
+        ("Röntgen (2)", "rontgen_2"),
+        ("  a  ", "a"),
+        ("x" * 100, "x" * 63),
+    ],
+)
+def test_a_slug_is_made_from_the_name(name: str, slug: str) -> None:
+    assert slug_from(name) == slug
+
+
+def test_a_name_of_which_nothing_is_left_needs_a_slug(sessions: Sessions) -> None:
+    with sessions() as session:
+        with pytest.raises(InvalidInput, match="slug"):
+            create_instrument(session, {**MICROSCOPE, "name": "顕微鏡"})
+        assert (
+            create_instrument(session, {**MICROSCOPE, "name": "顕微鏡", "slug": "kenbikyo"}).archive_folder == "顕微鏡"
+        )
+
+
+def test_a_renamed_instrument_keeps_its_slug_and_its_folder(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        instrument = create_instrument(session, MICROSCOPE)
+        update_instrument(session, instrument.id, {"name": "Old Microscope"})
+        assert (instrument.name, instrument.slug, instrument.archive_folder) == (
+            "Old Microscope",
+            "microscope_01",
+            "Microscope 01",
+        )
+        with pytest.raises(Conflict, match="folder"):
+            create_instrument(session, {**MICROSCOPE, "slug": "new"})
+
+
+def test_names_that_differ_in_capitals_are_the_same(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        first = create_instrument(session, MICROSCOPE)
+        with pytest.raises(Conflict, match="name"):
+            create_instrument(session, {**MICROSCOPE, "name": "MICROSCOPE 01", "slug": "other"})
+        second = create_instrument(session, {**MICROSCOPE, "name": "Microscope 02"})
+        with pytest.raises(Conflict, match="name"):
+            update_instrument(session, second.id, {"name": "microscope 01"})
+        assert update_instrument(session, first.id, {"name": "microscope 01"}).name == "microscope 01"
+
+
+def test_two_names_that_give_the_same_slug_conflict(sessions: Sessions) -> None:
+    with sessions() as session:
+        create_instrument(session, MICROSCOPE)
+        with pytest.raises(Conflict, match="slug"):
+            create_instrument(session, {**MICROSCOPE, "name": "Microscope-01"})
+
+
+def test_the_wait_outlasts_the_quiet_period(sessions: Sessions) -> None:
+    with sessions() as session:
+        with pytest.raises(InvalidInput, match="max_wait_seconds"):
+            create_instrument(session, {**MICROSCOPE, "quiet_period_seconds": 60, "max_wait_seconds": 59})
+        instrument = create_instrument(session, MICROSCOPE)
+        with pytest.raises(InvalidInput, match="max_wait_seconds"):
+            update_instrument(session, instrument.id, {"max_wait_seconds": 1})
+
+
+def test_a_transfer_config_holds_known_keys_only(sessions: Sessions) -> None:
+    with sessions() as session:
+        config = {"timeout_seconds": 20, "connections": 4}
+        assert create_instrument(session, {**MICROSCOPE, "transfer_config": config}).transfer_config == config
+        for key, value in {"connections": 0, "timeout_seconds": float("nan"), "rclone": True}.items():
+            with pytest.raises(InvalidInput) as refused:
+                create_instrument(session, {**MICROSCOPE, "name": "Other", "transfer_config": {key: value}})
+            assert refused.value.field == f"transfer_config.{key}"
+
+
+def test_nothing_of_a_refused_change_is_kept(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        instrument = create_instrument(session, MICROSCOPE)
+    with sessions.begin() as session, pytest.raises(InvalidInput):
+        update_instrument(session, instrument.id, {"location": "Lab B", "timezone": "Europe/Atlantis"})
+    with sessions() as session:
+        assert session.get_one(Instrument, instrument.id).location is None
+
+
+def test_an_instrument_with_files_stays(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        instrument = create_instrument(session, MICROSCOPE)
+        _file_of(session, instrument)
+        with pytest.raises(Conflict) as refused:
+            delete_instrument(session, instrument.id)
+    assert str(refused.value) == ("the instrument Microscope 01 has 1 file in the catalog; disable it instead")
+
+
+def test_an_instrument_without_files_can_be_removed(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        instrument = create_instrument(session, {**MICROSCOPE, "first_acquisition_day": "2024-02-29"})
+        assert instrument.first_acquisition_day == date(2024, 2, 29)
+        delete_instrument(session, instrument.id)
+        with pytest.raises(NotFound, match="Instrument not found"):
+            delete_instrument(session, instrument.id)
+
+
+def _file_of(session: Session, instrument: Instrument) -> None:
+    session.add(
+        FileRecord(
+            instrument_id=instrument.id,
+            source_path="microscope/scan_01.csv",
+            folder="microscope",
+            filename="scan_01.csv",
+            persistent_id=f"ark:/99999/fk4{uuid.uuid4().hex}",
+            size_bytes=23,
+            source_mtime=datetime(2026, 2, 24, tzinfo=UTC),
+            first_discovered_at=datetime(2026, 2, 24, tzinfo=UTC),
+        )
+    )
+    session.flush()

@@ -1,0 +1,47 @@
+"""From the catalog's row to a source."""
+
+from typing import Any
+
+import pytest
+
+from streamweave.catalog.tables.instruments import Instrument
+from streamweave.catalog.tables.service_accounts import ServiceAccount
+from streamweave.errors import CredentialsRefused, InvalidInput
+from streamweave.sources.opening import open_source
+
+
+def instrument(server: Any, **changes: Any) -> Instrument:
+    return Instrument(
+        name="Microscope",
+        cifs_host=server.host,
+        cifs_port=server.port,
+        cifs_share=server.share,
+        cifs_base_path=server.base_path,
+        **changes,
+    )
+
+
+def test_an_instrument_is_listed_with_its_service_account(smb_bench: Any) -> None:
+    smb_bench.write("a.txt", b"x")
+    account = ServiceAccount(name="lab", username=smb_bench.address.username, domain=None)
+    row = instrument(smb_bench.address, service_account=account, transfer_config={"timeout_seconds": 12})
+    source = open_source(row, smb_bench.address.password)
+    try:
+        assert [file.source_path for listing in source.listings() for file in listing.files] == [
+            f"{smb_bench.base}/a.txt"
+        ]
+    finally:
+        source.close()
+
+
+def test_an_instrument_without_a_service_account_says_so(smb_bench: Any) -> None:
+    with pytest.raises(CredentialsRefused, match="'Microscope' has no service account"):
+        open_source(instrument(smb_bench.address), "")
+
+
+@pytest.mark.parametrize("seconds", ["soon", 0, -1, float("nan"), None])
+def test_a_timeout_that_is_none_is_refused(smb_bench: Any, seconds: object) -> None:
+    account = ServiceAccount(name="lab", username="labuser", domain=None)
+    row = instrument(smb_bench.address, service_account=account, transfer_config={"timeout_seconds": seconds})
+    with pytest.raises(InvalidInput, match="transfer_config: timeout_seconds must be a number"):
+        open_source(row, "")

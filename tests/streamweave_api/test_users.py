@@ -1,0 +1,98 @@
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from streamweave.catalog.session import Sessions
+from streamweave.identity.users import ensure_admin
+
+Client = TestClient[Litestar]
+
+RESEARCHER = {"email": "researcher@test.org", "password": "testpassword123"}
+
+
+def log_in(client: Client, username: str, password: str) -> dict[str, str]:
+    answer = client.post("/auth/jwt/login", data={"username": username, "password": password})
+    assert answer.status_code == 200
+    assert answer.json()["token_type"] == "bearer"
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def test_who_registers_can_log_in_and_ask_who_they_are(client: Client) -> None:
+    registered = client.post("/auth/register", json=RESEARCHER)
+    assert registered.status_code == 201
+    user = registered.json()
+    assert user.pop("id")
+    assert user == {
+        "email": "researcher@test.org",
+        "is_active": True,
+        "is_superuser": False,
+        "is_verified": False,
+        "role": "user",
+    }
+    mine = client.get("/users/me", headers=log_in(client, RESEARCHER["email"], RESEARCHER["password"]))
+    assert mine.status_code == 200
+    assert mine.json() == registered.json()
+
+
+def test_an_admin_made_at_the_start_can_log_in(client: Client, sessions: Sessions) -> None:
+    password = ensure_admin(sessions, "admin@test.org", None)
+    assert password is not None
+    headers = log_in(client, "Admin@Test.org", password)
+    assert client.get("/users/me", headers=headers).json()["is_superuser"] is True
+    assert client.get("/api/instruments", headers=headers).json() == []
+
+
+def test_an_address_can_be_registered_once(client: Client) -> None:
+    client.post("/auth/register", json=RESEARCHER)
+    again = client.post("/auth/register", json={**RESEARCHER, "email": "RESEARCHER@test.org"})
+    assert again.status_code == 400
+    assert again.json() == {"detail": "REGISTER_USER_ALREADY_EXISTS"}
+
+
+def test_nobody_can_register_as_an_admin(client: Client) -> None:
+    answer = client.post("/auth/register", json={**RESEARCHER, "role": "admin"})
+    assert answer.status_code == 422
+    assert answer.json() == {"detail": "role: unknown field"}
+
+
+def test_an_unusable_address_or_password_is_refused_by_name(client: Client) -> None:
+    for field, value in {"email": "nobody", "password": "short"}.items():
+        answer = client.post("/auth/register", json={**RESEARCHER, field: value})
+        assert answer.status_code == 422
+        assert answer.json()["detail"].startswith(f"{field}: ")
+
+
+def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(client: Client) -> None:
+    client.post("/auth/register", json=RESEARCHER)
+    for username, password in [("researcher@test.org", "wrong"), ("stranger@test.org", "wrong"), ("no\0body", "wrong")]:
+        answer = client.post("/auth/jwt/login", data={"username": username, "password": password})
+        assert answer.status_code == 400
+        assert answer.json() == {"detail": "LOGIN_BAD_CREDENTIALS"}
+
+
+def test_a_login_without_its_fields_names_what_is_missing(client: Client) -> None:
+    answer = client.post("/auth/jwt/login", data={"username": "researcher@test.org"})
+    assert answer.status_code == 422
+    assert answer.json() == {"detail": "password: is required"}
+
+
+def test_without_a_valid_token_nothing_is_shown(client: Client) -> None:
+    for headers in [
+        {},
+        {"Authorization": "Basic abc"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer a.b.c"},
+    ]:
+        for path in ["/users/me", "/api/files", "/api/instruments", "/api/transfers", "/api/runs/1"]:
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 401
+            assert answer.json() == {"detail": "Unauthorized"}
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_management_is_for_admins(client: Client, researcher: dict[str, str]) -> None:
+    for path in ["instruments", "service-accounts", "storage-locations", "schedules", "hooks", "runs/1"]:
+        answer = client.get(f"/api/{path}", headers=researcher)
+        assert answer.status_code == 403
+        assert answer.json() == {"detail": "Admin access required"}
+    answer = client.post("/api/instruments", headers=researcher, json={"nonsense": True})
+    assert answer.status_code == 403
