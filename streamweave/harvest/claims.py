@@ -153,6 +153,25 @@ def free_claims_of_dead_runs(facility: Facility, instrument: Instrument) -> int:
     return len(orphaned)
 
 
+def others_at_work(
+    facility: Facility, instrument: Instrument, run_id: uuid.UUID, days: Collection[date] | None = None
+) -> bool:
+    """Whether some other run holds claims on versions of this instrument, or of some acquisition days of it."""
+    others = (
+        select(Transfer.id)
+        .join(FileVersion, FileVersion.id == Transfer.version_id)
+        .where(
+            Transfer.instrument_id == instrument.id,
+            Transfer.status == TransferStatus.IN_PROGRESS,
+            Transfer.run_id != run_id,
+        )
+    )
+    if days is not None:
+        others = others.where(FileVersion.acquisition_day.in_(days))
+    with facility.sessions() as session:
+        return bool(session.scalar(select(others.exists())))
+
+
 def staged_names_under_way(session: Session, storage_location_id: uuid.UUID) -> set[str]:
     """The names under which runs may be staging files in a storage location at this moment."""
     rows = session.execute(

@@ -17,7 +17,7 @@ from streamweave.errors import CopyNotProven, DestinationOccupied, SourceError, 
 from streamweave.facility import Facility
 from streamweave.harvest.arrival import take_in
 from streamweave.harvest.cataloguing import Failed, Result
-from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back
+from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back, others_at_work
 from streamweave.harvest.destinations import open_destinations
 from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.workers import Copied, NotCopied, Workers
@@ -27,6 +27,7 @@ DEFAULT_CONNECTIONS = 4
 CLAIMED_AHEAD = 64
 BATCH_FILES = 64
 BATCH_SECONDS = 1.0
+OTHERS_SECONDS = 1.0
 REFUSALS_IN_A_ROW = 3
 """So many storage errors without a success between them mean the location, not the file."""
 
@@ -43,17 +44,20 @@ def transfer_files(
     """Archive every due version of an instrument, or of some acquisition days of it, as the run ``run_id``.
 
     ``on_outcomes`` hears of each batch once it is on record. What stopped the work early is in the report's
-    ``troubles``.
+    ``troubles``. Versions that another run holds are waited for: it archives them, or it has died and this one does.
     """
     started = time.monotonic()
-    free_claims_of_dead_runs(facility, instrument)
-    storages, troubles = open_destinations(facility, instrument, days)
-    transfer = _Transfer(facility, instrument, run_id, days, storages, on_outcomes)
-    transfer.report.troubles += troubles
-    if storages:
-        transfer.run()
-    transfer.report.seconds = time.monotonic() - started
-    return transfer.report
+    report = HarvestReport()
+    while True:
+        free_claims_of_dead_runs(facility, instrument)
+        storages, troubles = open_destinations(facility, instrument, days)
+        report.troubles += troubles
+        if storages:
+            report.include(_Transfer(facility, instrument, run_id, days, storages, on_outcomes).run())
+        if report.troubles or not others_at_work(facility, instrument, run_id, days):
+            report.seconds = time.monotonic() - started
+            return report
+        facility.wait(OTHERS_SECONDS)
 
 
 class _Transfer:
@@ -68,7 +72,7 @@ class _Transfer:
         storages: dict[uuid.UUID, Storage],
         on_outcomes: Listener,
     ) -> None:
-        self.report = HarvestReport()
+        self._report = HarvestReport()
         self._facility = facility
         self._instrument = instrument
         self._run_id = run_id
@@ -83,7 +87,7 @@ class _Transfer:
         self._refusals: Counter[uuid.UUID] = Counter()
         self._share_is_lost = False
 
-    def run(self) -> None:
+    def run(self) -> HarvestReport:
         """Work until nothing is due any more, or nothing more can be done."""
         workers = Workers(self._connections, lambda: self._facility.open_source(self._instrument))
         last_batch = time.monotonic()
@@ -97,6 +101,7 @@ class _Transfer:
         finally:
             workers.close()
             give_back(self._facility, self._claimed)
+        return self._report
 
     def _keep_busy(self, workers: Workers) -> bool:
         """Claim and start as much as there is room for; False when all is done."""
@@ -131,7 +136,7 @@ class _Transfer:
         for result in results:
             self._heed(result)
         for outcome in outcomes:
-            self.report.add(outcome)
+            self._report.add(outcome)
         self._on_outcomes(outcomes)
 
     def _heed(self, result: Result) -> None:
@@ -142,7 +147,7 @@ class _Transfer:
                 return
             case Failed(_, SourceError() as error):
                 if not self._share_is_lost:
-                    self.report.troubles.append(error)
+                    self._report.troubles.append(error)
                 self._share_is_lost = True
             case Failed(_, StorageError() as error):
                 self._refusals[location_id] += 1
@@ -152,7 +157,7 @@ class _Transfer:
                 self._refusals[location_id] = 0
 
     def _close_location(self, location_id: uuid.UUID, error: StorageError) -> None:
-        self.report.troubles.append(error)
+        self._report.troubles.append(error)
         self._open.discard(location_id)
         lost = [claim for claim in self._claimed if claim.storage_location_id == location_id]
         self._claimed = deque(claim for claim in self._claimed if claim.storage_location_id != location_id)

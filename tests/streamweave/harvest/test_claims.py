@@ -74,6 +74,15 @@ def test_two_harvests_at_once_archive_everything_once(planned: Any) -> None:
         assert session.scalar(select(func.count()).select_from(Transfer)) == 12
 
 
+def test_a_harvest_ends_only_when_no_other_run_holds_a_claim(planned: Any) -> None:
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as other:
+        claim_transfers(planned.facility, planned.instrument, other, into=locations(planned), limit=8)
+        planned.clock.while_waiting.append(lambda: die(planned, other))
+        planned.harvest()
+
+    assert set(planned.states().values()) == {VersionState.ARCHIVED}
+
+
 def test_the_claims_of_a_living_run_are_not_freed(planned: Any) -> None:
     with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
         claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=8)
