@@ -7,11 +7,10 @@ refer to each other by name (instruments by slug). It holds the service account'
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from simlab.private_file import write_private_file
 from simlab.seed import SimulatedInstrument
-from simlab.shares import ShareServer
 
 Entry = dict[str, Any]
 
@@ -55,14 +54,26 @@ HOOKS: tuple[Entry, ...] = (
 )
 
 
+class Address(Protocol):
+    """Where an instrument's share is reached: a share server here, or a host elsewhere."""
+
+    @property
+    def host(self) -> str:
+        """Its name or IP address."""
+
+    @property
+    def port(self) -> int:
+        """Its TCP port."""
+
+
 def manifest(
-    instruments: Sequence[tuple[SimulatedInstrument, ShareServer]],
+    instruments: Sequence[tuple[SimulatedInstrument, Address]],
     *,
     username: str,
     password: str,
     storage_root: Path,
 ) -> dict[str, list[Entry]]:
-    """Describe `instruments`, each with the server of its share, and storage locations under `storage_root`."""
+    """Describe `instruments`, each with the address of its share, and storage locations under `storage_root`."""
     account = {"name": SERVICE_ACCOUNT, "domain": "WORKGROUP", "username": username, "password": password}
     return {
         "service_accounts": [account],
@@ -76,9 +87,14 @@ def manifest(
     }
 
 
+def as_json(content: dict[str, list[Entry]]) -> str:
+    """Return the manifest as it is handed over."""
+    return json.dumps(content, indent=2)
+
+
 def write_manifest(path: Path, content: dict[str, list[Entry]]) -> None:
     """Write the manifest in one step, readable by its owner alone."""
-    write_private_file(path, json.dumps(content, indent=2) + "\n")
+    write_private_file(path, as_json(content) + "\n")
 
 
 def _storage_location(name: str, base_path: Path) -> Entry:
@@ -91,14 +107,14 @@ def _storage_location(name: str, base_path: Path) -> Entry:
     }
 
 
-def _instrument(instrument: SimulatedInstrument, server: ShareServer) -> Entry:
+def _instrument(instrument: SimulatedInstrument, address: Address) -> Entry:
     return {
         "slug": instrument.slug,
         "name": instrument.name,
         "description": instrument.description,
         "location": instrument.location,
-        "cifs_host": server.host,
-        "cifs_port": server.port,
+        "cifs_host": address.host,
+        "cifs_port": address.port,
         "cifs_share": instrument.share,
         "cifs_base_path": "/",
         "service_account": SERVICE_ACCOUNT,

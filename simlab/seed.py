@@ -10,13 +10,15 @@ from pathlib import Path
 class SimulatedInstrument:
     """An instrument's control PC: who it is, the name of its share, and its first files.
 
-    `folder` is the shared folder's name inside the laboratory's; `files` maps a file name to what writes its content.
+    `host` is the control PC's name in a network where it has one of its own; `folder` is the shared folder's name inside
+    the laboratory's; `files` maps a file name to what writes its content.
     """
 
     slug: str
     name: str
     description: str
     location: str
+    host: str
     share: str
     folder: str
     files: Mapping[str, Callable[[], str]]
@@ -63,6 +65,7 @@ SEED = (
         name="Microscope 01",
         description="Simulated optical microscope",
         location="Lab A, Room 101",
+        host="microscope-01",
         share="microscope",
         folder="microscope",
         files={
@@ -75,6 +78,7 @@ SEED = (
         name="Spectrometer 01",
         description="Simulated UV-Vis spectrometer",
         location="Lab B, Room 205",
+        host="spectrometer-01",
         share="spectrometer",
         folder="spectrometer",
         files={
@@ -87,6 +91,7 @@ SEED = (
         name="X-Ray Diffraction 01",
         description="Simulated X-ray diffractometer",
         location="Lab C, Room 310",
+        host="xray-diffraction-01",
         share="xrd",
         folder="xray-diffraction",
         # the strongest reflections of silicon under copper K-alpha radiation

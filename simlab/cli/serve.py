@@ -1,12 +1,11 @@
 """`simlab serve`: run the seed's laboratory until a signal ends it."""
 
-import signal
-import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from simlab.cli.foreground import say, until_a_signal, wait
 from simlab.laboratory import Laboratory, run_laboratory
 from simlab.manifest import manifest, write_manifest
 
@@ -22,19 +21,15 @@ def serve(
     kind: Annotated[str | None, typer.Option(help="samba or impacket. [default: Samba where it is installed]")] = None,
 ) -> None:
     """Serve three simulated instruments over SMB until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if manifest_file is not None:
         # its appearance says that every instrument answers
         manifest_file.unlink(missing_ok=True)
-    try:
-        with run_laboratory(folder, kind=kind, say=_say) as laboratory:
-            if manifest_file is not None:
-                root = storage_root or folder.absolute().parent / "storage"
-                write_manifest(manifest_file, _describe(laboratory, root.absolute()))
-            _announce(laboratory)
-            _wait_for_a_signal()
-    except KeyboardInterrupt:
-        _say("stopped")
+    with until_a_signal(), run_laboratory(folder, kind=kind, say=say) as laboratory:
+        if manifest_file is not None:
+            root = storage_root or folder.absolute().parent / "storage"
+            write_manifest(manifest_file, _describe(laboratory, root.absolute()))
+        _announce(laboratory)
+        wait()
 
 
 def _describe(laboratory: Laboratory, storage_root: Path) -> dict[str, list[dict[str, object]]]:
@@ -48,15 +43,5 @@ def _describe(laboratory: Laboratory, storage_root: Path) -> dict[str, list[dict
 
 def _announce(laboratory: Laboratory) -> None:
     for one in laboratory.instruments:
-        _say(f"{one.instrument.name}: {one.address} {one.folder}")
-    _say("ready")
-
-
-def _wait_for_a_signal() -> NoReturn:
-    while True:
-        # not signal.pause(): a signal that arrives just before it would go unnoticed until the next one
-        time.sleep(1)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+        say(f"{one.instrument.name}: {one.address} {one.folder}")
+    say("ready")

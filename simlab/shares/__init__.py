@@ -82,7 +82,7 @@ def _start(
     if not kinds or kind not in (None, *kinds):
         raise NoShareServerError(_what_is_missing(kind))
     if port is not None and not is_free(port):
-        raise PortTakenError(f"Port {port} is taken.")
+        raise PortTakenError(f"Port {port} is taken, or only root may listen on it.")
     start = KINDS[kind or kinds[0]].start
     for _ in range(PORTS_TRIED):
         chosen_port = port or free_port()

@@ -6,6 +6,9 @@ one sentence on standard error.
 
 import typer
 
+from streamweave.cli.configuration import configure, create_admin, migrate
+from streamweave.cli.demo import demo
+from streamweave.cli.harvest import harvest
 from streamweave.cli.up import up
 
 app = typer.Typer(
@@ -16,9 +19,5 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def commands() -> None:
-    """Without it a single command would swallow its own name."""
-
-
-app.command()(up)
+for command in (up, demo, harvest, migrate, create_admin, configure):
+    app.command()(command)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from streamweave.cli.refusal import one_sentence
 from streamweave.demo.narration import Narration, TourFailed
@@ -29,7 +30,7 @@ def demo(
                 narration.measured["started in"] = f"{time.monotonic() - started:.0f} s"
                 Tour(ready, narration).play()
         except TourFailed as failure:
-            console.print(f"[red]✗[/red] {failure}", highlight=False)
+            console.print(f"[red]✗[/red] {escape(str(failure))}", highlight=False, soft_wrap=True)
             raise typer.Exit(TOUR_FAILED) from failure
     _summarise(narration, time.monotonic() - started)
 
@@ -37,7 +38,7 @@ def demo(
 def _summarise(narration: Narration, seconds: float) -> None:
     narration.chapter("Summary")
     narration.table(
-        ("", ""),
+        ("what", "how much"),
         [
             ("expectations checked", narration.checked),
             *narration.measured.items(),

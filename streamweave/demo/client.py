@@ -21,9 +21,9 @@ class Client:
         body = self.request("POST", "/auth/jwt/login", 200, data={"username": email, "password": password})
         self._http.headers["Authorization"] = f"Bearer {body['access_token']}"
 
-    def get(self, path: str, status: int = 200, **parameters: Any) -> Any:
+    def get(self, path: str, **query: Any) -> Any:
         """Read something."""
-        return self.request("GET", path, status, params=parameters)
+        return self.request("GET", path, 200, params=query)
 
     def post(self, path: str, body: Any = None, status: int = 201) -> Any:
         """Create something, or have something done."""

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from streamweave.errors import Permanent
@@ -33,7 +35,7 @@ class Narration:
 
     def say(self, sentence: str) -> None:
         """Tell something."""
-        self.console.print(sentence, highlight=False)
+        self.console.print(escape(sentence), highlight=False, soft_wrap=True)
 
     def show(self, body: Any) -> None:
         """Show a body as the service answered it."""
@@ -41,9 +43,11 @@ class Narration:
 
     def table(self, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
         """Show some rows."""
-        table = Table(*columns)
+        table = Table(box=box.SIMPLE)
+        for column in columns:
+            table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*("" if cell is None else str(cell) for cell in row))
+            table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
         self.console.print(table)
 
     def expect(self, holds: bool, sentence: str) -> None:
@@ -51,7 +55,7 @@ class Narration:
         if not holds:
             raise TourFailed(f"expected: {sentence}")
         self.checked += 1
-        self.console.print(f"[green]✓[/green] {sentence}", highlight=False)
+        self.console.print(f"[green]✓[/green] {escape(sentence)}", highlight=False, soft_wrap=True)
 
     def wait_for(self, sentence: str, look: Callable[[], Value | None], seconds: float) -> Value:
         """Look again and again until there is something to see. Raises ``TourFailed`` after ``seconds``."""

@@ -54,7 +54,7 @@ class _Output:
     def _read(self) -> None:
         for line in self._process.stdout or ():
             self.lines.append(line.rstrip())
-            if re.search(r"\bready$", line.rstrip()):
+            if re.search(r"^\s*streamweave \| ready$", line.rstrip()):
                 self.ready.set()
         self.ready.set()
 

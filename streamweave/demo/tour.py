@@ -1,6 +1,7 @@
 """The tour itself, chapter by chapter; each one shows something and checks that it is so."""
 
 import hashlib
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class Tour:
 
     def see_the_configuration(self) -> None:
         """Instruments, storage locations and hooks."""
-        self.tell.chapter("Three simulated instruments on real SMB shares, two storage locations, two hooks")
+        self.tell.chapter("Simulated instruments on real SMB shares")
         self.instruments = self.admin.get("/api/instruments")
         self.tell.table(
             ("instrument", "slug", "share", "quiet period"),
@@ -62,8 +63,8 @@ class Tour:
         )  # fmt: skip
         locations, hooks = self.admin.get("/api/storage-locations"), self.admin.get("/api/hooks")
         self.tell.table(("storage location", "base path"), [(each["name"], each["base_path"]) for each in locations])
-        rows = [(each["name"], each["trigger"], each["config"]) for each in hooks]
-        self.tell.table(("hook", "trigger", "config"), rows)
+        rows = [(each["name"], each["trigger"], json.dumps(each["config"])) for each in hooks]
+        self.tell.table(("hook", "trigger", "configuration"), rows)
         self.tell.expect(len(self.instruments) == 3, "there are 3 instruments")
         self.tell.expect((len(locations), len(hooks)) == (2, 2), "there are 2 storage locations and 2 hooks")
         self.microscope = next(each for each in self.instruments if each["cifs_share"] == "microscope")
@@ -133,7 +134,7 @@ class Tour:
 
     def harvest_without_touching_anything(self) -> None:
         """A file dropped into a share, harvested by the sensor."""
-        self.tell.chapter("Nobody touches anything: the sensor harvests what an instrument writes")
+        self.tell.chapter("Hands off: the sensor harvests what an instrument writes")
         spectrometer = next(each for each in self.instruments if each["cifs_share"] == "spectrometer")
         folder = self.stage.shares / "spectrometer"
         (folder / "sample_C_spectrum.csv").write_bytes(b"wavelength_nm,absorbance\n200,0.01\n201,0.02\n")
@@ -184,9 +185,9 @@ class Tour:
         self.tell.expect(researcher.get("/api/files") == [], "a researcher sees no files")
         self.tell.expect(researcher.get("/api/transfers") == [], "and no transfers")
         file = self._microscope_files()[0]
-        answer = researcher.get(f"/api/files/{file['id']}", status=404)
+        answer = researcher.request("GET", f"/api/files/{file['id']}", 404)
         self.tell.expect(answer == {"detail": "File not found"}, "what one may not see is not found")
-        answer = researcher.get("/api/instruments", status=403)
+        answer = researcher.request("GET", "/api/instruments", 403)
         self.tell.expect(answer == {"detail": "Admin access required"}, "configuration is for admins")
         researcher.close()
 
@@ -209,8 +210,18 @@ class Tour:
         return files
 
     def _show(self, files: list[dict[str, Any]]) -> None:
-        columns = ("source_path", "state", "size_bytes", "xxhash", "metadata_", "persistent_id")
-        self.tell.table(columns, [[file[column] for column in columns] for file in files])
+        self.tell.table(
+            ("file", "state", "bytes", "metadata"),
+            [
+                (
+                    file["source_path"],
+                    file["state"],
+                    file["size_bytes"],
+                    " ".join(f"{name}={value}" for name, value in file["metadata_"].items()),
+                )
+                for file in files
+            ],
+        )
 
     def _write(self, path: str, content: bytes) -> None:
         """As if the microscope had written a file."""

@@ -115,8 +115,8 @@ def test_a_change_of_instruments_or_schedules_reloads_the_code_location(
 def test_a_change_is_made_although_dagster_is_down(settings: Settings, dagster: Any, admin: dict[str, str]) -> None:
     dagster.stop()
     values = {"name": "Microscope 01", "cifs_host": "microscope-01", "cifs_share": "microscope"}
-    with TestClient(create_app(settings), headers=admin) as client:
-        assert client.post("/api/instruments", json=values).status_code == 201
+    with TestClient(create_app(settings)) as client:
+        assert client.post("/api/instruments", json=values, headers=admin).status_code == 201
 
 
 def test_a_location_that_does_not_load_is_an_error(dagster: Any) -> None:

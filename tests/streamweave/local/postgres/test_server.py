@@ -32,7 +32,7 @@ signal.pause()
 def folder(tmp_path: Path) -> Iterator[Path]:
     """The server's folder. Where the cluster lies elsewhere, that is removed when its folder is gone."""
     yield tmp_path / "postgres"
-    shutil.rmtree(tmp_path / "postgres")
+    shutil.rmtree(tmp_path / "postgres", ignore_errors=True)
 
 
 def run(server: EmbeddedPostgres, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:

@@ -1,0 +1,123 @@
+"""A whole configuration at once: what a manifest describes, entered through the same commands as everything else.
+
+A manifest is an object of lists, whose entries hold the fields of the REST contract and refer to each other by name::
+
+    service_accounts   name, domain, username, password
+    storage_locations  name, type, connection_config, base_path, enabled
+    instruments        slug, name, ... and service_account: the account's name
+    schedules          cron_expression, enabled, and instrument: its slug, storage_location: its name
+    hooks              name, trigger, builtin_name, config, ... and instrument: its slug, or none for a global hook
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
+from streamweave.errors import InvalidInput
+from streamweave.hooks.configuration import create_hook
+from streamweave.instruments.commands import create_instrument, update_instrument
+from streamweave.instruments.credentials import Sealer
+from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.service_accounts import (
+    create_service_account,
+    service_account_by_name,
+    update_service_account,
+)
+from streamweave.rules import require
+from streamweave.schedules.commands import create_schedule
+from streamweave.storage.locations import create_storage_location, storage_location_by_name
+
+Entry = Mapping[str, Any]
+
+# what a later start of the described instruments may change; all else belongs to the people who configure the system
+MOVING_ACCOUNT_FIELDS = ("username", "domain", "password")
+MOVING_INSTRUMENT_FIELDS = ("cifs_host", "cifs_port")
+
+REFERENCES = {
+    "service_account": ("service_account_id", service_account_by_name),
+    "storage_location": ("default_storage_location_id", storage_location_by_name),
+    "instrument": ("instrument_id", instrument_by_slug),
+}
+
+
+def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[str, Iterable[Entry]]) -> None:
+    """Enter what the manifest describes, in one transaction; what exists already is recognised by its name or slug.
+
+    Existing accounts take over the manifest's credentials, existing instruments their host and port. Nothing else that
+    exists is changed, and what somebody has removed from an existing instrument does not come back.
+    Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``.
+    """
+    sealer = Sealer(encryption_keys)
+    instruments = list(manifest.get("instruments", []))
+    with sessions.begin() as session:
+        known = {entry.get("slug") for entry in instruments if _instrument(session, entry) is not None}
+        if known:
+            known.add(None)  # a global hook belongs to all instruments: it was entered with the first of them
+        for entry in manifest.get("service_accounts", []):
+            _enter_service_account(session, sealer, entry)
+        for entry in manifest.get("storage_locations", []):
+            _enter_storage_location(session, entry)
+        for entry in instruments:
+            _enter_instrument(session, entry)
+        for entry in _of_others(known, manifest.get("schedules", [])):
+            _in_order(create_schedule(session, _resolved(session, entry)))
+        for entry in _of_others(known, manifest.get("hooks", [])):
+            _in_order(create_hook(session, _resolved(session, entry)))
+
+
+def _enter_service_account(session: Session, sealer: Sealer, entry: Entry) -> None:
+    require(entry, "name")
+    account = service_account_by_name(session, entry["name"])
+    if account is None:
+        _in_order(create_service_account(session, sealer, entry))
+    else:
+        update_service_account(session, sealer, account.id, _only(MOVING_ACCOUNT_FIELDS, entry))
+
+
+def _enter_storage_location(session: Session, entry: Entry) -> None:
+    require(entry, "name", "base_path")
+    same = or_(StorageLocation.name == entry["name"], StorageLocation.base_path == entry["base_path"])
+    if session.scalar(select(StorageLocation.id).where(same).limit(1)) is None:
+        _in_order(create_storage_location(session, entry))
+
+
+def _enter_instrument(session: Session, entry: Entry) -> None:
+    instrument = _instrument(session, entry)
+    if instrument is None:
+        _in_order(create_instrument(session, _resolved(session, entry)))
+    else:
+        update_instrument(session, instrument.id, _only(MOVING_INSTRUMENT_FIELDS, entry))
+
+
+def _instrument(session: Session, entry: Entry) -> Instrument | None:
+    require(entry, "slug")
+    return instrument_by_slug(session, entry["slug"])
+
+
+def _only(fields: Iterable[str], entry: Entry) -> dict[str, Any]:
+    return {field: entry[field] for field in fields if field in entry}
+
+
+def _of_others(known: set[str | None], entries: Iterable[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.get("instrument") not in known]
+
+
+def _resolved(session: Session, entry: Entry) -> dict[str, Any]:
+    """The entry with ids in place of names."""
+    fields = dict(entry)
+    for field, (column, row_named) in REFERENCES.items():
+        if (referred := fields.pop(field, None)) is not None:
+            row = row_named(session, referred)
+            if row is None:
+                raise InvalidInput(field, f"nothing is called {referred!r}")
+            fields[column] = row.id
+    return fields
+
+
+def _in_order(row: ServiceAccount | StorageLocation | Instrument | Schedule | Hook) -> None:
+    """Date the row by its own statement: a transaction's rows share ``now()``, and lists show the order of creation."""
+    row.created_at = row.updated_at = func.statement_timestamp()

@@ -1,0 +1,33 @@
+"""What a person can do to a file. The caller commits."""
+
+import uuid
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.tables import FileVersion, User, VersionState
+from streamweave.errors import Conflict
+from streamweave.files.questions import file_by_id
+
+ASKED = "a person asked to try again"
+
+
+def try_again(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
+    """Let a file that failed go its way again, from the filter on, with all of its attempts.
+
+    Raises ``NotFound`` as ``file_by_id`` does, and ``Conflict`` when its newest version has not failed.
+    """
+    version = file_by_id(session, viewer, file_id)
+    lock_instrument(session, version.instrument_id)
+    session.refresh(version)
+    if version.state != VersionState.FAILED:
+        raise Conflict(f"only a failed file can be tried again; this one is {version.state}")
+    version.state = VersionState.SETTLED
+    version.reason = ASKED
+    version.state_since = func.now()
+    version.failures = 0
+    version.retry_at = None
+    session.flush()
+    session.refresh(version)
+    return version

@@ -1,0 +1,81 @@
+"""What may be entered about an instrument: one rule for each field, and the rules between fields."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from streamweave.errors import InvalidInput
+from streamweave.harvest.acquisition import known_timezone
+from streamweave.instruments import addresses
+from streamweave.instruments.naming import instrument_name, slug
+from streamweave.rules import LONGEST_NAME, Rule, checked, flag, identity, integer, number, one_word_of, optional, text
+
+DAY_SECONDS = 86_400
+YEAR_SECONDS = 365 * DAY_SECONDS
+EARLIEST_DAY = date(1980, 1, 1)
+LONGEST_MARKER_SUFFIX = 32
+
+TRANSFER_CONFIG: dict[str, Rule] = {"timeout_seconds": number(1, 3600), "connections": integer(1, 8)}
+
+
+def timezone(field: str, value: Any) -> str:
+    """An IANA time zone's name."""
+    if not isinstance(value, str) or not known_timezone(value):
+        raise InvalidInput(field, "is not a time zone's name, like Europe/Berlin or UTC")
+    return value
+
+
+def day(field: str, value: Any) -> date:
+    """A day, or its text in ISO 8601; not in the future, since partitions begin there."""
+    try:
+        read = value if type(value) is date else date.fromisoformat(value)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(field, "is not a date like 2020-01-31") from error
+    if not EARLIEST_DAY <= read <= datetime.now(UTC).date():
+        raise InvalidInput(field, f"must lie between {EARLIEST_DAY} and today")
+    return read
+
+
+def marker_suffix(field: str, value: Any) -> str:
+    """What is added to a file's name to make its marker's name."""
+    suffix: str = text(longest=LONGEST_MARKER_SUFFIX)(field, value)
+    if "/" in suffix or "\\" in suffix:
+        raise InvalidInput(field, "must not hold a separator")
+    return suffix
+
+
+def transfer_config(field: str, value: Any) -> dict[str, Any]:
+    """Settings of the connections to the share: ``timeout_seconds`` (1 to 3600) and ``connections`` (1 to 8)."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput(field, "must be an object")
+    try:
+        return checked(TRANSFER_CONFIG, value)
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}.{error.field}", error.problem) from error
+
+
+CHANGEABLE: dict[str, Rule] = {
+    "name": instrument_name,
+    "description": optional(text(lines=True)),
+    "location": optional(text()),
+    "pid": optional(text(longest=LONGEST_NAME)),
+    "cifs_host": addresses.host,
+    "cifs_port": integer(1, 65535),
+    "cifs_share": addresses.share,
+    "cifs_base_path": addresses.base_path,
+    "service_account_id": optional(identity),
+    "transfer_adapter": one_word_of("smb"),
+    "transfer_config": optional(transfer_config),
+    "timezone": timezone,
+    "first_acquisition_day": day,
+    "quiet_period_seconds": integer(1, DAY_SECONDS),
+    "max_wait_seconds": integer(1, YEAR_SECONDS),
+    "probe_open_writer": flag,
+    "marker_suffix": optional(marker_suffix),
+    "shrink_threshold": number(0, 1),
+    "poll_interval_seconds": integer(1, DAY_SECONDS),
+    "max_attempts": integer(1, 100),
+    "retry_delay_seconds": integer(1, DAY_SECONDS),
+    "enabled": flag,
+}
+AT_CREATION: dict[str, Rule] = {**CHANGEABLE, "slug": slug}

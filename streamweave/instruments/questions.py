@@ -1,0 +1,37 @@
+"""What is asked about instruments and their scans."""
+
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Instrument, Scan
+from streamweave.errors import NotFound
+from streamweave.pages import Order, Page, PageRequest, page_of
+
+_CREATION = Order(Instrument.created_at, Instrument.id)
+_NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
+
+
+def instrument_by_id(session: Session, instrument_id: uuid.UUID) -> Instrument:
+    """Raises ``NotFound``."""
+    instrument = session.get(Instrument, instrument_id)
+    if instrument is None:
+        raise NotFound("Instrument")
+    return instrument
+
+
+def instrument_by_slug(session: Session, slug: str) -> Instrument | None:
+    """The instrument that Dagster and the archive know as ``slug``."""
+    return session.scalar(select(Instrument).where(Instrument.slug == slug))
+
+
+def instruments(session: Session, request: PageRequest) -> Page[Instrument]:
+    """All instruments in order of creation."""
+    return page_of(session, select(Instrument), _CREATION, request)
+
+
+def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
+    """The looks at an instrument's share, newest first. Raises ``NotFound`` for an unknown instrument."""
+    instrument_by_id(session, instrument_id)
+    return page_of(session, select(Scan).where(Scan.instrument_id == instrument_id), _NEWEST_SCAN, request)

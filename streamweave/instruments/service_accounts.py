@@ -1,0 +1,97 @@
+"""Service accounts: how they are entered, changed and removed. The caller commits.
+
+A password is sealed as it goes in, and never comes out.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Instrument, ServiceAccount
+from streamweave.errors import Conflict, NotFound
+from streamweave.instruments.credentials import Sealer
+from streamweave.pages import Order, Page, PageRequest, page_of
+from streamweave.rules import Rule, checked, name, optional, require, text
+
+LONGEST_PASSWORD = 256
+
+FIELDS: dict[str, Rule] = {
+    "name": name,
+    "domain": optional(name),
+    "username": name,
+    "password": text(longest=LONGEST_PASSWORD),
+}
+_CREATION = Order(ServiceAccount.created_at, ServiceAccount.id)
+
+
+def service_accounts(session: Session, request: PageRequest) -> Page[ServiceAccount]:
+    """All service accounts in order of creation."""
+    return page_of(session, select(ServiceAccount), _CREATION, request)
+
+
+def service_account_by_id(session: Session, account_id: uuid.UUID) -> ServiceAccount:
+    """Raises ``NotFound``."""
+    account = session.get(ServiceAccount, account_id)
+    if account is None:
+        raise NotFound("Service account")
+    return account
+
+
+def service_account_by_name(session: Session, account_name: str) -> ServiceAccount | None:
+    """The service account of that name."""
+    return session.scalar(select(ServiceAccount).where(ServiceAccount.name == account_name))
+
+
+def create_service_account(session: Session, sealer: Sealer, values: Mapping[str, Any]) -> ServiceAccount:
+    """A new service account: ``name``, ``username``, ``password``, and a ``domain`` where there is one.
+
+    Raises ``InvalidInput`` or ``Conflict``.
+    """
+    fields = checked(FIELDS, values)
+    require(fields, "name", "username", "password")
+    _check_name_is_free(session, fields["name"])
+    account = ServiceAccount(**_sealed(sealer, fields))
+    session.add(account)
+    session.flush()
+    return account
+
+
+def update_service_account(
+    session: Session, sealer: Sealer, account_id: uuid.UUID, changes: Mapping[str, Any]
+) -> ServiceAccount:
+    """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
+    account = service_account_by_id(session, account_id)
+    fields = checked(FIELDS, changes)
+    if "name" in fields:
+        _check_name_is_free(session, fields["name"], besides=account_id)
+    for field, value in _sealed(sealer, fields).items():
+        setattr(account, field, value)
+    session.flush()
+    session.refresh(account)
+    return account
+
+
+def delete_service_account(session: Session, account_id: uuid.UUID) -> None:
+    """Remove a service account. While an instrument uses it, it stays: ``Conflict``."""
+    account = service_account_by_id(session, account_id)
+    user = session.scalar(select(Instrument.name).where(Instrument.service_account_id == account_id).limit(1))
+    if user is not None:
+        raise Conflict(f"the service account {account.name} is used by the instrument {user}")
+    session.delete(account)
+    session.flush()
+
+
+def _sealed(sealer: Sealer, fields: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {field: value for field, value in fields.items() if field != "password"}
+    if "password" in fields:
+        kept["sealed_password"] = sealer.seal(fields["password"])
+    return kept
+
+
+def _check_name_is_free(session: Session, account_name: str, besides: uuid.UUID | None = None) -> None:
+    same = service_account_by_name(session, account_name)
+    if same is not None and same.id != besides:
+        raise Conflict(f"name: a service account named {account_name} exists already")

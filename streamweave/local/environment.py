@@ -1,0 +1,34 @@
+"""What the children are told: how to reach the databases, the keys, and Dagster."""
+
+import os
+from collections.abc import Mapping
+
+from streamweave.local.catalog import PreparedCatalog
+from streamweave.local.dagster_home import DATABASE_VARIABLE
+from streamweave.local.databases import DAGSTER, for_dagster, sibling
+from streamweave.local.home import Home
+from streamweave.local.ports import LOOPBACK
+from streamweave.local.programs import Ports
+
+ADMIN_PASSWORD_VARIABLE = "STREAMWEAVE_ADMIN_PASSWORD"
+
+
+def plain_environment() -> dict[str, str]:
+    """Our own environment without what no child needs; output comes line by line."""
+    inherited = {name: value for name, value in os.environ.items() if name != ADMIN_PASSWORD_VARIABLE}
+    return {**inherited, "PYTHONUNBUFFERED": "1"}
+
+
+def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports) -> Mapping[str, str]:
+    """The environment of the processes that are StreamWeave or Dagster."""
+    return {
+        **plain_environment(),
+        "STREAMWEAVE_HOME": str(home.root),
+        "STREAMWEAVE_DATABASE_URL": catalog.url,
+        "STREAMWEAVE_ENCRYPTION_KEYS": catalog.keys.encryption_keys,
+        "STREAMWEAVE_SECRET_KEY": catalog.keys.secret_key,
+        "STREAMWEAVE_DAGSTER_URL": f"http://{LOOPBACK}:{ports.dagster}",
+        DATABASE_VARIABLE: for_dagster(sibling(catalog.url, DAGSTER)),
+        "DAGSTER_HOME": str(home.dagster),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+    }

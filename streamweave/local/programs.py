@@ -1,0 +1,68 @@
+"""The programs of the system, in the order in which they start."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamweave.local.child import Program
+from streamweave.local.dagster_home import LOCATION
+from streamweave.local.home import Home
+from streamweave.local.ports import LOOPBACK
+from streamweave.local.readiness import answers, dagster_is_whole, is_complete_json, listens
+
+CODE_LOCATION_MODULE = "streamweave_dagster.definitions"
+ORPHANED_RUNS_MODULE = "streamweave_dagster.orphaned_runs"
+API_MODULE = "streamweave_api"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each server listens on loopback."""
+
+    api: int
+    dagster: int
+    code_server: int
+
+
+def simlab(home: Home, environment: Mapping[str, str]) -> Program:
+    """The simulated instruments; their manifest appears when all shares answer."""
+    home.manifest.unlink(missing_ok=True)  # the one of an earlier start
+    command = _module("simlab", "serve", "--folder", home.simlab, "--storage-root", home.storage)
+    command += ["--manifest", str(home.manifest)]
+    return Program("simlab", command, environment, lambda: is_complete_json(home.manifest))
+
+
+def orphaned_runs(environment: Mapping[str, str]) -> Program:
+    """Marks the runs that an earlier, killed system left as running."""
+    return Program("runs", _module(ORPHANED_RUNS_MODULE), environment)
+
+
+def code_server(ports: Ports, environment: Mapping[str, str]) -> Program:
+    """Serves the code location; runs are started by the same Python, whatever PATH says."""
+    command = _module("dagster", "code-server", "start", "-m", CODE_LOCATION_MODULE, "--location-name", LOCATION)
+    command += ["--host", LOOPBACK, "--port", str(ports.code_server)]
+    command += ["--use-python-environment-entry-point"]
+    return Program("code-server", command, environment, lambda: listens(ports.code_server), 300)
+
+
+def daemon(workspace: Path, environment: Mapping[str, str]) -> Program:
+    """Runs sensors, schedules and the queue. It has no address: the webserver tells whether it lives."""
+    return Program("daemon", _module("dagster._daemon", "run", "-w", workspace), environment)
+
+
+def webserver(ports: Ports, workspace: Path, environment: Mapping[str, str]) -> Program:
+    """Dagster's UI and GraphQL; ready when the code location is loaded and the daemon alive."""
+    command = _module("dagster_webserver", "-h", LOOPBACK, "-p", ports.dagster, "-w", workspace)
+    url = f"http://{LOOPBACK}:{ports.dagster}"
+    return Program("dagster", command, environment, lambda: dagster_is_whole(url), 300)
+
+
+def api(ports: Ports, environment: Mapping[str, str]) -> Program:
+    """The REST service, last: when its /health answers, everything does."""
+    command = _module(API_MODULE, "--host", LOOPBACK, "--port", ports.api)
+    return Program("api", command, environment, lambda: answers(f"http://{LOOPBACK}:{ports.api}/health"))
+
+
+def _module(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", name, *map(str, arguments)]

@@ -1,0 +1,65 @@
+"""Does it answer? One question for each kind of process; "no" is False, "never" is a StartError."""
+
+import json
+import socket
+from pathlib import Path
+
+import httpx
+
+from streamweave.errors import StartError
+from streamweave.local.ports import LOOPBACK
+
+TIMEOUT_SECONDS = 5.0
+WHOLE = """{
+  workspaceOrError { ... on Workspace { locationEntries {
+    name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } }
+  instance { daemonHealth { allDaemonStatuses { required healthy } } }
+}"""
+
+
+def listens(port: int) -> bool:
+    """Whether a server accepts connections on the port. Dagster's code server does once it has loaded its code."""
+    try:
+        socket.create_connection((LOOPBACK, port), TIMEOUT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of ``url`` succeeds."""
+    try:
+        return httpx.get(url, timeout=TIMEOUT_SECONDS, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def dagster_is_whole(url: str) -> bool:
+    """Whether the webserver at ``url`` has loaded the code location and sees all daemons alive.
+
+    Raises ``StartError`` with Dagster's message when the code location can't be loaded.
+    """
+    try:
+        answer = httpx.post(f"{url}/graphql", json={"query": WHOLE}, timeout=TIMEOUT_SECONDS, trust_env=False)
+    except httpx.TransportError:
+        return False
+    if not answer.is_success:
+        return False
+    data = answer.json()["data"]
+    locations = data["workspaceOrError"].get("locationEntries", [])
+    for location in locations:
+        if (location["locationOrLoadError"] or {}).get("__typename") == "PythonError":
+            message = location["locationOrLoadError"]["message"].strip().splitlines()[0]
+            raise StartError(f"Dagster can't load the code location {location['name']}: {message}")
+    loaded = [location for location in locations if location["loadStatus"] == "LOADED"]
+    daemons = data["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return bool(loaded) and all(daemon["healthy"] for daemon in daemons if daemon["required"])
+
+
+def is_complete_json(path: Path) -> bool:
+    """Whether the file is there and written to its end."""
+    try:
+        json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True

@@ -1,0 +1,159 @@
+"""The few things that are asked of Dagster, over the GraphQL of its webserver (Dagster 1.13)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from streamweave.errors import NotFound, OrchestratorUnavailable
+from streamweave.schedules.launching import JOB_NAME, LOCATION_NAME, harvest_run_config, harvest_run_tags
+
+REPOSITORY_NAME = "__repository__"
+ANSWER_SECONDS = 30.0
+RELOAD_SECONDS = 120.0
+EVENTS_AT_ONCE = 1000
+FAILED = "FAILURE"
+
+LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on RunConfigValidationInvalid { errors { message } }
+    ... on PythonError { message }
+    ... on PipelineNotFoundError { message }
+    ... on UnauthorizedError { message }
+  }
+}
+"""
+RUN = """
+query Run($runId: ID!) {
+  runOrError(runId: $runId) {
+    __typename
+    ... on Run { runId status startTime endTime }
+    ... on PythonError { message }
+  }
+}
+"""
+RUN_ERRORS = """
+query RunErrors($runId: ID!, $cursor: String, $limit: Int!) {
+  runOrError(runId: $runId) {
+    __typename
+    ... on Run {
+      eventConnection(afterCursor: $cursor, limit: $limit) {
+        events { __typename ... on ErrorEvent { error { message } } ... on RunFailureEvent { message } }
+        cursor
+        hasMore
+      }
+    }
+  }
+}
+"""
+RELOAD = """
+mutation Reload($location: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $location) {
+    __typename
+    ... on WorkspaceLocationEntry { locationOrLoadError { __typename ... on PythonError { message } } }
+    ... on PythonError { message }
+    ... on ReloadNotSupported { message }
+    ... on RepositoryLocationNotFound { message }
+    ... on UnauthorizedError { message }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as Dagster knows it: ``status`` in its own words, times in UTC, the failure's message if it failed."""
+
+    run_id: str
+    status: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: str | None
+
+
+class Dagster:
+    """Dagster behind its webserver's address. Every method may raise ``OrchestratorUnavailable``."""
+
+    def __init__(self, url: str) -> None:
+        # Dagster stands beside us: a proxy that the environment names is not the way to it
+        self._client = httpx.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def launch_harvest(self, slug: str) -> str:
+        """Start a run of the job ``harvest`` for the instrument ``slug``; the run's id."""
+        tags = [{"key": key, "value": value} for key, value in harvest_run_tags(slug).items()]
+        params = {
+            "selector": {
+                "repositoryLocationName": LOCATION_NAME,
+                "repositoryName": REPOSITORY_NAME,
+                "jobName": JOB_NAME,
+            },
+            "runConfigData": harvest_run_config(slug),
+            "executionMetadata": {"tags": tags},
+        }
+        answer = self._ask(LAUNCH, {"params": params})["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise OrchestratorUnavailable(f"Dagster did not start the harvest: {_message(answer)}")
+        return str(answer["run"]["runId"])
+
+    def run(self, run_id: str) -> Run:
+        """How the run stands. Raises ``NotFound``."""
+        answer = self._ask(RUN, {"runId": run_id})["runOrError"]
+        if answer["__typename"] == "RunNotFoundError":
+            raise NotFound("Run")
+        if answer["__typename"] != "Run":
+            raise OrchestratorUnavailable(f"Dagster can't tell about the run: {_message(answer)}")
+        return Run(
+            run_id=answer["runId"],
+            status=answer["status"],
+            started_at=_time(answer["startTime"]),
+            ended_at=_time(answer["endTime"]),
+            error=self._error_of(run_id) if answer["status"] == FAILED else None,
+        )
+
+    def reload_location(self) -> None:
+        """Have the code location read the catalog's configuration anew."""
+        answer = self._ask(RELOAD, {"location": LOCATION_NAME}, RELOAD_SECONDS)["reloadRepositoryLocation"]
+        loaded = answer.get("locationOrLoadError") or {}
+        if answer["__typename"] != "WorkspaceLocationEntry" or loaded.get("__typename") == "PythonError":
+            raise OrchestratorUnavailable(f"Dagster did not reload: {_message(loaded if loaded else answer)}")
+
+    def _error_of(self, run_id: str) -> str | None:
+        """The first error of a failed run: later ones follow from it. The run's own event is the last resort."""
+        cursor, more, last_resort = None, True, None
+        while more:
+            variables = {"runId": run_id, "cursor": cursor, "limit": EVENTS_AT_ONCE}
+            events = self._ask(RUN_ERRORS, variables)["runOrError"].get("eventConnection") or {}
+            for event in events.get("events", []):
+                if error := event.get("error"):
+                    return str(error["message"]).strip()
+                last_resort = event.get("message") or last_resort
+            cursor, more = events.get("cursor"), events.get("hasMore", False)
+        return last_resort
+
+    def _ask(self, query: str, variables: dict[str, Any], seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+        try:
+            response = self._client.post("/graphql", json={"query": query, "variables": variables}, timeout=seconds)
+            response.raise_for_status()
+            answer = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise OrchestratorUnavailable(f"Dagster doesn't answer at {self._client.base_url}: {error}") from error
+        if not isinstance(answer, dict) or answer.get("errors") or not isinstance(answer.get("data"), dict):
+            raise OrchestratorUnavailable("Dagster doesn't understand what it was asked")
+        return dict(answer["data"])
+
+
+def _message(answer: dict[str, Any]) -> str:
+    errors = [error["message"] for error in answer.get("errors", [])]
+    return "; ".join(errors) or answer.get("message") or answer["__typename"]
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

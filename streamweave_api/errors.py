@@ -1,0 +1,98 @@
+"""From errors to answers: one table of statuses, and ``{"detail": "…"}`` as the body of every error."""
+
+import logging
+import re
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+
+from streamweave.errors import (
+    Conflict,
+    InvalidInput,
+    NotAuthenticated,
+    NotFound,
+    OrchestratorUnavailable,
+    StreamWeaveError,
+)
+
+logger = logging.getLogger(__name__)
+
+Body = dict[str, str]
+
+STATUS: dict[type[Exception], int] = {
+    InvalidInput: 422,
+    NotFound: 404,
+    Conflict: 409,
+    NotAuthenticated: 401,
+    OrchestratorUnavailable: 502,
+    IntegrityError: 409,
+    DataError: 422,
+    OperationalError: 503,
+    RecursionError: 400,  # msgspec's answer to JSON that is nested a thousandfold
+}
+SENTENCES: dict[type[Exception], str] = {
+    NotAuthenticated: "Unauthorized",
+    IntegrityError: "Somebody else has just changed what this depends on",
+    DataError: "A value can't be kept in the catalog",
+    OperationalError: "The catalog can't be reached",
+    RecursionError: "The body is nested too deeply",
+}
+NO_BODY = "'data'"  # all that Litestar says when there is none
+# parameters whose names are reserved words in handlers
+PARAMETERS = {"in_state": "state"}
+HEADERS: dict[int, dict[str, str]] = {401: {"WWW-Authenticate": "Bearer"}}
+
+_FIELD_AT_FAULT = re.compile(r"Object (?P<problem>contains unknown|missing required) field `(?P<field>.+)`")
+_PROBLEMS = {"contains unknown": "unknown field", "missing required": "is required"}
+
+
+def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response[Body]:
+    """An error's answer."""
+    return Response({"detail": detail}, status_code=status, headers={**HEADERS.get(status, {}), **(headers or {})})
+
+
+def known_error(_: Request[Any, Any, Any], error: Exception) -> Response[Body]:
+    """An error from the table."""
+    kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
+    if STATUS[kind] >= 500:
+        logger.warning("%s: %s", kind.__name__, error)
+    return answer(STATUS[kind], SENTENCES.get(kind, str(error)))
+
+
+def invalid_request(_: Request[Any, Any, Any], error: ValidationException) -> Response[Body]:
+    """A body or parameter of the wrong shape: the sentence begins with the field's name."""
+    faults = error.extra if isinstance(error.extra, list) else []
+    return answer(422, "; ".join(_fault(fault) for fault in faults) or error.detail)
+
+
+def http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Body]:
+    """What Litestar refuses: unknown routes, wrong methods, malformed JSON, bodies that are too large."""
+    return answer(error.status_code, error.detail, error.headers)
+
+
+def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Response[Body]:
+    """A fault of ours: the log says what happened, the answer doesn't."""
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(500, "Internal server error")
+
+
+def _fault(fault: dict[str, str]) -> str:
+    message = fault["message"]
+    if found := _FIELD_AT_FAULT.search(message):
+        return f"{found['field']}: {_PROBLEMS[found['problem']]}"
+    if message == NO_BODY:
+        return "a body is required"
+    field = fault.get("key", "data")
+    return message if field == "data" else f"{PARAMETERS.get(field, field)}: {message}"
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    **dict.fromkeys(STATUS, known_error),
+    ValidationException: invalid_request,
+    HTTPException: http_error,
+    StreamWeaveError: unexpected_error,
+    Exception: unexpected_error,
+}

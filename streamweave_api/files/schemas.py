@@ -1,0 +1,81 @@
+"""The bodies of files and their versions. Sizes are in bytes, times in UTC."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from streamweave.catalog.tables import FileVersion
+from streamweave_api.bodies import Outgoing
+
+
+class FileBody(Outgoing):
+    """A file: its record, and where its newest version stands."""
+
+    id: UUID
+    persistent_id: str
+    persistent_id_type: str
+    instrument_id: UUID
+    source_path: str
+    filename: str
+    size_bytes: int
+    source_mtime: datetime
+    xxhash: str | None
+    sha256: str | None
+    first_discovered_at: datetime
+    metadata_: dict[str, Any]
+    owner_id: UUID | None
+    gone_at: datetime | None
+    version: int
+    acquisition_day: date
+    state: str
+    reason: str
+    state_since: datetime
+
+
+class VersionBody(Outgoing):
+    """One content of a file."""
+
+    id: UUID
+    file_id: UUID
+    number: int
+    is_newest: bool
+    size_bytes: int
+    source_mtime: datetime
+    acquisition_day: date
+    clock_skew_seconds: float | None
+    xxhash: str | None
+    sha256: str | None
+    state: str
+    reason: str
+    state_since: datetime
+    discovered_at: datetime
+    failures: int
+    retry_at: datetime | None
+    archived_at: datetime | None
+    enrichment_error: str | None
+
+
+def file_body(newest: FileVersion) -> FileBody:
+    """The file of a newest version, whose record is loaded."""
+    record = newest.file
+    return FileBody(
+        id=record.id,
+        persistent_id=record.persistent_id,
+        persistent_id_type=record.persistent_id_type,
+        instrument_id=record.instrument_id,
+        source_path=record.source_path,
+        filename=record.filename,
+        size_bytes=record.size_bytes,
+        source_mtime=record.source_mtime,
+        xxhash=record.xxhash,
+        sha256=record.sha256,
+        first_discovered_at=record.first_discovered_at,
+        metadata_=record.metadata_,
+        owner_id=record.owner_id,
+        gone_at=record.gone_at,
+        version=newest.number,
+        acquisition_day=newest.acquisition_day,
+        state=newest.state,
+        reason=newest.reason,
+        state_since=newest.state_since,
+    )

@@ -1,0 +1,15 @@
+"""Whether the service can do its work."""
+
+from litestar import get
+from sqlalchemy import text
+
+from streamweave_api.auth import OPEN_TO_ALL
+from streamweave_api.service import TheService
+
+
+@get("/health", sync_to_thread=True, opt=OPEN_TO_ALL, tags=["Health"])
+def health(service: TheService) -> dict[str, str]:
+    """Answers when the catalog does."""
+    with service.sessions() as session:
+        session.execute(text("SELECT 1"))
+    return {"status": "ok"}

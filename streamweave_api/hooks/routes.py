@@ -1,0 +1,65 @@
+"""Hooks, for admins."""
+
+from functools import partial
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+
+from streamweave.hooks.configuration import (
+    create_hook,
+    delete_hook,
+    hook_by_id,
+    hooks,
+    update_hook,
+)
+from streamweave_api.auth import admin_only
+from streamweave_api.bodies import given, shown
+from streamweave_api.hooks.schemas import HookBody, HookChanges, NewHook
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+hook_body = partial(shown, body=HookBody)
+
+
+@get("/", sync_to_thread=True)
+def list_hooks(service: TheService, page: PageAsked, request: Asked) -> Response[list[HookBody]]:
+    """All hooks in order of creation."""
+    with service.sessions() as session:
+        return listed(request, hooks(session, page), hook_body)
+
+
+@post("/", sync_to_thread=True)
+def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
+    """A new hook; its configuration must be one that the built-in hook takes."""
+    with service.sessions.begin() as session:
+        return hook_body(create_hook(session, given(data)))
+
+
+@get("/{hook_id:uuid}", sync_to_thread=True)
+def show_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
+    """One hook."""
+    with service.sessions() as session:
+        return hook_body(hook_by_id(session, hook_id))
+
+
+@patch("/{hook_id:uuid}", sync_to_thread=True)
+def change_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookChanges]) -> HookBody:
+    """Change the fields that are given."""
+    with service.sessions.begin() as session:
+        return hook_body(update_hook(session, hook_id, given(data)))
+
+
+@delete("/{hook_id:uuid}", sync_to_thread=True)
+def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
+    """Remove a hook."""
+    with service.sessions.begin() as session:
+        delete_hook(session, hook_id)
+
+
+hooks_router = Router(
+    "/api/hooks",
+    route_handlers=[list_hooks, add_hook, show_hook, change_hook, remove_hook],
+    guards=[admin_only],
+    tags=["Hooks"],
+)

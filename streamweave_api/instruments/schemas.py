@@ -1,0 +1,97 @@
+"""The bodies of instruments and their scans. Units are in the names; times are in UTC."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType
+
+from streamweave_api.bodies import Incoming, Outgoing
+
+
+class InstrumentChanges(Incoming):
+    """Any of an instrument's fields that can be changed. ``streamweave.instruments.fields`` has their rules."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    location: str | UnsetType | None = UNSET
+    pid: str | UnsetType | None = UNSET
+    cifs_host: str | UnsetType = UNSET
+    cifs_port: int | UnsetType = UNSET
+    cifs_share: str | UnsetType = UNSET
+    cifs_base_path: str | UnsetType = UNSET
+    service_account_id: UUID | UnsetType | None = UNSET
+    transfer_adapter: str | UnsetType = UNSET
+    transfer_config: dict[str, Any] | UnsetType | None = UNSET
+    timezone: str | UnsetType = UNSET
+    first_acquisition_day: date | UnsetType = UNSET
+    quiet_period_seconds: int | UnsetType = UNSET
+    max_wait_seconds: int | UnsetType = UNSET
+    probe_open_writer: bool | UnsetType = UNSET
+    marker_suffix: str | UnsetType | None = UNSET
+    shrink_threshold: float | UnsetType = UNSET
+    poll_interval_seconds: int | UnsetType = UNSET
+    max_attempts: int | UnsetType = UNSET
+    retry_delay_seconds: int | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class NewInstrument(InstrumentChanges, kw_only=True):
+    """An instrument as it is entered. The slug is made from the name if it isn't given, and never changes."""
+
+    name: str
+    cifs_host: str
+    cifs_share: str
+    slug: str | UnsetType = UNSET
+
+
+class InstrumentBody(Outgoing):
+    """An instrument."""
+
+    id: UUID
+    slug: str
+    name: str
+    description: str | None
+    location: str | None
+    pid: str | None
+    cifs_host: str
+    cifs_port: int
+    cifs_share: str
+    cifs_base_path: str
+    service_account_id: UUID | None
+    transfer_adapter: str
+    transfer_config: dict[str, Any] | None
+    timezone: str
+    first_acquisition_day: date
+    quiet_period_seconds: int
+    max_wait_seconds: int
+    probe_open_writer: bool
+    marker_suffix: str | None
+    shrink_threshold: float
+    poll_interval_seconds: int
+    max_attempts: int
+    retry_delay_seconds: int
+    enabled: bool
+    last_harvested_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ScanBody(Outgoing):
+    """One look at a share: ``outcome`` says what came of it, ``error_kind`` and ``error_message`` why it failed."""
+
+    id: UUID
+    instrument_id: UUID
+    dagster_run_id: str | None
+    outcome: str
+    error_kind: str | None
+    error_message: str | None
+    folders: int
+    files: int
+    bytes: int
+    new_files: int
+    changed_files: int
+    gone_files: int
+    unreadable_folders: int
+    started_at: datetime
+    finished_at: datetime | None

@@ -1,0 +1,37 @@
+"""Lists in HTTP: ``limit`` and ``cursor`` come in, a JSON array and a ``Link`` to the next page go out (RFC 8288)."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
+
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
+
+from streamweave.pages import Page, PageRequest
+
+Asked = Request[Any, Any, Any]
+PageAsked = NamedDependency[PageRequest]
+
+Row = TypeVar("Row")
+Body = TypeVar("Body")
+
+Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many entries at most")]
+Cursor = Annotated[str | None, QueryParameter(description="Where to go on, from the Link of the page before")]
+
+
+def provide_page(limit: Limit = 100, cursor: Cursor = None) -> PageRequest:
+    """The dependency ``page``: which part of the list is asked for."""
+    return PageRequest(limit, cursor)
+
+
+def listed(request: Asked, page: Page[Row], to_body: Callable[[Row], Body]) -> Response[list[Body]]:
+    """The page's rows as bodies, and where the next page is."""
+    headers = {} if page.next_cursor is None else {"Link": f'<{_address(request, page.next_cursor)}>; rel="next"'}
+    return Response([to_body(row) for row in page.rows], headers=headers)
+
+
+def _address(request: Asked, cursor: str) -> str:
+    """Relative to the host: behind a reverse proxy we don't know what it is called."""
+    filters = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f"{request.url.path}?{urlencode([*filters, ('cursor', cursor)])}"

@@ -1,0 +1,83 @@
+"""Schedules, for admins, and the harvest by hand."""
+
+from functools import partial
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, patch, post
+from litestar.exceptions import ClientException
+from litestar.params import FromPath, JSONBody
+
+from streamweave.schedules.commands import create_schedule, delete_schedule, update_schedule
+from streamweave.schedules.questions import schedule_by_id, schedules
+from streamweave_api.auth import admin_only
+from streamweave_api.bodies import given, shown
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.schedules.schemas import NewSchedule, ScheduleBody, ScheduleChanges, Triggered
+from streamweave_api.service import TheService
+
+schedule_body = partial(shown, body=ScheduleBody)
+
+
+@get("/", sync_to_thread=True)
+def list_schedules(service: TheService, page: PageAsked, request: Asked) -> Response[list[ScheduleBody]]:
+    """All schedules in order of creation."""
+    with service.sessions() as session:
+        return listed(request, schedules(session, page), schedule_body)
+
+
+@post("/", sync_to_thread=True)
+def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBody:
+    """A new schedule; Dagster shows it soon after."""
+    with service.sessions.begin() as session:
+        created = schedule_body(create_schedule(session, given(data)))
+    service.location_reload.request()
+    return created
+
+
+@get("/{schedule_id:uuid}", sync_to_thread=True)
+def show_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
+    """One schedule."""
+    with service.sessions() as session:
+        return schedule_body(schedule_by_id(session, schedule_id))
+
+
+@patch("/{schedule_id:uuid}", sync_to_thread=True)
+def change_schedule(service: TheService, schedule_id: FromPath[UUID], data: JSONBody[ScheduleChanges]) -> ScheduleBody:
+    """Change the fields that are given."""
+    with service.sessions.begin() as session:
+        changed = schedule_body(update_schedule(session, schedule_id, given(data)))
+    service.location_reload.request()
+    return changed
+
+
+@delete("/{schedule_id:uuid}", sync_to_thread=True)
+def remove_schedule(service: TheService, schedule_id: FromPath[UUID]) -> None:
+    """Remove a schedule."""
+    with service.sessions.begin() as session:
+        delete_schedule(session, schedule_id)
+    service.location_reload.request()
+
+
+@post("/{schedule_id:uuid}/trigger", sync_to_thread=True, status_code=200)
+def trigger_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Triggered:
+    """Harvest the schedule's instrument now."""
+    with service.sessions() as session:
+        schedule = schedule_by_id(session, schedule_id)
+    if not schedule.enabled:
+        raise ClientException("The schedule is disabled: enable it to harvest by hand")
+    return Triggered(run_id=service.dagster.launch_harvest(schedule.instrument.slug), schedule_id=schedule_id)
+
+
+schedules_router = Router(
+    "/api/schedules",
+    route_handlers=[
+        list_schedules,
+        add_schedule,
+        show_schedule,
+        change_schedule,
+        remove_schedule,
+        trigger_schedule,
+    ],
+    guards=[admin_only],
+    tags=["Schedules"],
+)

@@ -1,0 +1,64 @@
+"""What the handlers work with, built once from the settings."""
+
+from dataclasses import dataclass
+
+from litestar.di import NamedDependency
+from sqlalchemy.engine import Engine
+
+from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
+from streamweave.errors import StartError
+from streamweave.identity.tokens import SHORTEST_SECRET
+from streamweave.instruments.credentials import Sealer
+from streamweave.settings import Settings
+from streamweave_api.dagster_graphql import Dagster
+from streamweave_api.location_reload import LocationReload
+
+CONNECTIONS = 10
+
+
+@dataclass(frozen=True)
+class Service:
+    """The catalog, the seal of passwords, the signature of tokens, and Dagster."""
+
+    engine: Engine
+    sessions: Sessions
+    sealer: Sealer
+    secret_key: str
+    token_lifetime_seconds: int
+    dagster: Dagster
+    location_reload: LocationReload
+
+    def start(self) -> None:
+        """Begin to work in the background."""
+        self.location_reload.start()
+
+    def stop(self) -> None:
+        """End all work and let go of every connection."""
+        self.location_reload.stop()
+        self.dagster.close()
+        self.engine.dispose()
+
+
+TheService = NamedDependency[Service]
+
+
+def service_of(settings: Settings) -> Service:
+    """The service that the settings describe; nothing is connected yet. Raises ``StartError`` or ``SealBroken``."""
+    secret_key = settings.secret_key.get_secret_value()
+    if settings.database_url is None:
+        raise StartError("no catalog: set STREAMWEAVE_DATABASE_URL to a PostgreSQL address")
+    if len(secret_key.encode()) < SHORTEST_SECRET:
+        raise StartError(
+            f"no safe signature: set STREAMWEAVE_SECRET_KEY to at least {SHORTEST_SECRET} random characters"
+        )
+    engine = catalog_engine(settings.database_url, pool_size=CONNECTIONS)
+    dagster = Dagster(settings.dagster_url)
+    return Service(
+        engine=engine,
+        sessions=catalog_sessions(engine),
+        sealer=Sealer(settings.encryption_keys.get_secret_value()),
+        secret_key=secret_key,
+        token_lifetime_seconds=settings.token_lifetime_seconds,
+        dagster=dagster,
+        location_reload=LocationReload(dagster.reload_location),
+    )

@@ -1,0 +1,73 @@
+"""Service accounts, for admins."""
+
+from functools import partial
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+
+from streamweave.instruments.service_accounts import (
+    create_service_account,
+    delete_service_account,
+    service_account_by_id,
+    service_accounts,
+    update_service_account,
+)
+from streamweave_api.auth import admin_only
+from streamweave_api.bodies import given, shown
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+from streamweave_api.service_accounts.schemas import NewServiceAccount, ServiceAccountBody, ServiceAccountChanges
+
+service_account_body = partial(shown, body=ServiceAccountBody)
+
+
+@get("/", sync_to_thread=True)
+def list_service_accounts(service: TheService, page: PageAsked, request: Asked) -> Response[list[ServiceAccountBody]]:
+    """All service accounts in order of creation."""
+    with service.sessions() as session:
+        return listed(request, service_accounts(session, page), service_account_body)
+
+
+@post("/", sync_to_thread=True)
+def add_service_account(service: TheService, data: JSONBody[NewServiceAccount]) -> ServiceAccountBody:
+    """A new service account."""
+    with service.sessions.begin() as session:
+        return service_account_body(create_service_account(session, service.sealer, given(data)))
+
+
+@get("/{account_id:uuid}", sync_to_thread=True)
+def show_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
+    """One service account."""
+    with service.sessions() as session:
+        return service_account_body(service_account_by_id(session, account_id))
+
+
+@patch("/{account_id:uuid}", sync_to_thread=True)
+def change_service_account(
+    service: TheService, account_id: FromPath[UUID], data: JSONBody[ServiceAccountChanges]
+) -> ServiceAccountBody:
+    """Change the fields that are given."""
+    with service.sessions.begin() as session:
+        return service_account_body(update_service_account(session, service.sealer, account_id, given(data)))
+
+
+@delete("/{account_id:uuid}", sync_to_thread=True)
+def remove_service_account(service: TheService, account_id: FromPath[UUID]) -> None:
+    """Remove a service account that no instrument uses."""
+    with service.sessions.begin() as session:
+        delete_service_account(session, account_id)
+
+
+service_accounts_router = Router(
+    "/api/service-accounts",
+    route_handlers=[
+        list_service_accounts,
+        add_service_account,
+        show_service_account,
+        change_service_account,
+        remove_service_account,
+    ],
+    guards=[admin_only],
+    tags=["Service accounts"],
+)

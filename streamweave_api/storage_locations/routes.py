@@ -1,0 +1,73 @@
+"""Storage locations, for admins."""
+
+from functools import partial
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+
+from streamweave.storage.locations import (
+    create_storage_location,
+    delete_storage_location,
+    storage_location_by_id,
+    storage_locations,
+    update_storage_location,
+)
+from streamweave_api.auth import admin_only
+from streamweave_api.bodies import given, shown
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+from streamweave_api.storage_locations.schemas import NewStorageLocation, StorageLocationBody, StorageLocationChanges
+
+storage_location_body = partial(shown, body=StorageLocationBody)
+
+
+@get("/", sync_to_thread=True)
+def list_storage_locations(service: TheService, page: PageAsked, request: Asked) -> Response[list[StorageLocationBody]]:
+    """All storage locations in order of creation."""
+    with service.sessions() as session:
+        return listed(request, storage_locations(session, page), storage_location_body)
+
+
+@post("/", sync_to_thread=True)
+def add_storage_location(service: TheService, data: JSONBody[NewStorageLocation]) -> StorageLocationBody:
+    """A new storage location; it must be writable."""
+    with service.sessions.begin() as session:
+        return storage_location_body(create_storage_location(session, given(data)))
+
+
+@get("/{location_id:uuid}", sync_to_thread=True)
+def show_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
+    """One storage location."""
+    with service.sessions() as session:
+        return storage_location_body(storage_location_by_id(session, location_id))
+
+
+@patch("/{location_id:uuid}", sync_to_thread=True)
+def change_storage_location(
+    service: TheService, location_id: FromPath[UUID], data: JSONBody[StorageLocationChanges]
+) -> StorageLocationBody:
+    """Change the fields that are given."""
+    with service.sessions.begin() as session:
+        return storage_location_body(update_storage_location(session, location_id, given(data)))
+
+
+@delete("/{location_id:uuid}", sync_to_thread=True)
+def remove_storage_location(service: TheService, location_id: FromPath[UUID]) -> None:
+    """Forget a storage location that is not in use; its folder stays."""
+    with service.sessions.begin() as session:
+        delete_storage_location(session, location_id)
+
+
+storage_locations_router = Router(
+    "/api/storage-locations",
+    route_handlers=[
+        list_storage_locations,
+        add_storage_location,
+        show_storage_location,
+        change_storage_location,
+        remove_storage_location,
+    ],
+    guards=[admin_only],
+    tags=["Storage locations"],
+)

@@ -1,0 +1,39 @@
+"""The bodies of storage locations."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType
+
+from streamweave_api.bodies import Incoming, Outgoing
+
+
+class StorageLocationChanges(Incoming):
+    """Any of a storage location's fields; ``base_path`` and ``type`` are fixed once it is in use."""
+
+    name: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    connection_config: dict[str, Any] | UnsetType = UNSET
+    base_path: str | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class NewStorageLocation(StorageLocationChanges, kw_only=True):
+    """A storage location as it is entered."""
+
+    name: str
+    base_path: str
+
+
+class StorageLocationBody(Outgoing):
+    """A storage location."""
+
+    id: UUID
+    name: str
+    type: str
+    connection_config: dict[str, Any]
+    base_path: str
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,163 @@
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import Base, Hook, Instrument, Schedule, ServiceAccount, StorageLocation
+from streamweave.configuration import apply_manifest
+from streamweave.errors import InvalidInput, SealBroken
+from streamweave.hooks.configuration import delete_hook
+from streamweave.instruments.commands import update_instrument
+from streamweave.instruments.credentials import Sealer
+from streamweave.schedules.commands import delete_schedule
+from streamweave.storage.locations import update_storage_location
+
+KEYS = Fernet.generate_key().decode()
+
+Manifest = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    names = {"zeta_01": "Zeta 01", "alpha_01": "Alpha 01", "mid_01": "Mid 01"}
+    return {
+        "service_accounts": [{"name": "simlab", "domain": "LAB", "username": "sim", "password": "a secret"}],
+        "storage_locations": [
+            {"name": name, "type": "posix", "connection_config": {}, "base_path": str(tmp_path / name), "enabled": True}
+            for name in ["Restricted", "Archive"]
+        ],
+        "instruments": [
+            {"slug": slug, "name": name, "cifs_host": "127.0.0.1", "cifs_port": 4451, "cifs_share": "data"}
+            | {"service_account": "simlab", "quiet_period_seconds": 5}
+            for slug, name in names.items()
+        ],
+        "schedules": [
+            {"instrument": slug, "storage_location": "Archive", "cron_expression": "*/15 * * * *", "enabled": True}
+            for slug in names
+        ],
+        "hooks": [
+            {"name": "Filter", "trigger": "pre_transfer", "implementation": "builtin", "builtin_name": "file_filter"}
+            | {"config": {"exclude_patterns": ["*.tmp"]}, "instrument": slug, "priority": 0, "enabled": True}
+            for slug in ["zeta_01", None]
+        ],
+    }
+
+
+def rows(session: Session, table: type[Base]) -> list[Any]:
+    return list(session.scalars(select(table).order_by(table.created_at, table.id)))  # type: ignore[attr-defined]  # every configured table has them
+
+
+def test_a_manifest_is_entered_in_its_order(sessions: Sessions, manifest: Manifest) -> None:
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions() as session:
+        assert [row.name for row in rows(session, Instrument)] == ["Zeta 01", "Alpha 01", "Mid 01"]
+        assert [row.name for row in rows(session, StorageLocation)] == ["Restricted", "Archive"]
+        schedules = rows(session, Schedule)
+        assert [row.instrument.slug for row in schedules] == ["zeta_01", "alpha_01", "mid_01"]
+        assert {row.default_storage_location.name for row in schedules} == {"Archive"}
+        assert [row.instrument_id is None for row in rows(session, Hook)] == [False, True]
+        account = rows(session, ServiceAccount)[0]
+        assert Sealer(KEYS).open(account.sealed_password) == "a secret"
+        assert all(row.service_account_id == account.id for row in rows(session, Instrument))
+        assert all(row.created_at == row.updated_at for row in rows(session, Instrument))
+
+
+def test_entering_it_again_changes_only_addresses_and_credentials(sessions: Sessions, manifest: Manifest) -> None:
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions() as session:
+        before = {table: [row.id for row in rows(session, table)] for table in (Instrument, Schedule, Hook)}
+    later = copy.deepcopy(manifest)
+    later["instruments"][0] |= {"cifs_port": 9999, "quiet_period_seconds": 99, "cifs_host": "10.0.0.1"}
+    later["service_accounts"][0] |= {"password": "new", "username": "other"}
+    apply_manifest(sessions, KEYS, later)
+    with sessions() as session:
+        assert before == {table: [row.id for row in rows(session, table)] for table in before}
+        first = rows(session, Instrument)[0]
+        assert (first.cifs_host, first.cifs_port, first.quiet_period_seconds) == ("10.0.0.1", 9999, 5)
+        account = rows(session, ServiceAccount)[0]
+        assert (account.username, Sealer(KEYS).open(account.sealed_password)) == ("other", "new")
+
+
+def test_what_people_changed_since_stays_as_they_left_it(sessions: Sessions, manifest: Manifest) -> None:
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions.begin() as session:
+        for schedule in rows(session, Schedule):
+            delete_schedule(session, schedule.id)
+        for hook in rows(session, Hook):
+            delete_hook(session, hook.id)
+        update_instrument(session, rows(session, Instrument)[0].id, {"name": "Renamed", "enabled": False})
+        update_storage_location(session, rows(session, StorageLocation)[0].id, {"name": "Renamed"})
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions() as session:
+        assert rows(session, Schedule) == []
+        assert rows(session, Hook) == []
+        assert [row.name for row in rows(session, Instrument)] == ["Renamed", "Alpha 01", "Mid 01"]
+        assert [row.name for row in rows(session, StorageLocation)] == ["Renamed", "Archive"]
+
+
+def test_a_new_instrument_brings_its_own_schedules(sessions: Sessions, manifest: Manifest) -> None:
+    first = copy.deepcopy(manifest)
+    for section in ("instruments", "schedules"):
+        first[section].pop()
+    apply_manifest(sessions, KEYS, first)
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions() as session:
+        assert [row.instrument.slug for row in rows(session, Schedule)] == ["zeta_01", "alpha_01", "mid_01"]
+        assert len(rows(session, Hook)) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "field"),
+    [
+        (lambda manifest: manifest["instruments"][1].update(service_account="nobody"), "service_account"),
+        (lambda manifest: manifest["schedules"][1].update(storage_location="Nowhere"), "storage_location"),
+        (lambda manifest: manifest["schedules"][1].update(cron_expression="daily"), "cron_expression"),
+        (lambda manifest: manifest["hooks"][0].update(instrument="nothing"), "instrument"),
+        (lambda manifest: manifest["instruments"][2].pop("slug"), "slug"),
+    ],
+)
+def test_of_a_manifest_with_a_fault_nothing_is_entered(
+    sessions: Sessions, manifest: Manifest, spoil: Callable[[Manifest], None], field: str
+) -> None:
+    spoil(manifest)
+    with pytest.raises(InvalidInput) as refused:
+        apply_manifest(sessions, KEYS, manifest)
+    assert refused.value.field == field
+    with sessions() as session:
+        assert rows(session, ServiceAccount) == []
+
+
+def test_without_a_key_nothing_is_entered(sessions: Sessions, manifest: Manifest) -> None:
+    with pytest.raises(SealBroken):
+        apply_manifest(sessions, "", manifest)
+
+
+def test_simlabs_own_manifest_is_entered(sessions: Sessions, tmp_path: Path) -> None:
+    from simlab.manifest import manifest as simlabs_manifest
+    from simlab.seed import SEED
+
+    class Server:
+        host, port = "127.0.0.1", 4451
+
+    described = simlabs_manifest(
+        [(instrument, Server()) for instrument in SEED],  # type: ignore[misc]  # only its address is asked for
+        username="simlab",
+        password="a secret",
+        storage_root=tmp_path,
+    )
+    apply_manifest(sessions, KEYS, described)
+    apply_manifest(sessions, KEYS, described)
+    with sessions() as session:
+        assert [row.slug for row in rows(session, Instrument)] == [
+            "microscope_01",
+            "spectrometer_01",
+            "x_ray_diffraction_01",
+        ]
+        assert [row.name for row in rows(session, StorageLocation)] == ["Archive Storage", "Restricted Storage"]
+        assert (len(rows(session, Schedule)), len(rows(session, Hook))) == (3, 2)
