@@ -12,11 +12,11 @@ A manifest is an object of lists, whose entries hold the fields of the REST cont
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
+from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.errors import InvalidInput
 from streamweave.hooks.configuration import create_hook
 from streamweave.instruments.commands import create_instrument, update_instrument
@@ -33,6 +33,8 @@ from streamweave.storage.locations import create_storage_location, storage_locat
 
 Entry = Mapping[str, Any]
 
+PARTS = ("service_accounts", "storage_locations", "instruments", "schedules", "hooks")
+
 # what a later start of the described instruments may change; all else belongs to the people who configure the system
 MOVING_ACCOUNT_FIELDS = ("username", "domain", "password")
 MOVING_INSTRUMENT_FIELDS = ("cifs_host", "cifs_port")
@@ -44,7 +46,7 @@ REFERENCES = {
 }
 
 
-def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[str, Iterable[Entry]]) -> None:
+def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[str, Any]) -> None:
     """Enter what the manifest describes, in one transaction; what exists already is recognised by its name or slug.
 
     Existing accounts take over the manifest's credentials, existing instruments their host and port. Nothing else that
@@ -52,7 +54,8 @@ def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[s
     Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``.
     """
     sealer = Sealer(encryption_keys)
-    instruments = list(manifest.get("instruments", []))
+    _check_shape(manifest)
+    instruments = manifest.get("instruments", [])
     with sessions.begin() as session:
         known = {entry.get("slug") for entry in instruments if _instrument(session, entry) is not None}
         if known:
@@ -64,16 +67,24 @@ def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[s
         for entry in instruments:
             _enter_instrument(session, entry)
         for entry in _of_others(known, manifest.get("schedules", [])):
-            _in_order(create_schedule(session, _resolved(session, entry)))
+            create_schedule(session, _resolved(session, entry))
         for entry in _of_others(known, manifest.get("hooks", [])):
-            _in_order(create_hook(session, _resolved(session, entry)))
+            create_hook(session, _resolved(session, entry))
+
+
+def _check_shape(manifest: Mapping[str, Any]) -> None:
+    for part, entries in manifest.items():
+        if part not in PARTS:
+            raise InvalidInput(part, f"is unknown; a manifest has {', '.join(PARTS)}")
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise InvalidInput(part, "must be a list of objects")
 
 
 def _enter_service_account(session: Session, sealer: Sealer, entry: Entry) -> None:
     require(entry, "name")
     account = service_account_by_name(session, entry["name"])
     if account is None:
-        _in_order(create_service_account(session, sealer, entry))
+        create_service_account(session, sealer, entry)
     else:
         update_service_account(session, sealer, account.id, _only(MOVING_ACCOUNT_FIELDS, entry))
 
@@ -82,13 +93,13 @@ def _enter_storage_location(session: Session, entry: Entry) -> None:
     require(entry, "name", "base_path")
     same = or_(StorageLocation.name == entry["name"], StorageLocation.base_path == entry["base_path"])
     if session.scalar(select(StorageLocation.id).where(same).limit(1)) is None:
-        _in_order(create_storage_location(session, entry))
+        create_storage_location(session, entry)
 
 
 def _enter_instrument(session: Session, entry: Entry) -> None:
     instrument = _instrument(session, entry)
     if instrument is None:
-        _in_order(create_instrument(session, _resolved(session, entry)))
+        create_instrument(session, _resolved(session, entry))
     else:
         update_instrument(session, instrument.id, _only(MOVING_INSTRUMENT_FIELDS, entry))
 
@@ -116,8 +127,3 @@ def _resolved(session: Session, entry: Entry) -> dict[str, Any]:
                 raise InvalidInput(field, f"nothing is called {referred!r}")
             fields[column] = row.id
     return fields
-
-
-def _in_order(row: ServiceAccount | StorageLocation | Instrument | Schedule | Hook) -> None:
-    """Date the row by its own statement: a transaction's rows share ``now()``, and lists show the order of creation."""
-    row.created_at = row.updated_at = func.statement_timestamp()

@@ -27,6 +27,7 @@ class Facility:
     """The catalog, the ways to instruments and storage, the identifiers, and the clock.
 
     ``wait`` takes seconds and returns after them; tests hand in a ``now`` and a ``wait`` that belong together.
+    ``close`` lets go of the catalog.
     """
 
     sessions: Sessions
@@ -35,6 +36,7 @@ class Facility:
     mint_identifier: Callable[[], str]
     now: Callable[[], datetime] = utc_now
     wait: Callable[[float], None] = time.sleep
+    close: Callable[[], None] = lambda: None
 
 
 def facility_of(settings: Settings) -> Facility:
@@ -50,9 +52,11 @@ def facility_of(settings: Settings) -> Facility:
         account = instrument.service_account
         return open_source(instrument, sealer.open(account.sealed_password) if account else "")
 
+    engine = catalog_engine(settings.database_url)
     return Facility(
-        sessions=catalog_sessions(catalog_engine(settings.database_url)),
+        sessions=catalog_sessions(engine),
         open_source=source_of,
         open_storage=open_storage,
         mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
+        close=engine.dispose,
     )

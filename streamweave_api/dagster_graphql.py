@@ -8,60 +8,13 @@ import httpx
 
 from streamweave.errors import NotFound, OrchestratorUnavailable
 from streamweave.schedules.launching import JOB_NAME, LOCATION_NAME, harvest_run_config, harvest_run_tags
+from streamweave_api.dagster_queries import LAUNCH, RELOAD, RUN, RUN_ERRORS
 
 REPOSITORY_NAME = "__repository__"
 ANSWER_SECONDS = 30.0
 RELOAD_SECONDS = 120.0
 EVENTS_AT_ONCE = 1000
 FAILED = "FAILURE"
-
-LAUNCH = """
-mutation Launch($params: ExecutionParams!) {
-  launchRun(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on RunConfigValidationInvalid { errors { message } }
-    ... on PythonError { message }
-    ... on PipelineNotFoundError { message }
-    ... on UnauthorizedError { message }
-  }
-}
-"""
-RUN = """
-query Run($runId: ID!) {
-  runOrError(runId: $runId) {
-    __typename
-    ... on Run { runId status startTime endTime }
-    ... on PythonError { message }
-  }
-}
-"""
-RUN_ERRORS = """
-query RunErrors($runId: ID!, $cursor: String, $limit: Int!) {
-  runOrError(runId: $runId) {
-    __typename
-    ... on Run {
-      eventConnection(afterCursor: $cursor, limit: $limit) {
-        events { __typename ... on ErrorEvent { error { message } } ... on RunFailureEvent { message } }
-        cursor
-        hasMore
-      }
-    }
-  }
-}
-"""
-RELOAD = """
-mutation Reload($location: String!) {
-  reloadRepositoryLocation(repositoryLocationName: $location) {
-    __typename
-    ... on WorkspaceLocationEntry { locationOrLoadError { __typename ... on PythonError { message } } }
-    ... on PythonError { message }
-    ... on ReloadNotSupported { message }
-    ... on RepositoryLocationNotFound { message }
-    ... on UnauthorizedError { message }
-  }
-}
-"""
 
 
 @dataclass(frozen=True, slots=True)

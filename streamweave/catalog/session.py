@@ -1,5 +1,8 @@
 """How the catalog is reached: one engine for each process, short transactions, none of them open across a copy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.orm import Session, sessionmaker
@@ -16,6 +19,16 @@ def catalog_engine(url: str, *, pool_size: int = 5) -> Engine:
         pool_pre_ping=True,
         connect_args={"options": "-c timezone=UTC", "application_name": "streamweave"},
     )
+
+
+@contextmanager
+def open_catalog(url: str) -> Iterator[Engine]:
+    """An engine for a short while, for commands: nothing stays connected afterwards."""
+    engine = catalog_engine(url, pool_size=1)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def catalog_sessions(engine: Engine) -> Sessions:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from streamweave.catalog.schema import schema_revision, upgrade_schema
-from streamweave.catalog.session import catalog_engine, catalog_sessions
+from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.refusal import one_sentence
 from streamweave.configuration import apply_manifest
 from streamweave.errors import InvalidInput
@@ -20,10 +20,9 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a r
 def migrate(home: HomeOption = None) -> None:
     """Bring the catalog's schema up to date."""
     with one_sentence():
-        engine = catalog_engine(str(settings_of(home).database_url))
-        upgrade_schema(engine)
-        typer.echo(f"the catalog has schema {schema_revision(engine)}")
-        engine.dispose()
+        with open_catalog(str(settings_of(home).database_url)) as engine:
+            upgrade_schema(engine)
+            typer.echo(f"the catalog has schema {schema_revision(engine)}")
 
 
 def create_admin(
@@ -35,9 +34,8 @@ def create_admin(
 ) -> None:
     """Make an admin, unless there is one with this address."""
     with one_sentence():
-        engine = catalog_engine(str(settings_of(home).database_url))
-        made_up = ensure_admin(catalog_sessions(engine), email, password)
-        engine.dispose()
+        with open_catalog(str(settings_of(home).database_url)) as engine:
+            made_up = ensure_admin(catalog_sessions(engine), email, password)
     typer.echo(f"admin {email}" + (f", password {made_up} (shown this once)" if made_up else ""))
 
 
@@ -48,9 +46,9 @@ def configure(
     """Enter service accounts, storage locations, instruments, schedules and hooks from a file."""
     with one_sentence():
         settings = settings_of(home)
-        engine = catalog_engine(str(settings.database_url))
-        apply_manifest(catalog_sessions(engine), settings.encryption_keys.get_secret_value(), _read(manifest))
-        engine.dispose()
+        keys = settings.encryption_keys.get_secret_value()
+        with open_catalog(str(settings.database_url)) as engine:
+            apply_manifest(catalog_sessions(engine), keys, _read(manifest))
     typer.echo(f"{manifest} is entered")
 
 

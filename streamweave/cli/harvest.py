@@ -1,5 +1,6 @@
 """`streamweave harvest`: harvest one instrument here and now, without Dagster."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -25,8 +26,7 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a r
 def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
     """Harvest an instrument: look, wait out its quiet period, archive, enrich."""
     console = Console()
-    with one_sentence():
-        facility = facility_of(settings_of(home))
+    with one_sentence(), closing(facility_of(settings_of(home))) as facility:
         report = harvest_instrument(facility, _instrument(facility, slug), tell=console.print)
     console.print(_table(report))
     for trouble in report.troubles:

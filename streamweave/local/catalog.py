@@ -1,15 +1,12 @@
 """The catalog behind `streamweave up`: reached, proven to be ours, brought up to date, with an admin in it."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import Engine
-
 from streamweave.catalog.schema import upgrade_schema
-from streamweave.catalog.session import catalog_engine, catalog_sessions
+from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.configuration import apply_manifest
 from streamweave.identity.users import ensure_admin
 from streamweave.local.databases import DAGSTER, ensure_database, holds_secrets, sibling
@@ -43,7 +40,7 @@ def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str
     """
     ensure_database(url)
     ensure_database(sibling(url, DAGSTER))
-    with _engine(url) as engine:
+    with open_catalog(url) as engine:
         keys = open_keys(
             home.keys,
             encryption_keys=settings.encryption_keys.get_secret_value(),
@@ -59,20 +56,11 @@ def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
     """Make the first admin unless there is one."""
     email = settings.admin_email or ADMIN_EMAIL
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
-    with _engine(catalog.url) as engine:
+    with open_catalog(catalog.url) as engine:
         return Admin(email, ensure_admin(catalog_sessions(engine), email, password))
 
 
 def configure_from(manifest: Path, catalog: PreparedCatalog) -> None:
     """Put the simulated laboratory that the manifest describes into the catalog."""
-    with _engine(catalog.url) as engine:
+    with open_catalog(catalog.url) as engine:
         apply_manifest(catalog_sessions(engine), catalog.keys.encryption_keys, json.loads(manifest.read_text()))
-
-
-@contextmanager
-def _engine(url: str) -> Iterator[Engine]:
-    engine = catalog_engine(url, pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -161,3 +161,13 @@ def test_simlabs_own_manifest_is_entered(sessions: Sessions, tmp_path: Path) -> 
         ]
         assert [row.name for row in rows(session, StorageLocation)] == ["Archive Storage", "Restricted Storage"]
         assert (len(rows(session, Schedule)), len(rows(session, Hook))) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "field"),
+    [({"instrument": []}, "instrument"), ({"hooks": {}}, "hooks"), ({"schedules": ["daily"]}, "schedules")],
+)
+def test_a_manifest_of_another_shape_is_refused(sessions: Sessions, manifest: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        apply_manifest(sessions, KEYS, manifest)
+    assert refused.value.field == field

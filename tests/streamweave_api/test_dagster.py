@@ -8,7 +8,7 @@ from litestar.testing import TestClient
 
 from streamweave.errors import OrchestratorUnavailable
 from streamweave.settings import Settings
-from streamweave_api import dagster_graphql
+from streamweave_api import dagster_queries
 from streamweave_api.app import create_app
 from streamweave_api.dagster_graphql import Dagster
 
@@ -19,7 +19,7 @@ Body = dict[str, Any]
 @pytest.mark.parametrize("query", ["LAUNCH", "RUN", "RUN_ERRORS", "RELOAD"])
 def test_dagsters_own_schema_knows_what_we_ask(query: str) -> None:
     schema = create_schema().graphql_schema
-    assert validate(schema, parse(getattr(dagster_graphql, query))) == []
+    assert validate(schema, parse(getattr(dagster_queries, query))) == []
 
 
 def test_a_trigger_launches_the_harvest_of_the_schedules_instrument(api: Client, schedule: Body, dagster: Any) -> None:

@@ -37,10 +37,15 @@ class Identified:
 
 
 class Dated:
-    """A row that people configure: when it was made and last changed, in UTC."""
+    """A row that people configure: when it was made and last changed, in UTC.
 
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    Stamped by the statement, not by its transaction: rows that are entered together keep their order.
+    """
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=func.statement_timestamp(), onupdate=func.statement_timestamp()
+    )
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:

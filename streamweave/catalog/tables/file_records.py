@@ -40,7 +40,9 @@ class FileRecord(Identified, Base):
     __table_args__ = (
         Index("uq_file_records_instrument_id_source_path", instrument_id, func.md5(source_path), unique=True),
         Index("ix_file_records_instrument_id_folder", instrument_id, func.md5(folder)),
-        Index("ix_file_records_first_discovered_at", first_discovered_at.desc(), "id"),
-        Index("ix_file_records_instrument_first_discovered", instrument_id, first_discovered_at.desc(), "id"),
+        Index("ix_file_records_first_discovered_at", first_discovered_at.desc(), text("id DESC")),
+        Index(
+            "ix_file_records_instrument_first_discovered", instrument_id, first_discovered_at.desc(), text("id DESC")
+        ),
         Index("ix_file_records_owner_id", owner_id, postgresql_where=text("owner_id IS NOT NULL")),
     )

@@ -71,7 +71,7 @@ class Transfer(Identified, Base):
             status,
             postgresql_where=text("status IN ('pending', 'in_progress')"),
         ),
-        Index("ix_file_transfers_created_at", created_at.desc(), "id"),
+        Index("ix_file_transfers_created_at", created_at.desc(), text("id DESC")),
         Index("ix_file_transfers_file_id", file_id, created_at.desc()),
         Index(
             "ix_file_transfers_last_verified_at",

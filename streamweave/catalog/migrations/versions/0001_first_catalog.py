@@ -19,8 +19,12 @@ def upgrade() -> None:
         sa.Column("username", sa.Text(), nullable=False),
         sa.Column("sealed_password", sa.LargeBinary(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service_accounts")),
         sa.UniqueConstraint("name", name=op.f("uq_service_accounts_name")),
     )
@@ -32,8 +36,12 @@ def upgrade() -> None:
         sa.Column("base_path", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("type IN ('posix')", name=op.f("ck_storage_locations_type_is_known")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_storage_locations")),
         sa.UniqueConstraint("base_path", name=op.f("uq_storage_locations_base_path")),
@@ -47,8 +55,12 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("is_verified", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("role IN ('admin', 'user')", name=op.f("ck_users_role_is_known")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
     )
@@ -93,8 +105,12 @@ def upgrade() -> None:
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("last_harvested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("slug ~ '^[a-z0-9][a-z0-9_]*$'", name=op.f("ck_instruments_slug_is_a_word")),
         sa.CheckConstraint("cifs_port BETWEEN 1 AND 65535", name=op.f("ck_instruments_port_is_a_port")),
         sa.CheckConstraint("max_attempts >= 1", name=op.f("ck_instruments_attempts_are_positive")),
@@ -141,13 +157,13 @@ def upgrade() -> None:
     op.create_index(
         "ix_file_records_first_discovered_at",
         "file_records",
-        [sa.literal_column("first_discovered_at DESC"), "id"],
+        [sa.literal_column("first_discovered_at DESC"), sa.literal_column("id DESC")],
         unique=False,
     )
     op.create_index(
         "ix_file_records_instrument_first_discovered",
         "file_records",
-        ["instrument_id", sa.literal_column("first_discovered_at DESC"), "id"],
+        ["instrument_id", sa.literal_column("first_discovered_at DESC"), sa.literal_column("id DESC")],
         unique=False,
     )
     op.create_index(
@@ -202,8 +218,12 @@ def upgrade() -> None:
         sa.Column("priority", sa.BigInteger(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("implementation IN ('builtin')", name=op.f("ck_hooks_implementation_is_known")),
         sa.CheckConstraint("trigger IN ('pre_transfer', 'post_transfer')", name=op.f("ck_hooks_trigger_is_known")),
         sa.ForeignKeyConstraint(
@@ -248,8 +268,12 @@ def upgrade() -> None:
         sa.Column("dagster_schedule_name", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
+        ),
         sa.ForeignKeyConstraint(
             ["default_storage_location_id"],
             ["storage_locations.id"],
@@ -400,7 +424,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_file_transfers")),
     )
     op.create_index(
-        "ix_file_transfers_created_at", "file_transfers", [sa.literal_column("created_at DESC"), "id"], unique=False
+        "ix_file_transfers_created_at",
+        "file_transfers",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
     )
     op.create_index(
         "ix_file_transfers_file_id", "file_transfers", ["file_id", sa.literal_column("created_at DESC")], unique=False
