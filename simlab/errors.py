@@ -1,11 +1,12 @@
 """What goes wrong in a simulated laboratory.
 
 SimlabError
-├── NoShareServerError   no program that can serve SMB is installed, or not the one asked for
-├── PortTakenError       something else listens on the port asked for
-├── ShareServerError     the server ended, or did not answer, before it could be used
-├── InUseError           another server already keeps its files in the work folder
-└── StateError           what the laboratory remembered from its last start can't be read
+├── NoShareServerError      no program that can serve SMB is installed, or not the one asked for
+├── PortTakenError          something else listens on the port asked for
+├── ShareServerError        the server ended, or did not answer, before it could be used
+├── InUseError              another server already keeps its files in the work folder
+├── UnknownInstrumentError  the seed has no instrument of that slug
+└── StateError              what the laboratory remembered from its last start can't be read
 """
 
 
@@ -27,6 +28,10 @@ class ShareServerError(SimlabError):
 
 class InUseError(SimlabError):
     """Another server that runs now keeps its files in the same work folder."""
+
+
+class UnknownInstrumentError(SimlabError):
+    """The seed has no instrument of that slug."""
 
 
 class StateError(SimlabError):

@@ -1,7 +1,7 @@
 """A host: one simulated instrument alone, reached as its control PC would be, by a name in a network and on SMB's port.
 
 A laboratory's servers listen on loopback, on ports of their own and with a password made up here; a host is given port
-and service account, and listens where it is told to. It needs Samba.
+and service account, and listens where it is told to, which only Samba can.
 """
 
 import tempfile
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from simlab.errors import UnknownInstrumentError
 from simlab.seed import SEED, SimulatedInstrument, write_seed
 from simlab.shares import Share, ShareServer, samba, serve
 
@@ -34,13 +35,21 @@ class HostAddress:
 
 
 def instrument_called(slug: str) -> SimulatedInstrument:
-    """Return the seed's instrument of that slug. Raises `KeyError`."""
-    return {instrument.slug: instrument for instrument in SEED}[slug]
+    """Return the seed's instrument of that slug. Raises `UnknownInstrumentError`."""
+    known = {instrument.slug: instrument for instrument in SEED}
+    if slug not in known:
+        raise UnknownInstrumentError(f"There is no instrument {slug!r}: it is one of {', '.join(known)}.")
+    return known[slug]
 
 
 @contextmanager
 def run_host(
-    instrument: SimulatedInstrument, folder: Path, account: Account, *, port: int = SMB_PORT, interface: str | None = None
+    instrument: SimulatedInstrument,
+    folder: Path,
+    account: Account,
+    *,
+    port: int = SMB_PORT,
+    interface: str | None = None,
 ) -> Iterator[ShareServer]:
     """Write the instrument's seed into `folder` and serve that folder until the context ends.
 
@@ -52,7 +61,7 @@ def run_host(
         tempfile.TemporaryDirectory(prefix="simlab-host-") as work_folder,
         serve(
             [Share(instrument.share, folder)],
-            kind=samba.KIND,
+            kind=None if interface is None else samba.KIND,
             port=port,
             work_folder=Path(work_folder),
             username=account.username,
@@ -64,7 +73,7 @@ def run_host(
 
 
 def _listening(interface: str | None) -> dict[str, str]:
-    """Samba's options (smb.conf(5)); loopback stays among the interfaces, where the server is asked whether it is up."""
+    """Return Samba's options (smb.conf(5)). Loopback stays: there the server is asked whether it is up."""
     if interface is None:
         return {}
     if interface == EVERYWHERE:

@@ -10,8 +10,8 @@ from pathlib import Path
 class SimulatedInstrument:
     """An instrument's control PC: who it is, the name of its share, and its first files.
 
-    `host` is the control PC's name in a network where it has one of its own; `folder` is the shared folder's name inside
-    the laboratory's; `files` maps a file name to what writes its content.
+    `host` is the control PC's name in a network where it has one of its own; `folder` is the shared folder's name
+    inside the laboratory's; `files` maps a file name to what writes its content.
     """
 
     slug: str

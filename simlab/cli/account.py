@@ -1,4 +1,4 @@
-"""The service account of hosts, from the environment: a password on a command line is seen by everyone on the machine."""
+"""The service account of hosts, from the environment: everyone on a machine sees the passwords on its command lines."""
 
 from typing import Annotated
 

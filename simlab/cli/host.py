@@ -1,6 +1,5 @@
 """`simlab host`: one instrument of the seed alone, until a signal ends it."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +8,10 @@ import typer
 from simlab.cli.account import Password, Username
 from simlab.cli.foreground import say, until_a_signal, wait
 from simlab.host import SMB_PORT, Account, instrument_called, run_host
-from simlab.seed import SEED
-
-Slug = StrEnum("Slug", [instrument.slug for instrument in SEED])
 
 
 def host(
-    instrument: Annotated[Slug, typer.Argument(help="The instrument's slug.")],
+    instrument: Annotated[str, typer.Argument(help="The instrument's slug: microscope_01, say.")],
     username: Username,
     password: Password,
     folder: Annotated[Path, typer.Option(help="The shared folder; it is made, and the seed's files in it.")],
@@ -25,7 +21,7 @@ def host(
         typer.Option(help="Listen here too: a device, an address with prefix length, or 0.0.0.0 for everywhere."),
     ] = None,
 ) -> None:
-    """Serve one simulated instrument with Samba until SIGINT or SIGTERM, on loopback unless told otherwise."""
+    """Serve one simulated instrument over SMB until SIGINT or SIGTERM, on loopback unless told otherwise."""
     simulated = instrument_called(instrument)
     with (
         until_a_signal(),

@@ -26,9 +26,14 @@ def migrate(home: HomeOption = None) -> None:
 
 
 def create_admin(
-    email: Annotated[str, typer.Option(help="The admin's e-mail address.", prompt=True)],
+    email: Annotated[
+        str, typer.Option(help="The admin's e-mail address.", prompt=True, envvar="STREAMWEAVE_ADMIN_EMAIL")
+    ],
     password: Annotated[
-        str | None, typer.Option(help="At least 8 characters; made up and shown when it is left out.")
+        str | None,
+        typer.Option(
+            help="At least 8 characters; made up and shown when it is left out.", envvar="STREAMWEAVE_ADMIN_PASSWORD"
+        ),
     ] = None,
     home: HomeOption = None,
 ) -> None:

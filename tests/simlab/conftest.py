@@ -35,7 +35,7 @@ class Client:
             file.write(content)
 
     def close(self) -> None:
-        smbclient.reset_connection_cache(connection_cache=self._session["connection_cache"])
+        smbclient.reset_connection_cache(fail_on_error=False, connection_cache=self._session["connection_cache"])
 
 
 @pytest.fixture

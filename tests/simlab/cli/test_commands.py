@@ -14,6 +14,7 @@ import pytest
 import smbclient
 
 from simlab.shares import available_kinds
+from simlab.shares.base import free_port
 
 SIMLAB = [sys.executable, "-m", "simlab"]
 every_kind = pytest.mark.parametrize("kind", available_kinds())
@@ -31,10 +32,12 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
 
 
 @contextmanager
-def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """Run `simlab serve`; yields it, and what it printed before `ready`."""
-    command = [*SIMLAB, "serve", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def serving(
+    *arguments: object, command: str = "serve", **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Run `simlab serve`, or another command that serves; yields it, and what it printed before `ready`."""
+    words = [*SIMLAB, command, *map(str, arguments)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}) as process:
         try:
             assert process.stdout is not None
             lines = list(iter(process.stdout.readline, "ready\n"))
@@ -78,7 +81,7 @@ def test_whoever_reads_the_manifest_reaches_every_instrument(kind: str, tmp_path
                 "connection_cache": {},
             }
             assert smbclient.listdir(rf"\\{instrument['cifs_host']}\{instrument['cifs_share']}", **session)
-            smbclient.reset_connection_cache(connection_cache=session["connection_cache"])
+            smbclient.reset_connection_cache(fail_on_error=False, connection_cache=session["connection_cache"])
     assert manifest_file.stat().st_mode & 0o777 == 0o600
     assert manifest["storage_locations"][0]["base_path"] == str(tmp_path / "storage" / "archive")
 
@@ -109,6 +112,47 @@ def test_servers_end_when_simlab_is_killed_and_come_back_where_they_were(
     wait_until_ended(servers)
     with serving("--folder", tmp_path) as (_, after):
         assert after == before
+
+
+ACCOUNT = {"SIMLAB_USERNAME": "labuser", "SIMLAB_PASSWORD": "from the environment"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_host_serves_one_instrument_to_the_environments_account_and_ends_with_a_signal(
+    number: signal.Signals, tmp_path: Path, wait_until_ended: Callable
+) -> None:
+    port = free_port()
+    arguments = ["microscope_01", "--folder", tmp_path, "--port", port]
+    with serving(*arguments, command="host", **ACCOUNT) as (process, lines):
+        assert lines == [f"Microscope 01: 127.0.0.1:{port}, share microscope, {tmp_path}"]
+        session = {"username": "labuser", "password": "from the environment", "port": port, "connection_cache": {}}
+        assert smbclient.listdir(r"\\127.0.0.1\microscope", **session)
+        smbclient.reset_connection_cache(fail_on_error=False, connection_cache=session["connection_cache"])
+        servers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == 0
+    wait_until_ended(servers)
+
+
+def test_the_manifest_of_hosts_names_them_and_takes_the_account_from_the_environment() -> None:
+    result = run("manifest", "--storage-root", "/storage", **ACCOUNT)
+    content = json.loads(result.stdout)
+    assert [(one["cifs_host"], one["cifs_port"]) for one in content["instruments"]] == [
+        ("microscope-01", 445),
+        ("spectrometer-01", 445),
+        ("xray-diffraction-01", 445),
+    ]
+    assert content["service_accounts"][0]["password"] == "from the environment"
+    assert [one["base_path"] for one in content["storage_locations"]] == ["/storage/archive", "/storage/restricted"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["host", "microscope_01", "--folder", "{tmp}"], ["manifest", "--storage-root", "/storage"]]
+)
+def test_hosts_need_an_account(arguments: list[str], tmp_path: Path) -> None:
+    result = run(*(argument.format(tmp=tmp_path) for argument in arguments), NO_COLOR="1", COLUMNS="300")
+    assert result.returncode == 2
+    assert "SIMLAB_USERNAME" in result.stderr
 
 
 NEITHER_SERVER = """
@@ -143,6 +187,7 @@ def test_a_second_laboratory_in_the_same_folder_is_refused(tmp_path: Path) -> No
         (["serve"], "--folder"),
         (["serve", "--folder", "{tmp}", "--kind", "nfs"], "nfs"),
         (["serve", "--folder", "{tmp}/file"], "file"),
+        (["host", "nope", "--folder", "{tmp}", "--username", "u", "--password", "p"], "nope"),
         (["produce", "{tmp}/absent", "large"], "does not exist"),
         (["produce", "{tmp}", "explosion"], "explosion"),
         (["produce", "{tmp}", "large", "--bytes", "-1"], "--bytes"),
