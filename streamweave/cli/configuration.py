@@ -19,10 +19,9 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a r
 
 def migrate(home: HomeOption = None) -> None:
     """Bring the catalog's schema up to date."""
-    with one_sentence():
-        with open_catalog(str(settings_of(home).database_url)) as engine:
-            upgrade_schema(engine)
-            typer.echo(f"the catalog has schema {schema_revision(engine)}")
+    with one_sentence(), open_catalog(str(settings_of(home).database_url)) as engine:
+        upgrade_schema(engine)
+        typer.echo(f"the catalog has schema {schema_revision(engine)}")
 
 
 def create_admin(
@@ -38,9 +37,8 @@ def create_admin(
     home: HomeOption = None,
 ) -> None:
     """Make an admin, unless there is one with this address."""
-    with one_sentence():
-        with open_catalog(str(settings_of(home).database_url)) as engine:
-            made_up = ensure_admin(catalog_sessions(engine), email, password)
+    with one_sentence(), open_catalog(str(settings_of(home).database_url)) as engine:
+        made_up = ensure_admin(catalog_sessions(engine), email, password)
     typer.echo(f"admin {email}" + (f", password {made_up} (shown this once)" if made_up else ""))
 
 

@@ -1,0 +1,60 @@
+"""The entry point of the code location: what Dagster loads, made from the catalog's rows as they are at that moment.
+
+A change of rows takes effect when the location is reloaded.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import joinedload
+
+from streamweave.catalog.tables import Instrument, Schedule
+from streamweave.errors import StartError
+from streamweave.facility import Facility
+from streamweave_dagster.check_job import check_job, nightly_check
+from streamweave_dagster.harvest_job import harvest_job
+from streamweave_dagster.instruments.assets import instrument_asset
+from streamweave_dagster.instruments.checks import instrument_checks
+from streamweave_dagster.instruments.schedules import harvest_schedule
+from streamweave_dagster.instruments.sensors import new_files_sensor
+from streamweave_dagster.resources import FACILITY, IO_MANAGER, HeldInMemory, the_facility
+
+
+@dg.definitions
+def code_location() -> dg.Definitions:
+    """Everything that the catalog's rows ask for. Raises ``StartError`` when there is no catalog."""
+    return definitions_of(the_facility())
+
+
+def definitions_of(facility: Facility) -> dg.Definitions:
+    """The definitions for the instruments and schedules of ``facility``. Raises ``StartError``."""
+    instruments, schedules = _rows(facility)
+    return dg.Definitions(
+        assets=[instrument_asset(instrument) for instrument in instruments],
+        asset_checks=[check for instrument in instruments for check in instrument_checks(instrument)],
+        sensors=[new_files_sensor(instrument) for instrument in instruments],
+        schedules=[nightly_check, *map(harvest_schedule, schedules)],
+        jobs=[harvest_job, check_job],
+        resources={FACILITY: facility, IO_MANAGER: HeldInMemory()},
+        # a harvest's parallelism is inside its transfer: further processes would only cost their start
+        executor=dg.in_process_executor,
+    )
+
+
+def _rows(facility: Facility) -> tuple[Sequence[Instrument], Sequence[Schedule]]:
+    try:
+        with facility.sessions() as session:
+            instruments = session.scalars(select(Instrument).order_by(Instrument.created_at, Instrument.id)).all()
+            schedules = session.scalars(
+                select(Schedule)
+                .where(Schedule.enabled)
+                .options(joinedload(Schedule.instrument), joinedload(Schedule.default_storage_location))
+                .order_by(Schedule.created_at, Schedule.id)
+            ).all()
+    except OperationalError as error:
+        raise StartError(f"the catalog at STREAMWEAVE_DATABASE_URL does not answer: {error.orig}") from error
+    except ProgrammingError as error:
+        raise StartError("the database at STREAMWEAVE_DATABASE_URL holds no catalog of this version") from error
+    return instruments, schedules

@@ -1,0 +1,1 @@
+"""What Dagster holds for each instrument: one asset, one sensor, its schedules, its checks."""

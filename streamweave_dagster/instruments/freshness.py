@@ -1,0 +1,56 @@
+"""Freshness: has the share of an instrument been looked at lately, and with what outcome?"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+from sqlalchemy import select
+
+from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule
+from streamweave.facility import Facility
+from streamweave.harvest.scans import latest_scan
+
+POLLING_INTERVALS = 3
+GRACE = timedelta(minutes=10)
+"""A look takes its time, and so may the daemon that orders it."""
+
+
+def freshness_of(facility: Facility, instrument: Instrument) -> tuple[bool, str]:
+    """Whether the last look is good and recent enough, and a sentence about it."""
+    if not instrument.enabled:
+        return True, "the instrument is disabled: nobody looks"
+    with facility.sessions() as session:
+        scan = latest_scan(session, instrument.id)
+        crons = session.scalars(
+            select(Schedule.cron_expression).where(Schedule.instrument_id == instrument.id, Schedule.enabled)
+        ).all()
+    return judge(instrument, scan, crons, facility.now())
+
+
+def judge(instrument: Instrument, scan: Scan | None, crons: Sequence[str], now: datetime) -> tuple[bool, str]:
+    """Decide on the last finished look. Pure."""
+    if scan is None or scan.finished_at is None:
+        return False, "nobody has looked at the share yet"
+    seen = f"the last look ended {scan.finished_at:%Y-%m-%d %H:%M:%S} UTC"
+    if scan.outcome in (ScanOutcome.FAILED, ScanOutcome.SUSPECT):
+        return False, f"{seen} and is {scan.outcome}: {scan.error_message}"
+    longest = longest_silence(instrument, crons, now)
+    age = now - scan.finished_at
+    if age > longest:
+        return False, f"{seen}, {age.total_seconds():.0f} s ago; it should be at most {longest.total_seconds():.0f} s"
+    return True, seen
+
+
+def longest_silence(instrument: Instrument, crons: Sequence[str], now: datetime) -> timedelta:
+    """How old the last look may be: a few polling intervals, or the period of the schedule that comes most often."""
+    polling = POLLING_INTERVALS * timedelta(seconds=instrument.poll_interval_seconds)
+    periods = [_period(cron, now.astimezone(ZoneInfo(instrument.timezone))) for cron in crons]
+    return max(polling, min(periods, default=polling)) + GRACE
+
+
+def _period(cron: str, now: datetime) -> timedelta:
+    """From the last time to the next one, by the calendar on the instrument's wall."""
+    last: datetime = croniter(cron, now).get_prev(datetime)
+    following: datetime = croniter(cron, now).get_next(datetime)
+    return following - last

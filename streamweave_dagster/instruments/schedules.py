@@ -1,0 +1,23 @@
+"""One Dagster schedule for each enabled schedule of the catalog; it runs the job ``harvest``."""
+
+import dagster as dg
+
+from streamweave.catalog.tables import Schedule
+from streamweave.schedules.launching import harvest_run_config, harvest_run_tags
+from streamweave_dagster.harvest_job import harvest_job
+
+
+def harvest_schedule(schedule: Schedule) -> dg.ScheduleDefinition:
+    """The schedule, by the calendar on the instrument's wall. It rests while its instrument is disabled."""
+    instrument = schedule.instrument
+    running = schedule.enabled and instrument.enabled
+    return dg.ScheduleDefinition(
+        name=schedule.dagster_schedule_name,
+        job=harvest_job,
+        cron_schedule=schedule.cron_expression,
+        execution_timezone=instrument.timezone,
+        run_config=harvest_run_config(instrument.slug),
+        tags=harvest_run_tags(instrument.slug),
+        description=f"Harvests {instrument.name} into {schedule.default_storage_location.name}.",
+        default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
+    )

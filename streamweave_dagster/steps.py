@@ -1,0 +1,104 @@
+"""The steps of a harvest, as the ops of the assets and of the job ``harvest`` take them one after the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import dagster as dg
+
+from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
+from streamweave.errors import NotFound
+from streamweave.facility import Facility
+from streamweave.harvest.enrichment import enrich_files
+from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.harvesting import look_until_quiet, note_harvested
+from streamweave.harvest.report import FileOutcome, HarvestReport
+from streamweave.harvest.runs import harvest_run
+from streamweave.harvest.transfer import transfer_files
+from streamweave.instruments.questions import instrument_by_slug
+from streamweave_dagster.failures import RETRY_TRANSIENT, errors_as_failures
+
+Context = dg.OpExecutionContext | dg.AssetExecutionContext
+
+AS_IT_SHOULD_BE = (VersionState.ARCHIVED, VersionState.UNCHANGED, VersionState.SKIPPED)
+
+
+@dataclass
+class Harvest:
+    """One harvest on its way from op to op.
+
+    Without ``days`` it goes over everything pending of the instrument. ``alarm`` is why the listing is not to be
+    believed.
+    """
+
+    slug: str
+    days: tuple[date, ...] | None = None
+    alarm: str | None = None
+    report: HarvestReport = field(default_factory=HarvestReport)
+
+
+def instrument_called(facility: Facility, slug: str) -> Instrument:
+    """The instrument's row as it is now. Raises ``NotFound``."""
+    with facility.sessions() as session:
+        instrument = instrument_by_slug(session, slug)
+    if instrument is None:
+        raise NotFound(f"Instrument {slug}")
+    return instrument
+
+
+def look(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
+    """Look at the share until what stands there has settled."""
+    with errors_as_failures():
+        instrument = instrument_called(facility, harvest.slug)
+        sighting = look_until_quiet(facility, instrument, dagster_run_id=context.run.run_id, tell=context.log.info)
+    if sighting.outcome == ScanOutcome.SUSPECT:
+        harvest.alarm = sighting.error_message
+        context.log.error(harvest.alarm)
+    return harvest
+
+
+def filter_step(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
+    """Let the hooks decide, and plan transfers."""
+    with errors_as_failures():
+        report = filter_files(facility, instrument_called(facility, harvest.slug), harvest.days)
+    context.log.info(f"decided against, or not decided: {report.sentence()}")
+    harvest.report.include(report)
+    return harvest
+
+
+@dg.op(description="Copy, prove, publish and catalogue what is planned.", retry_policy=RETRY_TRANSIENT)
+def transfer(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
+    """Archive what is planned. What stops it early travels on in the report, so that what was done is told first."""
+
+    def tell(outcomes: Sequence[FileOutcome]) -> None:
+        _tell_batch(context, outcomes)
+
+    with errors_as_failures():
+        instrument = instrument_called(facility, harvest.slug)
+        with harvest_run(facility.sessions, instrument.id, context.run.run_id) as run_id:
+            report = transfer_files(facility, instrument, run_id, harvest.days, on_outcomes=tell)
+    for trouble in report.troubles:
+        context.log.error(str(trouble))
+    context.log.info(f"{report.sentence()} in {report.seconds:.1f} s")
+    harvest.report.include(report)
+    return harvest
+
+
+def enrich_step(context: Context, facility: Facility, harvest: Harvest) -> Instrument:
+    """Let the hooks tell more about archived files; returns the instrument's row."""
+    with errors_as_failures():
+        instrument = instrument_called(facility, harvest.slug)
+        failures = enrich_files(facility, instrument, harvest.days)
+        note_harvested(facility, instrument)
+    if failures:
+        context.log.warning(f"{failures} files could not be enriched; they are asked again at the next harvest")
+    return instrument
+
+
+def _tell_batch(context: Context, outcomes: Sequence[FileOutcome]) -> None:
+    batch = HarvestReport()
+    for outcome in outcomes:
+        batch.add(outcome)
+        if outcome.state not in AS_IT_SHOULD_BE:
+            context.log.warning(f"{outcome.source_path} is {outcome.state}: {outcome.reason}")
+    context.log.info(f"batch: {batch.sentence()}, {batch.bytes} bytes")
