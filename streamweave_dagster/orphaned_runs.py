@@ -1,6 +1,6 @@
-"""``python -m streamweave_dagster.orphaned_runs``: end on record the runs of a system that was killed.
+"""Orphaned runs: those of a system that was killed are ended on record.
 
-To be run before the daemon starts, when nobody can be running anything. Queued runs stay queued; what a dead run had
+To be done before the daemon starts, when nobody can be running anything. Queued runs stay queued; what a dead run had
 claimed in the catalog is free by itself.
 """
 
@@ -20,13 +20,3 @@ def end_orphaned_runs(instance: dg.DagsterInstance) -> int:
     for run in canceling:
         instance.report_run_canceled(run, MESSAGE)
     return len(running) + len(canceling)
-
-
-def main() -> None:
-    """Work on the instance at ``DAGSTER_HOME``."""
-    with dg.DagsterInstance.get() as instance:
-        print(f"{end_orphaned_runs(instance)} runs that an earlier start had left in progress")
-
-
-if __name__ == "__main__":
-    main()

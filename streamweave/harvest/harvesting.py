@@ -40,28 +40,33 @@ def look_until_quiet(
     facility: Facility,
     instrument: Instrument,
     *,
+    patience_seconds: float | None = None,
+    budget_seconds: float | None = None,
     dagster_run_id: str | None = None,
     tell: Teller = lambda sentence: None,
 ) -> Sighting:
     """Look at the share and wait out the quiet period of what is there.
 
     Afterwards every file that stood on the share in the beginning has settled, or is on record with the reason why not:
-    one that changed while we waited settles later. Raises a ``SourceError`` when the share can't be looked at.
+    one that changed while we waited settles later. With ``patience_seconds``, a longer wait is left to somebody else.
+    Raises a ``SourceError`` when the share can't be looked at.
     """
-    sighting = look(facility, instrument, dagster_run_id=dagster_run_id)
-    tell(sighting.sentence())
+    first = look(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
+    tell(first.sentence())
     with facility.sessions() as session:
         quiet_at = _quiet_at(session, instrument)
-    if quiet_at is not None and (seconds := (quiet_at - facility.now()).total_seconds()) > 0:
-        tell(f"waiting {seconds:.0f} s until what is new has been quiet for {instrument.quiet_period_seconds} s")
-        facility.wait(seconds + MARGIN_SECONDS)
-    if quiet_at is not None:
-        again = look(facility, instrument, dagster_run_id=dagster_run_id)
-        again.new_files += sighting.new_files
-        again.changed_files += sighting.changed_files
-        sighting = again
-        tell(sighting.sentence())
-    return sighting
+    if quiet_at is None:
+        return first
+    seconds = max(0.0, (quiet_at - facility.now()).total_seconds())
+    if patience_seconds is not None and seconds > patience_seconds:
+        return first
+    tell(f"waiting {seconds:.0f} s until what is new has been quiet for {instrument.quiet_period_seconds} s")
+    facility.wait(seconds + MARGIN_SECONDS)
+    again = look(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
+    again.new_files += first.new_files
+    again.changed_files += first.changed_files
+    tell(again.sentence())
+    return again
 
 
 def _quiet_at(session: Session, instrument: Instrument) -> datetime | None:

@@ -12,7 +12,7 @@ from streamweave.local.ports import LOOPBACK
 from streamweave.local.readiness import answers, dagster_is_whole, is_complete_json, listens
 
 CODE_LOCATION_MODULE = "streamweave_dagster.definitions"
-ORPHANED_RUNS_MODULE = "streamweave_dagster.orphaned_runs"
+PREPARATION_MODULE = "streamweave_dagster.preparation"
 API_MODULE = "streamweave_api"
 
 
@@ -33,9 +33,9 @@ def simlab(home: Home, environment: Mapping[str, str]) -> Program:
     return Program("simlab", command, environment, lambda: is_complete_json(home.manifest))
 
 
-def orphaned_runs(environment: Mapping[str, str]) -> Program:
-    """Marks the runs that an earlier, killed system left as running."""
-    return Program("runs", _module(ORPHANED_RUNS_MODULE), environment)
+def preparation(environment: Mapping[str, str]) -> Program:
+    """Makes Dagster's tables, and ends on record the runs that an earlier, killed system left as running."""
+    return Program("preparation", _module(PREPARATION_MODULE), environment)
 
 
 def code_server(ports: Ports, environment: Mapping[str, str]) -> Program:

@@ -79,7 +79,7 @@ class System:
         workspace = write_dagster_home(
             self.home.dagster, code_server_host=LOOPBACK, code_server_port=self.ports.code_server
         )
-        supervisor.run(programs.orphaned_runs(environment))
+        supervisor.run(programs.preparation(environment))
         supervisor.start(programs.code_server(self.ports, environment))
         supervisor.start(programs.daemon(workspace, environment))
         supervisor.start(programs.webserver(self.ports, workspace, environment))

@@ -11,7 +11,7 @@ import dagster as dg
 
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.facility import Facility
-from streamweave.harvest.harvesting import look
+from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.scans import Sighting, latest_scan
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave.schedules.launching import harvest_run_tags
@@ -21,8 +21,11 @@ from streamweave_dagster.instruments.pacing import paused_until, refused_until, 
 from streamweave_dagster.instruments.partitions import RANGE_END_TAG, RANGE_START_TAG, Span, spans
 from streamweave_dagster.instruments.waiting import waiting
 
-LOOK_BUDGET_SECONDS = 30.0
-"""Dagster gives up on a tick after 60 seconds."""
+LOOK_BUDGET_SECONDS = 20.0
+PATIENCE_SECONDS = 10.0
+"""A short quiet period is waited out within the tick: two looks and a wait end before Dagster gives up, after 60 s."""
+A_LITTLE_SECONDS = 1
+"""The daemon comes round every 5 seconds or so; a strict interval of its own length would often be missed by a hair."""
 RUNS_PER_TICK = 10
 """A share with years on it is one long run rather than hundreds of short ones in a row."""
 
@@ -36,7 +39,7 @@ def new_files_sensor(instrument: Instrument) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"new_files_{slug}",
         target=[asset_key(slug)],
-        minimum_interval_seconds=instrument.poll_interval_seconds,
+        minimum_interval_seconds=max(1, instrument.poll_interval_seconds - A_LITTLE_SECONDS),
         default_status=dg.DefaultSensorStatus.RUNNING if instrument.enabled else dg.DefaultSensorStatus.STOPPED,
         description=f"Looks at the share of {instrument.name} and requests runs for the days that have settled files.",
     )
@@ -55,7 +58,9 @@ def new_files_sensor(instrument: Instrument) -> dg.SensorDefinition:
 
 def _tick(context: dg.SensorEvaluationContext, facility: Facility, instrument: Instrument) -> TickResult:
     _fail_if_refused(facility, instrument)
-    sighting = look(facility, instrument, budget_seconds=LOOK_BUDGET_SECONDS)
+    sighting = look_until_quiet(
+        facility, instrument, patience_seconds=PATIENCE_SECONDS, budget_seconds=LOOK_BUDGET_SECONDS
+    )
     work = waiting(facility, instrument)
     obstacle = _obstacle(context.instance, facility, instrument)
     if work.days and obstacle is None:

@@ -41,7 +41,7 @@ def test_each_service_runs_what_streamweave_up_runs(
     services: dict[str, Any], programs_of: Callable[..., list[list[str]]], ports: Ports
 ) -> None:
     assert programs_of(services["code-server"]) == [
-        in_a_container(programs.orphaned_runs({})),
+        in_a_container(programs.preparation({})),
         in_a_container(programs.code_server(ports, {})),
     ]
     assert programs_of(services["dagster-daemon"]) == [in_a_container(programs.daemon(WORKSPACE, {}))]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,13 +108,20 @@ def test_the_job_brings_what_stands_on_the_share_into_the_archive(site: Site, in
     assert archived.read_bytes() == b"frame,value\n1,2\n"
 
 
-def test_the_sensor_requests_the_day_of_a_settled_file(site: Site, instance: dg.DagsterInstance) -> None:
+def test_the_sensor_waits_out_a_short_quiet_period_and_requests_the_day(
+    site: Site, instance: dg.DagsterInstance
+) -> None:
+    site.write("scan_01.csv", b"1,2\n")
+    assert [request.partition_key for request in tick(instance).run_requests] == ["2026-02-03"]
+
+
+def test_the_sensor_comes_back_for_a_long_quiet_period(
+    site: Site, sessions: Sessions, instance: dg.DagsterInstance
+) -> None:
+    with sessions.begin() as session:
+        update_instrument(session, site.instrument.id, {"quiet_period_seconds": 60})
     site.write("scan_01.csv", b"1,2\n")
     assert "1 still settling" in tick(instance).skip_message
-    deadline = datetime.now(UTC) + timedelta(seconds=30)
-    while not (requests := tick(instance).run_requests) and datetime.now(UTC) < deadline:
-        pass
-    assert [request.partition_key for request in requests] == ["2026-02-03"]
 
 
 def test_a_wrong_password_makes_the_sensor_red_and_the_right_one_heals_it(

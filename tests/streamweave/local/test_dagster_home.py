@@ -10,13 +10,16 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths
 from streamweave.local.dagster_home import write_dagster_home
 from streamweave.local.databases import for_dagster
 from streamweave.local.postgres import EmbeddedPostgres
+from streamweave_dagster.preparation import make_tables
 
 
 def test_dagster_takes_its_settings_and_stores_in_postgres(
     tmp_path: Path, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.create_database("dagster_settings")
-    monkeypatch.setenv("STREAMWEAVE_DAGSTER_DATABASE_URL", for_dagster(postgres.url("dagster_settings")))
+    url = for_dagster(postgres.url("dagster_settings"))
+    make_tables(url)
+    monkeypatch.setenv("STREAMWEAVE_DAGSTER_DATABASE_URL", url)
     write_dagster_home(tmp_path, code_server_host="127.0.0.1", code_server_port=4266)
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.get_runs_count() == 0

@@ -171,7 +171,7 @@ def test_the_instruments_row_sets_interval_and_state(lab: Any) -> None:
     lab.add_instrument("On", poll_interval_seconds=7)
     lab.add_instrument("Off", enabled=False)
     on, off = (lab.definitions.resolve_sensor_def(f"new_files_{slug}") for slug in ("on", "off"))
-    assert on.minimum_interval_seconds == 7
+    assert on.minimum_interval_seconds == 6
     assert on.default_status == dg.DefaultSensorStatus.RUNNING
     assert off.default_status == dg.DefaultSensorStatus.STOPPED
 

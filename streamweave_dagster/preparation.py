@@ -1,0 +1,31 @@
+"""``python -m streamweave_dagster.preparation``: what Dagster needs before any part of it starts.
+
+Its tables are made here, once: left to itself, Dagster would look for them at every tick of every sensor, over a score
+of connections (``should_autocreate_tables`` is off). Then the runs of a system that was killed are ended on record.
+"""
+
+import os
+
+import dagster as dg
+from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
+
+from streamweave_dagster.orphaned_runs import end_orphaned_runs
+
+DATABASE_VARIABLE = "STREAMWEAVE_DAGSTER_DATABASE_URL"
+
+
+def make_tables(url: str) -> None:
+    """Make Dagster's tables in the database at ``url`` (``postgresql+psycopg2://…``) where they are missing."""
+    for storage in (PostgresRunStorage, PostgresEventLogStorage, PostgresScheduleStorage):
+        storage(url, should_autocreate_tables=True).dispose()
+
+
+def main() -> None:
+    """Work on the database that the environment names, and the instance at ``DAGSTER_HOME``."""
+    make_tables(os.environ[DATABASE_VARIABLE])
+    with dg.DagsterInstance.get() as instance:
+        print(f"{end_orphaned_runs(instance)} runs that an earlier start had left in progress")
+
+
+if __name__ == "__main__":
+    main()
