@@ -121,7 +121,7 @@ def _instrument(instrument: SimulatedInstrument, address: Address) -> Entry:
         "transfer_adapter": "smb",
         "timezone": "UTC",
         "quiet_period_seconds": 5,
-        "poll_interval_seconds": 5,
+        "poll_interval_seconds": 10,
         "enabled": True,
     }
 

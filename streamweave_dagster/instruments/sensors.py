@@ -62,7 +62,8 @@ def _tick(context: dg.SensorEvaluationContext, facility: Facility, instrument: I
         facility, instrument, patience_seconds=PATIENCE_SECONDS, budget_seconds=LOOK_BUDGET_SECONDS
     )
     work = waiting(facility, instrument)
-    obstacle = _obstacle(context.instance, facility, instrument)
+    # Dagster is asked only when it matters: each question costs it several connections
+    obstacle = _obstacle(context.instance, facility, instrument) if work.days else None
     if work.days and obstacle is None:
         return _request(instrument.slug, sighting, spans(work.days, at_most=RUNS_PER_TICK), facility.now())
     sentence = f"{sighting.sentence()}; {obstacle if work.days else work.sentence()}"

@@ -93,7 +93,7 @@ def test_the_manifest_describes_the_laboratory_that_runs(tmp_path: Path) -> None
         "transfer_adapter": "smb",
         "timezone": "UTC",
         "quiet_period_seconds": 5,
-        "poll_interval_seconds": 5,
+        "poll_interval_seconds": 10,
         "enabled": True,
     }
     assert content["storage_locations"] == [
