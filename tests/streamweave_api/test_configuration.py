@@ -24,6 +24,8 @@ FILTER = {
 }
 ACCOUNT = {"name": "simlab-service", "domain": "WORKGROUP", "username": "simlab", "password": "a secret"}
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
 
 @pytest.mark.parametrize(("path", "noun"), NOUNS.items())
 def test_what_does_not_exist_is_not_found(api: Client, path: str, noun: str) -> None:
@@ -170,7 +172,7 @@ def test_a_hook_has_the_contracts_fields(api: Client, instrument: Body) -> None:
         ("instruments", "slug", "Big"),
         ("instruments", "transfer_adapter", "rclone"),
         ("instruments", "transfer_config", {"connections": 9}),
-        ("instruments", "service_account_id", str(uuid.uuid4())),
+        ("instruments", "service_account_id", NOBODY),
         ("instruments", "max_wait_seconds", 5),
         ("instruments", "quiet_period_seconds", 2**70),
         ("instruments", "first_acquisition_day", "2999-01-01"),
@@ -186,12 +188,12 @@ def test_a_hook_has_the_contracts_fields(api: Client, instrument: Body) -> None:
         ("hooks", "config", {"exclude_patterns": ["\0"]}),
         ("hooks", "config", {"redirect_rules": [{"pattern": "*.raw", "destination": "Nowhere"}]}),
         ("hooks", "script_path", "/bin/true"),
-        ("hooks", "instrument_id", str(uuid.uuid4())),
+        ("hooks", "instrument_id", NOBODY),
         ("schedules", "cron_expression", "every day"),
         ("schedules", "cron_expression", "@reboot"),
         ("schedules", "cron_expression", "* * * * * *"),
-        ("schedules", "default_storage_location_id", str(uuid.uuid4())),
-        ("schedules", "instrument_id", str(uuid.uuid4())),
+        ("schedules", "default_storage_location_id", NOBODY),
+        ("schedules", "instrument_id", NOBODY),
     ],
 )
 def test_bad_input_is_refused_when_it_is_entered_by_the_fields_name(
