@@ -10,7 +10,8 @@ from typing import NoReturn
 @contextmanager
 def until_a_signal() -> Iterator[None]:
     """Let SIGINT and SIGTERM end the block, and say so."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # both: whoever starts us in the background may have SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
