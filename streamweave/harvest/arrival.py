@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError, StreamWeaveError
 from streamweave.facility import Facility
-from streamweave.harvest.cataloguing import Archived, Failed, Result, Unchanged, archived_contents, catalogue
+from streamweave.harvest.cataloguing import Archived, Failed, Holder, Result, Unchanged, catalogue, holders
+from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.workers import Copied, NotCopied
@@ -22,28 +23,35 @@ def take_in(
 ) -> tuple[list[Result], list[FileOutcome]]:
     """Publish a batch, make it durable, catalogue it: in this order, so that nothing on record can still be lost."""
     with facility.sessions() as session:
-        archived = archived_contents(session, {each.claim.file_id for each in finished})
-    results = [_publish(each, storages, archived) for each in finished]
+        known = holders(session, {each.claim.file_id for each in finished})
+    results = [_place(each, instrument, storages, known) for each in finished]
     results = _make_durable(results, storages)
     return results, catalogue(facility, instrument, run_id, results)
 
 
-def _publish(
+def _place(
     finished: Copied | NotCopied,
+    instrument: Instrument,
     storages: Mapping[uuid.UUID, Storage],
-    archived: Mapping[tuple[uuid.UUID, str], uuid.UUID],
+    known: Mapping[tuple[uuid.UUID, str], Holder],
 ) -> Result:
+    """Publish a copy: as the claimed version, or as a further copy of an earlier one that has this content."""
     claim = finished.claim
     if isinstance(finished, NotCopied):
         return Failed(claim, finished.error)
     storage = storages[claim.storage_location_id]
-    same_content = archived.get((claim.file_id, finished.digest.sha256), claim.version_id)
+    digest = finished.digest
+    own = Holder(claim.version_id, 0, frozenset())
+    holder = known.get((claim.file_id, digest.sha256), own)
+    path = claim.destination_path
+    if holder.version_id != claim.version_id:
+        path = destination_path(instrument.archive_folder, claim.source_path, holder.number)
     try:
-        if same_content != claim.version_id:
+        if claim.storage_location_id in holder.locations:
             storage.discard(claim.staged_name)
-            return Unchanged(claim, finished.digest)
-        publish(storage, claim, finished.digest)
-        return Archived(claim, finished.digest, storage.address(claim.destination_path))
+            return Unchanged(claim, digest)
+        publish(storage, claim.staged_name, path, digest)
+        return Archived(claim, digest, holder.version_id, path, storage.address(path))
     except StorageError as error:
         return Failed(claim, error)
 
@@ -52,7 +60,7 @@ def _make_durable(results: Sequence[Result], storages: Mapping[uuid.UUID, Storag
     lost: dict[uuid.UUID, StreamWeaveError] = {}
     for location_id, storage in storages.items():
         paths = [
-            result.claim.destination_path
+            result.destination_path
             for result in results
             if isinstance(result, Archived) and result.claim.storage_location_id == location_id
         ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import (
@@ -41,7 +41,15 @@ def days_with_work(session: Session, instrument: Instrument, policy: Policy, now
         undecided = (
             select(FileVersion.acquisition_day)
             .join(FileRecord, FileRecord.id == FileVersion.file_id)
-            .where(FileVersion.instrument_id == instrument.id, policy.is_undecided())
+            .where(
+                FileVersion.instrument_id == instrument.id,
+                policy.is_undecided(),
+                or_(
+                    FileVersion.state != VersionState.SETTLED,
+                    FileVersion.retry_at.is_(None),
+                    FileVersion.retry_at <= now,
+                ),
+            )
         )
         days |= set(session.scalars(undecided.distinct()))
     return sorted(days)

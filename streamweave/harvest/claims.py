@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.locking import lock_instrument
@@ -28,7 +28,7 @@ class Claim:
     """One transfer that one run alone works on: what to copy, as it settled, and where to."""
 
     transfer_id: uuid.UUID
-    run_id: uuid.UUID
+    claim_id: uuid.UUID
     version_id: uuid.UUID
     file_id: uuid.UUID
     storage_location_id: uuid.UUID
@@ -44,13 +44,12 @@ class Claim:
 
     @property
     def staged_name(self) -> str:
-        """The name under which the destination stages this run's bytes of this transfer."""
-        return staged_name(self.transfer_id, self.run_id)
+        """The name under which the destination stages this claim's bytes.
 
-
-def staged_name(transfer_id: uuid.UUID, run_id: uuid.UUID) -> str:
-    """Each run stages under names of its own: one wrongly taken for dead can't write into its successor's file."""
-    return f"{transfer_id}-{run_id}"
+        It belongs to the claim, not to the transfer: whoever claims a transfer anew, were it the same run, can't write
+        into a file that an earlier claim may yet publish.
+        """
+        return str(self.claim_id)
 
 
 def claim_transfers(
@@ -67,11 +66,21 @@ def claim_transfers(
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         due = is_due(instrument.id, now, days)
-        claims = _oldest(session, run_id, due & Transfer.storage_location_id.in_(into), limit)
+        claims = _oldest(session, due & Transfer.storage_location_id.in_(into), limit)
+        if not claims:
+            return []
         session.execute(
-            update(Transfer)
-            .where(Transfer.id.in_([claim.transfer_id for claim in claims]))
-            .values(status=TransferStatus.IN_PROGRESS, run_id=run_id, started_at=now)
+            update(Transfer),
+            [
+                {
+                    "id": claim.transfer_id,
+                    "claim_id": claim.claim_id,
+                    "status": TransferStatus.IN_PROGRESS,
+                    "run_id": run_id,
+                    "started_at": now,
+                }
+                for claim in claims
+            ],
         )
     return claims
 
@@ -85,6 +94,7 @@ def is_due(instrument_id: uuid.UUID, now: datetime, days: Collection[date] | Non
         Transfer.instrument_id == instrument_id,
         Transfer.status == TransferStatus.PENDING,
         FileVersion.state.in_((VersionState.PENDING, VersionState.FAILED)),
+        Transfer.storage_location_id.in_(select(StorageLocation.id).where(StorageLocation.enabled)),
         or_(FileVersion.retry_at.is_(None), FileVersion.retry_at <= now),
     )
     return due if days is None else and_(due, FileVersion.acquisition_day.in_(days))
@@ -99,16 +109,14 @@ def due_locations(
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .where(is_due(instrument_id, now, days))
     )
-    return session.scalars(
-        select(StorageLocation).where(StorageLocation.enabled, StorageLocation.id.in_(waiting))
-    ).all()
+    return session.scalars(select(StorageLocation).where(StorageLocation.id.in_(waiting))).all()
 
 
-def _oldest(session: Session, run_id: uuid.UUID, due: ColumnElement[bool], limit: int) -> list[Claim]:
+def _oldest(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]:
     rows = session.execute(
         select(
             Transfer.id,
-            literal(run_id),
+            func.gen_random_uuid(),
             FileVersion.id,
             FileRecord.id,
             Transfer.storage_location_id,
@@ -131,26 +139,37 @@ def _oldest(session: Session, run_id: uuid.UUID, due: ColumnElement[bool], limit
 
 
 def give_back(facility: Facility, claims: Collection[Claim]) -> None:
-    """Let go of claims that were not worked on."""
+    """Let go of claims that were not worked on; those that were lost meanwhile are somebody else's."""
     with facility.sessions.begin() as session:
-        _free(session, [claim.transfer_id for claim in claims])
+        session.execute(
+            update(Transfer)
+            .where(
+                Transfer.claim_id.in_([claim.claim_id for claim in claims]),
+                Transfer.status == TransferStatus.IN_PROGRESS,
+            )
+            .values(status=TransferStatus.PENDING, run_id=None, claim_id=None, started_at=None)
+        )
 
 
 def free_claims_of_dead_runs(facility: Facility, instrument: Instrument) -> int:
-    """Let the transfers of runs that died wait again; returns how many there were."""
+    """Let the transfers of runs that died wait again; returns how many there were.
+
+    Their ``started_at`` stays: such a run may have published bytes that are not on record.
+    """
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
-        orphaned = session.scalars(
-            select(Transfer.id)
-            .join(HarvestRun, HarvestRun.id == Transfer.run_id)
+        dead = select(HarvestRun.id).where(HarvestRun.instrument_id == instrument.id, is_dead())
+        freed = session.scalars(
+            update(Transfer)
             .where(
                 Transfer.instrument_id == instrument.id,
                 Transfer.status == TransferStatus.IN_PROGRESS,
-                is_dead(),
+                Transfer.run_id.in_(dead),
             )
-        ).all()
-        _free(session, orphaned)
-    return len(orphaned)
+            .values(status=TransferStatus.PENDING, run_id=None, claim_id=None)
+            .returning(Transfer.id)
+        )
+        return len(freed.all())
 
 
 def others_at_work(
@@ -174,17 +193,9 @@ def others_at_work(
 
 def staged_names_under_way(session: Session, storage_location_id: uuid.UUID) -> set[str]:
     """The names under which runs may be staging files in a storage location at this moment."""
-    rows = session.execute(
-        select(Transfer.id, Transfer.run_id).where(
+    claim_ids = session.scalars(
+        select(Transfer.claim_id).where(
             Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
         )
     )
-    return {staged_name(transfer_id, run_id) for transfer_id, run_id in rows if run_id is not None}
-
-
-def _free(session: Session, transfer_ids: Collection[uuid.UUID]) -> None:
-    session.execute(
-        update(Transfer)
-        .where(Transfer.id.in_(transfer_ids), Transfer.status == TransferStatus.IN_PROGRESS)
-        .values(status=TransferStatus.PENDING, run_id=None, started_at=None)
-    )
+    return {str(claim_id) for claim_id in claim_ids}

@@ -43,6 +43,8 @@ def compare(listed: Iterable[SourceFile], known: Mapping[str, KnownFile]) -> Dif
     differences = Differences()
     seen = set()
     for file in listed:
+        if file.source_path in seen:
+            continue  # a server may list a name twice
         seen.add(file.source_path)
         before = known.get(file.source_path)
         if before is None:

@@ -24,8 +24,8 @@ def open_destinations(
     ready: dict[uuid.UUID, Storage] = {}
     troubles: list[StorageError] = []
     for location in locations:
-        storage = facility.open_storage(location)
         try:
+            storage = facility.open_storage(location)
             storage.prepare(holds_versions=holds_versions[location.id])
             sweep(facility, location.id, storage)
         except StorageError as error:

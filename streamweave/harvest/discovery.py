@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
 from streamweave.harvest.comparison import compare
-from streamweave.harvest.knowledge import known_files, known_folders, present_file_count, present_files_in
+from streamweave.harvest.knowledge import known_files, present_files_by_folder, present_files_in
 from streamweave.harvest.recording import Recorder
 from streamweave.harvest.scans import Sighting, scan_on_record
 from streamweave.sources.base import FolderListing
@@ -40,11 +41,11 @@ def discover(
     """
     deadline = None if budget_seconds is None else time.monotonic() + budget_seconds
     with scan_on_record(facility, instrument.id, dagster_run_id) as sighting:
-        look = _Look(facility, instrument, sighting)
+        look = _Look(facility, instrument, sighting, facility.now())
         with closing(facility.open_source(instrument)) as source:
-            for batch in _batches(source.listings()):
+            for batch in _batches(source.listings(), deadline):
                 look.take(batch)
-                if deadline is not None and time.monotonic() > deadline:
+                if _is_over(deadline):
                     sighting.outcome = ScanOutcome.PARTIAL
                     return sighting
         look.conclude()
@@ -58,6 +59,7 @@ class _Look:
     facility: Facility
     instrument: Instrument
     sighting: Sighting
+    started_at: datetime
     seen_folders: set[str] = field(default_factory=set)
     blind_folders: set[str] = field(default_factory=set)
     missing: list[uuid.UUID] = field(default_factory=list)
@@ -81,45 +83,57 @@ class _Look:
         self.sighting.changed_files += len(differences.changed)
 
     def conclude(self) -> None:
-        """The whole share has been seen: call the missing files gone, unless the listing is not to be believed."""
+        """The whole share has been seen: call the missing files gone, unless the listing is not to be believed.
+
+        Files that another look recorded while this one was under way are not its business.
+        """
         with self.facility.sessions.begin() as session:
             lock_instrument(session, self.instrument.id)
-            doubt = _doubt(self.instrument, self.sighting, present_file_count(session, self.instrument.id))
+            expected = {
+                folder: number
+                for folder, number in present_files_by_folder(session, self.instrument.id, self.started_at).items()
+                if not self._is_hidden(folder)
+            }
+            doubt = _doubt(self.instrument, self.sighting.files, sum(expected.values()))
             if doubt:
                 self.sighting.outcome = ScanOutcome.SUSPECT
                 self.sighting.error_kind, self.sighting.error_message = SuspectListing.kind(), doubt
                 return
-            vanished = known_folders(session, self.instrument.id) - self.seen_folders
-            vanished = {folder for folder in vanished if not self._is_hidden(folder)}
-            gone = [*self.missing, *present_files_in(session, self.instrument.id, vanished)]
+            vanished = expected.keys() - self.seen_folders
+            missing = [*self.missing, *present_files_in(session, self.instrument.id, vanished)]
             recorder = Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now())
-            recorder.conclude_gone(gone)
-            self.sighting.gone_files = len(gone)
+            self.sighting.gone_files = recorder.conclude_gone(missing, known_before=self.started_at)
 
     def _is_hidden(self, folder: str) -> bool:
         """Whether it is, or lies below, a folder that could not be listed."""
         return any(folder == blind or folder.startswith(f"{blind}/") for blind in self.blind_folders)
 
 
-def _doubt(instrument: Instrument, sighting: Sighting, known: int) -> str | None:
-    """Why a complete listing is not to be believed, or None. ``known`` counts the new files too."""
-    if instrument.shrink_threshold == 0 or sighting.unreadable_folders:
+def _doubt(instrument: Instrument, seen: int, expected: int) -> str | None:
+    """Why a complete listing of ``seen`` files, where ``expected`` were known, is not to be believed; or None."""
+    if instrument.shrink_threshold == 0:
         return None
-    if sighting.files == 0 and known > 0:
-        return f"the share is empty, but {known} files are known on it: nothing was concluded from this"
-    if known >= FEW_FILES and sighting.files < known * instrument.shrink_threshold:
-        return f"only {sighting.files} of {known} known files stand on the share: nothing was concluded from this"
+    if seen == 0 and expected > 0:
+        return f"the share is empty, but {expected} files are known on it: nothing was concluded from this"
+    if expected >= FEW_FILES and seen < expected * instrument.shrink_threshold:
+        return f"only {seen} of {expected} known files stand on the share: nothing was concluded from this"
     return None
 
 
-def _batches(listings: Iterator[FolderListing]) -> Iterator[list[FolderListing]]:
+def _batches(listings: Iterator[FolderListing], deadline: float | None) -> Iterator[list[FolderListing]]:
+    """The listings in batches; after the deadline one last, smaller one."""
     batch: list[FolderListing] = []
     files = 0
     for listing in listings:
         batch.append(listing)
         files += len(listing.files)
-        if files >= FILES_PER_TRANSACTION or len(batch) >= FOLDERS_PER_TRANSACTION:
+        is_full = files >= FILES_PER_TRANSACTION or len(batch) >= FOLDERS_PER_TRANSACTION
+        if is_full or _is_over(deadline):
             yield batch
             batch, files = [], 0
     if batch:
         yield batch
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline

@@ -44,7 +44,7 @@ def _is_due(instrument: Instrument, fingerprint: str, days: Collection[date] | N
     due = and_(
         FileVersion.instrument_id == instrument.id,
         FileVersion.enriched_hooks.is_distinct_from(fingerprint),
-        FileVersion.state == VersionState.ARCHIVED,
+        FileVersion.state.in_((VersionState.ARCHIVED, VersionState.UNCHANGED)),
         FileVersion.is_newest,
     )
     return due if days is None else and_(due, FileVersion.acquisition_day.in_(days))

@@ -24,6 +24,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.errors import HookFailed
 from streamweave.facility import Facility
+from streamweave.harvest.failures import retry_delay
 from streamweave.harvest.knowledge import is_claimed
 from streamweave.harvest.naming import destination_path
 from streamweave.harvest.policy import Policy, policy_for
@@ -109,7 +110,7 @@ class _Decision:
             decision = decide(self.policy.hooks, self._context())
         except HookFailed as error:
             return self._leave(str(error))
-        if isinstance(decision, Skip) and self.version.state != VersionState.ARCHIVED:
+        if isinstance(decision, Skip) and self.version.state not in (VersionState.ARCHIVED, VersionState.UNCHANGED):
             return self._skip(decision.reason)
         if isinstance(decision, Redirect):
             location = self.policy.locations.get(decision.destination)
@@ -130,7 +131,13 @@ class _Decision:
         )
 
     def _leave(self, reason: str) -> FileOutcome:
-        self.version.reason = reason
+        """Not decided: it stays settled, and nobody need look at it again at once."""
+        self._withdraw(reason)
+        if self.version.state == VersionState.PENDING:
+            self.version.state, self.version.state_since = VersionState.SETTLED, self.now
+        if self.version.state == VersionState.SETTLED:
+            self.version.reason = reason
+            self.version.retry_at = self.now + retry_delay(self.instrument, 0)
         return self._outcome(reason)
 
     def _skip(self, reason: str) -> FileOutcome:
@@ -148,9 +155,13 @@ class _Decision:
             self._add_transfer(location, TransferStatus.PENDING, None)
         self.version.redirected = redirected
         if missing:
+            if self.version.state == VersionState.UNCHANGED:  # its content belongs to the version that holds it
+                self.version.xxhash = self.version.sha256 = None
             self._enter(VersionState.PENDING, "waits for its transfer")
-        else:
-            self._enter(VersionState.ARCHIVED, self.version.reason)
+        elif self.version.state != VersionState.UNCHANGED:
+            self._enter(VersionState.ARCHIVED, "")
+            self.version.archived_at = self.version.archived_at or self.now
+            self.version.retry_at = None
 
     def _withdraw(self, why: str) -> None:
         if any(status == TransferStatus.PENDING for _, status in self.transfers):

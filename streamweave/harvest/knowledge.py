@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Collection, Iterator
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session
@@ -16,6 +17,11 @@ def is_claimed() -> ColumnElement[bool]:
     return exists().where(Transfer.version_id == FileVersion.id, Transfer.status == TransferStatus.IN_PROGRESS)
 
 
+def has_a_copy() -> ColumnElement[bool]:
+    """Over ``FileVersion``: some storage location has it."""
+    return exists().where(Transfer.version_id == FileVersion.id, Transfer.status == TransferStatus.COMPLETED)
+
+
 def known_files(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> dict[str, KnownFile]:
     """What is known of these folders (not of what is below them), by source path: one query, whatever their number."""
     rows = session.execute(
@@ -27,7 +33,7 @@ def known_files(session: Session, instrument_id: uuid.UUID, folders: Collection[
             FileVersion.source_mtime,
             FileVersion.state,
             FileRecord.gone_at.is_not(None),
-            case((FileVersion.state == VersionState.PENDING, is_claimed()), else_=False),
+            case((FileVersion.state != VersionState.ARCHIVED, is_claimed()), else_=False),
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
         .where(
@@ -38,22 +44,18 @@ def known_files(session: Session, instrument_id: uuid.UUID, folders: Collection[
     return {row[2]: KnownFile(*row) for row in rows}
 
 
-def known_folders(session: Session, instrument_id: uuid.UUID) -> set[str]:
-    """Every folder in which files are known that were not called gone."""
-    return set(
-        session.scalars(
-            select(FileRecord.folder)
-            .where(FileRecord.instrument_id == instrument_id, FileRecord.gone_at.is_(None))
-            .distinct()
+def present_files_by_folder(session: Session, instrument_id: uuid.UUID, before: datetime) -> dict[str, int]:
+    """How many files should stand in each folder, as far as we knew at a moment."""
+    rows = session.execute(
+        select(FileRecord.folder, func.count())
+        .where(
+            FileRecord.instrument_id == instrument_id,
+            FileRecord.gone_at.is_(None),
+            FileRecord.first_discovered_at < before,
         )
+        .group_by(FileRecord.folder)
     )
-
-
-def present_file_count(session: Session, instrument_id: uuid.UUID) -> int:
-    """How many files should stand on the share, as far as we know."""
-    return session.execute(
-        select(func.count()).where(FileRecord.instrument_id == instrument_id, FileRecord.gone_at.is_(None))
-    ).scalar_one()
+    return dict(row._tuple() for row in rows)
 
 
 def present_files_in(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> Iterator[uuid.UUID]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import (
@@ -13,6 +13,8 @@ from streamweave.catalog.tables import (
     HookTrigger,
     Instrument,
     StorageLocation,
+    Transfer,
+    TransferStatus,
     VersionState,
 )
 from streamweave.hooks.base import PreTransferHook
@@ -40,15 +42,25 @@ class Policy:
             FileVersion.decided_destinations.is_distinct_from(self.destinations_fingerprint),
             ~FileVersion.redirected,
         )
+        is_done = FileVersion.state.in_((VersionState.ARCHIVED, VersionState.UNCHANGED))
         return and_(
             FileVersion.is_newest,
             or_(
                 FileVersion.state == VersionState.SETTLED,
                 and_(FileVersion.state == VersionState.SKIPPED, other_hooks),
-                and_(FileVersion.state == VersionState.PENDING, or_(other_hooks, other_destinations)),
-                and_(FileVersion.state == VersionState.ARCHIVED, other_destinations, FileRecord.gone_at.is_(None)),
+                and_(FileVersion.state == VersionState.PENDING, or_(other_hooks, other_destinations, _is_cut_off())),
+                and_(is_done, other_destinations, FileRecord.gone_at.is_(None)),
             ),
         )
+
+
+def _is_cut_off() -> ColumnElement[bool]:
+    """Over ``FileVersion``: it waits for a storage location that has been disabled."""
+    return exists().where(
+        Transfer.version_id == FileVersion.id,
+        Transfer.status == TransferStatus.PENDING,
+        Transfer.storage_location_id.in_(select(StorageLocation.id).where(~StorageLocation.enabled)),
+    )
 
 
 def policy_for(session: Session, instrument: Instrument) -> Policy:

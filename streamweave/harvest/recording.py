@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import (
@@ -17,9 +17,11 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
+from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.harvest.acquisition import acquisition
 from streamweave.harvest.comparison import Differences, KnownFile
-from streamweave.harvest.knowledge import is_claimed
+from streamweave.harvest.knowledge import has_a_copy, is_claimed
 from streamweave.sources.base import SourceFile
 
 NOT_YET_ARCHIVED = (
@@ -29,6 +31,11 @@ NOT_YET_ARCHIVED = (
     VersionState.PENDING,
     VersionState.FAILED,
 )
+
+
+STORAGE_FAULTS = (StorageUnavailable.kind(), StorageRefused.kind())
+GONE_BEFORE_ANY = "gone from the source before it was archived"
+GONE_BEFORE_ALL = "gone from the source before every storage location had it"
 
 
 @dataclass(frozen=True)
@@ -116,10 +123,8 @@ class Recorder:
 
     def _has_been_archived(self, version: FileVersion) -> bool:
         """In one storage location at least; or it told us that its content is archived already."""
-        completed = select(Transfer.id).where(
-            Transfer.version_id == version.id, Transfer.status == TransferStatus.COMPLETED
-        )
-        return version.state == VersionState.UNCHANGED or bool(self.session.scalar(select(completed.exists())))
+        copied = self.session.scalar(select(has_a_copy()).where(FileVersion.id == version.id))
+        return version.state == VersionState.UNCHANGED or bool(copied)
 
     def _add_version(self, before: FileVersion, file: SourceFile) -> None:
         before.is_newest = False
@@ -131,13 +136,26 @@ class Recorder:
         self.session.execute(insert(FileVersion), [self._version_of(before.file_id, before.number + 1, file)])
 
     def _change_in_place(self, version: FileVersion, file: SourceFile) -> None:
-        if version.state not in (VersionState.SETTLING, VersionState.OVERDUE):
+        if version.state not in WATCHED:
             version.state, version.state_since = VersionState.SETTLING, self.now
+            version.failures, version.retry_at = 0, None
+        if self._may_have_been_published(version):
+            version.number += 1
         version.reason = "changed since our last look"
-        version.failures, version.retry_at, version.decided_hooks = 0, None, None
+        version.decided_hooks = None
         for column, value in self._observation_of(file).items():
             setattr(version, column, value)
         withdraw_waiting_transfers(self.session, [version.id], "the file changed before this copy began", self.now)
+
+    def _may_have_been_published(self, version: FileVersion) -> bool:
+        """A run died, or its storage failed, between publishing and cataloguing: bytes may stand under the final name.
+
+        The next content then needs another one, which it gets with another number.
+        """
+        left_by_the_dead = (Transfer.status == TransferStatus.PENDING) & Transfer.started_at.is_not(None)
+        left_by_storage = (Transfer.status == TransferStatus.FAILED) & Transfer.error_kind.in_(STORAGE_FAULTS)
+        left = select(Transfer.id).where(Transfer.version_id == version.id, left_by_the_dead | left_by_storage)
+        return bool(self.session.scalar(select(left.exists())))
 
     def _look_again(self, version_ids: Collection[uuid.UUID]) -> None:
         if version_ids:
@@ -162,28 +180,33 @@ class Recorder:
             )
         )
 
-    def conclude_gone(self, file_ids: Collection[uuid.UUID]) -> None:
-        """Put on record that files are gone from the source. What is archived of them stays as it is."""
-        self.session.execute(update(FileRecord).where(FileRecord.id.in_(file_ids)).values(gone_at=self.now))
-        lost = list(
-            self.session.scalars(
-                update(FileVersion)
-                .where(
-                    FileVersion.file_id.in_(file_ids),
-                    FileVersion.is_newest,
-                    FileVersion.state.in_(NOT_YET_ARCHIVED),
-                    ~is_claimed(),
-                )
-                .values(
-                    state=VersionState.VANISHED,
-                    reason="gone from the source before it was archived",
-                    state_since=self.now,
-                    retry_at=None,
-                )
-                .returning(FileVersion.id)
-            )
+    def conclude_gone(self, file_ids: Collection[uuid.UUID], *, known_before: datetime) -> int:
+        """Put on record that files are gone from the source, but none that became known since; returns how many.
+
+        What is archived of them stays as it is.
+        """
+        gone = self.session.scalars(
+            update(FileRecord)
+            .where(FileRecord.id.in_(file_ids), FileRecord.first_discovered_at < known_before)
+            .values(gone_at=self.now)
+            .returning(FileRecord.id)
+        ).all()
+        unfinished = and_(
+            FileVersion.file_id.in_(gone),
+            FileVersion.is_newest,
+            FileVersion.state.in_(NOT_YET_ARCHIVED),
+            ~is_claimed(),
         )
-        withdraw_waiting_transfers(self.session, lost, "gone from the source before this copy began", self.now)
+        ended = [
+            *self._end(VersionState.ARCHIVED, GONE_BEFORE_ALL, unfinished & has_a_copy()),
+            *self._end(VersionState.VANISHED, GONE_BEFORE_ANY, unfinished & ~has_a_copy()),
+        ]
+        withdraw_waiting_transfers(self.session, ended, "gone from the source before this copy began", self.now)
+        return len(gone)
+
+    def _end(self, state: VersionState, reason: str, which: ColumnElement[bool]) -> Sequence[uuid.UUID]:
+        ended = update(FileVersion).where(which).values(state=state, reason=reason, state_since=self.now, retry_at=None)
+        return self.session.scalars(ended.returning(FileVersion.id)).all()
 
 
 def withdraw_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID], why: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import ColumnElement, func, or_, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import HarvestRun
@@ -56,6 +56,6 @@ def _beat(sessions: Sessions, run_id: uuid.UUID, ended: threading.Event) -> None
         try:
             with sessions.begin() as session:
                 session.execute(update(HarvestRun).where(HarvestRun.id == run_id).values(heartbeat_at=func.now()))
-        except OperationalError:
+        except SQLAlchemyError:
             # a database that restarts must not end the run: the next beat tries again, within the lease
             continue

@@ -13,10 +13,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import date
 
 from streamweave.catalog.tables import Instrument
-from streamweave.errors import CopyNotProven, DestinationOccupied, SourceError, SourceFileError, StorageError
+from streamweave.errors import (
+    CopyNotProven,
+    DestinationOccupied,
+    SourceError,
+    SourceFileError,
+    StorageError,
+    StreamWeaveError,
+)
 from streamweave.facility import Facility
 from streamweave.harvest.arrival import take_in
-from streamweave.harvest.cataloguing import Failed, Result
+from streamweave.harvest.cataloguing import Failed
 from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back, others_at_work
 from streamweave.harvest.destinations import open_destinations
 from streamweave.harvest.report import FileOutcome, HarvestReport
@@ -94,7 +101,7 @@ class _Transfer:
         try:
             while self._keep_busy(workers):
                 done, self._copying = wait(self._copying, BATCH_SECONDS, FIRST_COMPLETED)
-                self._finished += [future.result() for future in done]
+                self._hear([future.result() for future in done])
                 if self._is_batch_due(last_batch):
                     self._take_in_finished()
                     last_batch = time.monotonic()
@@ -130,31 +137,39 @@ class _Transfer:
         overdue = time.monotonic() - last_batch >= BATCH_SECONDS
         return bool(self._finished) and (len(self._finished) >= BATCH_FILES or overdue or not self._copying)
 
+    def _hear(self, finished: Sequence[Copied | NotCopied]) -> None:
+        """Remember what is finished; what a failure says about share or storage is heeded at once."""
+        self._finished += finished
+        for each in finished:
+            if isinstance(each, NotCopied):
+                self._heed(each.claim, each.error)
+
     def _take_in_finished(self) -> None:
+        copied = {each.claim.claim_id for each in self._finished if isinstance(each, Copied)}
         finished, self._finished = self._finished, []
         results, outcomes = take_in(self._facility, self._instrument, self._run_id, finished, self._storages)
         for result in results:
-            self._heed(result)
+            if isinstance(result, Failed) and result.claim.claim_id in copied:
+                self._heed(result.claim, result.error)
+            elif not isinstance(result, Failed):
+                self._refusals[result.claim.storage_location_id] = 0
         for outcome in outcomes:
             self._report.add(outcome)
         self._on_outcomes(outcomes)
 
-    def _heed(self, result: Result) -> None:
-        """Learn from a result what it says about the share and the storage location as a whole."""
-        location_id = result.claim.storage_location_id
-        match result:
-            case Failed(_, SourceFileError() | DestinationOccupied() | CopyNotProven()):
+    def _heed(self, claim: Claim, error: StreamWeaveError) -> None:
+        """Learn from a failure what it says about the share and the storage location as a whole."""
+        match error:
+            case SourceFileError() | DestinationOccupied() | CopyNotProven():
                 return
-            case Failed(_, SourceError() as error):
+            case SourceError():
                 if not self._share_is_lost:
                     self._report.troubles.append(error)
                 self._share_is_lost = True
-            case Failed(_, StorageError() as error):
-                self._refusals[location_id] += 1
-                if self._refusals[location_id] == REFUSALS_IN_A_ROW:
-                    self._close_location(location_id, error)
-            case _:
-                self._refusals[location_id] = 0
+            case StorageError():
+                self._refusals[claim.storage_location_id] += 1
+                if self._refusals[claim.storage_location_id] == REFUSALS_IN_A_ROW:
+                    self._close_location(claim.storage_location_id, error)
 
     def _close_location(self, location_id: uuid.UUID, error: StorageError) -> None:
         self._report.troubles.append(error)

@@ -6,7 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from streamweave.errors import ContentDiffers, SourceUnreachable, StreamWeaveError
+from streamweave.errors import (
+    ContentDiffers,
+    CredentialsRefused,
+    FileReadFailed,
+    SourceUnreachable,
+    StreamWeaveError,
+)
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import Digest, copy_proven
 from streamweave.sources.base import Source
@@ -36,10 +42,11 @@ class Workers:
         self._open_source = open_source
         self._idle: SimpleQueue[Source] = SimpleQueue()
         self._opened: list[Source] = []
+        self._refused: CredentialsRefused | None = None
         self._threads = ThreadPoolExecutor(connections, thread_name_prefix="copy")
 
     def start(self, claim: Claim, storage: Storage) -> "Future[Copied | NotCopied]":
-        """Copy a claim as soon as a thread is free. The future raises only what is no ``StreamWeaveError``."""
+        """Copy a claim as soon as a thread is free. The future raises nothing of its own."""
         return self._threads.submit(self._copy, claim, storage)
 
     def close(self) -> None:
@@ -50,17 +57,23 @@ class Workers:
 
     def _copy(self, claim: Claim, storage: Storage) -> Copied | NotCopied:
         try:
+            self._fail_if_refused()
             with self._connection() as source:
                 digest = _copy_again_if_disconnected(source, storage, claim)
-            if claim.sha256 not in (None, digest.sha256):
-                storage.discard(claim.staged_name)
-                raise ContentDiffers(
-                    f"{claim.source_path}: its content is no longer that of the version archived elsewhere, "
-                    "though size and mtime are the same"
-                )
+            _expect_the_content_archived_elsewhere(storage, claim, digest)
             return Copied(claim, digest)
         except StreamWeaveError as error:
+            if isinstance(error, CredentialsRefused):
+                self._refused = error
             return NotCopied(claim, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is about this file, and must not stop the others
+            unexpected = FileReadFailed(f"{claim.source_path}: unexpected {type(error).__name__}: {error}")
+            return NotCopied(claim, unexpected)
+
+    def _fail_if_refused(self) -> None:
+        """Asking again and again would lock the account."""
+        if self._refused is not None:
+            raise self._refused
 
     @contextmanager
     def _connection(self) -> Iterator[Source]:
@@ -73,6 +86,15 @@ class Workers:
             yield source
         finally:
             self._idle.put(source)
+
+
+def _expect_the_content_archived_elsewhere(storage: Storage, claim: Claim, digest: Digest) -> None:
+    if claim.sha256 not in (None, digest.sha256):
+        storage.discard(claim.staged_name)
+        raise ContentDiffers(
+            f"{claim.source_path}: its content is no longer that of the version archived elsewhere, "
+            "though size and mtime are the same"
+        )
 
 
 def _copy_again_if_disconnected(source: Source, storage: Storage, claim: Claim) -> Digest:

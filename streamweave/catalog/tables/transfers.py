@@ -39,6 +39,7 @@ class Transfer(Identified, Base):
     error_message: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=1)
     run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("harvest_runs.id", ondelete="SET NULL"))
+    claim_id: Mapped[uuid.UUID | None] = mapped_column(comment="of the present claim; bytes are staged under this name")
 
     bytes_transferred: Mapped[int | None]
     source_checksum: Mapped[str | None] = mapped_column(comment="XXH64 of what was read from the source")
@@ -57,7 +58,9 @@ class Transfer(Identified, Base):
     __table_args__ = (
         one_of("status", TransferStatus),
         CheckConstraint("status != 'completed' OR checksum_verified", name="completed_is_verified"),
-        CheckConstraint("status != 'in_progress' OR run_id IS NOT NULL", name="claim_has_a_run"),
+        CheckConstraint(
+            "status != 'in_progress' OR (run_id IS NOT NULL AND claim_id IS NOT NULL)", name="claim_has_a_run"
+        ),
         Index(
             "uq_file_transfers_live",
             version_id,

@@ -53,6 +53,7 @@ class Bench:
     laboratory: Laboratory
     clock: Clock
     archive: Path
+    location: StorageLocation | None = None
 
     def write(self, path: str, content: bytes = b"time,value\n0,1.0\n1,2.0\n") -> None:
         """Let the instrument write a file, an hour before our clock's time."""
@@ -164,5 +165,5 @@ def bench(sessions: Sessions, tmp_path: Path) -> Bench:
     with sessions.begin() as session:
         session.add(instrument)
     bench = Bench(facility, instrument, laboratory, clock, tmp_path / "archive")
-    bench.add_location("archive", bench.archive)
+    bench.location = bench.add_location("archive", bench.archive)
     return bench

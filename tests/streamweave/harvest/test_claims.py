@@ -8,7 +8,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
-from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs
+from streamweave.errors import CredentialsRefused, FileInUse
+from streamweave.harvest import arrival
+from streamweave.harvest.cataloguing import Failed, catalogue
+from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs, give_back
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.runs import LEASE_SECONDS, harvest_run
@@ -135,3 +138,80 @@ def test_a_run_that_was_taken_for_dead_writes_nothing_over_its_successors_work(p
     for number in range(12):
         [transfer] = planned.transfers(f"microscope/{number:02}.csv")
         assert transfer.status == TransferStatus.COMPLETED
+
+
+def test_a_claim_that_was_lost_and_taken_anew_stages_under_another_name(planned: Any) -> None:
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+        first = claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=12)
+        die(planned, run_id)
+        assert free_claims_of_dead_runs(planned.facility, planned.instrument) == 12
+        again = claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=12)
+
+    assert {claim.transfer_id for claim in first} == {claim.transfer_id for claim in again}
+    assert not {claim.staged_name for claim in first} & {claim.staged_name for claim in again}
+
+
+def test_only_the_claim_that_is_held_now_is_catalogued(planned: Any) -> None:
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+        [lost] = claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=1)
+        die(planned, run_id)
+        free_claims_of_dead_runs(planned.facility, planned.instrument)
+        claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=12)
+        failed = Failed(lost, FileInUse("locked"))
+        assert catalogue(planned.facility, planned.instrument, run_id, [failed]) == []
+
+
+def test_a_zombie_gives_back_only_what_is_still_its_own(planned: Any) -> None:
+    sessions, instrument = planned.facility.sessions, planned.instrument
+    with harvest_run(sessions, instrument.id) as zombie, harvest_run(sessions, instrument.id) as heir:
+        lost = claim_transfers(planned.facility, instrument, zombie, into=locations(planned), limit=12)
+        die(planned, zombie)
+        free_claims_of_dead_runs(planned.facility, instrument)
+        claim_transfers(planned.facility, instrument, heir, into=locations(planned), limit=12)
+        give_back(planned.facility, lost)
+        with sessions() as session:
+            assert set(session.scalars(select(Transfer.status))) == {TransferStatus.IN_PROGRESS}
+
+
+def test_a_change_after_a_death_between_publishing_and_cataloguing_gets_a_name_of_its_own(
+    planned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die_before_cataloguing(*_: Any) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(arrival, "catalogue", die_before_cataloguing)
+        with (
+            pytest.raises(RuntimeError, match="killed"),
+            harvest_run(planned.facility.sessions, planned.instrument.id) as run_id,
+        ):
+            transfer_files(planned.facility, planned.instrument, run_id)
+    free_claims_of_dead_runs(planned.facility, planned.instrument)
+    planned.clock.wait(60)
+    published = planned.archived()
+    name = sorted(published)[0].removeprefix("Microscope 01/")
+    planned.write(name, b"other content")
+    planned.harvest()
+
+    assert planned.states()[name] == VersionState.ARCHIVED
+    assert b"other content" in planned.archived().values()
+    assert published.items() <= planned.archived().items()
+
+
+def test_refused_credentials_are_not_tried_again_and_again(planned: Any) -> None:
+    logins = []
+
+    class Refusing:
+        def open(self, source_path: str) -> Any:
+            logins.append(source_path)
+            raise CredentialsRefused("wrong user name or password")
+
+        def close(self) -> None: ...
+
+    refusing = planned.with_facility(open_source=lambda instrument: Refusing())
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+        report = transfer_files(refusing.facility, planned.instrument, run_id)
+
+    assert len(logins) <= 4, "one for each connection"
+    assert [str(trouble) for trouble in report.troubles] == ["wrong user name or password"]
+    assert set(planned.states().values()) == {VersionState.PENDING}

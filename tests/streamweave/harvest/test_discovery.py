@@ -120,6 +120,7 @@ def test_a_file_that_vanished_and_came_back_settles_anew(bench: Any) -> None:
     bench.write("microscope/a.csv")
     discover(bench.facility, bench.instrument)
     file = bench.laboratory.files.pop("microscope/a.csv")
+    bench.clock.wait(1)
     discover(bench.facility, bench.instrument)
     assert bench.version("microscope/a.csv").state == VersionState.VANISHED
 
@@ -131,13 +132,14 @@ def test_a_file_that_vanished_and_came_back_settles_anew(bench: Any) -> None:
 
 
 def test_a_look_ends_when_its_time_is_over_with_all_that_it_saw_on_record(bench: Any) -> None:
+    bench.write("microscope/first.csv")
     for number in range(300):
         bench.write(f"microscope/folder_{number:03}/a.csv")
 
     sighting = discover(bench.facility, bench.instrument, budget_seconds=0.0)
 
     assert sighting.outcome == ScanOutcome.PARTIAL
-    assert 0 < sighting.new_files < 300
+    assert 0 < sighting.folders < 301
     assert len(bench.states()) == sighting.new_files
 
 
@@ -161,3 +163,37 @@ def test_paths_longer_than_an_index_entry_are_known_again(bench: Any) -> None:
 
     assert discover(bench.facility, bench.instrument).new_files == 0
     assert list(bench.states()) == [path]
+
+
+def test_a_folder_that_can_not_be_listed_does_not_switch_the_guard_off(bench: Any) -> None:
+    for number in range(50):
+        bench.write(f"microscope/day_{number % 5}/{number}.csv")
+    bench.laboratory.folders.add("microscope/System Volume Information")
+    bench.laboratory.listing_faults["microscope/System Volume Information"] = ShareDenied("it may not be listed")
+    bench.harvest()
+    bench.laboratory.files.clear()
+    bench.clock.wait(60)
+
+    sighting = discover(bench.facility, bench.instrument)
+
+    assert (sighting.outcome, sighting.gone_files) == (ScanOutcome.SUSPECT, 0)
+
+
+def test_a_look_calls_nothing_gone_that_another_look_recorded_meanwhile(bench: Any) -> None:
+    bench.write("microscope/a.csv")
+    bench.harvest()
+    source = bench.laboratory.source()
+
+    class Interrupted:
+        def listings(self) -> Any:
+            yield from list(source.listings())
+            bench.clock.wait(1)
+            bench.write("microscope/new/b.csv")
+            discover(bench.facility, bench.instrument)
+
+        def close(self) -> None: ...
+
+    interrupted = bench.with_facility(open_source=lambda instrument: Interrupted())
+    discover(interrupted.facility, bench.instrument)
+
+    assert bench.states()["microscope/new/b.csv"] == VersionState.SETTLING

@@ -335,3 +335,30 @@ def test_a_file_with_an_unreadable_name_is_on_record_and_left_alone(bench: Any) 
 
     assert bench.version("microscope/bad\\udcff.csv").state == VersionState.UNREADABLE
     assert bench.version("microscope/bad\\udcff.csv").reason == "its name is not valid Unicode"
+
+
+def test_a_file_that_changes_during_every_copy_ends_up_in_front_of_a_person(bench: Any) -> None:
+    bench.write("microscope/endless.log")
+    bench.laboratory.while_reading = lambda path: bench.laboratory.append(path, b"x", bench.clock.time)
+    for _ in range(12):
+        bench.clock.wait(7200)
+        bench.harvest()
+
+    assert bench.version("microscope/endless.log").state == VersionState.OVERDUE
+    assert "changed during each of" in bench.version("microscope/endless.log").reason
+    assert bench.archived() == {}
+
+
+def test_a_connection_that_is_lost_night_after_night_gives_up_no_file(bench: Any) -> None:
+    bench.write("microscope/a.csv")
+    bench.laboratory.read_faults["microscope/a.csv"] = SourceUnreachable("the connection was lost")
+    for _ in range(8):
+        bench.clock.wait(7200)
+        bench.harvest()
+    assert bench.version("microscope/a.csv").state == VersionState.PENDING
+
+    bench.laboratory.read_faults.clear()
+    bench.clock.wait(7200)
+    bench.harvest()
+
+    assert bench.version("microscope/a.csv").state == VersionState.ARCHIVED

@@ -381,6 +381,9 @@ def upgrade() -> None:
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "claim_id", sa.Uuid(), nullable=True, comment="of the present claim; bytes are staged under this name"
+        ),
         sa.Column("bytes_transferred", sa.BigInteger(), nullable=True),
         sa.Column("source_checksum", sa.Text(), nullable=True, comment="XXH64 of what was read from the source"),
         sa.Column(
@@ -402,7 +405,8 @@ def upgrade() -> None:
             "status != 'completed' OR checksum_verified", name=op.f("ck_file_transfers_completed_is_verified")
         ),
         sa.CheckConstraint(
-            "status != 'in_progress' OR run_id IS NOT NULL", name=op.f("ck_file_transfers_claim_has_a_run")
+            "status != 'in_progress' OR (run_id IS NOT NULL AND claim_id IS NOT NULL)",
+            name=op.f("ck_file_transfers_claim_has_a_run"),
         ),
         sa.CheckConstraint(
             "status IN ('pending', 'in_progress', 'completed', 'failed', 'skipped')",

@@ -1,0 +1,189 @@
+"""Versions on their way into two storage locations, of which one may fail, come later, or be disabled."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamweave.catalog.tables import StorageLocation, VersionState
+from streamweave.errors import FileChanged, StorageRefused, StorageUnavailable
+from streamweave.harvest.backlog import days_with_work
+from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
+from streamweave.harvest.claims import Claim, claim_transfers
+from streamweave.harvest.copying import copy_proven, digest_of
+from streamweave.harvest.discovery import discover
+from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.harvesting import look_until_quiet
+from streamweave.harvest.policy import policy_for
+from streamweave.harvest.publication import publish
+from streamweave.harvest.runs import harvest_run
+
+PATH = "microscope/a.csv"
+ARCHIVED_PATH = "Microscope 01/microscope/a.csv"
+
+
+@pytest.fixture
+def second(bench: Any, tmp_path: Path) -> StorageLocation:
+    """A second storage location that the instrument's schedules name."""
+    location: StorageLocation = bench.add_location("second", tmp_path / "second")
+    return location
+
+
+def plan(bench: Any) -> None:
+    look_until_quiet(bench.facility, bench.instrument)
+    filter_files(bench.facility, bench.instrument)
+
+
+def claims(bench: Any, run_id: Any, second: StorageLocation) -> tuple[Claim, Claim]:
+    """The claims on the first and on the second storage location."""
+    into = [bench.location.id, second.id]
+    taken = claim_transfers(bench.facility, bench.instrument, run_id, into=into, limit=9)
+    by_location = {claim.storage_location_id: claim for claim in taken}
+    return by_location[bench.location.id], by_location[second.id]
+
+
+def test_a_version_that_failed_for_one_location_is_not_called_archived_by_the_other(
+    bench: Any, second: StorageLocation
+) -> None:
+    bench.write(PATH)
+    foreign = bench.archive / ARCHIVED_PATH
+    foreign.parent.mkdir(parents=True)
+    foreign.write_bytes(b"somebody else's")
+    plan(bench)
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        _, of_second = claims(bench, run_id, second)
+        full = [Failed(of_second, StorageUnavailable("the disk is full"))]
+        catalogue(bench.facility, bench.instrument, run_id, full)
+    bench.harvest()
+    bench.clock.wait(7200)
+    bench.harvest()
+
+    assert bench.archived(Path(second.base_path)) == {ARCHIVED_PATH: b"time,value\n0,1.0\n1,2.0\n"}
+    assert bench.version(PATH).state == VersionState.FAILED
+
+
+def test_a_touched_file_still_reaches_the_location_that_lacks_its_content(bench: Any, second: StorageLocation) -> None:
+    place = Path(second.base_path)
+    place.write_text("not a folder yet")
+    bench.write(PATH)
+    bench.harvest()
+    place.unlink()
+    bench.clock.wait(7200)
+    bench.write(PATH)
+    bench.harvest()
+
+    assert list(bench.archived(place)) == list(bench.archived()) == [ARCHIVED_PATH]
+    assert bench.version(PATH).state == VersionState.UNCHANGED
+
+
+def test_a_touched_file_reaches_a_location_that_is_scheduled_later(bench: Any, tmp_path: Path) -> None:
+    for _ in range(2):
+        bench.write(PATH)
+        bench.harvest()
+        bench.clock.wait(7200)
+    bench.add_location("later", tmp_path / "later")
+    bench.harvest()
+
+    assert list(bench.archived(tmp_path / "later")) == [ARCHIVED_PATH]
+    assert bench.version(PATH).state == VersionState.UNCHANGED
+
+
+def test_a_touched_file_with_a_failing_location_breaks_no_batch(bench: Any, second: StorageLocation) -> None:
+    bench.write(PATH)
+    bench.harvest()
+    bench.clock.wait(7200)
+    bench.write(PATH)
+    plan(bench)
+    digest = digest_of([b"time,value\n0,1.0\n1,2.0\n"])
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        of_first, of_second = claims(bench, run_id, second)
+        results = [Unchanged(of_first, digest), Failed(of_second, StorageUnavailable("the disk is full"))]
+        catalogue(bench.facility, bench.instrument, run_id, results)
+    assert bench.version(PATH).state == VersionState.PENDING
+
+    bench.clock.wait(7200)
+    bench.harvest()
+
+    assert bench.version(PATH).state == VersionState.UNCHANGED
+
+
+def test_a_change_while_one_location_is_being_copied_to_becomes_a_version_of_its_own(
+    bench: Any, second: StorageLocation
+) -> None:
+    bench.write(PATH, b"old")
+    plan(bench)
+    storage = bench.facility.open_storage(second)
+    storage.prepare(holds_versions=False)
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        of_first, of_second = claims(bench, run_id, second)
+        digest = copy_proven(bench.laboratory.source(), storage, of_second)
+        bench.clock.wait(30)
+        bench.write(PATH, b"new and longer")
+        changed = Failed(of_first, FileChanged("it grew"))
+        catalogue(bench.facility, bench.instrument, run_id, [changed])
+        discover(bench.facility, bench.instrument)
+        publish(storage, of_second.staged_name, of_second.destination_path, digest)
+        done = Archived(of_second, digest, of_second.version_id, of_second.destination_path, "")
+        catalogue(bench.facility, bench.instrument, run_id, [done])
+    for _ in range(2):
+        bench.clock.wait(7200)
+        bench.harvest()
+
+    assert b"new and longer" in bench.archived().values()
+    assert sorted(bench.archived(Path(second.base_path)).values()) == [b"new and longer", b"old"]
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+
+
+def test_a_file_that_is_gone_before_every_location_has_it_is_not_called_unarchived(bench: Any, tmp_path: Path) -> None:
+    bench.write(PATH)
+    bench.write("microscope/b.csv")
+    bench.harvest()
+    bench.add_location("later", tmp_path / "later")
+    filter_files(bench.facility, bench.instrument)
+    bench.laboratory.remove(PATH)
+    bench.clock.wait(60)
+    bench.harvest()
+
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+    assert bench.version(PATH).reason == "gone from the source before every storage location had it"
+
+
+def days(bench: Any) -> list[Any]:
+    with bench.facility.sessions() as session:
+        policy = policy_for(session, bench.instrument)
+        return days_with_work(session, bench.instrument, policy, bench.facility.now())
+
+
+def test_what_can_not_be_decided_now_is_no_work_for_now(bench: Any) -> None:
+    bench.add_hook("file_filter", "pre_transfer", redirect_rules=[{"pattern": "*", "destination": "nowhere"}])
+    bench.write(PATH)
+    bench.harvest()
+    assert days(bench) == []
+    bench.clock.wait(60)
+    assert len(days(bench)) == 1
+
+
+def test_a_version_that_waits_for_a_disabled_location_is_decided_anew(bench: Any) -> None:
+    bench.write(PATH)
+    plan(bench)
+    bench.change(bench.location, enabled=False)
+    bench.harvest()
+
+    assert bench.version(PATH).state == VersionState.SETTLED
+    assert "no enabled schedule" in bench.version(PATH).reason
+    assert days(bench) == []
+
+
+def test_a_location_that_refuses_costs_no_file_an_attempt(bench: Any) -> None:
+    bench.write(PATH)
+    plan(bench)
+    for _ in range(8):
+        with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+            [claim] = claim_transfers(bench.facility, bench.instrument, run_id, into=[bench.location.id], limit=9)
+            refused = [Failed(claim, StorageRefused("is the disk mounted?"))]
+            catalogue(bench.facility, bench.instrument, run_id, refused)
+        bench.clock.wait(7200)
+
+    assert (bench.version(PATH).state, bench.version(PATH).failures) == (VersionState.PENDING, 0)
+    bench.harvest()
+    assert bench.version(PATH).state == VersionState.ARCHIVED
