@@ -105,17 +105,18 @@ class _Decision:
     def make(self) -> FileOutcome | None:
         """Decide; returns what to report now, or None for a version whose transfers are planned."""
         if not self.policy.destinations:
-            return self._leave(NO_DESTINATION)
+            return self._leave(NO_DESTINATION, again_at=None)
         try:
             decision = decide(self.policy.hooks, self._context())
         except HookFailed as error:
-            return self._leave(str(error))
+            return self._leave(str(error), again_at=self._a_while_later)
         if isinstance(decision, Skip) and self.version.state not in (VersionState.ARCHIVED, VersionState.UNCHANGED):
             return self._skip(decision.reason)
         if isinstance(decision, Redirect):
             location = self.policy.locations.get(decision.destination)
             if location is None:
-                return self._leave(f"redirected to '{decision.destination}', which is no enabled storage location")
+                reason = f"redirected to '{decision.destination}', which is no enabled storage location"
+                return self._leave(reason, again_at=self._a_while_later)
             self._plan([location], redirected=True)
         else:
             self._plan(self.policy.destinations, redirected=False)
@@ -130,14 +131,18 @@ class _Decision:
             mtime=self.version.source_mtime,
         )
 
-    def _leave(self, reason: str) -> FileOutcome:
-        """Not decided: it stays settled, and nobody need look at it again at once."""
+    @property
+    def _a_while_later(self) -> datetime:
+        return self.now + retry_delay(self.instrument, 0)
+
+    def _leave(self, reason: str, *, again_at: datetime | None) -> FileOutcome:
+        """Not decided: it stays settled, and no sensor need ask for it before ``again_at``."""
         self._withdraw(reason)
         if self.version.state == VersionState.PENDING:
             self.version.state, self.version.state_since = VersionState.SETTLED, self.now
         if self.version.state == VersionState.SETTLED:
             self.version.reason = reason
-            self.version.retry_at = self.now + retry_delay(self.instrument, 0)
+            self.version.retry_at = again_at
         return self._outcome(reason)
 
     def _skip(self, reason: str) -> FileOutcome:
@@ -157,6 +162,8 @@ class _Decision:
         if missing:
             if self.version.state == VersionState.UNCHANGED:  # its content belongs to the version that holds it
                 self.version.xxhash = self.version.sha256 = None
+            if self.version.failures == 0:  # else it is still held back by what went wrong
+                self.version.retry_at = None
             self._enter(VersionState.PENDING, "waits for its transfer")
         elif self.version.state != VersionState.UNCHANGED:
             self._enter(VersionState.ARCHIVED, "")

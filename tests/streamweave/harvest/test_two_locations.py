@@ -187,3 +187,26 @@ def test_a_location_that_refuses_costs_no_file_an_attempt(bench: Any) -> None:
     assert (bench.version(PATH).state, bench.version(PATH).failures) == (VersionState.PENDING, 0)
     bench.harvest()
     assert bench.version(PATH).state == VersionState.ARCHIVED
+
+
+def test_a_file_that_waited_for_a_destination_is_archived_as_soon_as_there_is_one(bench: Any) -> None:
+    bench.change(bench.location, enabled=False)
+    bench.write(PATH)
+    bench.harvest()
+    assert bench.version(PATH).state == VersionState.SETTLED
+
+    bench.change(bench.location, enabled=True)
+    assert len(days(bench)) == 1
+    bench.harvest()
+
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+
+
+def test_a_file_that_waited_for_its_redirection_is_archived_as_soon_as_it_works(bench: Any, tmp_path: Path) -> None:
+    bench.add_hook("file_filter", "pre_transfer", redirect_rules=[{"pattern": "*", "destination": "later"}])
+    bench.write(PATH)
+    bench.harvest()
+    bench.add_location("later", tmp_path / "later", scheduled=False)
+    bench.harvest()
+
+    assert list(bench.archived(tmp_path / "later")) == [ARCHIVED_PATH]
