@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import Instrument, StorageLocation
+from streamweave.catalog.tables import Instrument, ServiceAccount, StorageLocation
 from streamweave.errors import InvalidInput
 from streamweave.hooks.configuration import create_hook
 from streamweave.instruments.commands import create_instrument, update_instrument
@@ -50,7 +50,7 @@ def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[s
     """Enter what the manifest describes, in one transaction; what exists already is recognised by its name or slug.
 
     Existing accounts take over the manifest's credentials, existing instruments their host and port. Nothing else that
-    exists is changed, and what somebody has removed from an existing instrument does not come back.
+    exists is changed, and what somebody has deleted does not come back.
     Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``.
     """
     sealer = Sealer(encryption_keys)
@@ -82,10 +82,11 @@ def _check_shape(manifest: Mapping[str, Any]) -> None:
 
 def _enter_service_account(session: Session, sealer: Sealer, entry: Entry) -> None:
     require(entry, "name")
-    account = service_account_by_name(session, entry["name"])
+    same = select(ServiceAccount).where(ServiceAccount.name == entry["name"])
+    account = session.scalar(same.order_by(ServiceAccount.deleted_at.desc()).limit(1))  # one in use comes first
     if account is None:
         create_service_account(session, sealer, entry)
-    else:
+    elif not account.is_deleted:
         update_service_account(session, sealer, account.id, _only(MOVING_ACCOUNT_FIELDS, entry))
 
 
@@ -100,13 +101,14 @@ def _enter_instrument(session: Session, entry: Entry) -> None:
     instrument = _instrument(session, entry)
     if instrument is None:
         create_instrument(session, _resolved(session, entry))
-    else:
+    elif not instrument.is_deleted:
         update_instrument(session, instrument.id, _only(MOVING_INSTRUMENT_FIELDS, entry))
 
 
 def _instrument(session: Session, entry: Entry) -> Instrument | None:
+    """The instrument of that slug, deleted or not."""
     require(entry, "slug")
-    return instrument_by_slug(session, entry["slug"])
+    return session.scalar(select(Instrument).where(Instrument.slug == entry["slug"]))
 
 
 def _only(fields: Iterable[str], entry: Entry) -> dict[str, Any]:

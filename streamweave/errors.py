@@ -7,8 +7,14 @@
     ├── Permanent                      it fails again until a person changes something
     ├── InvalidInput (Permanent)       a value that was entered can't be accepted; names its field
     ├── NotFound (Permanent)           what was asked for is not in the catalog
+    │   ├── IdentifierMistyped         it can't be right: its check character is wrong
+    │   └── NotArchived                a selection names a file without an archived version
+    ├── IdentifierPrivate (Permanent)  the identifier exists; its file is not for whoever asks
+    ├── CopyUnavailable (Transient)    no copy of an archived version can be read at present
     ├── Conflict (Permanent)           the catalog already holds something that forbids it
     ├── NotAuthenticated (Permanent)   wrong credentials or token
+    ├── NotAllowed (Permanent)         known, but not entitled to this
+    ├── TooManyAttempts (Transient)    to log in, in too short a time; says when to come back
     ├── StartError (Permanent)         the system can't start; one sentence says what to do
     ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
     ├── OrchestratorUnavailable (Transient)
@@ -71,12 +77,52 @@ class NotFound(Permanent):
         super().__init__(f"{noun} not found")
 
 
+class IdentifierMistyped(NotFound):
+    """An identifier can't be right: it isn't an ARK, or its check character is wrong."""
+
+    def __init__(self, sentence: str) -> None:
+        StreamWeaveError.__init__(self, sentence)
+
+
+class NotArchived(NotFound):
+    """A selection names a file that has no archived version yet."""
+
+    def __init__(self, file_id: object) -> None:
+        StreamWeaveError.__init__(self, f"File {file_id} is not archived yet")
+
+
+class IdentifierPrivate(Permanent):
+    """The identifier exists; its file is not for whoever asks."""
+
+    def __init__(self) -> None:
+        super().__init__("This identifier exists; its file is private")
+
+
+class CopyUnavailable(Transient):
+    """No copy of an archived version can be read at present."""
+
+    def __init__(self) -> None:
+        super().__init__("The archived copy of this file can't be read at the moment; its administrators can tell why")
+
+
 class Conflict(Permanent):
     """The catalog already holds something that forbids the change."""
 
 
 class NotAuthenticated(Permanent):
     """Wrong credentials, or a token that is not ours, or no longer valid."""
+
+
+class NotAllowed(Permanent):
+    """Who asks is known, but is not entitled to what they ask for."""
+
+
+class TooManyAttempts(Transient):
+    """Too many attempts to log in. ``retry_after_seconds`` says when the next one is looked at."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"Too many attempts: try again in {retry_after_seconds} seconds")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class StartError(Permanent):

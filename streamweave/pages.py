@@ -5,20 +5,23 @@ import binascii
 import hashlib
 import struct
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.errors import InvalidInput
 
 Row = TypeVar("Row")
+Key = datetime | int | str
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-KEY = struct.Struct(">q16s")
+NUMBER = struct.Struct(">q")
+ID_BYTES = 16
 DIGEST_BYTES = 4
 
 
@@ -40,50 +43,101 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A list's order: by a time, then by id, so that no two rows stand in the same place."""
+    """A list's order: by a key (a time, a whole number or a text), then by id, so that no two rows share a place."""
 
-    time: InstrumentedAttribute[datetime]
+    key: InstrumentedAttribute[datetime] | ColumnElement[Any]
     id: InstrumentedAttribute[uuid.UUID]
     newest_first: bool = False
 
     @property
     def list_name(self) -> str:
         """What a cursor is bound to: one list's cursor means nothing in another list."""
-        return f"{self.time} {self.newest_first}"
+        return f"{self.key} {self.newest_first}"
+
+    @property
+    def kind(self) -> type[Key]:
+        """What the key is."""
+        kind: type[Key] = self.key.type.python_type
+        return kind
 
 
-def page_of(session: Session, query: Select[tuple[Row]], order: Order, request: PageRequest) -> Page[Row]:
-    """One page of ``query``. Raises ``InvalidInput`` for a cursor that we did not make for this list."""
-    place = tuple_(order.time, order.id)
-    if request.cursor is not None:
-        after = tuple_(*map(literal, read_cursor(order.list_name, request.cursor)))
-        query = query.where(place < after if order.newest_first else place > after)
-    columns = (order.time.desc(), order.id.desc()) if order.newest_first else (order.time, order.id)
-    placed = query.add_columns(order.time, order.id).order_by(*columns).limit(request.limit + 1)
-    found = session.execute(placed).all()
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of a list: at most ``limit`` rows after the key and id of ``after``, or from the beginning."""
+
+    order: Order
+    after: tuple[Key, uuid.UUID] | None
+    limit: int
+
+    def applied(self, query: Select[Any]) -> Select[Any]:
+        """The rows of ``query`` that lie there, in order."""
+        order = self.order
+        if self.after is not None:
+            place, after = tuple_(order.key, order.id), tuple_(*map(literal, self.after))
+            query = query.where(place < after if order.newest_first else place > after)
+        columns = (order.key.desc(), order.id.desc()) if order.newest_first else (order.key, order.id)
+        return query.order_by(*columns).limit(self.limit)
+
+
+Narrowing = Callable[[Select[Any], Place], ColumnElement[bool]]
+
+
+def page_of(
+    session: Session,
+    query: Select[tuple[Row]],
+    order: Order,
+    request: PageRequest,
+    *,
+    scope: str = "",
+    narrowed: Narrowing | None = None,
+) -> Page[Row]:
+    """One page of ``query``. Raises ``InvalidInput`` for a cursor that we did not make for this list.
+
+    ``scope`` says what else the list depends on, such as its filters: with another scope it is another list.
+    ``narrowed`` makes a further condition, which may hold for the rows of one place only.
+    """
+    list_name = f"{order.list_name} {scope}"
+    after = None if request.cursor is None else read_cursor(list_name, request.cursor, order.kind)
+    place = Place(order, after, request.limit + 1)
+    if narrowed is not None:
+        query = query.where(narrowed(query, place))
+    found = session.execute(place.applied(query.add_columns(order.key, order.id))).all()
     rows = found[: request.limit]
-    next_cursor = make_cursor(order.list_name, *rows[-1][1:]) if len(found) > request.limit else None
+    next_cursor = make_cursor(list_name, *rows[-1][1:]) if len(found) > request.limit else None
     return Page([row[0] for row in rows], next_cursor)
 
 
-def make_cursor(list_name: str, time: datetime, row_id: uuid.UUID) -> str:
+def make_cursor(list_name: str, key: Key, row_id: uuid.UUID) -> str:
     """A place in a list, as URL-safe text that means nothing to others."""
-    key = KEY.pack((time - EPOCH) // MICROSECOND, row_id.bytes)
-    return base64.urlsafe_b64encode(key + _digest(list_name, key)).decode().rstrip("=")
+    place = row_id.bytes + _packed(key)
+    return base64.urlsafe_b64encode(_digest(list_name, place) + place).decode().rstrip("=")
 
 
-def read_cursor(list_name: str, cursor: str) -> tuple[datetime, uuid.UUID]:
+def read_cursor(list_name: str, cursor: str, kind: type[Key] = datetime) -> tuple[Key, uuid.UUID]:
     """The place that ``make_cursor`` wrote down for the same list. Raises ``InvalidInput`` for anything else."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        key, digest = packed[: KEY.size], packed[KEY.size :]
-        microseconds, row_id = KEY.unpack(key)
-    except (ValueError, binascii.Error, struct.error) as error:
+        digest, place = packed[:DIGEST_BYTES], packed[DIGEST_BYTES:]
+        key, row_id = _unpacked(place[ID_BYTES:], kind), uuid.UUID(bytes=place[:ID_BYTES])
+    except (ValueError, OverflowError, binascii.Error, struct.error) as error:
         raise InvalidInput("cursor", "is not a cursor of this list") from error
-    if digest != _digest(list_name, key):
+    if digest != _digest(list_name, place):
         raise InvalidInput("cursor", "is not a cursor of this list")
-    return EPOCH + microseconds * MICROSECOND, uuid.UUID(bytes=row_id)
+    return key, row_id
 
 
-def _digest(list_name: str, key: bytes) -> bytes:
-    return hashlib.blake2b(list_name.encode() + b"\0" + key, digest_size=DIGEST_BYTES).digest()
+def _packed(key: Key) -> bytes:
+    if isinstance(key, str):
+        return key.encode()
+    return NUMBER.pack((key - EPOCH) // MICROSECOND if isinstance(key, datetime) else key)
+
+
+def _unpacked(packed: bytes, kind: type[Key]) -> Key:
+    if kind is str:
+        return packed.decode()
+    number: int = NUMBER.unpack(packed)[0]
+    return EPOCH + number * MICROSECOND if kind is datetime else number
+
+
+def _digest(list_name: str, place: bytes) -> bytes:
+    return hashlib.blake2b(list_name.encode() + b"\0" + place, digest_size=DIGEST_BYTES).digest()

@@ -1,6 +1,7 @@
 """The only reader of the environment. Entry points read it once and pass values inward."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,30 @@ class Settings(BaseSettings):
     ark_naan: str = Field(default="99999", pattern=NAAN_PATTERN, description="Name Assigning Authority Number")
     ark_shoulder: str = Field(default="fk4", pattern=SHOULDER_PATTERN, description="Prefix of minted names")
     token_lifetime_seconds: int = Field(default=3600, ge=60, description="How long a login lasts")
+    registration_open: bool = Field(default=True, description="Whether people may register themselves")
+    cookie_secure: bool = Field(default=True, description="Whether browsers send the login's cookie over HTTPS only")
+    login_window_seconds: int = Field(default=900, ge=1, le=86_400, description="How long attempts to log in count")
+    login_lock_seconds: int = Field(default=900, ge=1, le=86_400, description="How long too many of them lock")
+    login_attempts: int = Field(default=10, ge=2, description="Attempts on one account from one address")
+    login_attempts_per_account: int = Field(
+        default=100, ge=2, description="Attempts on one account from addresses it has not logged in from before"
+    )
+    login_attempts_per_address: int = Field(default=100, ge=2, description="Attempts from one address on all accounts")
+    smtp_host: str = Field(default="", description="The server that sends our mails; empty: none are sent")
+    smtp_port: int = Field(default=587, ge=1, le=65_535, description="Its port")
+    smtp_user: str = Field(default="", description="Who we are there; empty: it doesn't ask")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="Our password there")
+    smtp_starttls: bool = Field(default=True, description="Whether the connection must be encrypted (STARTTLS)")
+    mail_from: str = Field(default="streamweave@localhost", description="The sender of our mails")
+    public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach us, for mails")
+    private_identifiers: Literal["exists", "hidden"] = Field(
+        default="exists", description="Whether the identifier of a private file is known to exist, or hidden"
+    )
+    facility_name: str = Field(default="StreamWeave", description="Who stands behind the identifiers")
+    commitment: str = Field(
+        default="The content is kept unchanged, and never deleted; a change is a new version",
+        description="What is promised for what the identifiers name",
+    )
     home: Path = Field(default=Path(".streamweave"), description="Where `streamweave up` keeps everything")
 
     @field_validator("database_url")

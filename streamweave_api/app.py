@@ -15,19 +15,35 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from streamweave.settings import Settings
-from streamweave_api.auth import Authentication, provide_viewer
+from streamweave_api.access.routes import access_router
+from streamweave_api.api_tokens.routes import api_tokens_router
+from streamweave_api.audit_log.acting import note_actor
+from streamweave_api.audit_log.routes import audit_log_router
+from streamweave_api.auth import Authentication, provide_credential, provide_viewer
+from streamweave_api.client_address import provide_client_address
+from streamweave_api.credentials import LOGIN_COOKIE
+from streamweave_api.documented_errors import DocumentedErrors
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files.routes import files_router
+from streamweave_api.groups.routes import groups_router
 from streamweave_api.health import health
 from streamweave_api.hooks.routes import hooks_router
+from streamweave_api.identifiers.routes import identifiers_router
+from streamweave_api.instrument_requests.routes import instrument_requests_router
 from streamweave_api.instruments.routes import instruments_router
+from streamweave_api.logins.routes import logins_router
+from streamweave_api.notifications.routes import notifications_router
 from streamweave_api.pagination import provide_page
+from streamweave_api.passwords.routes import passwords_router
+from streamweave_api.projects.routes import projects_router
 from streamweave_api.runs.routes import runs_router
 from streamweave_api.schedules.routes import schedules_router
 from streamweave_api.service import Service, service_of
 from streamweave_api.service_accounts.routes import service_accounts_router
 from streamweave_api.storage_locations.routes import storage_locations_router
+from streamweave_api.summary.routes import summary
 from streamweave_api.transfers.routes import transfers_router
+from streamweave_api.users.management import user_management_router
 from streamweave_api.users.routes import users_router
 
 LARGEST_BODY = 1024 * 1024
@@ -35,15 +51,27 @@ SCHEMA_PATH = "/schema"
 
 ROUTERS: list[ControllerRouterHandler] = [
     health,
+    logins_router,
+    passwords_router,
     users_router,
+    user_management_router,
+    api_tokens_router,
     instruments_router,
     service_accounts_router,
     storage_locations_router,
     schedules_router,
     hooks_router,
     files_router,
+    groups_router,
+    projects_router,
+    access_router,
     transfers_router,
     runs_router,
+    summary,
+    identifiers_router,
+    instrument_requests_router,
+    notifications_router,
+    audit_log_router,
 ]
 
 
@@ -61,11 +89,15 @@ def create_app(settings: Settings) -> Litestar:
         dependencies={
             "service": Provide(provide_service, sync_to_thread=False),
             "viewer": Provide(provide_viewer, sync_to_thread=False),
+            "credential": Provide(provide_credential, sync_to_thread=False),
+            "client_address": Provide(provide_client_address, sync_to_thread=False),
             "page": Provide(provide_page, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(Authentication, exclude=[f"^{SCHEMA_PATH}"])],
+        before_request=note_actor,
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=_openapi(),
+        plugins=[DocumentedErrors()],
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
@@ -83,11 +115,12 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
 
 def _openapi() -> OpenAPIConfig:
     bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+    cookie = SecurityScheme(type="apiKey", name=LOGIN_COOKIE, security_scheme_in="cookie")
     return OpenAPIConfig(
         title="StreamWeave",
         version=version("streamweave"),
         path=SCHEMA_PATH,
         render_plugins=[SwaggerRenderPlugin()],
-        components=Components(security_schemes={"token": bearer}),
-        security=[{"token": []}],
+        components=Components(security_schemes={"token": bearer, "cookie": cookie}),
+        security=[{"token": []}, {"cookie": []}],
     )

@@ -11,11 +11,15 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from streamweave.errors import (
     Conflict,
+    CopyUnavailable,
+    IdentifierPrivate,
     InvalidInput,
+    NotAllowed,
     NotAuthenticated,
     NotFound,
     OrchestratorUnavailable,
     StreamWeaveError,
+    TooManyAttempts,
 )
 
 logger = logging.getLogger(__name__)
@@ -27,6 +31,9 @@ STATUS: dict[type[Exception], int] = {
     NotFound: 404,
     Conflict: 409,
     NotAuthenticated: 401,
+    NotAllowed: 403,
+    IdentifierPrivate: 403,
+    CopyUnavailable: 503,
     OrchestratorUnavailable: 502,
     IntegrityError: 409,
     DataError: 422,
@@ -42,7 +49,7 @@ SENTENCES: dict[type[Exception], str] = {
 }
 NO_BODY = "'data'"  # all that Litestar says when there is none
 # parameters whose names are reserved words in handlers
-PARAMETERS = {"in_state": "state"}
+PARAMETERS = {"in_state": "state", "search": "q"}
 HEADERS: dict[int, dict[str, str]] = {401: {"WWW-Authenticate": "Bearer"}}
 
 _FIELD_AT_FAULT = re.compile(r"Object (?P<problem>contains unknown|missing required) field `(?P<field>.+)`")
@@ -60,6 +67,11 @@ def known_error(_: Request[Any, Any, Any], error: Exception) -> Response[Body]:
     if STATUS[kind] >= 500:
         logger.warning("%s: %s", kind.__name__, error)
     return answer(STATUS[kind], SENTENCES.get(kind, str(error)))
+
+
+def too_many_attempts(_: Request[Any, Any, Any], error: TooManyAttempts) -> Response[Body]:
+    """When to come back stands in a header as well (RFC 9110, section 10.2.3)."""
+    return answer(429, str(error), {"Retry-After": str(error.retry_after_seconds)})
 
 
 def invalid_request(_: Request[Any, Any, Any], error: ValidationException) -> Response[Body]:
@@ -91,6 +103,7 @@ def _fault(fault: dict[str, str]) -> str:
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     **dict.fromkeys(STATUS, known_error),
+    TooManyAttempts: too_many_attempts,
     ValidationException: invalid_request,
     HTTPException: http_error,
     StreamWeaveError: unexpected_error,

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from litestar.di import NamedDependency
 from sqlalchemy.engine import Engine
 
+from streamweave.audit.actor import audited
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.errors import StartError
+from streamweave.identifiers.erc import Support
+from streamweave.identity.login_limits import LoginLimits
 from streamweave.identity.tokens import SHORTEST_SECRET
 from streamweave.instruments.credentials import Sealer
+from streamweave.mail import Mailer
 from streamweave.settings import Settings
 from streamweave_api.dagster_graphql import Dagster
 from streamweave_api.location_reload import LocationReload
@@ -18,13 +22,20 @@ CONNECTIONS = 10
 
 @dataclass(frozen=True)
 class Service:
-    """The catalog, the seal of passwords, the signature of tokens, and Dagster."""
+    """The catalog, the seal of passwords, the signature of tokens, who may come in, mails, identifiers, and Dagster."""
 
     engine: Engine
     sessions: Sessions
     sealer: Sealer
     secret_key: str
     token_lifetime_seconds: int
+    login_limits: LoginLimits
+    registration_open: bool
+    cookie_secure: bool
+    mailer: Mailer
+    public_url: str
+    hide_private_identifiers: bool
+    support: Support
     dagster: Dagster
     location_reload: LocationReload
 
@@ -55,10 +66,38 @@ def service_of(settings: Settings) -> Service:
     dagster = Dagster(settings.dagster_url)
     return Service(
         engine=engine,
-        sessions=catalog_sessions(engine),
+        sessions=audited(catalog_sessions(engine)),
         sealer=Sealer(settings.encryption_keys.get_secret_value()),
         secret_key=secret_key,
         token_lifetime_seconds=settings.token_lifetime_seconds,
+        login_limits=_login_limits(settings),
+        registration_open=settings.registration_open,
+        cookie_secure=settings.cookie_secure,
+        mailer=_mailer(settings),
+        public_url=settings.public_url,
+        hide_private_identifiers=settings.private_identifiers == "hidden",
+        support=Support(settings.facility_name, settings.commitment),
         dagster=dagster,
         location_reload=LocationReload(dagster.reload_location),
+    )
+
+
+def _login_limits(settings: Settings) -> LoginLimits:
+    return LoginLimits(
+        window_seconds=settings.login_window_seconds,
+        lock_seconds=settings.login_lock_seconds,
+        attempts=settings.login_attempts,
+        attempts_per_account=settings.login_attempts_per_account,
+        attempts_per_address=settings.login_attempts_per_address,
+    )
+
+
+def _mailer(settings: Settings) -> Mailer:
+    return Mailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        starttls=settings.smtp_starttls,
+        sender=settings.mail_from,
     )

@@ -6,11 +6,11 @@ A change of rows takes effect when the location is reloaded.
 from collections.abc import Sequence
 
 import dagster as dg
-from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import joinedload
 
 from streamweave.catalog.tables import Instrument, Schedule
+from streamweave.deletion import listing
 from streamweave.errors import StartError
 from streamweave.facility import Facility
 from streamweave_dagster.check_job import check_job, nightly_check
@@ -46,9 +46,9 @@ def definitions_of(facility: Facility) -> dg.Definitions:
 def _rows(facility: Facility) -> tuple[Sequence[Instrument], Sequence[Schedule]]:
     try:
         with facility.sessions() as session:
-            instruments = session.scalars(select(Instrument).order_by(Instrument.created_at, Instrument.id)).all()
+            instruments = session.scalars(listing(Instrument).order_by(Instrument.created_at, Instrument.id)).all()
             schedules = session.scalars(
-                select(Schedule)
+                listing(Schedule)
                 .where(Schedule.enabled)
                 .options(joinedload(Schedule.instrument), joinedload(Schedule.default_storage_location))
                 .order_by(Schedule.created_at, Schedule.id)

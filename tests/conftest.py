@@ -1,10 +1,15 @@
 """What all tests share: one real PostgreSQL for each test process, and a fresh catalog in it for each test."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
@@ -65,3 +70,43 @@ def sessions(engine: Engine) -> Sessions:
 def repository_root() -> Path:
     """The folder that holds pyproject.toml."""
     return Path(__file__).resolve().parent.parent
+
+
+class SmtpServer(Controller):
+    """A mail server on a free port of loopback, which keeps what it is handed in ``mails``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(self, hostname="127.0.0.1", port=0, **options)
+        self.mails: list[EmailMessage] = []
+
+    def _trigger_server(self) -> None:
+        assert self.server is not None
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+
+@pytest.fixture
+def start_smtp_server() -> Iterator[Callable[..., SmtpServer]]:
+    """Starts mail servers with the options of aiosmtpd's ``SMTP``."""
+    started: list[SmtpServer] = []
+
+    def start(**options: Any) -> SmtpServer:
+        server = SmtpServer(**options)
+        server.start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def smtp_server(start_smtp_server: Callable[..., SmtpServer]) -> SmtpServer:
+    """A mail server that takes everything from everybody."""
+    return start_smtp_server()

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from streamweave.demo.access import AccessTour
 from streamweave.demo.client import Client
 from streamweave.demo.narration import Narration
 from streamweave.demo.stage import Stage
@@ -176,20 +177,8 @@ class Tour:
         self.tell.expect(again == transfers, "no transfer twice")
 
     def see_who_sees_what(self) -> None:
-        """A researcher without any grant."""
-        self.tell.chapter("Private by default")
-        researcher = Client(self.stage.api)
-        account = {"email": "researcher@test.org", "password": "testpassword123"}
-        researcher.post("/auth/register", account)
-        researcher.log_in(**account)
-        self.tell.expect(researcher.get("/api/files") == [], "a researcher sees no files")
-        self.tell.expect(researcher.get("/api/transfers") == [], "and no transfers")
-        file = self._microscope_files()[0]
-        answer = researcher.request("GET", f"/api/files/{file['id']}", 404)
-        self.tell.expect(answer == {"detail": "File not found"}, "what one may not see is not found")
-        answer = researcher.request("GET", "/api/instruments", 403)
-        self.tell.expect(answer == {"detail": "Admin access required"}, "configuration is for admins")
-        researcher.close()
+        """Private by default, and what grants open."""
+        AccessTour(self.stage.api, self.admin, self.tell, self._microscope_files()).play()
 
     def hold_the_archive_against_the_catalog(self) -> None:
         """Every archived file read from the disk once more."""

@@ -9,6 +9,7 @@ from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileVersion, User, VersionState
 from streamweave.errors import Conflict
 from streamweave.files.questions import file_by_id
+from streamweave.rules import text
 
 ASKED = "a person asked to try again"
 
@@ -30,4 +31,31 @@ def try_again(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion
     version.retry_at = None
     session.flush()
     session.refresh(version)
+    return version
+
+
+def withdraw(session: Session, viewer: User, file_id: uuid.UUID, reason: str) -> FileVersion:
+    """Hide a file from all but admins; its identifier leads to a tombstone with ``reason``. The archive keeps it.
+
+    Raises ``NotFound`` as ``file_by_id`` does, ``InvalidInput``, and ``Conflict`` when it is withdrawn already.
+    """
+    version = file_by_id(session, viewer, file_id)
+    if version.file.withdrawn_at is not None:
+        raise Conflict("this file is withdrawn already")
+    version.file.withdrawn_reason = text()("reason", reason)
+    version.file.withdrawn_at = func.now()
+    version.file.withdrawn_by_id = viewer.id
+    session.flush()
+    session.refresh(version.file)
+    return version
+
+
+def reinstate(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
+    """Take a withdrawal back. Raises ``NotFound``, and ``Conflict`` when the file is not withdrawn."""
+    version = file_by_id(session, viewer, file_id)
+    record = version.file
+    if record.withdrawn_at is None:
+        raise Conflict("this file is not withdrawn")
+    record.withdrawn_at = record.withdrawn_reason = record.withdrawn_by_id = None
+    session.flush()
     return version

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.locking import lock_instrument
@@ -85,6 +85,11 @@ def claim_transfers(
     return claims
 
 
+def open_locations() -> Select[tuple[uuid.UUID]]:
+    """The storage locations that may be written to: enabled ones that nobody has deleted."""
+    return select(StorageLocation.id).where(StorageLocation.enabled, StorageLocation.deleted_at.is_(None))
+
+
 def is_due(instrument_id: uuid.UUID, now: datetime, days: Collection[date] | None = None) -> ColumnElement[bool]:
     """Over ``Transfer`` joined to ``FileVersion``: it waits, and its time has come.
 
@@ -94,7 +99,7 @@ def is_due(instrument_id: uuid.UUID, now: datetime, days: Collection[date] | Non
         Transfer.instrument_id == instrument_id,
         Transfer.status == TransferStatus.PENDING,
         FileVersion.state.in_((VersionState.PENDING, VersionState.FAILED)),
-        Transfer.storage_location_id.in_(select(StorageLocation.id).where(StorageLocation.enabled)),
+        Transfer.storage_location_id.in_(open_locations()),
         or_(FileVersion.retry_at.is_(None), FileVersion.retry_at <= now),
     )
     return due if days is None else and_(due, FileVersion.acquisition_day.in_(days))

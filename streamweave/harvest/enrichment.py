@@ -9,6 +9,8 @@ from datetime import date
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
+from streamweave.access.assignment import assign_access
+from streamweave.access.grantees import Grantee, NamedGrantee
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Instrument, VersionState
 from streamweave.facility import Facility
@@ -34,7 +36,7 @@ def enrich_files(facility: Facility, instrument: Instrument, days: Collection[da
         with facility.sessions.begin() as session:
             lock_instrument(session, instrument.id)
             batch = _batch(session, due, after)
-            failures += sum(_enrich(version, record, instrument, hooks, fingerprint) for version, record in batch)
+            failures += _enrich_batch(session, batch, instrument, hooks, fingerprint)
         if not batch:
             return failures
         after = batch[-1][0]
@@ -59,27 +61,38 @@ def _batch(
     return [row._tuple() for row in session.execute(query.order_by(FileVersion.id).limit(VERSIONS_PER_TRANSACTION))]
 
 
-def _enrich(
-    version: FileVersion,
-    record: FileRecord,
+def _enrich_batch(
+    session: Session,
+    batch: Sequence[tuple[FileVersion, FileRecord]],
     instrument: Instrument,
     hooks: Sequence[PostTransferHook],
     fingerprint: str,
-) -> bool:
-    """Write what the hooks tell about one file; returns whether one of them failed."""
-    told = enrich(
-        hooks,
-        HookContext(
-            instrument_slug=instrument.slug,
-            source_path=record.source_path,
-            filename=record.filename,
-            size_bytes=version.size_bytes,
-            mtime=version.source_mtime,
-            xxhash=version.xxhash,
-            sha256=version.sha256,
-        ),
+) -> int:
+    """Write what the hooks tell about these files; returns for how many one of them failed."""
+    told = {record.id: enrich(hooks, _shown(version, record, instrument)) for version, record in batch}
+    removed = assign_access(session, {file_id: enriched.grants for file_id, enriched in told.items()})
+    failures = 0
+    for version, record in batch:
+        enriched = told[record.id]
+        problems = [*map(str, enriched.failures), *(_is_gone(grantee) for grantee in enriched.grants & removed)]
+        record.metadata_ = dict(enriched.metadata)
+        version.enrichment_error = "; ".join(problems) or None
+        version.enriched_hooks = None if problems else fingerprint
+        failures += bool(problems)
+    return failures
+
+
+def _shown(version: FileVersion, record: FileRecord, instrument: Instrument) -> HookContext:
+    return HookContext(
+        instrument_slug=instrument.slug,
+        source_path=record.source_path,
+        filename=record.filename,
+        size_bytes=version.size_bytes,
+        mtime=version.source_mtime,
+        xxhash=version.xxhash,
+        sha256=version.sha256,
     )
-    record.metadata_ = dict(told.metadata)
-    version.enrichment_error = "; ".join(map(str, told.failures)) or None
-    version.enriched_hooks = None if told.failures else fingerprint
-    return bool(told.failures)
+
+
+def _is_gone(grantee: Grantee | NamedGrantee) -> str:
+    return f"a hook grants to a {grantee.type} that is gone"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import (
@@ -17,6 +17,8 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
+from streamweave.deletion import listing
+from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PreTransferHook
 from streamweave.hooks.configuration import active_hooks
 from streamweave.hooks.registry import build_pre_hook
@@ -55,11 +57,11 @@ class Policy:
 
 
 def _is_cut_off() -> ColumnElement[bool]:
-    """Over ``FileVersion``: it waits for a storage location that has been disabled."""
+    """Over ``FileVersion``: it waits for a storage location that has been disabled or deleted."""
     return exists().where(
         Transfer.version_id == FileVersion.id,
         Transfer.status == TransferStatus.PENDING,
-        Transfer.storage_location_id.in_(select(StorageLocation.id).where(~StorageLocation.enabled)),
+        Transfer.storage_location_id.not_in(open_locations()),
     )
 
 
@@ -67,7 +69,7 @@ def policy_for(session: Session, instrument: Instrument) -> Policy:
     """The policy that the rows of this moment make. Raises ``InvalidInput`` when a hook's row can't be used."""
     hooks = active_hooks(session, instrument.id, HookTrigger.PRE_TRANSFER)
     places = destinations(session, instrument.id)
-    enabled = session.scalars(select(StorageLocation).where(StorageLocation.enabled))
+    enabled = session.scalars(listing(StorageLocation).where(StorageLocation.enabled))
     return Policy(
         hooks=[build_pre_hook(hook.builtin_name, hook.config, name=hook.name) for hook in hooks],
         hooks_fingerprint=hooks_fingerprint(hooks),

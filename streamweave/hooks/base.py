@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from streamweave.access.grantees import Grantee, NamedGrantee
 from streamweave.errors import InvalidInput
 
 
@@ -59,9 +60,10 @@ Decision = Proceed | Skip | Redirect
 
 @dataclass(frozen=True, slots=True)
 class Enrichment:
-    """Metadata to add to a file's. A key that the file has already gets the new value."""
+    """Metadata to add to a file's, and whom to show it to. A key that the file has already gets the new value."""
 
     metadata: Mapping[str, str]
+    grants: frozenset[Grantee | NamedGrantee] = frozenset()
 
 
 class PreTransferHook(Protocol):

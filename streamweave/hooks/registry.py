@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from streamweave.errors import InvalidInput
+from streamweave.hooks.access_assignment import AccessAssignment
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
 from streamweave.hooks.file_filter import FileFilter
 from streamweave.hooks.metadata_enrichment import MetadataEnrichment
@@ -13,6 +14,7 @@ PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {
 }
 POST_TRANSFER: Mapping[str, Callable[[str, object], PostTransferHook]] = {
     "metadata_enrichment": MetadataEnrichment.configured,
+    "access_assignment": AccessAssignment.configured,
 }
 BUILTINS = {"pre_transfer": PRE_TRANSFER, "post_transfer": POST_TRANSFER}
 

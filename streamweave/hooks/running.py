@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from streamweave.access.grantees import Grantee, NamedGrantee
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Decision, HookContext, PostTransferHook, PreTransferHook, Proceed, Redirect, Skip
 
@@ -14,6 +15,7 @@ class Enriched:
     """What all post hooks found together, and what went wrong: each failure's message begins with its hook's name."""
 
     metadata: Mapping[str, str]
+    grants: frozenset[Grantee | NamedGrantee] = frozenset()
     failures: tuple[HookFailed, ...] = ()
 
 
@@ -41,13 +43,17 @@ def enrich(hooks: Sequence[PostTransferHook], context: HookContext) -> Enriched:
     A hook that fails doesn't stop the others. Raises nothing of its own.
     """
     found: dict[str, str] = {}
+    grants: frozenset[Grantee | NamedGrantee] = frozenset()
     failures: list[HookFailed] = []
     for hook in hooks:
         try:
-            found |= hook.enrich(replace(context, metadata={**context.metadata, **found})).metadata
+            told = hook.enrich(replace(context, metadata={**context.metadata, **found}))
         except HookFailed as failure:
             failures.append(_of(hook, failure))
-    return Enriched(found, tuple(failures))
+        else:
+            found |= told.metadata
+            grants |= told.grants
+    return Enriched(found, grants, tuple(failures))
 
 
 def fingerprint(configs: Iterable[Mapping[str, object]]) -> str:

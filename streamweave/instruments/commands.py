@@ -1,17 +1,26 @@
 """What can be done to instruments. The caller commits."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import FileRecord, Instrument, ServiceAccount
+from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
+from streamweave.deletion import (
+    listing,
+    mark_deleted,
+    mark_restored,
+    referable,
+    require_present,
+    to_delete,
+    to_restore,
+)
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.fields import AT_CREATION, CHANGEABLE
 from streamweave.instruments.naming import slug_from
-from streamweave.instruments.questions import instrument_by_id, instrument_by_slug
+from streamweave.instruments.questions import instrument_by_id
 from streamweave.rules import checked, require
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
@@ -53,35 +62,63 @@ def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mappi
 
 
 def delete_instrument(session: Session, instrument_id: uuid.UUID) -> None:
-    """Remove an instrument with its schedules, hooks and scans. With files in the catalog it stays: ``Conflict``."""
-    instrument = instrument_by_id(session, instrument_id)
-    files = session.scalar(select(func.count()).where(FileRecord.instrument_id == instrument_id)) or 0
-    if files:
-        counted = "1 file" if files == 1 else f"{files} files"
-        raise Conflict(f"the instrument {instrument.name} has {counted} in the catalog; disable it instead")
-    session.delete(instrument)
-    session.flush()
+    """Delete an instrument with its schedules and hooks; its files stay in archive and catalog. Raises ``NotFound``."""
+    instrument = to_delete(session, Instrument, instrument_id, "Instrument")
+    mark_deleted(session, [instrument, *_schedules(session, instrument), *_hooks(session, instrument)])
+
+
+def restore_instrument(session: Session, instrument_id: uuid.UUID) -> Instrument:
+    """Take a deleted instrument back into use, with the schedules and hooks that were deleted with it.
+
+    Raises ``NotFound``, or ``Conflict`` when its name was taken meanwhile, or something that it needs is deleted.
+    """
+    instrument = to_restore(session, Instrument, instrument_id, "Instrument")
+    _check_name_is_free(session, instrument.name)
+    if instrument.service_account_id is not None:
+        require_present(session, ServiceAccount, instrument.service_account_id, "service account")
+    schedules = _schedules(session, instrument)
+    for schedule in schedules:
+        require_present(session, StorageLocation, schedule.default_storage_location_id, "storage location")
+    mark_restored(session, [instrument, *schedules, *_hooks(session, instrument)])
+    return instrument
+
+
+def _schedules(session: Session, instrument: Instrument) -> Sequence[Schedule]:
+    """Those that are in use, or were deleted, as the instrument is or was."""
+    of_it = Schedule.instrument_id == instrument.id
+    return session.scalars(
+        select(Schedule).where(of_it, Schedule.deleted_at.is_not_distinct_from(instrument.deleted_at))
+    ).all()
+
+
+def _hooks(session: Session, instrument: Instrument) -> Sequence[Hook]:
+    """As ``_schedules``; never the global hooks."""
+    of_it = Hook.instrument_id == instrument.id
+    return session.scalars(select(Hook).where(of_it, Hook.deleted_at.is_not_distinct_from(instrument.deleted_at))).all()
 
 
 def _check_name_is_free(session: Session, name: str, besides: uuid.UUID | None = None) -> None:
-    same = session.scalar(select(Instrument.id).where(func.lower(Instrument.name) == func.lower(name)))
-    if same not in (None, besides):
+    same = session.scalar(listing(Instrument).where(func.lower(Instrument.name) == func.lower(name)))
+    if same is not None and same.id != besides:
         raise Conflict(f"name: an instrument named {name} exists already")
 
 
 def _check_slug_is_free(session: Session, slug: str) -> None:
-    if instrument_by_slug(session, slug) is not None:
-        raise Conflict(f"slug: an instrument with the slug {slug} exists already; give another one")
+    owner = session.scalar(select(Instrument).where(Instrument.slug == slug))
+    if owner is not None:
+        which = "a deleted instrument" if owner.is_deleted else "an instrument"
+        raise Conflict(f"slug: {which} with the slug {slug} exists already; give another one")
 
 
 def _check_archive_folder_is_free(session: Session, folder: str) -> None:
-    owner = session.scalar(select(Instrument.name).where(func.lower(Instrument.archive_folder) == func.lower(folder)))
+    owner = session.scalar(select(Instrument).where(func.lower(Instrument.archive_folder) == func.lower(folder)))
     if owner is not None:
-        raise Conflict(f"name: the archive's folder {folder} belongs to the instrument {owner}")
+        which = "the deleted instrument" if owner.is_deleted else "the instrument"
+        raise Conflict(f"name: the archive's folder {folder} belongs to {which} {owner.name}")
 
 
 def _check_service_account(session: Session, account_id: uuid.UUID | None) -> None:
-    if account_id is not None and session.get(ServiceAccount, account_id) is None:
+    if account_id is not None and referable(session, ServiceAccount, account_id) is None:
         raise InvalidInput("service_account_id", "there is no such service account")
 
 

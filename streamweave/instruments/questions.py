@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import Instrument, Scan
-from streamweave.errors import NotFound
+from streamweave.deletion import listing, present
 from streamweave.pages import Order, Page, PageRequest, page_of
 
 _CREATION = Order(Instrument.created_at, Instrument.id)
@@ -15,20 +15,17 @@ _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 
 def instrument_by_id(session: Session, instrument_id: uuid.UUID) -> Instrument:
     """Raises ``NotFound``."""
-    instrument = session.get(Instrument, instrument_id)
-    if instrument is None:
-        raise NotFound("Instrument")
-    return instrument
+    return present(session, Instrument, instrument_id, "Instrument")
 
 
 def instrument_by_slug(session: Session, slug: str) -> Instrument | None:
     """The instrument that Dagster and the archive know as ``slug``."""
-    return session.scalar(select(Instrument).where(Instrument.slug == slug))
+    return session.scalar(listing(Instrument).where(Instrument.slug == slug))
 
 
-def instruments(session: Session, request: PageRequest) -> Page[Instrument]:
+def instruments(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Instrument]:
     """All instruments in order of creation."""
-    return page_of(session, select(Instrument), _CREATION, request)
+    return page_of(session, listing(Instrument, include_deleted=include_deleted), _CREATION, request)
 
 
 def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[Scan]:

@@ -7,11 +7,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import Instrument, ServiceAccount
-from streamweave.errors import Conflict, NotFound
+from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
+from streamweave.errors import Conflict
 from streamweave.instruments.credentials import Sealer
 from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.rules import Rule, checked, name, optional, require, text
@@ -27,22 +27,19 @@ FIELDS: dict[str, Rule] = {
 _CREATION = Order(ServiceAccount.created_at, ServiceAccount.id)
 
 
-def service_accounts(session: Session, request: PageRequest) -> Page[ServiceAccount]:
+def service_accounts(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[ServiceAccount]:
     """All service accounts in order of creation."""
-    return page_of(session, select(ServiceAccount), _CREATION, request)
+    return page_of(session, listing(ServiceAccount, include_deleted=include_deleted), _CREATION, request)
 
 
 def service_account_by_id(session: Session, account_id: uuid.UUID) -> ServiceAccount:
     """Raises ``NotFound``."""
-    account = session.get(ServiceAccount, account_id)
-    if account is None:
-        raise NotFound("Service account")
-    return account
+    return present(session, ServiceAccount, account_id, "Service account")
 
 
 def service_account_by_name(session: Session, account_name: str) -> ServiceAccount | None:
     """The service account of that name."""
-    return session.scalar(select(ServiceAccount).where(ServiceAccount.name == account_name))
+    return session.scalar(listing(ServiceAccount).where(ServiceAccount.name == account_name))
 
 
 def create_service_account(session: Session, sealer: Sealer, values: Mapping[str, Any]) -> ServiceAccount:
@@ -75,13 +72,20 @@ def update_service_account(
 
 
 def delete_service_account(session: Session, account_id: uuid.UUID) -> None:
-    """Remove a service account. While an instrument uses it, it stays: ``Conflict``."""
-    account = service_account_by_id(session, account_id)
-    user = session.scalar(select(Instrument.name).where(Instrument.service_account_id == account_id).limit(1))
+    """Delete a service account; it can be restored. While an instrument uses it, it stays: ``Conflict``."""
+    account = to_delete(session, ServiceAccount, account_id, "Service account")
+    user = session.scalar(listing(Instrument).where(Instrument.service_account_id == account_id).limit(1))
     if user is not None:
-        raise Conflict(f"the service account {account.name} is used by the instrument {user}")
-    session.delete(account)
-    session.flush()
+        raise Conflict(f"the service account {account.name} is used by the instrument {user.name}")
+    mark_deleted(session, [account])
+
+
+def restore_service_account(session: Session, account_id: uuid.UUID) -> ServiceAccount:
+    """Take a deleted account back into use. Raises ``NotFound``, or ``Conflict`` when its name was taken meanwhile."""
+    account = to_restore(session, ServiceAccount, account_id, "Service account")
+    _check_name_is_free(session, account.name)
+    mark_restored(session, [account])
+    return account
 
 
 def _sealed(sealer: Sealer, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
+from streamweave.deletion import mark_deleted, mark_restored, referable, require_present, to_delete, to_restore
 from streamweave.errors import InvalidInput
 from streamweave.rules import Rule, checked, flag, identity, require
 from streamweave.schedules.cron import cron_expression
@@ -27,7 +28,7 @@ def create_schedule(session: Session, values: Mapping[str, Any]) -> Schedule:
     """
     fields = checked(AT_CREATION, values)
     require(fields, "instrument_id", "default_storage_location_id", "cron_expression")
-    instrument = session.get(Instrument, fields["instrument_id"])
+    instrument = referable(session, Instrument, fields["instrument_id"])
     if instrument is None:
         raise InvalidInput("instrument_id", "there is no such instrument")
     _check_storage_location(session, fields)
@@ -51,9 +52,20 @@ def update_schedule(session: Session, schedule_id: uuid.UUID, changes: Mapping[s
 
 
 def delete_schedule(session: Session, schedule_id: uuid.UUID) -> None:
-    """Remove a schedule. Raises ``NotFound``."""
-    session.delete(schedule_by_id(session, schedule_id))
-    session.flush()
+    """Delete a schedule; it can be restored. Raises ``NotFound``."""
+    mark_deleted(session, [to_delete(session, Schedule, schedule_id, "Schedule")])
+
+
+def restore_schedule(session: Session, schedule_id: uuid.UUID) -> Schedule:
+    """Take a deleted schedule back into use.
+
+    Raises ``NotFound``, or ``Conflict`` while its instrument or its storage location is deleted.
+    """
+    schedule = to_restore(session, Schedule, schedule_id, "Schedule")
+    require_present(session, Instrument, schedule.instrument_id, "instrument")
+    require_present(session, StorageLocation, schedule.default_storage_location_id, "storage location")
+    mark_restored(session, [schedule])
+    return schedule
 
 
 def dagster_name(slug: str, schedule_id: uuid.UUID) -> str:
@@ -63,5 +75,5 @@ def dagster_name(slug: str, schedule_id: uuid.UUID) -> str:
 
 def _check_storage_location(session: Session, fields: Mapping[str, Any]) -> None:
     location_id = fields.get("default_storage_location_id")
-    if location_id is not None and session.get(StorageLocation, location_id) is None:
+    if location_id is not None and referable(session, StorageLocation, location_id) is None:
         raise InvalidInput("default_storage_location_id", "there is no such storage location")

@@ -31,13 +31,14 @@ class SourceFile:
 class FolderListing:
     """One folder, listed completely, or the problem that prevented it.
 
-    ``folder`` is written like a ``source_path``. With a ``problem`` there are no files, and nothing may be concluded
-    about the folder or anything below it.
+    ``folder`` is written like a ``source_path``; ``folders`` is how many folders lie directly in it. With a ``problem``
+    there are no files, and nothing may be concluded about the folder or anything below it.
     """
 
     folder: str
     files: tuple[SourceFile, ...]
     problem: SourceError | None = None
+    folders: int = 0
 
 
 class OpenSourceFile(Protocol):

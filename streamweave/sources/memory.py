@@ -108,11 +108,11 @@ class MemorySource:
                     raise error
                 yield FolderListing(folder, (), error)
                 continue
-            todo.extend(self._laboratory.inner_folders(folder))
-            files = list(self._laboratory.files.items())
-            yield FolderListing(
-                folder, tuple(_source_file(path, file) for path, file in files if path.rsplit("/", 1)[0] == folder)
-            )
+            inner = self._laboratory.inner_folders(folder)
+            todo.extend(inner)
+            known = list(self._laboratory.files.items())
+            files = [_source_file(path, file) for path, file in known if path.rsplit("/", 1)[0] == folder]
+            yield FolderListing(folder, tuple(files), folders=len(inner))
 
     @contextmanager
     def open(self, source_path: str) -> Iterator[OpenMemoryFile]:

@@ -11,11 +11,11 @@ DEFAULT_TIMEOUT_SECONDS = 30.0
 LONGEST_TIMEOUT_SECONDS = 3600
 
 
-def open_source(instrument: Instrument, password: str) -> Source:
+def open_source(instrument: Instrument, password: str, *, patience_seconds: float = LONGEST_TIMEOUT_SECONDS) -> Source:
     """One connection to the instrument's share, not yet made; ``password`` is its service account's.
 
-    ``transfer_config`` may set ``timeout_seconds``. Raises ``CredentialsRefused`` for an instrument without an account,
-    and ``InvalidInput`` for a timeout that is none.
+    ``transfer_config`` may set ``timeout_seconds``; no wait is longer than ``patience_seconds``. Raises
+    ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a timeout that is none.
     """
     account = instrument.service_account
     if account is None:
@@ -29,7 +29,7 @@ def open_source(instrument: Instrument, password: str) -> Source:
             username=account.username,
             password=password,
             domain=account.domain,
-            timeout_seconds=_timeout_seconds(instrument.transfer_config or {}),
+            timeout_seconds=min(_timeout_seconds(instrument.transfer_config or {}), patience_seconds),
         )
     )
 

@@ -9,7 +9,7 @@ Every method may raise ``StorageUnavailable`` (full, I/O error: transient) or ``
 permanent).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -47,8 +47,12 @@ class Storage(Protocol):
     def make_durable(self, paths: Iterable[str]) -> None:
         """Return when the names of the published ``paths`` will survive a loss of power."""
 
-    def read(self, path: str) -> Iterator[bytes]:
-        """Read a published file. Raises ``StorageRefused`` when nothing stands there."""
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """Read a published file from byte ``offset`` on, ``length`` bytes or to its end, in pieces.
+
+        Fewer bytes come when the file ends before. Raises ``StorageRefused`` when nothing stands there. Nothing is
+        opened before the first piece is asked for; ``close()`` lets go of the file before its end.
+        """
 
     def exists(self, path: str) -> bool:
         """Whether anything stands under ``path``."""

@@ -6,7 +6,7 @@ comparing it with the base would be shorter, but somebody could put a link in be
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -69,8 +69,12 @@ def stands(name: str, folder: int) -> bool:
     return True
 
 
-def file_chunks(base: Path, components: Sequence[str], *, uncached: bool = False) -> Iterator[bytes]:
-    """The content of a regular file below ``base``, 1 MiB at a time. Raises ``StorageError``.
+def file_chunks(
+    base: Path, components: Sequence[str], *, offset: int = 0, length: int | None = None, uncached: bool = False
+) -> Generator[bytes, None, None]:
+    """A regular file below ``base``, from ``offset`` on, ``length`` bytes or to its end, 1 MiB at a time.
+
+    Raises ``StorageError``.
 
     ``uncached`` asks the system to drop the file's pages first, so that the device is read.
     """
@@ -83,7 +87,9 @@ def file_chunks(base: Path, components: Sequence[str], *, uncached: bool = False
                 raise StorageRefused(f"{address} is not a file")
             if uncached and hasattr(os, "posix_fadvise"):
                 os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-            while chunk := os.read(handle, CHUNK_BYTES):
+            os.lseek(handle, offset, os.SEEK_SET)
+            while chunk := os.read(handle, CHUNK_BYTES if length is None else min(CHUNK_BYTES, length)):
                 yield chunk
+                length = None if length is None else length - len(chunk)
         finally:
             os.close(handle)

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import Hook, Schedule, StorageLocation, StorageType, Transfer
-from streamweave.errors import Conflict, InvalidInput, NotFound, StorageError
+from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
+from streamweave.errors import Conflict, InvalidInput, StorageError
 from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.rules import Rule, checked, flag, name, one_word_of, require, text
 from streamweave.storage.opening import open_storage
@@ -21,22 +22,21 @@ from streamweave.storage.opening import open_storage
 _CREATION = Order(StorageLocation.created_at, StorageLocation.id)
 
 
-def storage_locations(session: Session, request: PageRequest) -> Page[StorageLocation]:
+def storage_locations(
+    session: Session, request: PageRequest, *, include_deleted: bool = False
+) -> Page[StorageLocation]:
     """All storage locations in order of creation."""
-    return page_of(session, select(StorageLocation), _CREATION, request)
+    return page_of(session, listing(StorageLocation, include_deleted=include_deleted), _CREATION, request)
 
 
 def storage_location_by_id(session: Session, location_id: uuid.UUID) -> StorageLocation:
     """Raises ``NotFound``."""
-    location = session.get(StorageLocation, location_id)
-    if location is None:
-        raise NotFound("Storage location")
-    return location
+    return present(session, StorageLocation, location_id, "Storage location")
 
 
 def storage_location_by_name(session: Session, location_name: str) -> StorageLocation | None:
     """The storage location of that name."""
-    return session.scalar(select(StorageLocation).where(StorageLocation.name == location_name))
+    return session.scalar(listing(StorageLocation).where(StorageLocation.name == location_name))
 
 
 def create_storage_location(session: Session, values: Mapping[str, Any]) -> StorageLocation:
@@ -74,12 +74,27 @@ def update_storage_location(session: Session, location_id: uuid.UUID, changes: M
 
 
 def delete_storage_location(session: Session, location_id: uuid.UUID) -> None:
-    """Forget a storage location; its folder stays. While it is in use it stays too: ``Conflict``."""
-    location = storage_location_by_id(session, location_id)
+    """Delete a storage location; its folder stays. While it is in use it stays too: ``Conflict``."""
+    location = to_delete(session, StorageLocation, location_id, "Storage location")
     _check_not_in_use(session, location)
     _check_no_hook_names(session, location)
-    session.delete(location)
-    session.flush()
+    mark_deleted(session, [location])
+
+
+def restore_storage_location(session: Session, location_id: uuid.UUID) -> StorageLocation:
+    """Take a deleted storage location back into use.
+
+    Raises ``NotFound``, or ``Conflict`` when its name or place was taken meanwhile, or can't be written to any more.
+    """
+    location = to_restore(session, StorageLocation, location_id, "Storage location")
+    _check_name_is_free(session, location.name)
+    try:
+        _check_place_is_free(session, location.base_path, besides=location_id)
+        _prepare(location)
+    except InvalidInput as error:
+        raise Conflict(str(error)) from error
+    mark_restored(session, [location])
+    return location
 
 
 def _base_path(field: str, value: Any) -> str:
@@ -123,7 +138,7 @@ def _check_name_is_free(session: Session, location_name: str) -> None:
 
 def _check_place_is_free(session: Session, base_path: str, besides: uuid.UUID | None = None) -> None:
     place = os.path.realpath(base_path)
-    for other in session.scalars(select(StorageLocation).where(StorageLocation.id != besides)):
+    for other in session.scalars(listing(StorageLocation).where(StorageLocation.id != besides)):
         if os.path.commonpath([place, taken := os.path.realpath(other.base_path)]) in (place, taken):
             raise InvalidInput("base_path", f"must lie apart from the storage location {other.name}")
 
@@ -131,11 +146,11 @@ def _check_place_is_free(session: Session, base_path: str, besides: uuid.UUID | 
 def _check_not_in_use(session: Session, location: StorageLocation) -> None:
     if session.scalar(select(Transfer.id).where(Transfer.storage_location_id == location.id).limit(1)):
         raise Conflict(f"the storage location {location.name} holds files of the catalog; disable it instead")
-    if session.scalar(select(Schedule.id).where(Schedule.default_storage_location_id == location.id).limit(1)):
+    if session.scalar(listing(Schedule).where(Schedule.default_storage_location_id == location.id).limit(1)):
         raise Conflict(f"the storage location {location.name} is named by a schedule")
 
 
 def _check_no_hook_names(session: Session, location: StorageLocation) -> None:
     redirect = {"redirect_rules": [{"destination": location.name}]}
-    if hook := session.scalar(select(Hook.name).where(Hook.config.contains(redirect)).limit(1)):
-        raise Conflict(f"the storage location {location.name} is named by the hook {hook}")
+    if hook := session.scalar(listing(Hook).where(Hook.config.contains(redirect)).limit(1)):
+        raise Conflict(f"the storage location {location.name} is named by the hook {hook.name}")

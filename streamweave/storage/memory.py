@@ -1,7 +1,7 @@
 """A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is told to."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
@@ -86,13 +86,14 @@ class MemoryStorage:
         self.fail_if_told("make_durable")
         self.durable.update(paths)
 
-    def read(self, path: str) -> Iterator[bytes]:
-        """Read a published file."""
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """Read a published file, or a span of it."""
         path_components(path)
         self.fail_if_told("read")
         if path not in self.published:
             raise StorageRefused(f"{self.address(path)}: it is not there")
-        if content := self.published[path]:
+        end = None if length is None else offset + length
+        if content := self.published[path][offset:end]:
             yield content
 
     def exists(self, path: str) -> bool:

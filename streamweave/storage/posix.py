@@ -5,7 +5,7 @@ empty mount point, and ``incoming/``, the staging area.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -69,9 +69,9 @@ class PosixStorage:
                     self._flush(folder[: depth - 1])
                     self._durable_folders.add(folder[:depth])
 
-    def read(self, path: str) -> Iterator[bytes]:
-        """Read a published file."""
-        return file_chunks(self._base, _components(path))
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """Read a published file, or a span of it."""
+        return file_chunks(self._base, _components(path), offset=offset, length=length)
 
     def exists(self, path: str) -> bool:
         """Whether anything stands under ``path``. A location that is not there at all raises."""

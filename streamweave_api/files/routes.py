@@ -1,25 +1,43 @@
 """Files, for everyone who may see them."""
 
 from functools import partial
-from typing import Annotated
 from uuid import UUID
 
-from litestar import Response, Router, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar import Response, Router, delete, get, post
+from litestar.di import Provide
+from litestar.params import FromPath, JSONBody
 
-from streamweave.catalog.tables import VersionState
-from streamweave.files.commands import try_again
-from streamweave.files.questions import file_by_id, files, versions_of
+from streamweave.files.commands import reinstate, try_again, withdraw
+from streamweave.files.history import history_of
+from streamweave.files.orders import NEWEST_FIRST
+from streamweave.files.questions import (
+    count_of_files,
+    file_by_id,
+    files,
+    scans_of_file,
+    version_by_number,
+    versions_of,
+)
+from streamweave.files.transfers import transfers
+from streamweave_api.access.owners import change_owner
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import shown
-from streamweave_api.files.schemas import FileBody, VersionBody, file_body
+from streamweave_api.files.downloads import download_archive, download_file, download_version
+from streamweave_api.files.parameters import Count, SelectionAsked, SortBy, provide_selection
+from streamweave_api.files.schemas import (
+    EventBody,
+    FileBody,
+    FileScanBody,
+    VersionBody,
+    Withdrawal,
+    file_body,
+)
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
-
-# `state` itself is a reserved word of Litestar's handlers
-State = Annotated[VersionState | None, QueryParameter(name="state")]
+from streamweave_api.transfers.schemas import TransferBody, transfer_body
 
 version_body = partial(shown, body=VersionBody)
+scan_body = partial(shown, body=FileScanBody)
 
 
 @get("/", sync_to_thread=True)
@@ -28,13 +46,19 @@ def list_files(
     viewer: Viewer,
     page: PageAsked,
     request: Asked,
-    instrument_id: FromQuery[UUID | None] = None,
-    in_state: State = None,
+    selection: SelectionAsked,
+    sort: SortBy = NEWEST_FIRST,
+    count: Count = False,
 ) -> Response[list[FileBody]]:
-    """The files that one may see, newest first."""
+    """The files that one may see and that pass all filters, newest first unless ``sort`` says otherwise.
+
+    ``metadata.<key>=<value>`` asks for files with that metadata; dots lead into nested objects.
+    """
     with service.sessions() as session:
-        found = files(session, viewer, page, instrument_id=instrument_id, state=in_state)
-        return listed(request, found, file_body)
+        answer = listed(request, files(session, viewer, page, selection, sort), file_body)
+        if count:
+            answer.headers["X-Total-Count"] = str(count_of_files(session, viewer, selection))
+        return answer
 
 
 @get("/{file_id:uuid}", sync_to_thread=True)
@@ -57,6 +81,61 @@ def list_versions(
         return listed(request, versions_of(session, viewer, file_id, page), version_body)
 
 
+@get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True)
+def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], number: FromPath[int]) -> VersionBody:
+    """One version of a file."""
+    with service.sessions() as session:
+        return version_body(version_by_number(session, viewer, file_id, number))
+
+
+@get("/{file_id:uuid}/transfers", sync_to_thread=True)
+def list_file_transfers(
+    service: TheService,
+    viewer: Viewer,
+    page: PageAsked,
+    request: Asked,
+    file_id: FromPath[UUID],
+) -> Response[list[TransferBody]]:
+    """The transfers of all versions of a file, newest first."""
+    with service.sessions() as session:
+        file_by_id(session, viewer, file_id)
+        return listed(request, transfers(session, viewer, page, file_id=file_id), transfer_body)
+
+
+@get("/{file_id:uuid}/scans", sync_to_thread=True)
+def list_file_scans(
+    service: TheService,
+    viewer: Viewer,
+    page: PageAsked,
+    request: Asked,
+    file_id: FromPath[UUID],
+) -> Response[list[FileScanBody]]:
+    """The looks at the file's share since it was discovered, newest first."""
+    with service.sessions() as session:
+        return listed(request, scans_of_file(session, viewer, file_id, page), scan_body)
+
+
+@get("/{file_id:uuid}/history", sync_to_thread=True)
+def show_history(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> list[EventBody]:
+    """What happened to a file, oldest first."""
+    with service.sessions() as session:
+        return [shown(event, EventBody) for event in history_of(session, viewer, file_id)]
+
+
+@post("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=200, guards=[admin_only])
+def withdraw_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> FileBody:
+    """Hide a file from all but admins, and let its identifier answer with a tombstone. The archive keeps it."""
+    with service.sessions.begin() as session:
+        return file_body(withdraw(session, viewer, file_id, data.reason))
+
+
+@delete("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=204, guards=[admin_only])
+def reinstate_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> None:
+    """Take a withdrawal back."""
+    with service.sessions.begin() as session:
+        reinstate(session, viewer, file_id)
+
+
 @post("/{file_id:uuid}/retry", sync_to_thread=True, status_code=200, guards=[admin_only])
 def retry_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
     """Let a file that failed be tried again."""
@@ -64,4 +143,24 @@ def retry_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> 
         return file_body(try_again(session, viewer, file_id))
 
 
-files_router = Router("/api/files", route_handlers=[list_files, show_file, list_versions, retry_file], tags=["Files"])
+files_router = Router(
+    "/api/files",
+    route_handlers=[
+        list_files,
+        show_file,
+        change_owner,
+        list_versions,
+        show_version,
+        list_file_transfers,
+        list_file_scans,
+        show_history,
+        download_file,
+        download_version,
+        download_archive,
+        retry_file,
+        withdraw_file,
+        reinstate_file,
+    ],
+    dependencies={"selection": Provide(provide_selection, sync_to_thread=False)},
+    tags=["Files"],
+)

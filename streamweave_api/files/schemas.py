@@ -4,8 +4,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import field
+
 from streamweave.catalog.tables import FileVersion
-from streamweave_api.bodies import Outgoing
+from streamweave_api.bodies import Incoming, Outgoing
 
 
 class FileBody(Outgoing):
@@ -25,6 +27,8 @@ class FileBody(Outgoing):
     metadata_: dict[str, Any]
     owner_id: UUID | None
     gone_at: datetime | None
+    withdrawn_at: datetime | None
+    withdrawn_reason: str | None
     version: int
     acquisition_day: date
     state: str
@@ -55,6 +59,38 @@ class VersionBody(Outgoing):
     enrichment_error: str | None
 
 
+class FileScanBody(Outgoing):
+    """One look at a file's share. What else it saw is not told: it may be others' files."""
+
+    id: UUID
+    outcome: str
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class EventBody(Outgoing):
+    """What happened to a file; ``streamweave.files.history`` has the words of ``event``."""
+
+    at: datetime
+    event: str
+    version: int | None
+    detail: str | None
+    storage_location: str | None
+    transfer_id: UUID | None
+
+
+class ArchiveRequest(Incoming):
+    """Which files go into a ZIP; empty where filters in the address select them."""
+
+    file_ids: list[UUID] = field(default_factory=list)
+
+
+class Withdrawal(Incoming):
+    """Why a file is withdrawn; its tombstone shows it."""
+
+    reason: str
+
+
 def file_body(newest: FileVersion) -> FileBody:
     """The file of a newest version, whose record is loaded."""
     record = newest.file
@@ -73,6 +109,8 @@ def file_body(newest: FileVersion) -> FileBody:
         metadata_=record.metadata_,
         owner_id=record.owner_id,
         gone_at=record.gone_at,
+        withdrawn_at=record.withdrawn_at,
+        withdrawn_reason=record.withdrawn_reason,
         version=newest.number,
         acquisition_day=newest.acquisition_day,
         state=newest.state,

@@ -11,10 +11,12 @@ from streamweave.hooks.configuration import (
     delete_hook,
     hook_by_id,
     hooks,
+    restore_hook,
     update_hook,
 )
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
+from streamweave_api.deletion import IncludeDeleted
 from streamweave_api.hooks.schemas import HookBody, HookChanges, NewHook
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
@@ -23,10 +25,12 @@ hook_body = partial(shown, body=HookBody)
 
 
 @get("/", sync_to_thread=True)
-def list_hooks(service: TheService, page: PageAsked, request: Asked) -> Response[list[HookBody]]:
+def list_hooks(
+    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+) -> Response[list[HookBody]]:
     """All hooks in order of creation."""
     with service.sessions() as session:
-        return listed(request, hooks(session, page), hook_body)
+        return listed(request, hooks(session, page, include_deleted=include_deleted), hook_body)
 
 
 @post("/", sync_to_thread=True)
@@ -52,14 +56,21 @@ def change_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[Hoo
 
 @delete("/{hook_id:uuid}", sync_to_thread=True)
 def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
-    """Remove a hook."""
+    """Delete a hook; it can be restored."""
     with service.sessions.begin() as session:
         delete_hook(session, hook_id)
 
 
+@post("/{hook_id:uuid}/restore", sync_to_thread=True, status_code=200)
+def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
+    """Take a deleted hook back into use."""
+    with service.sessions.begin() as session:
+        return hook_body(restore_hook(session, hook_id))
+
+
 hooks_router = Router(
     "/api/hooks",
-    route_handlers=[list_hooks, add_hook, show_hook, change_hook, remove_hook],
+    route_handlers=[list_hooks, add_hook, show_hook, change_hook, remove_hook, bring_back_hook],
     guards=[admin_only],
     tags=["Hooks"],
 )

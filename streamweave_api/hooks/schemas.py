@@ -50,3 +50,4 @@ class HookBody(Outgoing):
     enabled: bool
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None

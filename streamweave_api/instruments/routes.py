@@ -4,13 +4,26 @@ from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
+from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from streamweave.instruments.commands import create_instrument, delete_instrument, update_instrument
+from streamweave.instruments.commands import create_instrument, delete_instrument, restore_instrument, update_instrument
+from streamweave.instruments.connection_test import ShareAnswer, try_share
 from streamweave.instruments.questions import instrument_by_id, instruments, scans_of
+from streamweave.schedules.questions import destinations
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
-from streamweave_api.instruments.schemas import InstrumentBody, InstrumentChanges, NewInstrument, ScanBody
+from streamweave_api.deletion import IncludeDeleted
+from streamweave_api.documented_errors import errors
+from streamweave_api.instruments.schemas import (
+    HarvestStarted,
+    InstrumentBody,
+    InstrumentChanges,
+    NewInstrument,
+    ScanBody,
+    ShareAnswered,
+    ShareRefused,
+)
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
@@ -19,10 +32,12 @@ scan_body = partial(shown, body=ScanBody)
 
 
 @get("/", sync_to_thread=True)
-def list_instruments(service: TheService, page: PageAsked, request: Asked) -> Response[list[InstrumentBody]]:
+def list_instruments(
+    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+) -> Response[list[InstrumentBody]]:
     """All instruments in order of creation."""
     with service.sessions() as session:
-        return listed(request, instruments(session, page), instrument_body)
+        return listed(request, instruments(session, page, include_deleted=include_deleted), instrument_body)
 
 
 @post("/", sync_to_thread=True)
@@ -54,10 +69,41 @@ def change_instrument(
 
 @delete("/{instrument_id:uuid}", sync_to_thread=True)
 def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> None:
-    """Remove an instrument that has no files in the catalog."""
+    """Delete an instrument with its schedules and hooks; its files stay, and it can be restored."""
     with service.sessions.begin() as session:
         delete_instrument(session, instrument_id)
     service.location_reload.request()
+
+
+@post("/{instrument_id:uuid}/restore", sync_to_thread=True, status_code=200)
+def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
+    """Take a deleted instrument back into use, with the schedules and hooks that were deleted with it."""
+    with service.sessions.begin() as session:
+        restored = instrument_body(restore_instrument(session, instrument_id))
+    service.location_reload.request()
+    return restored
+
+
+@post("/{instrument_id:uuid}/test", sync_to_thread=True, status_code=200)
+def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> ShareAnswered | ShareRefused:
+    """List the base folder of the share now, and tell what came of it."""
+    with service.sessions() as session:
+        instrument = instrument_by_id(session, instrument_id)
+    answer = try_share(instrument, service.sealer)
+    return shown(answer, ShareAnswered) if isinstance(answer, ShareAnswer) else shown(answer, ShareRefused)
+
+
+@post("/{instrument_id:uuid}/harvest", sync_to_thread=True, status_code=200, responses=errors(502))
+def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> HarvestStarted:
+    """Harvest the instrument now, into everything that its enabled schedules name."""
+    with service.sessions() as session:
+        instrument = instrument_by_id(session, instrument_id)
+        places = destinations(session, instrument_id)
+    if not instrument.enabled:
+        raise ClientException("The instrument is disabled: enable it to harvest by hand")
+    if not places:
+        raise ClientException("No enabled schedule names an enabled storage location for the instrument's files")
+    return HarvestStarted(run_id=service.dagster.launch_harvest(instrument.slug), instrument_id=instrument_id)
 
 
 @get("/{instrument_id:uuid}/scans", sync_to_thread=True)
@@ -80,6 +126,9 @@ instruments_router = Router(
         show_instrument,
         change_instrument,
         remove_instrument,
+        bring_back_instrument,
+        test_instrument,
+        harvest_instrument,
         list_scans,
     ],
     guards=[admin_only],

@@ -1,7 +1,7 @@
 """The bodies of instruments and their scans. Units are in the names; times are in UTC."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -75,6 +75,7 @@ class InstrumentBody(Outgoing):
     last_harvested_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None
 
 
 class ScanBody(Outgoing):
@@ -95,3 +96,27 @@ class ScanBody(Outgoing):
     unreadable_folders: int
     started_at: datetime
     finished_at: datetime | None
+
+
+class ShareAnswered(Outgoing, kw_only=True):
+    """The share can be listed: files and folders that lie directly in its base folder."""
+
+    ok: Literal[True] = True
+    files: int
+    folders: int
+    seconds: float
+
+
+class ShareRefused(Outgoing, kw_only=True):
+    """The share can't be listed; ``error_kind`` is a word as scans have it, ``detail`` a sentence."""
+
+    ok: Literal[False] = False
+    error_kind: str
+    detail: str
+
+
+class HarvestStarted(Outgoing):
+    """The run that was started."""
+
+    run_id: str
+    instrument_id: UUID

@@ -7,10 +7,12 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from streamweave.schedules.commands import create_schedule, delete_schedule, update_schedule
+from streamweave.schedules.commands import create_schedule, delete_schedule, restore_schedule, update_schedule
 from streamweave.schedules.questions import schedule_by_id, schedules
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
+from streamweave_api.deletion import IncludeDeleted
+from streamweave_api.documented_errors import errors
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.schedules.schemas import NewSchedule, ScheduleBody, ScheduleChanges, Triggered
 from streamweave_api.service import TheService
@@ -19,10 +21,12 @@ schedule_body = partial(shown, body=ScheduleBody)
 
 
 @get("/", sync_to_thread=True)
-def list_schedules(service: TheService, page: PageAsked, request: Asked) -> Response[list[ScheduleBody]]:
+def list_schedules(
+    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+) -> Response[list[ScheduleBody]]:
     """All schedules in order of creation."""
     with service.sessions() as session:
-        return listed(request, schedules(session, page), schedule_body)
+        return listed(request, schedules(session, page, include_deleted=include_deleted), schedule_body)
 
 
 @post("/", sync_to_thread=True)
@@ -52,13 +56,22 @@ def change_schedule(service: TheService, schedule_id: FromPath[UUID], data: JSON
 
 @delete("/{schedule_id:uuid}", sync_to_thread=True)
 def remove_schedule(service: TheService, schedule_id: FromPath[UUID]) -> None:
-    """Remove a schedule."""
+    """Delete a schedule; it can be restored."""
     with service.sessions.begin() as session:
         delete_schedule(session, schedule_id)
     service.location_reload.request()
 
 
-@post("/{schedule_id:uuid}/trigger", sync_to_thread=True, status_code=200)
+@post("/{schedule_id:uuid}/restore", sync_to_thread=True, status_code=200)
+def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
+    """Take a deleted schedule back into use."""
+    with service.sessions.begin() as session:
+        restored = schedule_body(restore_schedule(session, schedule_id))
+    service.location_reload.request()
+    return restored
+
+
+@post("/{schedule_id:uuid}/trigger", sync_to_thread=True, status_code=200, responses=errors(502))
 def trigger_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Triggered:
     """Harvest the schedule's instrument now."""
     with service.sessions() as session:
@@ -76,6 +89,7 @@ schedules_router = Router(
         show_schedule,
         change_schedule,
         remove_schedule,
+        bring_back_schedule,
         trigger_schedule,
     ],
     guards=[admin_only],

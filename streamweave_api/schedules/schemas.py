@@ -35,6 +35,7 @@ class ScheduleBody(Outgoing):
     enabled: bool
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None
 
 
 class Triggered(Outgoing):

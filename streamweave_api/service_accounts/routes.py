@@ -9,12 +9,14 @@ from litestar.params import FromPath, JSONBody
 from streamweave.instruments.service_accounts import (
     create_service_account,
     delete_service_account,
+    restore_service_account,
     service_account_by_id,
     service_accounts,
     update_service_account,
 )
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
+from streamweave_api.deletion import IncludeDeleted
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 from streamweave_api.service_accounts.schemas import NewServiceAccount, ServiceAccountBody, ServiceAccountChanges
@@ -23,10 +25,12 @@ service_account_body = partial(shown, body=ServiceAccountBody)
 
 
 @get("/", sync_to_thread=True)
-def list_service_accounts(service: TheService, page: PageAsked, request: Asked) -> Response[list[ServiceAccountBody]]:
+def list_service_accounts(
+    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+) -> Response[list[ServiceAccountBody]]:
     """All service accounts in order of creation."""
     with service.sessions() as session:
-        return listed(request, service_accounts(session, page), service_account_body)
+        return listed(request, service_accounts(session, page, include_deleted=include_deleted), service_account_body)
 
 
 @post("/", sync_to_thread=True)
@@ -54,9 +58,16 @@ def change_service_account(
 
 @delete("/{account_id:uuid}", sync_to_thread=True)
 def remove_service_account(service: TheService, account_id: FromPath[UUID]) -> None:
-    """Remove a service account that no instrument uses."""
+    """Delete a service account that no instrument uses; it can be restored."""
     with service.sessions.begin() as session:
         delete_service_account(session, account_id)
+
+
+@post("/{account_id:uuid}/restore", sync_to_thread=True, status_code=200)
+def bring_back_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
+    """Take a deleted service account back into use."""
+    with service.sessions.begin() as session:
+        return service_account_body(restore_service_account(session, account_id))
 
 
 service_accounts_router = Router(
@@ -67,6 +78,7 @@ service_accounts_router = Router(
         show_service_account,
         change_service_account,
         remove_service_account,
+        bring_back_service_account,
     ],
     guards=[admin_only],
     tags=["Service accounts"],

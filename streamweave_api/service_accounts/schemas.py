@@ -34,3 +34,4 @@ class ServiceAccountBody(Outgoing):
     username: str
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None

@@ -6,27 +6,39 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
+from streamweave.storage.connection_test import StorageAnswer, try_storage
 from streamweave.storage.locations import (
     create_storage_location,
     delete_storage_location,
+    restore_storage_location,
     storage_location_by_id,
     storage_locations,
     update_storage_location,
 )
+from streamweave.storage.opening import open_storage
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
+from streamweave_api.deletion import IncludeDeleted
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
-from streamweave_api.storage_locations.schemas import NewStorageLocation, StorageLocationBody, StorageLocationChanges
+from streamweave_api.storage_locations.schemas import (
+    NewStorageLocation,
+    StorageAnswered,
+    StorageLocationBody,
+    StorageLocationChanges,
+    StorageNotUsable,
+)
 
 storage_location_body = partial(shown, body=StorageLocationBody)
 
 
 @get("/", sync_to_thread=True)
-def list_storage_locations(service: TheService, page: PageAsked, request: Asked) -> Response[list[StorageLocationBody]]:
+def list_storage_locations(
+    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+) -> Response[list[StorageLocationBody]]:
     """All storage locations in order of creation."""
     with service.sessions() as session:
-        return listed(request, storage_locations(session, page), storage_location_body)
+        return listed(request, storage_locations(session, page, include_deleted=include_deleted), storage_location_body)
 
 
 @post("/", sync_to_thread=True)
@@ -54,9 +66,25 @@ def change_storage_location(
 
 @delete("/{location_id:uuid}", sync_to_thread=True)
 def remove_storage_location(service: TheService, location_id: FromPath[UUID]) -> None:
-    """Forget a storage location that is not in use; its folder stays."""
+    """Delete a storage location that is not in use; its folder stays, and it can be restored."""
     with service.sessions.begin() as session:
         delete_storage_location(session, location_id)
+
+
+@post("/{location_id:uuid}/restore", sync_to_thread=True, status_code=200)
+def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
+    """Take a deleted storage location back into use."""
+    with service.sessions.begin() as session:
+        return storage_location_body(restore_storage_location(session, location_id))
+
+
+@post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200)
+def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageAnswered | StorageNotUsable:
+    """Write a probe, read it back and remove it, and tell what came of it."""
+    with service.sessions() as session:
+        location = storage_location_by_id(session, location_id)
+    answer = try_storage(open_storage(location))
+    return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)
 
 
 storage_locations_router = Router(
@@ -67,6 +95,8 @@ storage_locations_router = Router(
         show_storage_location,
         change_storage_location,
         remove_storage_location,
+        bring_back_storage_location,
+        test_storage_location,
     ],
     guards=[admin_only],
     tags=["Storage locations"],

@@ -1,7 +1,7 @@
 """The bodies of storage locations."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -37,3 +37,20 @@ class StorageLocationBody(Outgoing):
     enabled: bool
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None
+
+
+class StorageAnswered(Outgoing, kw_only=True):
+    """So many bytes were written, read back, found the same, and removed."""
+
+    ok: Literal[True] = True
+    bytes: int
+    seconds: float
+
+
+class StorageNotUsable(Outgoing, kw_only=True):
+    """The storage can't be used; ``error_kind`` is a word, ``detail`` a sentence."""
+
+    ok: Literal[False] = False
+    error_kind: str
+    detail: str

@@ -1,8 +1,9 @@
-"""The bodies of users and logins."""
+"""The bodies of users. A password goes in and never comes out."""
 
+from datetime import datetime
 from uuid import UUID
 
-import msgspec
+from msgspec import UNSET, UnsetType
 
 from streamweave.catalog.tables import User
 from streamweave_api.bodies import Incoming, Outgoing
@@ -15,18 +16,21 @@ class Registration(Incoming):
     password: str
 
 
-class Login(msgspec.Struct):
-    """The form of an OAuth 2 password grant (RFC 6749, section 4.3.2); its other fields don't matter here."""
+class UserChanges(Incoming):
+    """Any of a user's fields, for admins."""
 
-    username: str
+    email: str | UnsetType = UNSET
+    password: str | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
+    is_verified: bool | UnsetType = UNSET
+
+
+class NewUser(UserChanges, kw_only=True):
+    """A user as an admin enters them."""
+
+    email: str
     password: str
-
-
-class Token(Outgoing):
-    """What to send as ``Authorization: Bearer …``."""
-
-    access_token: str
-    token_type: str = "bearer"
 
 
 class UserBody(Outgoing):
@@ -40,6 +44,13 @@ class UserBody(Outgoing):
     role: str
 
 
+class ManagedUserBody(UserBody, kw_only=True):
+    """A user as shown to admins."""
+
+    created_at: datetime
+    updated_at: datetime
+
+
 def user_body(user: User) -> UserBody:
     """The user as shown to themselves."""
     return UserBody(
@@ -49,4 +60,18 @@ def user_body(user: User) -> UserBody:
         is_superuser=user.is_admin,
         is_verified=user.is_verified,
         role=user.role,
+    )
+
+
+def managed_user_body(user: User) -> ManagedUserBody:
+    """The user as shown to admins."""
+    return ManagedUserBody(
+        id=user.id,
+        email=user.email,
+        is_active=user.is_active,
+        is_superuser=user.is_admin,
+        is_verified=user.is_verified,
+        role=user.role,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
     )

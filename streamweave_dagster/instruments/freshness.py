@@ -23,7 +23,9 @@ def freshness_of(facility: Facility, instrument: Instrument) -> tuple[bool, str]
     with facility.sessions() as session:
         scan = latest_scan(session, instrument.id)
         crons = session.scalars(
-            select(Schedule.cron_expression).where(Schedule.instrument_id == instrument.id, Schedule.enabled)
+            select(Schedule.cron_expression).where(
+                Schedule.instrument_id == instrument.id, Schedule.enabled, Schedule.deleted_at.is_(None)
+            )
         ).all()
     return judge(instrument, scan, crons, facility.now())
 

@@ -5,18 +5,19 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import Base, Hook, Instrument, Schedule, ServiceAccount, StorageLocation
+from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
 from streamweave.configuration import apply_manifest
+from streamweave.deletion import listing
 from streamweave.errors import InvalidInput, SealBroken
 from streamweave.hooks.configuration import delete_hook
-from streamweave.instruments.commands import update_instrument
+from streamweave.instruments.commands import delete_instrument, update_instrument
 from streamweave.instruments.credentials import Sealer
+from streamweave.instruments.service_accounts import delete_service_account
 from streamweave.schedules.commands import delete_schedule
-from streamweave.storage.locations import update_storage_location
+from streamweave.storage.locations import delete_storage_location, update_storage_location
 
 KEYS = Fernet.generate_key().decode()
 
@@ -49,8 +50,9 @@ def manifest(tmp_path: Path) -> Manifest:
     }
 
 
-def rows(session: Session, table: type[Base]) -> list[Any]:
-    return list(session.scalars(select(table).order_by(table.created_at, table.id)))  # type: ignore[attr-defined]  # every configured table has them
+def rows(session: Session, table: type[Any]) -> list[Any]:
+    """What is in use, in order of entry."""
+    return list(session.scalars(listing(table).order_by(table.created_at, table.id)))
 
 
 def test_a_manifest_is_entered_in_its_order(sessions: Sessions, manifest: Manifest) -> None:
@@ -99,6 +101,19 @@ def test_what_people_changed_since_stays_as_they_left_it(sessions: Sessions, man
         assert rows(session, Hook) == []
         assert [row.name for row in rows(session, Instrument)] == ["Renamed", "Alpha 01", "Mid 01"]
         assert [row.name for row in rows(session, StorageLocation)] == ["Renamed", "Archive"]
+
+
+def test_what_somebody_has_deleted_does_not_come_back(sessions: Sessions, manifest: Manifest) -> None:
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions.begin() as session:
+        for instrument in rows(session, Instrument):
+            delete_instrument(session, instrument.id)
+        delete_service_account(session, rows(session, ServiceAccount)[0].id)
+        delete_storage_location(session, rows(session, StorageLocation)[0].id)
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions() as session:
+        assert [rows(session, table) for table in (Instrument, Schedule, ServiceAccount)] == [[], [], []]
+        assert [row.name for row in rows(session, StorageLocation)] == ["Archive"]
 
 
 def test_a_new_instrument_brings_its_own_schedules(sessions: Sessions, manifest: Manifest) -> None:

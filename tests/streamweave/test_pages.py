@@ -21,6 +21,11 @@ def test_a_cursor_leads_back_to_its_place(time: datetime, row_id: uuid.UUID) -> 
     assert cursor.replace("-", "").replace("_", "").isalnum()
 
 
+@given(st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(exclude_categories=["Cs"])), st.uuids())
+def test_numbers_and_texts_can_be_places_too(key: int | str, row_id: uuid.UUID) -> None:
+    assert read_cursor("files", make_cursor("files", key, row_id), type(key)) == (key, row_id)
+
+
 @given(TIMES, st.uuids(), st.data())
 def test_a_cursor_that_was_tampered_with_is_refused(time: datetime, row_id: uuid.UUID, data: st.DataObject) -> None:
     cursor = make_cursor("files", time, row_id)

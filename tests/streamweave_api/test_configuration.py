@@ -65,6 +65,7 @@ def test_an_instrument_has_the_contracts_fields(instrument: Body) -> None:
         "retry_delay_seconds": 30,
         "enabled": True,
         "last_harvested_at": None,
+        "deleted_at": None,
     }
 
 
@@ -110,7 +111,7 @@ def test_lists_are_in_order_of_creation_and_come_in_pages(api: Client) -> None:
 def test_a_service_accounts_password_never_comes_out(api: Client) -> None:
     created = api.post("/api/service-accounts", json=ACCOUNT)
     assert created.status_code == 201
-    assert set(created.json()) == {"id", "name", "domain", "username", "created_at", "updated_at"}
+    assert set(created.json()) == {"id", "name", "domain", "username", "created_at", "updated_at", "deleted_at"}
     path = f"/api/service-accounts/{created.json()['id']}"
     changed = api.patch(path, json={"password": "another secret"})
     for answer in [created, changed, api.get(path), api.get("/api/service-accounts")]:
@@ -142,6 +143,7 @@ def test_a_storage_location_has_the_contracts_fields(location: Body, tmp_path: P
         "enabled",
         "created_at",
         "updated_at",
+        "deleted_at",
     }
     assert (location["type"], location["connection_config"]) == ("posix", {})
     assert location["base_path"] == str(tmp_path / "archive")

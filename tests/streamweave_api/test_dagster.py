@@ -45,9 +45,41 @@ def test_a_disabled_schedule_can_not_be_triggered(api: Client, schedule: Body) -
     assert "disabled" in answer.json()["detail"]
 
 
+def test_an_instrument_is_harvested_now(api: Client, schedule: Body, instrument: Body, dagster: Any) -> None:
+    answer = api.post(f"/api/instruments/{instrument['id']}/harvest")
+    assert answer.status_code == 200
+    assert answer.json() == {"run_id": "run-1", "instrument_id": instrument["id"]}
+    params = next(variables["params"] for operation, variables in dagster.asked if operation == "Launch")
+    assert params["runConfigData"] == {"ops": {"discover": {"config": {"instrument": "microscope_01"}}}}
+
+
+def test_an_instrument_without_an_enabled_schedule_is_not_harvested(
+    api: Client, schedule: Body, instrument: Body
+) -> None:
+    path = f"/api/instruments/{instrument['id']}/harvest"
+    api.patch(f"/api/schedules/{schedule['id']}", json={"enabled": False})
+    refused = api.post(path)
+    assert refused.status_code == 400
+    assert "No enabled schedule" in refused.json()["detail"]
+    api.patch(f"/api/schedules/{schedule['id']}", json={"enabled": True})
+    api.delete(f"/api/schedules/{schedule['id']}")
+    assert api.post(path).status_code == 400
+
+
+def test_a_disabled_instrument_is_not_harvested(api: Client, schedule: Body, instrument: Body) -> None:
+    api.patch(f"/api/instruments/{instrument['id']}", json={"enabled": False})
+    refused = api.post(f"/api/instruments/{instrument['id']}/harvest")
+    assert refused.status_code == 400
+    assert "disabled" in refused.json()["detail"]
+
+
 def test_a_dagster_that_is_down_is_told_as_such(api: Client, schedule: Body, dagster: Any) -> None:
     dagster.stop()
-    for answer in [api.post(f"/api/schedules/{schedule['id']}/trigger"), api.get("/api/runs/run-1")]:
+    for answer in [
+        api.post(f"/api/schedules/{schedule['id']}/trigger"),
+        api.post(f"/api/instruments/{schedule['instrument_id']}/harvest"),
+        api.get("/api/runs/run-1"),
+    ]:
         assert answer.status_code == 502
         assert answer.json()["detail"].startswith("Dagster doesn't answer")
 

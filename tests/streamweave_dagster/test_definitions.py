@@ -6,9 +6,11 @@ import dagster as dg
 import pytest
 from sqlalchemy.engine import Engine
 
-from streamweave.catalog.tables import Base
+from streamweave.catalog.tables import Base, Schedule
 from streamweave.errors import StartError
 from streamweave.facility import Facility
+from streamweave.instruments.commands import delete_instrument, restore_instrument
+from streamweave.schedules.commands import delete_schedule
 from streamweave_dagster.definitions import code_location, definitions_of
 from streamweave_dagster.resources import the_facility
 
@@ -30,6 +32,21 @@ def test_each_instrument_has_its_asset_sensor_schedule_and_checks(lab: Any) -> N
     repository = lab.definitions.get_repository_def()
     assert {each.name for each in repository.sensor_defs} == {"new_files_i0", "new_files_i1", "new_files_i2"}
     assert len(repository.schedule_defs) == 3 + 1
+
+
+def test_what_is_deleted_is_out_of_dagsters_sight_until_it_is_restored(lab: Any, microscope: Any) -> None:
+    spectrometer = lab.add_instrument("Spectrometer 01")
+    with lab.sessions.begin() as session:
+        delete_instrument(session, microscope.id)
+        delete_schedule(session, session.query(Schedule).filter_by(instrument_id=spectrometer.id).one().id)
+    repository = lab.definitions.get_repository_def()
+    assert [each.name for each in repository.sensor_defs] == ["new_files_spectrometer_01"]
+    assert [each.name for each in repository.schedule_defs] == ["check_instruments_nightly"]
+    with lab.sessions.begin() as session:
+        restore_instrument(session, microscope.id)
+    repository = lab.definitions.get_repository_def()
+    assert len(repository.sensor_defs) == 2
+    assert len(repository.schedule_defs) == 2
 
 
 def test_every_job_runs_in_one_process(lab: Any, microscope: Any) -> None:

@@ -1,11 +1,22 @@
 """The catalog's tables, one file for each noun. Constraints and indexes stand beside the columns they guard."""
 
+from streamweave.catalog.tables.api_tokens import ApiToken, TokenScope
+from streamweave.catalog.tables.audit_log import AuditAction, AuditEntry
 from streamweave.catalog.tables.base import Base
+from streamweave.catalog.tables.deletable import Deletable
 from streamweave.catalog.tables.file_records import FileRecord
 from streamweave.catalog.tables.file_versions import FileVersion, VersionState
+from streamweave.catalog.tables.grants import FileGrant, GranteeType, InstrumentGrant, PendingGrant
+from streamweave.catalog.tables.groups import Group, GroupMember
 from streamweave.catalog.tables.harvest_runs import HarvestRun
 from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookTrigger
+from streamweave.catalog.tables.instrument_requests import InstrumentRequest, RequestStatus
 from streamweave.catalog.tables.instruments import Instrument
+from streamweave.catalog.tables.login_counts import KnownAddress, LoginCount
+from streamweave.catalog.tables.mailed_tokens import MailedToken, MailPurpose
+from streamweave.catalog.tables.notifications import Notification
+from streamweave.catalog.tables.projects import MemberType, Project, ProjectMember
+from streamweave.catalog.tables.revoked_tokens import RevokedToken
 from streamweave.catalog.tables.scans import Scan, ScanOutcome
 from streamweave.catalog.tables.schedules import Schedule
 from streamweave.catalog.tables.service_accounts import ServiceAccount
@@ -14,14 +25,35 @@ from streamweave.catalog.tables.transfers import Transfer, TransferStatus
 from streamweave.catalog.tables.users import Role, User
 
 __all__ = [
+    "ApiToken",
+    "AuditAction",
+    "AuditEntry",
     "Base",
+    "Deletable",
+    "FileGrant",
     "FileRecord",
     "FileVersion",
+    "GranteeType",
+    "Group",
+    "GroupMember",
     "HarvestRun",
     "Hook",
     "HookImplementation",
     "HookTrigger",
     "Instrument",
+    "InstrumentGrant",
+    "InstrumentRequest",
+    "KnownAddress",
+    "LoginCount",
+    "MailPurpose",
+    "MailedToken",
+    "MemberType",
+    "Notification",
+    "PendingGrant",
+    "Project",
+    "ProjectMember",
+    "RequestStatus",
+    "RevokedToken",
     "Role",
     "Scan",
     "ScanOutcome",
@@ -29,6 +61,7 @@ __all__ = [
     "ServiceAccount",
     "StorageLocation",
     "StorageType",
+    "TokenScope",
     "Transfer",
     "TransferStatus",
     "User",

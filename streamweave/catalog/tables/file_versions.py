@@ -50,7 +50,7 @@ class FileVersion(Identified, Base):
 
     state: Mapped[str] = mapped_column(default=VersionState.SETTLING)
     reason: Mapped[str] = mapped_column(default="")
-    state_since: Mapped[datetime]
+    state_since: Mapped[datetime] = mapped_column()
     discovered_at: Mapped[datetime]
     unchanged_since: Mapped[datetime] = mapped_column(comment="our first look at the present size and mtime")
     observed_at: Mapped[datetime] = mapped_column(comment="our last look")
@@ -78,6 +78,14 @@ class FileVersion(Identified, Base):
             sha256,
             unique=True,
             postgresql_where=text("sha256 IS NOT NULL AND state <> 'unchanged'"),
+        ),
+        Index("ix_file_versions_newest_state", state, state_since, postgresql_where=text("is_newest")),
+        Index(
+            "ix_file_versions_newest_day",
+            acquisition_day,
+            instrument_id,
+            postgresql_where=text("is_newest"),
+            postgresql_include=["size_bytes"],
         ),
         Index("ix_file_versions_instrument_state_day", instrument_id, state, acquisition_day),
         Index("ix_file_versions_decided_destinations", instrument_id, decided_destinations),

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streamweave.catalog.tables.base import Base, Dated, Identified, one_of
+from streamweave.catalog.tables.deletable import Deletable
 
 
 class HookTrigger(StrEnum):
@@ -23,7 +24,7 @@ class HookImplementation(StrEnum):
     BUILTIN = "builtin"
 
 
-class Hook(Identified, Dated, Base):
+class Hook(Identified, Dated, Deletable, Base):
     """One configured step. Without an instrument it is global: it runs for every instrument.
 
     Hooks run in order of ``priority`` (lowest first), then of creation.

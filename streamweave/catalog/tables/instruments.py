@@ -4,17 +4,19 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from streamweave.catalog.tables.base import Base, Dated, Identified
+from streamweave.catalog.tables.deletable import Deletable
 from streamweave.catalog.tables.service_accounts import ServiceAccount
 
 
-class Instrument(Identified, Dated, Base):
+class Instrument(Identified, Dated, Deletable, Base):
     """A machine whose control PC writes files to an SMB share.
 
-    ``slug`` and ``archive_folder`` are fixed at creation: Dagster's names and the archive's paths hang on them.
+    ``slug`` and ``archive_folder`` are fixed at creation, and never given to another instrument, not even when this
+    one is deleted: Dagster's names and the archive's paths hang on them.
     """
 
     __tablename__ = "instruments"
@@ -60,6 +62,6 @@ class Instrument(Identified, Dated, Base):
         CheckConstraint("shrink_threshold BETWEEN 0 AND 1", name="shrink_threshold_is_a_share"),
         CheckConstraint("max_attempts >= 1", name="attempts_are_positive"),
         CheckConstraint("retry_delay_seconds >= 1", name="retry_delay_is_positive"),
-        Index("uq_instruments_name", func.lower(name), unique=True),
+        Index("uq_instruments_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
         Index("ix_instruments_service_account_id", service_account_id),
     )

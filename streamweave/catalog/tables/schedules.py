@@ -6,11 +6,12 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from streamweave.catalog.tables.base import Base, Dated, Identified
+from streamweave.catalog.tables.deletable import Deletable
 from streamweave.catalog.tables.instruments import Instrument
 from streamweave.catalog.tables.storage_locations import StorageLocation
 
 
-class Schedule(Identified, Dated, Base):
+class Schedule(Identified, Dated, Deletable, Base):
     """A cron line (in the instrument's time zone) that harvests an instrument into a storage location."""
 
     __tablename__ = "schedules"

@@ -3,9 +3,11 @@
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streamweave.catalog.tables.base import Base, Dated, Identified, one_of
+from streamweave.catalog.tables.deletable import Deletable
 
 
 class StorageType(StrEnum):
@@ -14,15 +16,19 @@ class StorageType(StrEnum):
     POSIX = "posix"
 
 
-class StorageLocation(Identified, Dated, Base):
+class StorageLocation(Identified, Dated, Deletable, Base):
     """A managed place for versions: a folder of a file system."""
 
     __tablename__ = "storage_locations"
 
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column()
     type: Mapped[str] = mapped_column(default=StorageType.POSIX)
     connection_config: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    base_path: Mapped[str] = mapped_column(unique=True)
+    base_path: Mapped[str] = mapped_column()
     enabled: Mapped[bool] = mapped_column(default=True)
 
-    __table_args__ = (one_of("type", StorageType),)
+    __table_args__ = (
+        one_of("type", StorageType),
+        Index("uq_storage_locations_name", name, unique=True, postgresql_where=text("deleted_at IS NULL")),
+        Index("uq_storage_locations_base_path", base_path, unique=True, postgresql_where=text("deleted_at IS NULL")),
+    )

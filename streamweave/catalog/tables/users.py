@@ -25,6 +25,9 @@ class User(Identified, Dated, Base):
     role: Mapped[str] = mapped_column(default=Role.USER)
     is_active: Mapped[bool] = mapped_column(default=True)
     is_verified: Mapped[bool] = mapped_column(default=False)
+    token_version: Mapped[int] = mapped_column(
+        default=0, server_default="0", comment="counted up to end all tokens issued before"
+    )
 
     __table_args__ = (
         one_of("role", Role),

@@ -140,7 +140,7 @@ def interpret(folder: Folder, entries: list[Entry]) -> tuple[FolderListing, list
             unaskable.append(FolderListing(path, (), FileUnreadable(f"{path}: {UNASKABLE}")))
         elif not entry.is_link and entry.identity not in lineage:  # a link may lead back to a folder above
             inner.append(Folder(path, lineage))
-    return FolderListing(folder.path, tuple(files)), inner, unaskable
+    return FolderListing(folder.path, tuple(files), folders=len(inner) + len(unaskable)), inner, unaskable
 
 
 def _source_file(path: str, entry: Entry) -> SourceFile:

@@ -7,14 +7,14 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from streamweave.errors import NotAuthenticated
-from streamweave.identity.tokens import issue_token, user_id_of
+from streamweave.identity.tokens import claims_of, issue_token
 
 SECRET = "a secret of the tests, long enough to sign tokens"
 USER = uuid.uuid4()
 
 
 def test_a_token_says_who_it_was_issued_to() -> None:
-    assert user_id_of(issue_token(USER, SECRET, 60), SECRET) == USER
+    assert claims_of(issue_token(USER, SECRET, 60), SECRET).user_id == USER
 
 
 def test_no_two_tokens_are_the_same() -> None:
@@ -23,12 +23,12 @@ def test_no_two_tokens_are_the_same() -> None:
 
 def test_a_token_ends() -> None:
     with pytest.raises(NotAuthenticated):
-        user_id_of(issue_token(USER, SECRET, -1), SECRET)
+        claims_of(issue_token(USER, SECRET, -1), SECRET)
 
 
 def test_a_token_of_somebody_else_is_refused() -> None:
     with pytest.raises(NotAuthenticated):
-        user_id_of(issue_token(USER, SECRET[::-1], 60), SECRET)
+        claims_of(issue_token(USER, SECRET[::-1], 60), SECRET)
 
 
 def test_a_token_without_a_signature_is_refused() -> None:
@@ -37,24 +37,24 @@ def test_a_token_without_a_signature_is_refused() -> None:
 
     _, claims, _ = issue_token(USER, SECRET, 60).split(".")
     with pytest.raises(NotAuthenticated):
-        user_id_of(f"{part({'alg': 'none', 'typ': 'JWT'})}.{claims}.", SECRET)
+        claims_of(f"{part({'alg': 'none', 'typ': 'JWT'})}.{claims}.", SECRET)
 
 
-@pytest.mark.parametrize("missing", ["sub", "exp", "iat", "jti"])
+@pytest.mark.parametrize("missing", ["sub", "exp", "iat", "jti", "ver"])
 def test_a_token_that_lacks_a_claim_is_refused(missing: str) -> None:
-    claims = {"sub": str(USER), "exp": 2**40, "iat": 0, "jti": "1"}
+    claims = {"sub": str(USER), "exp": 2**40, "iat": 0, "jti": "1", "ver": 0}
     del claims[missing]
     with pytest.raises(NotAuthenticated):
-        user_id_of(jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET)), SECRET)
+        claims_of(jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET)), SECRET)
 
 
 @pytest.mark.parametrize("token", ["", ".", "a.b.c", "\0", "é", "x" * 100_000])
 def test_what_is_not_a_token_is_refused(token: str) -> None:
     with pytest.raises(NotAuthenticated):
-        user_id_of(token, SECRET)
+        claims_of(token, SECRET)
 
 
 def test_a_token_for_nobody_is_refused() -> None:
-    claims = {"sub": "nobody", "exp": 2**40, "iat": 0, "jti": "1"}
+    claims = {"sub": "nobody", "exp": 2**40, "iat": 0, "jti": "1", "ver": 0}
     with pytest.raises(NotAuthenticated):
-        user_id_of(jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET)), SECRET)
+        claims_of(jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET)), SECRET)

@@ -2,13 +2,20 @@ import uuid
 from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, Instrument
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.instruments.commands import create_instrument, delete_instrument, update_instrument
+from streamweave.instruments.commands import (
+    create_instrument,
+    delete_instrument,
+    restore_instrument,
+    update_instrument,
+)
 from streamweave.instruments.naming import slug_from
+from streamweave.instruments.questions import instrument_by_slug
 
 MICROSCOPE = {"name": "Microscope 01", "cifs_host": "microscope-01", "cifs_share": "microscope"}
 
@@ -94,22 +101,38 @@ def test_nothing_of_a_refused_change_is_kept(sessions: Sessions) -> None:
         assert session.get_one(Instrument, instrument.id).location is None
 
 
-def test_an_instrument_with_files_stays(sessions: Sessions) -> None:
-    with sessions.begin() as session:
-        instrument = create_instrument(session, MICROSCOPE)
-        _file_of(session, instrument)
-        with pytest.raises(Conflict) as refused:
-            delete_instrument(session, instrument.id)
-    assert str(refused.value) == ("the instrument Microscope 01 has 1 file in the catalog; disable it instead")
-
-
-def test_an_instrument_without_files_can_be_removed(sessions: Sessions) -> None:
+def test_a_deleted_instrument_keeps_its_files_and_can_be_restored(sessions: Sessions) -> None:
     with sessions.begin() as session:
         instrument = create_instrument(session, {**MICROSCOPE, "first_acquisition_day": "2024-02-29"})
-        assert instrument.first_acquisition_day == date(2024, 2, 29)
+        _file_of(session, instrument)
         delete_instrument(session, instrument.id)
+        assert instrument_by_slug(session, "microscope_01") is None
         with pytest.raises(NotFound, match="Instrument not found"):
             delete_instrument(session, instrument.id)
+    with sessions.begin() as session:
+        assert session.scalar(select(FileRecord.instrument_id)) == instrument.id
+        assert restore_instrument(session, instrument.id).first_acquisition_day == date(2024, 2, 29)
+        with pytest.raises(NotFound, match="Deleted instrument not found"):
+            restore_instrument(session, instrument.id)
+
+
+def test_slug_and_folder_of_a_deleted_instrument_are_never_given_away(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        delete_instrument(session, create_instrument(session, MICROSCOPE).id)
+        with pytest.raises(Conflict, match="slug: a deleted instrument"):
+            create_instrument(session, MICROSCOPE)
+        with pytest.raises(Conflict, match="belongs to the deleted instrument Microscope 01"):
+            create_instrument(session, {**MICROSCOPE, "slug": "other"})
+
+
+def test_an_instrument_whose_name_was_taken_meanwhile_is_not_restored(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        first = create_instrument(session, MICROSCOPE)
+        second = create_instrument(session, {**MICROSCOPE, "name": "Microscope 02"})
+        delete_instrument(session, first.id)
+        update_instrument(session, second.id, {"name": "MICROSCOPE 01"})
+        with pytest.raises(Conflict, match="name: an instrument named Microscope 01 exists already"):
+            restore_instrument(session, first.id)
 
 
 def _file_of(session: Session, instrument: Instrument) -> None:

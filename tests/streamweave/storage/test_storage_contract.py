@@ -131,6 +131,23 @@ def test_reading_what_is_not_there_is_refused(storage: Storage) -> None:
     assert not storage.exists("no/such/file")
 
 
+@pytest.mark.parametrize(("offset", "length"), [(0, None), (3, None), (0, 4), (2, 5), (7, 3), (0, 0), (99, 1), (4, 99)])
+def test_a_span_of_a_file_is_read(storage: Storage, offset: int, length: int | None) -> None:
+    stage(storage, "t1", b"0123456789")
+    storage.publish("t1", "digits")
+    end = None if length is None else offset + length
+    assert b"".join(storage.read("digits", offset, length)) == b"0123456789"[offset:end]
+
+
+def test_reading_can_be_ended_before_the_files_end(storage: Storage) -> None:
+    stage(storage, "t1", b"x" * 3_000_000)
+    storage.publish("t1", "large")
+    pieces = storage.read("large")
+    assert next(pieces).startswith(b"x")
+    pieces.close()
+    assert next(pieces, b"") == b""
+
+
 def test_a_location_that_should_hold_versions_but_has_no_mark_is_refused(
     storage: Storage, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

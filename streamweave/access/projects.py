@@ -1,0 +1,119 @@
+"""Projects and who belongs to them: users, and whole groups. The caller commits."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.access.assignment import apply_pending_grants
+from streamweave.access.grantees import COLUMNS, Grantee, NamedGrantee, lock_names, referable_grantee
+from streamweave.access.names import FIELDS, check_name_is_free
+from streamweave.catalog.tables import GranteeType, MemberType, Project, ProjectMember
+from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
+from streamweave.errors import Conflict, InvalidInput, NotFound
+from streamweave.pages import Order, Page, PageRequest, page_of
+from streamweave.rules import Rule, checked, identity, one_word_of, require
+
+MEMBER: dict[str, Rule] = {"member_type": one_word_of(*MemberType), "member_id": identity}
+
+_CREATION = Order(Project.created_at, Project.id)
+_JOINING = Order(ProjectMember.added_at, ProjectMember.id)
+
+
+def projects(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Project]:
+    """All projects in order of creation."""
+    return page_of(session, listing(Project, include_deleted=include_deleted), _CREATION, request)
+
+
+def project_by_id(session: Session, project_id: uuid.UUID) -> Project:
+    """Raises ``NotFound``."""
+    return present(session, Project, project_id, "Project")
+
+
+def create_project(session: Session, values: Mapping[str, Any]) -> Project:
+    """A new project: ``name``, and if wished ``description``. What waited for its name is granted to it.
+
+    Raises ``InvalidInput`` or ``Conflict``.
+    """
+    fields = checked(FIELDS, values)
+    require(fields, "name")
+    lock_names(session)
+    check_name_is_free(session, Project, fields["name"])
+    project = Project(**fields)
+    session.add(project)
+    return _called_by_its_name(session, project)
+
+
+def update_project(session: Session, project_id: uuid.UUID, changes: Mapping[str, Any]) -> Project:
+    """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
+    fields = checked(FIELDS, changes)
+    lock_names(session)
+    project = project_by_id(session, project_id)
+    if "name" in fields:
+        check_name_is_free(session, Project, fields["name"], besides=project_id)
+    for field, value in fields.items():
+        setattr(project, field, value)
+    return _called_by_its_name(session, project)
+
+
+def delete_project(session: Session, project_id: uuid.UUID) -> None:
+    """Delete a project: what is granted to it opens nothing until it is restored. Raises ``NotFound``."""
+    mark_deleted(session, [to_delete(session, Project, project_id, "Project")])
+
+
+def restore_project(session: Session, project_id: uuid.UUID) -> Project:
+    """Take a deleted project back into use, with its members and grants. Raises ``NotFound`` or ``Conflict``."""
+    lock_names(session)
+    project = to_restore(session, Project, project_id, "Project")
+    check_name_is_free(session, Project, project.name)
+    mark_restored(session, [project])
+    return _called_by_its_name(session, project)
+
+
+def project_members(session: Session, project_id: uuid.UUID, request: PageRequest) -> Page[ProjectMember]:
+    """A project's members in the order in which they were added. Raises ``NotFound``."""
+    project_by_id(session, project_id)
+    return page_of(session, select(ProjectMember).where(ProjectMember.project_id == project_id), _JOINING, request)
+
+
+def add_project_member(session: Session, project_id: uuid.UUID, values: Mapping[str, Any]) -> ProjectMember:
+    """Let a user, or everybody in a group, belong to a project: ``member_type`` and ``member_id``.
+
+    Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
+    """
+    project_by_id(session, project_id)
+    fields = checked(MEMBER, values)
+    require(fields, "member_type", "member_id")
+    kind, member_id = GranteeType(fields["member_type"]), fields["member_id"]
+    if referable_grantee(session, Grantee(kind, member_id)) is None:
+        raise InvalidInput("member_id", f"there is no such {kind}")
+    if _member(session, project_id, member_id) is not None:
+        raise Conflict(f"the {kind} belongs to the project already")
+    member = ProjectMember(project_id=project_id, **{COLUMNS[kind]: member_id})
+    session.add(member)
+    session.flush()
+    return member
+
+
+def remove_project_member(session: Session, project_id: uuid.UUID, member_id: uuid.UUID) -> None:
+    """Let a user or group, by its own id, belong to a project no longer. Raises ``NotFound``."""
+    project_by_id(session, project_id)
+    member = _member(session, project_id, member_id)
+    if member is None:
+        raise NotFound("Member")
+    session.delete(member)
+    session.flush()
+
+
+def _member(session: Session, project_id: uuid.UUID, member_id: uuid.UUID) -> ProjectMember | None:
+    of_project = ProjectMember.project_id == project_id
+    return session.scalar(select(ProjectMember).where(of_project, ProjectMember.member_id == member_id))
+
+
+def _called_by_its_name(session: Session, project: Project) -> Project:
+    session.flush()
+    session.refresh(project)
+    apply_pending_grants(session, NamedGrantee(GranteeType.PROJECT, project.name))
+    return project

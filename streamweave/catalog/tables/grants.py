@@ -1,0 +1,101 @@
+"""Grants: who may see a file, all files of an instrument, or those below one of its folders."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from streamweave.catalog.tables.base import Base, Identified, one_of
+
+
+class GranteeType(StrEnum):
+    """Who can be granted something. A grant to a group or project is one to everybody who belongs to it."""
+
+    USER = "user"
+    GROUP = "group"
+    PROJECT = "project"
+
+
+class Granted:
+    """To whom something is granted: exactly one of three. ``grantee_id`` is the id of whichever it is."""
+
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    group_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    project_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    grantee_id: Mapped[uuid.UUID] = mapped_column(Computed("COALESCE(user_id, group_id, project_id)", persisted=True))
+    granted_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
+
+    @property
+    def grantee_type(self) -> GranteeType:
+        """What ``grantee_id`` is the id of."""
+        if self.user_id:
+            return GranteeType.USER
+        return GranteeType.GROUP if self.group_id else GranteeType.PROJECT
+
+
+def _one_grantee() -> CheckConstraint:
+    return CheckConstraint("num_nonnulls(user_id, group_id, project_id) = 1", name="one_grantee")
+
+
+class FileGrant(Identified, Granted, Base):
+    """That a file is shown to somebody.
+
+    ``discovered_at`` repeats the file's ``first_discovered_at``, which never changes: the index has each grantee's
+    files in the order of lists.
+    """
+
+    __tablename__ = "file_grants"
+
+    file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
+    discovered_at: Mapped[datetime]
+
+    __table_args__ = (
+        _one_grantee(),
+        UniqueConstraint("file_id", "grantee_id"),
+        Index("ix_file_grants_grantee_id", "grantee_id", text("discovered_at DESC"), text("file_id DESC")),
+        # for those who are removed: their grants go with them
+        Index("ix_file_grants_user_id", "user_id", postgresql_where=text("user_id IS NOT NULL")),
+        Index("ix_file_grants_group_id", "group_id", postgresql_where=text("group_id IS NOT NULL")),
+        Index("ix_file_grants_project_id", "project_id", postgresql_where=text("project_id IS NOT NULL")),
+    )
+
+
+class InstrumentGrant(Identified, Granted, Base):
+    """That an instrument's files, those to come among them, are shown to somebody.
+
+    ``path_prefix`` is a folder as in ``source_path``, without a slash at its end; the empty one stands for all files.
+    """
+
+    __tablename__ = "instrument_grants"
+
+    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id", ondelete="CASCADE"))
+    path_prefix: Mapped[str] = mapped_column(default="")
+
+    __table_args__ = (
+        _one_grantee(),
+        UniqueConstraint("instrument_id", "path_prefix", "grantee_id"),
+        Index("ix_instrument_grants_grantee_id", "grantee_id", "instrument_id"),
+    )
+
+
+class PendingGrant(Identified, Base):
+    """That a file is to be shown to somebody of whom only the name is known so far.
+
+    ``name`` is a user's e-mail address, or a group's or project's name; case doesn't matter in it.
+    """
+
+    __tablename__ = "pending_grants"
+
+    file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
+    grantee_type: Mapped[str]
+    name: Mapped[str]
+    noted_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
+
+    __table_args__ = (
+        one_of("grantee_type", GranteeType),
+        UniqueConstraint("file_id", "grantee_type", "name"),
+        Index("ix_pending_grants_name", "grantee_type", text("lower(name)")),
+        Index("ix_pending_grants_noted_at", text("noted_at DESC"), text("id DESC")),
+    )

@@ -1,0 +1,78 @@
+"""Deleting without forgetting: what is deleted is out of use and out of sight, and can be restored.
+
+Whoever deletes a row holds its lock, and whoever lets another row refer to it holds it too (``referable``): so nothing
+new can refer to a row that is just being deleted.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.interfaces import ORMOption
+
+from streamweave.catalog.tables import Deletable, Instrument, ServiceAccount, StorageLocation
+from streamweave.errors import Conflict, NotFound
+
+Row = TypeVar("Row", bound=Deletable)
+Needed = TypeVar("Needed", Instrument, ServiceAccount, StorageLocation)
+
+
+def listing(table: type[Row], *, include_deleted: bool = False) -> Select[tuple[Row]]:
+    """The rows of a table, the deleted ones only if they are asked for."""
+    return select(table) if include_deleted else select(table).where(table.deleted_at.is_(None))
+
+
+def present(session: Session, table: type[Row], row_id: uuid.UUID, noun: str, options: Sequence[ORMOption] = ()) -> Row:
+    """The row. Raises ``NotFound`` for an unknown or a deleted one."""
+    row = session.get(table, row_id, options=options)
+    if row is None or row.is_deleted:
+        raise NotFound(noun)
+    return row
+
+
+def to_delete(session: Session, table: type[Row], row_id: uuid.UUID, noun: str) -> Row:
+    """As ``present``; nothing new can refer to the row until the transaction ends."""
+    row = session.get(table, row_id, with_for_update={"of": table})
+    if row is None or row.is_deleted:
+        raise NotFound(noun)
+    return row
+
+
+def to_restore(session: Session, table: type[Row], row_id: uuid.UUID, noun: str) -> Row:
+    """The deleted row. Raises ``NotFound`` (``Deleted schedule not found``) when there is nothing to restore."""
+    row = session.get(table, row_id, with_for_update={"of": table})
+    if row is None or not row.is_deleted:
+        raise NotFound(f"Deleted {noun[0].lower()}{noun[1:]}")
+    return row
+
+
+def referable(session: Session, table: type[Row], row_id: uuid.UUID) -> Row | None:
+    """The row if another one may refer to it; it can't be deleted until the transaction ends."""
+    row = session.get(table, row_id, with_for_update={"read": True, "of": table})
+    return None if row is None or row.is_deleted else row
+
+
+def mark_deleted(session: Session, rows: Iterable[Deletable]) -> None:
+    """Delete the rows. Rows that go together bear the same time, by which they are found again."""
+    now = datetime.now(UTC)
+    for row in rows:
+        row.deleted_at = now
+    session.flush()
+
+
+def mark_restored(session: Session, rows: Iterable[Deletable]) -> None:
+    """Take the rows back into use."""
+    for row in rows:
+        row.deleted_at = None
+        session.flush()
+        session.refresh(row)
+
+
+def require_present(session: Session, table: type[Needed], row_id: uuid.UUID, noun: str) -> None:
+    """Something can't come back without that row, and holds it as ``referable`` does. ``Conflict`` if it is deleted."""
+    needed = session.get_one(table, row_id, with_for_update={"read": True, "of": table})
+    if needed.is_deleted:
+        raise Conflict(f"the {noun} {needed.name} is deleted: restore it first")

@@ -1,0 +1,154 @@
+"""Where the bytes of an archived version are, for those who may see its file."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from streamweave.access.visibility import visible_files
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    StorageLocation,
+    Transfer,
+    TransferStatus,
+    User,
+)
+from streamweave.errors import Conflict, InvalidInput, NotArchived, NotFound
+from streamweave.files.questions import file_by_id, version_by_number
+from streamweave.files.selection import Selection, selected
+
+LARGEST_SELECTION = 10_000  # files
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of an archived version: ``path`` within ``location``."""
+
+    location: StorageLocation
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """An archived version, with every copy of it. ``sha256`` is in hexadecimal digits."""
+
+    file_id: uuid.UUID
+    number: int
+    source_path: str
+    filename: str
+    archive_folder: str
+    size_bytes: int
+    sha256: str
+    archived_at: datetime | None
+    copies: tuple[Copy, ...]
+
+
+def newest_content(session: Session, viewer: User, file_id: uuid.UUID) -> Content:
+    """The newest archived version of a file.
+
+    Raises ``NotFound`` for what ``viewer`` may not see, ``Conflict`` while no version is archived.
+    """
+    newest = file_by_id(session, viewer, file_id)
+    found = _contents(session, _completed().where(Transfer.file_id == file_id))
+    if not found:
+        raise Conflict(f"This file is not archived yet: it is {newest.state}")
+    return found[0]
+
+
+def content_of_version(session: Session, viewer: User, file_id: uuid.UUID, number: int) -> Content:
+    """One version of a file; for one that was only touched, the version whose content it has.
+
+    Raises as ``newest_content`` does.
+    """
+    version = version_by_number(session, viewer, file_id, number)
+    same = _completed().where(Transfer.file_id == file_id, FileVersion.sha256 == version.sha256)
+    found = _contents(session, same) if version.sha256 else []
+    if not found:
+        raise Conflict(f"Version {number} of this file is not archived: it is {version.state}")
+    return found[0]
+
+
+def contents_by_id(session: Session, viewer: User, file_ids: Sequence[uuid.UUID]) -> list[Content]:
+    """The newest archived versions of these files, in their order, each once.
+
+    Raises ``NotFound`` if ``viewer`` may not see one of them, ``NotArchived`` if one has no archived version, and
+    ``InvalidInput`` if there are too many.
+    """
+    wanted = list(dict.fromkeys(file_ids))
+    _check_number("file_ids", len(wanted))
+    seen = set(session.scalars(select(FileRecord.id).where(FileRecord.id.in_(wanted), visible_files(viewer))))
+    if len(seen) < len(wanted):
+        raise NotFound("File")
+    found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))
+    for file_id in wanted:
+        if file_id not in found:
+            raise NotArchived(file_id)
+    return [found[file_id] for file_id in wanted]
+
+
+def contents_selected(session: Session, viewer: User, selection: Selection) -> list[Content]:
+    """The newest archived versions of a selection's files that ``viewer`` may see; files without one are left out.
+
+    Raises ``NotFound`` if none remains, and ``InvalidInput`` if there are too many.
+    """
+    query = select(FileRecord.id).join(FileVersion, FileVersion.file_id == FileRecord.id)
+    wanted = session.scalars(query.where(*selected(viewer, selection)).limit(LARGEST_SELECTION + 1)).all()
+    _check_number("filters", len(wanted))
+    found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))
+    if not found:
+        raise NotFound("File")
+    return sorted(found.values(), key=lambda content: content.source_path)
+
+
+def _completed() -> Select[tuple[Transfer]]:
+    """Completed transfers by file, the newest version's first."""
+    return (
+        select(Transfer)
+        .join(Transfer.version)
+        .join(FileVersion.file)
+        .where(Transfer.status == TransferStatus.COMPLETED, FileVersion.sha256.is_not(None))
+        .options(
+            contains_eager(Transfer.version).contains_eager(FileVersion.file).joinedload(FileRecord.instrument),
+            joinedload(Transfer.storage_location),
+        )
+        .order_by(Transfer.file_id, FileVersion.number.desc(), Transfer.completed_at)
+    )
+
+
+def _contents(session: Session, transfers: Select[tuple[Transfer]]) -> list[Content]:
+    completed = session.scalars(transfers)
+    return [_content(list(copies)) for _, copies in groupby(completed, key=lambda transfer: transfer.version_id)]
+
+
+def _content(copies: list[Transfer]) -> Content:
+    version = copies[0].version
+    return Content(
+        file_id=version.file_id,
+        number=version.number,
+        source_path=version.file.source_path,
+        filename=version.file.filename,
+        archive_folder=version.file.instrument.archive_folder,
+        size_bytes=version.size_bytes,
+        sha256=version.sha256 or "",
+        archived_at=version.archived_at,
+        copies=tuple(Copy(copy.storage_location, copy.destination_path or "") for copy in copies),
+    )
+
+
+def _newest_of_each(contents: Iterable[Content]) -> dict[uuid.UUID, Content]:
+    newest: dict[uuid.UUID, Content] = {}
+    for content in contents:
+        newest.setdefault(content.file_id, content)
+    return newest
+
+
+def _check_number(field: str, number: int) -> None:
+    if number == 0 and field == "file_ids":
+        raise InvalidInput(field, "must name a file")
+    if number > LARGEST_SELECTION:
+        raise InvalidInput(field, f"must select at most {LARGEST_SELECTION} files")

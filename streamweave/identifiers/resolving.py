@@ -1,0 +1,99 @@
+"""From an identifier, however it is written, to what it names, for whoever asks."""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, contains_eager
+
+from streamweave.access.visibility import opened_files
+from streamweave.catalog.tables import FileRecord, FileVersion, User
+from streamweave.errors import Conflict, IdentifierMistyped, IdentifierPrivate, InvalidInput, NotFound
+from streamweave.files.contents import Content, content_of_version, newest_content
+from streamweave.identifiers import ark
+from streamweave.identifiers.ark import Ark
+
+_VERSION = re.compile(r"\.v([1-9][0-9]{0,8})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What an identifier names: the newest version of a file, or with a suffix such as ``.v2`` that ``version``.
+
+    ``content`` is None while it is not archived, and when the file is withdrawn.
+    """
+
+    identifier: str
+    newest: FileVersion
+    version: FileVersion | None
+    content: Content | None
+
+    @property
+    def record(self) -> FileRecord:
+        """The file."""
+        return self.newest.file
+
+
+def resolve(session: Session, viewer: User | None, text: str, *, hide_private: bool) -> Named:
+    """What ``text`` names. ``viewer`` is None for somebody who is not logged in.
+
+    Raises ``IdentifierMistyped`` for what can't be an identifier of ours, ``NotFound`` for an unknown one, and for one
+    of a private file ``IdentifierPrivate``, or the same as for an unknown one with ``hide_private``.
+    """
+    identifier = _read(text)
+    newest = _newest(session, identifier)
+    if newest is None:
+        if not ark.verify(str(identifier)):
+            raise IdentifierMistyped("The identifier is mistyped: its check character is wrong")
+        raise NotFound("Identifier")
+    if viewer is None or not _may_know(session, viewer, newest):
+        raise NotFound("Identifier") if hide_private else IdentifierPrivate
+    return _named(session, viewer, identifier, newest)
+
+
+def _read(text: str) -> Ark:
+    try:
+        return ark.normalise(text)
+    except InvalidInput as error:
+        raise IdentifierMistyped(f"The identifier is mistyped: it {error.problem}") from error
+
+
+def _newest(session: Session, identifier: Ark) -> FileVersion | None:
+    return session.scalar(
+        select(FileVersion)
+        .join(FileVersion.file)
+        .options(contains_eager(FileVersion.file))
+        .where(FileVersion.is_newest, FileRecord.persistent_id == str(Ark(identifier.naan, identifier.name)))
+    )
+
+
+def _may_know(session: Session, viewer: User, newest: FileVersion) -> bool:
+    opened = select(FileRecord.id).where(FileRecord.id == newest.file_id, opened_files(viewer))
+    return session.scalar(opened) is not None
+
+
+def _named(session: Session, viewer: User, identifier: Ark, newest: FileVersion) -> Named:
+    version = _version(session, identifier, newest)
+    if newest.file.withdrawn_at is not None:
+        return Named(str(identifier), newest, version, None)
+    try:
+        if version is None:
+            content = newest_content(session, viewer, newest.file_id)
+        else:
+            content = content_of_version(session, viewer, newest.file_id, version.number)
+    except Conflict:
+        return Named(str(identifier), newest, version, None)
+    return Named(str(identifier), newest, version, content)
+
+
+def _version(session: Session, identifier: Ark, newest: FileVersion) -> FileVersion | None:
+    """The version that the suffix names; None without a suffix. Raises ``NotFound`` for every other suffix."""
+    if not identifier.suffix:
+        return None
+    named = _VERSION.fullmatch(identifier.suffix)
+    version = named and session.scalar(
+        select(FileVersion).where(FileVersion.file_id == newest.file_id, FileVersion.number == int(named[1]))
+    )
+    if not version:
+        raise NotFound("Identifier")
+    return version

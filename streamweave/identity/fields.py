@@ -1,0 +1,39 @@
+"""What may be entered about a user: one rule for each field."""
+
+import re
+from typing import Any
+
+from streamweave.catalog.tables import Role
+from streamweave.errors import InvalidInput
+from streamweave.rules import Rule, flag, one_word_of
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 1024
+LONGEST_EMAIL = 254
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# the HTML standard's "valid e-mail address" (section 4.10.5.1.5)
+EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
+
+
+def email_address(field: str, value: Any) -> str:
+    """An e-mail address, as browsers accept it."""
+    if not isinstance(value, str) or len(value) > LONGEST_EMAIL or not EMAIL.fullmatch(value):
+        raise InvalidInput(field, "is not an e-mail address")
+    return value
+
+
+def password(field: str, value: Any) -> str:
+    """Any text of a length that is neither easily guessed nor costly to hash."""
+    if not isinstance(value, str) or not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
+        raise InvalidInput(field, f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    return value
+
+
+FIELDS: dict[str, Rule] = {
+    "email": email_address,
+    "password": password,
+    "role": one_word_of(*Role),
+    "is_active": flag,
+    "is_verified": flag,
+}

@@ -1,0 +1,124 @@
+"""Limits on attempts to log in. They are counted in the catalog, so all processes of the service count together.
+
+Three counts: one address on one account, one address on all accounts, and one account from all addresses. When a count
+is used up, further attempts are refused unseen until its lock ends; they are not counted, so nobody can keep a lock
+alive by knocking. The third count doesn't concern addresses from which the account has logged in before: strangers, be
+they ever so many, can't lock somebody out of their own desk.
+"""
+
+import hashlib
+import ipaddress
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import case, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import KnownAddress, LoginCount
+from streamweave.errors import TooManyAttempts
+
+KNOWN_FOR = timedelta(days=90)
+# one subscriber has at least so much of IPv6 (RFC 6177)
+IPV6_PREFIX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLimits:
+    """How many attempts each count allows within the window, and how long too many lock. Each at least 2."""
+
+    window_seconds: int = 900
+    lock_seconds: int = 900
+    attempts: int = 10
+    attempts_per_account: int = 100
+    attempts_per_address: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who tries: an account's e-mail address, whether it exists or not, and a client's network address."""
+
+    email: str
+    address: str
+
+    @property
+    def pair(self) -> bytes:
+        """This account from this address."""
+        return _key("pair", self.email.lower(), network_of(self.address))
+
+    @property
+    def account(self) -> bytes:
+        """This account from anywhere."""
+        return _key("account", self.email.lower())
+
+    @property
+    def place(self) -> bytes:
+        """Any account from this address."""
+        return _key("address", network_of(self.address))
+
+
+def count_attempt(session: Session, limits: LoginLimits, attempt: Attempt) -> None:
+    """Count the attempt, before anybody looks at it: many at once must not slip through.
+
+    Raises ``TooManyAttempts``; the transaction must be rolled back then.
+    """
+    allowed = {attempt.pair: limits.attempts, attempt.place: limits.attempts_per_address}
+    if not _is_known(session, attempt):
+        allowed[attempt.account] = limits.attempts_per_account
+    for key in sorted(allowed):  # in the same order everywhere, so that no two wait for each other
+        _count(session, key, allowed[key], limits)
+
+
+def forgive_attempt(session: Session, attempt: Attempt) -> None:
+    """It succeeded: this account starts anew from here, and the other counts are as they were before it."""
+    for key in sorted((attempt.pair, attempt.place, attempt.account)):
+        if key == attempt.pair:
+            session.execute(delete(LoginCount).where(LoginCount.key == key))
+        else:
+            back = update(LoginCount).where(LoginCount.key == key, LoginCount.attempts > 0)
+            session.execute(back.values(attempts=LoginCount.attempts - 1))
+    known = insert(KnownAddress).values(key=attempt.pair, ends_at=func.now() + KNOWN_FOR)
+    session.execute(
+        known.on_conflict_do_update(index_elements=[KnownAddress.key], set_={"ends_at": known.excluded.ends_at})
+    )
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the IPv6 network that one subscriber has."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip.packed, IPV6_PREFIX), strict=False))
+
+
+def _is_known(session: Session, attempt: Attempt) -> bool:
+    known = exists().where(KnownAddress.key == attempt.pair, KnownAddress.ends_at > func.now())
+    return bool(session.scalar(select(known)))
+
+
+def _count(session: Session, key: bytes, allowed: int, limits: LoginLimits) -> None:
+    now, window, lock = func.now(), timedelta(seconds=limits.window_seconds), timedelta(seconds=limits.lock_seconds)
+    is_over = LoginCount.ends_at <= now
+    is_last = LoginCount.attempts + 1 == allowed
+    first = insert(LoginCount).values(key=key, attempts=1, ends_at=now + window)
+    counted = first.on_conflict_do_update(
+        index_elements=[LoginCount.key],
+        set_={
+            "attempts": case((is_over, 1), else_=LoginCount.attempts + 1),
+            "ends_at": case((is_over, now + window), (is_last, now + lock), else_=LoginCount.ends_at),
+        },
+    )
+    left = func.extract("epoch", LoginCount.ends_at - now)
+    attempts, seconds = session.execute(counted.returning(LoginCount.attempts, left)).one()
+    if attempts > allowed:
+        raise TooManyAttempts(max(1, math.ceil(seconds)))
+
+
+def _key(*parts: str) -> bytes:
+    return hashlib.sha256("\0".join(parts).encode(errors="backslashreplace")).digest()

@@ -1,0 +1,54 @@
+"""Whether an instrument's share can be listed now."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+
+from streamweave.catalog.tables import Instrument
+from streamweave.errors import InvalidInput, SealBroken, SourceError
+from streamweave.instruments.credentials import Sealer
+from streamweave.sources.base import Source
+from streamweave.sources.opening import open_source
+
+PATIENCE_SECONDS = 10.0
+"""How long a server may stay silent before we give up. A harvest is more patient, but here a person waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareAnswer:
+    """The share can be listed: how many files and folders lie directly in its base folder, and how long it took."""
+
+    files: int
+    folders: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRefusal:
+    """The share can't be listed: the kind of error, as scans have it on record, and a sentence."""
+
+    error_kind: str
+    detail: str
+
+
+def try_share(instrument: Instrument, sealer: Sealer) -> ShareAnswer | ShareRefusal:
+    """List the base folder of the instrument's share, with its service account."""
+
+    def connect() -> Source:
+        account = instrument.service_account
+        password = sealer.open(account.sealed_password) if account else ""
+        return open_source(instrument, password, patience_seconds=PATIENCE_SECONDS)
+
+    return list_base_folder(connect)
+
+
+def list_base_folder(connect: Callable[[], Source]) -> ShareAnswer | ShareRefusal:
+    """Connect, and list the base folder, nothing below it."""
+    began = time.monotonic()
+    try:
+        with closing(connect()) as source:
+            base = next(source.listings())
+    except (SourceError, SealBroken, InvalidInput) as error:
+        return ShareRefusal(error.kind(), str(error))
+    return ShareAnswer(len(base.files), base.folders, round(time.monotonic() - began, 3))

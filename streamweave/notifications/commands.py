@@ -1,0 +1,60 @@
+"""Telling people something, and what they do with it. The caller commits."""
+
+import uuid
+from collections.abc import Iterable
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Notification, Role, User
+from streamweave.catalog.tables.base import Identified
+from streamweave.notifications.questions import notification_of
+
+
+def notify(
+    session: Session,
+    user_ids: Iterable[uuid.UUID],
+    *,
+    kind: str,
+    subject: str,
+    body: str,
+    about: Identified | None = None,
+) -> None:
+    """Tell each of these users. ``kind`` is a word for programs, ``about`` the row that it is about."""
+    about_type = None if about is None else str(about.__tablename__)  # type: ignore[attr-defined]  # rows have a table
+    about_id = None if about is None else about.id
+    for user_id in user_ids:
+        session.add(
+            Notification(
+                user_id=user_id, kind=kind, subject=subject, body=body, about_type=about_type, about_id=about_id
+            )
+        )
+    session.flush()
+
+
+def all_admins(session: Session) -> list[uuid.UUID]:
+    """The users who run the facility, as those whom ``notify`` tells."""
+    return list(session.scalars(select(User.id).where(User.role == Role.ADMIN, User.is_active)))
+
+
+def mark_read(session: Session, user: User, notification_id: uuid.UUID) -> Notification:
+    """The user has read it; the first time counts. Raises ``NotFound`` for what was not told to this user."""
+    notification = notification_of(session, user, notification_id)
+    if notification.read_at is None:
+        notification.read_at = func.statement_timestamp()
+        session.flush()
+        session.refresh(notification)
+    return notification
+
+
+def mark_all_read(session: Session, user: User) -> int:
+    """The user has read everything; returns how many notifications were unread."""
+    unread = update(Notification).where(Notification.user_id == user.id, Notification.read_at.is_(None))
+    read = session.scalars(unread.values(read_at=func.statement_timestamp()).returning(Notification.id))
+    return len(read.all())
+
+
+def discard_notification(session: Session, user: User, notification_id: uuid.UUID) -> None:
+    """Remove it for good. Raises ``NotFound`` for what was not told to this user."""
+    session.delete(notification_of(session, user, notification_id))
+    session.flush()

@@ -1,0 +1,103 @@
+"""Who may see which files, for admins: grants on files, instruments and folders."""
+
+from functools import partial
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, post
+from litestar.params import FromPath, JSONBody
+
+from streamweave.access.assignment import pending_grants
+from streamweave.access.grants import (
+    file_grants,
+    grant_file,
+    grant_instrument,
+    instrument_grants,
+    revoke_file_grant,
+    revoke_instrument_grant,
+)
+from streamweave_api.access.schemas import (
+    GrantBody,
+    InstrumentGrantBody,
+    NewGrant,
+    NewInstrumentGrant,
+    PendingGrantBody,
+    instrument_grant_body,
+)
+from streamweave_api.auth import Viewer, admin_only
+from streamweave_api.bodies import given, shown
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+grant_body = partial(shown, body=GrantBody)
+pending_grant_body = partial(shown, body=PendingGrantBody)
+
+
+@get("/files/{file_id:uuid}/access", sync_to_thread=True)
+def list_file_grants(
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+) -> Response[list[GrantBody]]:
+    """Who a file is granted to."""
+    with service.sessions() as session:
+        return listed(request, file_grants(session, viewer, file_id, page), grant_body)
+
+
+@post("/files/{file_id:uuid}/access", sync_to_thread=True)
+def add_file_grant(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[NewGrant]) -> GrantBody:
+    """Show a file to a user, a group or a project."""
+    with service.sessions.begin() as session:
+        return grant_body(grant_file(session, viewer, file_id, given(data)))
+
+
+@delete("/files/{file_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True)
+def remove_file_grant(service: TheService, file_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
+    """Take a grant on a file back."""
+    with service.sessions.begin() as session:
+        revoke_file_grant(session, file_id, grant_id)
+
+
+@get("/instruments/{instrument_id:uuid}/access", sync_to_thread=True)
+def list_instrument_grants(
+    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
+) -> Response[list[InstrumentGrantBody]]:
+    """Who an instrument's files are granted to."""
+    with service.sessions() as session:
+        return listed(request, instrument_grants(session, instrument_id, page), instrument_grant_body)
+
+
+@post("/instruments/{instrument_id:uuid}/access", sync_to_thread=True)
+def add_instrument_grant(
+    service: TheService, instrument_id: FromPath[UUID], data: JSONBody[NewInstrumentGrant]
+) -> InstrumentGrantBody:
+    """Show an instrument's files, or those below one of its folders, and those to come, to somebody."""
+    with service.sessions.begin() as session:
+        return instrument_grant_body(grant_instrument(session, instrument_id, given(data)))
+
+
+@delete("/instruments/{instrument_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True)
+def remove_instrument_grant(service: TheService, instrument_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
+    """Take a grant on an instrument back."""
+    with service.sessions.begin() as session:
+        revoke_instrument_grant(session, instrument_id, grant_id)
+
+
+@get("/pending-grants", sync_to_thread=True)
+def list_pending_grants(service: TheService, page: PageAsked, request: Asked) -> Response[list[PendingGrantBody]]:
+    """What hooks have noted for people, groups and projects that are not in the catalog yet, newest first."""
+    with service.sessions() as session:
+        return listed(request, pending_grants(session, page), pending_grant_body)
+
+
+access_router = Router(
+    "/api",
+    route_handlers=[
+        list_file_grants,
+        add_file_grant,
+        remove_file_grant,
+        list_instrument_grants,
+        add_instrument_grant,
+        remove_instrument_grant,
+        list_pending_grants,
+    ],
+    guards=[admin_only],
+    tags=["Access"],
+)

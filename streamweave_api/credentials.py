@@ -1,0 +1,54 @@
+"""What a request shows to say who asks: a login's token as bearer or cookie, or an API token as bearer (RFC 6750)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.connection import ASGIConnection
+
+from streamweave.catalog.tables import TokenScope, User
+from streamweave.errors import NotAuthenticated
+from streamweave.identity.api_tokens import PREFIX, user_of_api_token
+from streamweave.identity.recognition import user_of_login
+from streamweave.identity.tokens import Claims, claims_of
+from streamweave_api.service import Service
+
+LOGIN_COOKIE = "streamweave_login"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A token as it came, not looked at yet."""
+
+    token: str
+    by_cookie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a user was recognised by: a login, which has ``claims``, or an API token, which has a ``scope``."""
+
+    claims: Claims | None = None
+    by_cookie: bool = False
+    scope: TokenScope | None = None
+
+
+def shown_by(connection: ASGIConnection[Any, Any, Any, Any]) -> Shown | None:
+    """What the request shows. A bearer token goes before a cookie: a forged request can't carry one."""
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    if scheme:
+        return Shown(token.strip() if scheme.lower() == "bearer" else "", by_cookie=False)
+    cookie = connection.cookies.get(LOGIN_COOKIE)
+    return Shown(cookie, by_cookie=True) if cookie else None
+
+
+def recognise(service: Service, shown: Shown | None) -> tuple[User, Credential]:
+    """Who shows that. Raises ``NotAuthenticated``."""
+    if shown is None or not shown.token:
+        raise NotAuthenticated("there is neither a bearer token nor a cookie")
+    if shown.token.startswith(PREFIX) and not shown.by_cookie:
+        with service.sessions.begin() as session:
+            user, scope = user_of_api_token(session, shown.token)
+        return user, Credential(scope=scope)
+    claims = claims_of(shown.token, service.secret_key)
+    with service.sessions() as session:
+        return user_of_login(session, claims), Credential(claims=claims, by_cookie=shown.by_cookie)

@@ -1,0 +1,63 @@
+"""Instrument requests: everyone may ask, admins decide."""
+
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, Router, get, patch, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from streamweave.catalog.tables import RequestStatus
+from streamweave.instrument_requests.commands import request_instrument, review_instrument_request
+from streamweave.instrument_requests.questions import instrument_request_by_id, instrument_requests
+from streamweave_api.auth import Viewer, admin_only
+from streamweave_api.bodies import given, shown
+from streamweave_api.instrument_requests.schemas import InstrumentRequestBody, NewInstrumentRequest, Review
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+Status = Annotated[RequestStatus | None, QueryParameter(description="Only requests that stand so")]
+
+instrument_request_body = partial(shown, body=InstrumentRequestBody)
+
+
+@get("/", sync_to_thread=True)
+def list_instrument_requests(
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, status: Status = None
+) -> Response[list[InstrumentRequestBody]]:
+    """One's own requests in order of creation; for an admin everybody's."""
+    with service.sessions() as session:
+        found = instrument_requests(session, viewer, page, status=status)
+        return listed(request, found, instrument_request_body)
+
+
+@post("/", sync_to_thread=True)
+def add_instrument_request(
+    service: TheService, viewer: Viewer, data: JSONBody[NewInstrumentRequest]
+) -> InstrumentRequestBody:
+    """Ask for an instrument; all admins are told."""
+    with service.sessions.begin() as session:
+        return instrument_request_body(request_instrument(session, viewer, given(data)))
+
+
+@get("/{request_id:uuid}", sync_to_thread=True)
+def show_instrument_request(service: TheService, viewer: Viewer, request_id: FromPath[UUID]) -> InstrumentRequestBody:
+    """One request."""
+    with service.sessions() as session:
+        return instrument_request_body(instrument_request_by_id(session, viewer, request_id))
+
+
+@patch("/{request_id:uuid}", sync_to_thread=True, guards=[admin_only])
+def review_request(
+    service: TheService, viewer: Viewer, request_id: FromPath[UUID], data: JSONBody[Review]
+) -> InstrumentRequestBody:
+    """Decide about a request, once and for all; the requester is told."""
+    with service.sessions.begin() as session:
+        return instrument_request_body(review_instrument_request(session, viewer, request_id, given(data)))
+
+
+instrument_requests_router = Router(
+    "/api/instrument-requests",
+    route_handlers=[list_instrument_requests, add_instrument_request, show_instrument_request, review_request],
+    tags=["Instrument requests"],
+)

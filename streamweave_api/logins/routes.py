@@ -1,0 +1,111 @@
+"""Logging in and out: with a bearer token for programs, with cookies for browsers."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, get, post
+from litestar.exceptions import ClientException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import URLEncodedBody
+
+from streamweave.catalog.tables import User
+from streamweave.errors import NotAllowed, NotAuthenticated
+from streamweave.identity.csrf import csrf_token
+from streamweave.identity.ending import end_token, sweep
+from streamweave.identity.login import log_in
+from streamweave.identity.login_limits import Attempt
+from streamweave.identity.tokens import claims_of, issue_token
+from streamweave_api.auth import (
+    OPEN_TO_ALL,
+    ShownCredential,
+    admin_only,
+    login_only,
+    not_for_reading_only,
+)
+from streamweave_api.client_address import ClientAddress
+from streamweave_api.credentials import Credential
+from streamweave_api.documented_errors import errors
+from streamweave_api.logins.cookies import login_cookies, without_login_cookies
+from streamweave_api.logins.schemas import Login, Token
+from streamweave_api.service import Service, TheService
+
+COOKIES_ONLY = {204: ResponseSpec(None, description="Cookies are set, and nothing is said")}
+
+
+@post("/jwt/login", sync_to_thread=True, opt=OPEN_TO_ALL, status_code=200, responses=errors(429), summary="Log in")
+def log_in_for_token(service: TheService, data: URLEncodedBody[Login], client_address: ClientAddress) -> Token:
+    """A token for an e-mail address (``username``) and a password."""
+    return Token(access_token=_token(service, data, client_address))
+
+
+@post(
+    "/cookie/login",
+    sync_to_thread=True,
+    opt=OPEN_TO_ALL,
+    status_code=204,
+    responses={**COOKIES_ONLY, **errors(403, 429)},
+    summary="Log in with a browser",
+)
+def log_in_for_cookies(
+    service: TheService, data: URLEncodedBody[Login], client_address: ClientAddress, request: Request[Any, Any, Any]
+) -> Response[None]:
+    """The same as cookies. Requests that change something must repeat ``streamweave_csrf`` as ``X-CSRF-Token``."""
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise NotAllowed("Another site's page can't log in here")
+    token = _token(service, data, client_address)
+    csrf = csrf_token(claims_of(token, service.secret_key), service.secret_key)
+    cookies = login_cookies(token, csrf, service.token_lifetime_seconds, service.cookie_secure)
+    return Response(None, status_code=204, cookies=cookies)
+
+
+@post("/jwt/logout", sync_to_thread=True, status_code=204, guards=[login_only], summary="Log out")
+def log_out_token(service: TheService, credential: ShownCredential) -> None:
+    """End the token that is shown; it counts no longer."""
+    _end(service, credential)
+
+
+@post(
+    "/cookie/logout",
+    sync_to_thread=True,
+    status_code=204,
+    guards=[login_only],
+    responses=COOKIES_ONLY,
+    summary="Log out with a browser",
+)
+def log_out_cookies(service: TheService, credential: ShownCredential) -> Response[None]:
+    """End the login, and have the browser forget it."""
+    _end(service, credential)
+    return without_login_cookies(Response(None, status_code=204))
+
+
+@get(
+    "/check-admin",
+    sync_to_thread=False,
+    status_code=204,
+    guards=[not_for_reading_only, admin_only],
+    summary="Is this an admin?",
+)
+def check_admin() -> None:
+    """For a reverse proxy, before it lets somebody into Dagster's pages: 204 for an admin, else 401 or 403."""
+
+
+def _token(service: Service, login: Login, client_address: str) -> str:
+    try:
+        attempt = Attempt(login.username, client_address)
+        user: User = log_in(service.sessions, service.login_limits, attempt, login.password)
+    except NotAuthenticated as error:
+        raise ClientException("LOGIN_BAD_CREDENTIALS") from error
+    return issue_token(user.id, service.secret_key, service.token_lifetime_seconds, user.token_version)
+
+
+def _end(service: Service, credential: Credential) -> None:
+    with service.sessions.begin() as session:
+        if credential.claims is not None:
+            end_token(session, credential.claims)
+        sweep(session)
+
+
+logins_router = Router(
+    "/auth",
+    route_handlers=[log_in_for_token, log_in_for_cookies, log_out_token, log_out_cookies, check_admin],
+    tags=["Logins"],
+)

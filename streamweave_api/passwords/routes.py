@@ -1,0 +1,92 @@
+"""New passwords, and what is sent by mail to get them."""
+
+from collections.abc import Callable
+
+from litestar import Response, Router, post
+from litestar.background_tasks import BackgroundTask
+from litestar.exceptions import ClientException
+from litestar.params import JSONBody
+
+from streamweave.catalog.session import Sessions
+from streamweave.errors import NotAuthenticated
+from streamweave.identity.password_changes import change_password, mail_password_reset, reset_password
+from streamweave.identity.verification import mail_verification, verify
+from streamweave.mail import Mailer
+from streamweave_api.auth import OPEN_TO_ALL, Viewer, login_only
+from streamweave_api.client_address import ClientAddress
+from streamweave_api.documented_errors import errors
+from streamweave_api.passwords.schemas import MailPromised, MailWanted, PasswordChange, PasswordReset, Verification
+from streamweave_api.service import Service, TheService
+from streamweave_api.users.schemas import UserBody, user_body
+
+
+@post(
+    "/users/me/password",
+    sync_to_thread=True,
+    status_code=204,
+    guards=[login_only],
+    responses=errors(429),
+    summary="Change one's own password",
+)
+def change_own_password(
+    service: TheService, viewer: Viewer, data: JSONBody[PasswordChange], client_address: ClientAddress
+) -> None:
+    """Ends all of one's tokens, the one that is shown included: log in anew."""
+    change_password(
+        service.sessions, service.login_limits, viewer, client_address, data.old_password, data.new_password
+    )
+
+
+@post("/auth/forgot-password", sync_to_thread=False, opt=OPEN_TO_ALL, status_code=202, summary="Forgot the password")
+def forgot_password(service: TheService, data: JSONBody[MailWanted]) -> Response[MailPromised]:
+    """If a user has that address, they are sent a token that sets a new password. The answer doesn't tell."""
+    return _mailed(service, mail_password_reset, data.email)
+
+
+@post("/auth/reset-password", sync_to_thread=True, opt=OPEN_TO_ALL, status_code=204, summary="Set a new password")
+def reset_forgotten_password(service: TheService, data: JSONBody[PasswordReset], client_address: ClientAddress) -> None:
+    """Set a new password with the token from the mail, which works once. Ends all of the user's tokens."""
+    try:
+        reset_password(service.sessions, data.token, client_address, data.password)
+    except NotAuthenticated as error:
+        raise ClientException("RESET_PASSWORD_BAD_TOKEN") from error
+
+
+@post(
+    "/auth/request-verify-token",
+    sync_to_thread=False,
+    opt=OPEN_TO_ALL,
+    status_code=202,
+    summary="Ask for a mail that verifies one's address",
+)
+def request_verify_token(service: TheService, data: JSONBody[MailWanted]) -> Response[MailPromised]:
+    """If a user with that address isn't verified yet, they are sent a token. The answer doesn't tell."""
+    return _mailed(service, mail_verification, data.email)
+
+
+@post("/auth/verify", sync_to_thread=True, opt=OPEN_TO_ALL, status_code=200, summary="Verify one's address")
+def verify_address(service: TheService, data: JSONBody[Verification]) -> UserBody:
+    """Prove with the token from the mail, which works once, that the address is one's own."""
+    try:
+        return user_body(verify(service.sessions, data.token))
+    except NotAuthenticated as error:
+        raise ClientException("VERIFY_USER_BAD_TOKEN") from error
+
+
+def _mailed(service: Service, mail: Callable[[Sessions, Mailer, str, str], None], email: str) -> Response[MailPromised]:
+    # after the answer: else the time it takes would tell whether there is such a user
+    task = BackgroundTask(mail, service.sessions, service.mailer, service.public_url, email)
+    return Response(MailPromised(), status_code=202, background=task)
+
+
+passwords_router = Router(
+    "/",
+    route_handlers=[
+        change_own_password,
+        forgot_password,
+        reset_forgotten_password,
+        request_verify_token,
+        verify_address,
+    ],
+    tags=["Passwords"],
+)

@@ -1,0 +1,104 @@
+"""Connection tests against a real SMB server and a real folder."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from simlab.shares import Share, ShareServer, serve
+
+Client = TestClient[Litestar]
+Body = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def share(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShareServer]:
+    """A share with two files and one folder, which holds a third file."""
+    folder = tmp_path_factory.mktemp("share")
+    (folder / "microscope" / "day").mkdir(parents=True)
+    for name in ("a.csv", "b.csv", "day/c.csv"):
+        (folder / "microscope" / name).write_bytes(b"x")
+    with serve([Share("microscope", folder / "microscope")], work_folder=folder / "server") as server:
+        yield server
+
+
+@pytest.fixture
+def connected(api: Client, instrument: Body, share: ShareServer) -> str:
+    """The address of an instrument whose files are on that share."""
+    account = {"name": "lab", "username": share.username, "password": share.password}
+    account_id = api.post("/api/service-accounts", json=account).json()["id"]
+    path = f"/api/instruments/{instrument['id']}"
+    values = {"cifs_host": share.host, "cifs_port": share.port, "service_account_id": account_id}
+    assert api.patch(path, json=values).status_code == 200
+    return path
+
+
+def test_a_share_that_can_be_listed_says_what_lies_in_its_base_folder(api: Client, connected: str) -> None:
+    answer = api.post(f"{connected}/test")
+    assert answer.status_code == 200
+    assert answer.json().pop("seconds") >= 0
+    assert answer.json() | {"seconds": 0} == {"ok": True, "files": 2, "folders": 1, "seconds": 0}
+    api.patch(connected, json={"cifs_base_path": "/day"})
+    below = api.post(f"{connected}/test").json()
+    assert (below["files"], below["folders"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_kind"),
+    [
+        ({"cifs_share": "nothing"}, "share_missing"),
+        ({"cifs_base_path": "/nowhere"}, "base_path_missing"),
+        ({"service_account_id": None}, "credentials_refused"),
+    ],
+)
+def test_a_share_that_can_not_be_listed_says_why(api: Client, connected: str, changes: Body, error_kind: str) -> None:
+    api.patch(connected, json=changes)
+    answer = api.post(f"{connected}/test")
+    assert answer.status_code == 200
+    assert (answer.json()["ok"], answer.json()["error_kind"]) == (False, error_kind)
+    assert answer.json()["detail"]
+
+
+def test_a_wrong_password_is_told_as_such(api: Client, connected: str) -> None:
+    account = api.get("/api/service-accounts").json()[0]
+    api.patch(f"/api/service-accounts/{account['id']}", json={"password": "a wrong one"})
+    refused = api.post(f"{connected}/test").json()
+    assert (refused["ok"], refused["error_kind"]) == (False, "credentials_refused")
+    assert "a wrong one" not in refused["detail"]
+
+
+def test_a_server_that_stays_silent_is_given_up(api: Client, connected: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        api.patch(connected, json={"cifs_port": silent.getsockname()[1], "transfer_config": {"timeout_seconds": 1}})
+        assert api.post(f"{connected}/test").json()["error_kind"] == "source_unreachable"
+
+
+def test_a_storage_location_that_works_is_left_as_it_was(api: Client, location: Body) -> None:
+    base = Path(location["base_path"])
+    before = sorted(base.rglob("*"))
+    answer = api.post(f"/api/storage-locations/{location['id']}/test")
+    assert answer.status_code == 200
+    assert (answer.json()["ok"], answer.json()["bytes"]) == (True, 65536)
+    assert sorted(base.rglob("*")) == before
+
+
+def test_a_storage_location_that_is_gone_is_not_made_anew(api: Client, location: Body) -> None:
+    base = Path(location["base_path"])
+    shutil.rmtree(base)
+    answer = api.post(f"/api/storage-locations/{location['id']}/test")
+    assert answer.status_code == 200
+    assert answer.json()["ok"] is False
+    assert answer.json()["error_kind"].startswith("storage_")
+    assert not base.exists()
+
+
+@pytest.mark.parametrize("noun", ["instruments", "storage-locations"])
+def test_only_admins_test_and_only_what_exists(client: Client, researcher: Body, admin: Body, noun: str) -> None:
+    path = f"/api/{noun}/00000000-0000-0000-0000-000000000000/test"
+    assert client.post(path, headers=researcher).status_code == 403
+    assert client.post(path, headers=admin).status_code == 404
