@@ -15,11 +15,11 @@ class VersionState(StrEnum):
     """Where a version stands. Each state comes with a reason and the time since when."""
 
     SETTLING = "settling"  # the instrument may still be writing
-    OVERDUE = "overdue"  # still not finished after the maximum wait: a person is told; it is watched on
+    OVERDUE = "overdue"  # not finished after the maximum wait, or changed in each copy: a person is told; watched on
     SETTLED = "settled"  # finished; the filter has yet to decide
     PENDING = "pending"  # it has transfers that are waiting, under way, or to be tried again
     SKIPPED = "skipped"  # a hook decided against it; decided anew when the hooks change
-    ARCHIVED = "archived"  # proven and catalogued in every storage location it was meant for
+    ARCHIVED = "archived"  # proven and catalogued in every storage location it was meant for (or could still reach)
     UNCHANGED = "unchanged"  # touched at the source, but its content is that of an archived version
     FAILED = "failed"  # attempts are used up, or it can't work: a person is needed
     VANISHED = "vanished"  # gone from the source before it was archived
