@@ -3,13 +3,16 @@
 Every implementation passes the same contract suite (``tests/streamweave/sources``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from streamweave.errors import SourceError
+from streamweave.errors import SourceError, SourceFileError
+
+WHOLE_FILE_BYTES = 1 << 20
+"""Files up to this size are worth reading in one go; a larger one is opened and read in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,22 @@ class FolderListing:
     folders: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A file that was read in one go, and what the server said of it as it was opened and as it was closed."""
+
+    content: bytes
+    at_opening: SourceFile
+    at_closing: SourceFile
+
+
 class OpenSourceFile(Protocol):
     """A file that is open for reading, without hindering the instrument from writing, renaming or deleting it."""
 
-    def chunks(self) -> Iterator[bytes]:
-        """The content in order, in pieces of at most a few MiB; what the file gains while it is read is included.
+    def chunks(self, offset: int = 0) -> Iterator[bytes]:
+        """The content from byte ``offset`` on, in order, in pieces of at most a few MiB.
+
+        What the file gains while it is read is included. Nothing comes from an offset at or behind its end.
 
         Raises ``FileReadFailed``, ``FileInUse`` or ``SourceUnreachable``.
         """
@@ -71,6 +85,14 @@ class Source(Protocol):
 
     def open(self, source_path: str) -> AbstractContextManager[OpenSourceFile]:
         """Open a file for reading. Raises ``FileVanished``, ``FileDenied``, ``FileInUse`` or ``FileReadFailed``."""
+
+    def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
+        """Read many files in one go each: for every one, in the order of ``files``, its content or its own error.
+
+        ``files`` are asked for as the connection has room for more, several being under way at once; none may be larger
+        than ``WHOLE_FILE_BYTES``. At most one byte more than the size that was listed is read, which shows growth.
+        After an error of the whole connection, those that were not answered may be asked for again.
+        """
 
     def has_open_writer(self, source_path: str) -> bool:
         """Whether some other client holds the file open for writing. Never disturbs it.

@@ -1,13 +1,13 @@
 """A share in memory, for tests: it changes while it is read, and fails, when it is told to."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from streamweave.errors import FileVanished, SourceError, SourceFileError
-from streamweave.sources.base import FolderListing, SourceFile
+from streamweave.sources.base import FolderListing, SourceFile, WholeFile
 
 
 @dataclass
@@ -72,9 +72,8 @@ class OpenMemoryFile:
         self._source_path = source_path
         self._file = laboratory.files[source_path]
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, offset: int = 0) -> Iterator[bytes]:
         """The content in order, with what it gains while it is read."""
-        offset = 0
         while chunk := self._file.content[offset : offset + self._laboratory.chunk_bytes]:
             yield chunk
             offset += len(chunk)
@@ -119,6 +118,20 @@ class MemorySource:
         """Open a file for reading."""
         self._check(source_path)
         yield OpenMemoryFile(self._laboratory, source_path)
+
+    def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
+        """Read files in one go each, one after the other."""
+        for file in files:
+            try:
+                yield self._whole(file)
+            except SourceFileError as error:
+                yield error
+
+    def _whole(self, asked: SourceFile) -> WholeFile:
+        with self.open(asked.source_path) as file:
+            at_opening = file.now()
+            content = b"".join(file.chunks())[: asked.size_bytes + 1]
+            return WholeFile(content, at_opening, file.now())
 
     def has_open_writer(self, source_path: str) -> bool:
         """Whether an instrument holds the file open for writing."""

@@ -40,9 +40,10 @@ class OpenSmbFile:
                 self._abandon_reads()
                 raise
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, offset: int = 0) -> Iterator[bytes]:
         """The content in order, until the server says that there is no more: what the file gains is included."""
-        offset = 0
+        if offset:
+            self._abandon_reads()  # the opening asked for the beginning
         while True:
             with self._connection.faults(FILE, self._source_path):
                 self._read_ahead(offset)

@@ -1,9 +1,10 @@
 """A share as a source."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from streamweave.sources.base import FolderListing
+from streamweave.errors import SourceFileError
+from streamweave.sources.base import FolderListing, SourceFile, WholeFile
 from streamweave.sources.smb import probing
 from streamweave.sources.smb.address import SmbAddress
 from streamweave.sources.smb.connection import ShareConnection
@@ -33,6 +34,20 @@ class SmbSource:
             yield file
         finally:
             file.close()
+
+    def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
+        """Read files in one go each, one after the other."""
+        for file in files:
+            try:
+                yield self._whole(file)
+            except SourceFileError as error:
+                yield error
+
+    def _whole(self, asked: SourceFile) -> WholeFile:
+        with self.open(asked.source_path) as file:
+            at_opening = file.now()
+            content = b"".join(file.chunks())[: asked.size_bytes + 1]
+            return WholeFile(content, at_opening, file.now())
 
     def has_open_writer(self, source_path: str) -> bool:
         """Whether some other client holds the file open for writing."""

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamweave.errors import FileVanished
-from streamweave.sources.base import FolderListing, Source, SourceFile
+from streamweave.sources.base import FolderListing, Source, SourceFile, WholeFile
 
 MTIME = datetime(2025, 3, 9, 12, 30, 15, tzinfo=UTC)
 LEGAL_NAMES = st.text(
@@ -63,6 +63,34 @@ def test_a_file_is_read_byte_for_byte(bench: Any, size: int) -> None:
     bench.write("data.raw", content)
     received = read(bench.source(), f"{bench.base}/data.raw")
     assert hashlib.sha256(received).digest() == hashlib.sha256(content).digest()
+
+
+@pytest.mark.parametrize("offset", [0, 1, 65_536, 200_000, 299_999, 300_000, 400_000])
+def test_a_file_is_read_on_from_any_offset(bench: Any, offset: int) -> None:
+    content = random.Random(0).randbytes(300_000)
+    bench.write("data.raw", content)
+    with bench.source().open(f"{bench.base}/data.raw") as file:
+        assert b"".join(file.chunks(offset)) == content[offset:]
+
+
+def test_many_files_are_read_in_one_go_each_with_every_fault_in_its_place(bench: Any) -> None:
+    contents = {f"{number:03}.raw": random.Random(number).randbytes(number * 1_000) for number in range(70)}
+    for name, content in contents.items():
+        bench.write(name, content)
+    bench.append("010.raw", b"more than was listed")
+    asked = [SourceFile(f"{bench.base}/{name}", len(content), MTIME) for name, content in contents.items()]
+    asked[20] = SourceFile(f"{bench.base}/missing.raw", 5, MTIME)
+    answers = dict(zip(contents, bench.source().read_whole(iter(asked)), strict=True))
+    assert isinstance(answers.pop("020.raw"), FileVanished)
+    grown = answers.pop("010.raw")
+    assert isinstance(grown, WholeFile)
+    assert grown.content == contents["010.raw"] + b"m"
+    assert grown.at_closing.size_bytes == 10_020
+    for number, (name, answer) in enumerate(answers.items()):
+        assert isinstance(answer, WholeFile), (number, answer)
+        assert answer.content == contents[name]
+        assert answer.at_opening == answer.at_closing
+        assert answer.at_closing == SourceFile(f"{bench.base}/{name}", len(contents[name]), MTIME)
 
 
 @pytest.mark.parametrize("size", [100, 300_000])
