@@ -63,7 +63,7 @@ def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[s
         for entry in manifest.get("service_accounts", []):
             _enter_service_account(session, sealer, entry)
         for entry in manifest.get("storage_locations", []):
-            _enter_storage_location(session, entry)
+            _enter_storage_location(session, sealer, entry)
         for entry in instruments:
             _enter_instrument(session, entry)
         for entry in _of_others(known, manifest.get("schedules", [])):
@@ -90,11 +90,11 @@ def _enter_service_account(session: Session, sealer: Sealer, entry: Entry) -> No
         update_service_account(session, sealer, account.id, _only(MOVING_ACCOUNT_FIELDS, entry))
 
 
-def _enter_storage_location(session: Session, entry: Entry) -> None:
+def _enter_storage_location(session: Session, sealer: Sealer, entry: Entry) -> None:
     require(entry, "name", "base_path")
     same = or_(StorageLocation.name == entry["name"], StorageLocation.base_path == entry["base_path"])
     if session.scalar(select(StorageLocation.id).where(same).limit(1)) is None:
-        create_storage_location(session, entry)
+        create_storage_location(session, sealer, entry)
 
 
 def _enter_instrument(session: Session, entry: Entry) -> None:

@@ -14,7 +14,7 @@ from streamweave.settings import Settings
 from streamweave.sources.base import Source
 from streamweave.sources.opening import open_source
 from streamweave.storage.base import Storage
-from streamweave.storage.opening import open_storage
+from streamweave.storage.opening import storage_opener
 
 
 def utc_now() -> datetime:
@@ -56,7 +56,7 @@ def facility_of(settings: Settings) -> Facility:
     return Facility(
         sessions=catalog_sessions(engine),
         open_source=source_of,
-        open_storage=open_storage,
+        open_storage=storage_opener(sealer),
         mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
         close=engine.dispose,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, SQLColumnExpression, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.errors import InvalidInput
@@ -27,10 +27,14 @@ DIGEST_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """At most ``limit`` rows, after the place that ``cursor`` names; from the beginning without one."""
+    """At most ``limit`` rows, after the place that ``cursor`` names; from the beginning without one.
+
+    ``scope`` says for whom and of what the list is: a cursor of another scope is refused.
+    """
 
     limit: int = 100
     cursor: str | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ class Order:
         kind: type[Key] = self.key.type.python_type
         return kind
 
+    def before(self, horizon: Key) -> ColumnElement[bool]:
+        """The condition for what comes before the key ``horizon``, or has it."""
+        return self.key >= horizon if self.newest_first else self.key <= horizon
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -71,15 +79,27 @@ class Place:
 
     def applied(self, query: Select[Any]) -> Select[Any]:
         """The rows of ``query`` that lie there, in order."""
-        order = self.order
-        if self.after is not None:
-            place, after = tuple_(order.key, order.id), tuple_(*map(literal, self.after))
-            query = query.where(place < after if order.newest_first else place > after)
-        columns = (order.key.desc(), order.id.desc()) if order.newest_first else (order.key, order.id)
+        return self._in_order(self.beyond(query), self.order.key, self.order.id)
+
+    def beyond(self, query: Select[Any]) -> Select[Any]:
+        """All rows of ``query`` after the key and id of ``after``."""
+        if self.after is None:
+            return query
+        place, after = tuple_(self.order.key, self.order.id), tuple_(*map(literal, self.after))
+        return query.where(place < after if self.order.newest_first else place > after)
+
+    def first_of(self, rows: FromClause) -> Select[Any]:
+        """The ids of the first of ``rows``, which all lie there, and have the columns ``key`` and ``id``."""
+        return self._in_order(select(rows.c.id), rows.c.key, rows.c.id)
+
+    def _in_order(
+        self, query: Select[Any], key: SQLColumnExpression[Any], row_id: SQLColumnExpression[Any]
+    ) -> Select[Any]:
+        columns = (key.desc(), row_id.desc()) if self.order.newest_first else (key, row_id)
         return query.order_by(*columns).limit(self.limit)
 
 
-Narrowing = Callable[[Select[Any], Place], ColumnElement[bool]]
+Narrowing = Callable[[Place], ColumnElement[bool]]
 
 
 def page_of(
@@ -96,11 +116,11 @@ def page_of(
     ``scope`` says what else the list depends on, such as its filters: with another scope it is another list.
     ``narrowed`` makes a further condition, which may hold for the rows of one place only.
     """
-    list_name = f"{order.list_name} {scope}"
+    list_name = f"{order.list_name} {scope} {request.scope}"
     after = None if request.cursor is None else read_cursor(list_name, request.cursor, order.kind)
     place = Place(order, after, request.limit + 1)
     if narrowed is not None:
-        query = query.where(narrowed(query, place))
+        query = query.where(narrowed(place))
     found = session.execute(place.applied(query.add_columns(order.key, order.id))).all()
     rows = found[: request.limit]
     next_cursor = make_cursor(list_name, *rows[-1][1:]) if len(found) > request.limit else None

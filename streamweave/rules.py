@@ -1,20 +1,59 @@
 """Rules for values that people enter: each takes the field's name and the value, and returns the value as it is kept.
 
 All raise ``InvalidInput`` with the field's name. They check types too, because a manifest is as raw as a request.
+What a rule takes it also says as a JSON Schema (draft 2020-12), from which the service's OpenAPI document is made: a
+rule takes nothing that its schema forbids, and refuses hardly anything that its schema allows.
 """
 
 import math
 import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from streamweave.errors import InvalidInput
 
 Rule = Callable[[str, Any], Any]
+Schema = Mapping[str, Any]
 
 LONGEST_NAME = 200
 LONGEST_TEXT = 4000
+
+# control characters, within brackets of a pattern; halves of surrogate pairs don't get through JSON's UTF-8
+CONTROL = r"\u0000-\u001f\u007f-\u009f"
+CONTROL_BESIDES_LINES = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+NULL: Schema = {"type": "null"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A rule with the schema of what it takes."""
+
+    rule: Rule
+    schema: Schema
+
+    def __call__(self, field: str, value: Any) -> Any:
+        """The value as it is kept. Raises ``InvalidInput``."""
+        return self.rule(field, value)
+
+
+def shaped(**schema: Any) -> Callable[[Rule], Shaped]:
+    """Says what a rule takes, in the keywords of JSON Schema."""
+    return lambda rule: Shaped(rule, schema)
+
+
+def schema_of(rule: Rule) -> Schema:
+    """What a rule takes; nothing is said of one that was not ``shaped``."""
+    return rule.schema if isinstance(rule, Shaped) else {}
+
+
+def sound(forbidden: str, *, besides: str = "") -> str:
+    """The pattern of a text that is more than blanks and holds none of ``forbidden``.
+
+    ``besides`` is a look-ahead: what the whole text must not be.
+    """
+    return rf"^{besides}[^{forbidden}]*[^\s{forbidden}][^{forbidden}]*$"
 
 
 def checked(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +78,9 @@ def has_control_character(text: str) -> bool:
 
 def text(*, longest: int = LONGEST_TEXT, lines: bool = False) -> Rule:
     """Text of 1 to ``longest`` characters, without control characters (line breaks and tabs only with ``lines``)."""
+    pattern = sound(CONTROL_BESIDES_LINES if lines else CONTROL)
 
+    @shaped(type="string", minLength=1, maxLength=longest, pattern=pattern)
     def rule(field: str, value: Any) -> str:
         if not isinstance(value, str):
             raise InvalidInput(field, "must be text")
@@ -60,6 +101,7 @@ name = text(longest=LONGEST_NAME)
 def integer(lowest: int, highest: int) -> Rule:
     """A whole number within the bounds, both included."""
 
+    @shaped(type="integer", minimum=lowest, maximum=highest)
     def rule(field: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
             raise InvalidInput(field, f"must be a whole number from {lowest} to {highest}")
@@ -71,6 +113,7 @@ def integer(lowest: int, highest: int) -> Rule:
 def number(lowest: float, highest: float) -> Rule:
     """A finite number within the bounds, both included."""
 
+    @shaped(type="number", minimum=lowest, maximum=highest)
     def rule(field: str, value: Any) -> float:
         usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not usable or not lowest <= value <= highest:
@@ -80,6 +123,7 @@ def number(lowest: float, highest: float) -> Rule:
     return rule
 
 
+@shaped(type="boolean")
 def flag(field: str, value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):
@@ -87,6 +131,7 @@ def flag(field: str, value: Any) -> bool:
     return value
 
 
+@shaped(type="string", format="uuid")
 def identity(field: str, value: Any) -> uuid.UUID:
     """The id of another row."""
     if not isinstance(value, uuid.UUID):
@@ -96,12 +141,18 @@ def identity(field: str, value: Any) -> uuid.UUID:
 
 def optional(rule: Rule) -> Rule:
     """What ``rule`` accepts, or None."""
-    return lambda field, value: None if value is None else rule(field, value)
+
+    @shaped(anyOf=[schema_of(rule), NULL])
+    def optional_rule(field: str, value: Any) -> Any:
+        return None if value is None else rule(field, value)
+
+    return optional_rule
 
 
 def one_word_of(*words: str) -> Rule:
     """One of a few fixed words."""
 
+    @shaped(type="string", enum=[str(word) for word in words])
     def rule(field: str, value: Any) -> str:
         if not isinstance(value, str) or value not in words:
             raise InvalidInput(field, f"must be {' or '.join(words)}")

@@ -2,16 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 
 from litestar import Litestar
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from streamweave.settings import Settings
@@ -20,9 +16,8 @@ from streamweave_api.api_tokens.routes import api_tokens_router
 from streamweave_api.audit_log.acting import note_actor
 from streamweave_api.audit_log.routes import audit_log_router
 from streamweave_api.auth import Authentication, provide_credential, provide_viewer
+from streamweave_api.bodies import body_is_understood
 from streamweave_api.client_address import provide_client_address
-from streamweave_api.credentials import LOGIN_COOKIE
-from streamweave_api.documented_errors import DocumentedErrors
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files.routes import files_router
 from streamweave_api.groups.routes import groups_router
@@ -33,7 +28,11 @@ from streamweave_api.instrument_requests.routes import instrument_requests_route
 from streamweave_api.instruments.routes import instruments_router
 from streamweave_api.logins.routes import logins_router
 from streamweave_api.notifications.routes import notifications_router
-from streamweave_api.pagination import provide_page
+from streamweave_api.openapi.config import openapi_config
+from streamweave_api.openapi.errors import DocumentedErrors
+from streamweave_api.openapi.security import DocumentedSecurity
+from streamweave_api.openapi.swagger import SCHEMA_PATH, front_door
+from streamweave_api.pagination import no_parameter_is_repeated, provide_page
 from streamweave_api.passwords.routes import passwords_router
 from streamweave_api.projects.routes import projects_router
 from streamweave_api.runs.routes import runs_router
@@ -47,9 +46,9 @@ from streamweave_api.users.management import user_management_router
 from streamweave_api.users.routes import users_router
 
 LARGEST_BODY = 1024 * 1024
-SCHEMA_PATH = "/schema"
 
 ROUTERS: list[ControllerRouterHandler] = [
+    front_door,
     health,
     logins_router,
     passwords_router,
@@ -94,10 +93,11 @@ def create_app(settings: Settings) -> Litestar:
             "page": Provide(provide_page, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(Authentication, exclude=[f"^{SCHEMA_PATH}"])],
+        guards=[body_is_understood, no_parameter_is_repeated],
         before_request=note_actor,
         exception_handlers=EXCEPTION_HANDLERS,
-        openapi_config=_openapi(),
-        plugins=[DocumentedErrors()],
+        openapi_config=openapi_config(),
+        plugins=[DocumentedErrors(), DocumentedSecurity()],
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
@@ -111,16 +111,3 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await sync_to_thread(service.stop)
-
-
-def _openapi() -> OpenAPIConfig:
-    bearer = SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
-    cookie = SecurityScheme(type="apiKey", name=LOGIN_COOKIE, security_scheme_in="cookie")
-    return OpenAPIConfig(
-        title="StreamWeave",
-        version=version("streamweave"),
-        path=SCHEMA_PATH,
-        render_plugins=[SwaggerRenderPlugin()],
-        components=Components(security_schemes={"token": bearer, "cookie": cookie}),
-        security=[{"token": []}, {"cookie": []}],
-    )

@@ -24,6 +24,8 @@ ShownCredential = NamedDependency[Credential]
 OPEN_TO_ALL = {"exclude_from_auth": True}
 # without credentials nobody asks, and ``viewer`` is None; wrong ones are refused all the same
 LOGIN_OPTIONAL = {"login_optional": True}
+# asked by POST only because the question is too long for an address: tokens for reading may
+ONLY_READS = {"only_reads": True}
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CSRF_COOKIE = "streamweave_csrf"
@@ -46,7 +48,9 @@ class Authentication(AbstractAuthenticationMiddleware):
                 return AuthenticationResult(user=None, auth=None)
             raise
         if cast(HTTPScope, connection.scope)["method"] not in SAFE_METHODS:
-            _check_may_change(connection, credential)
+            if "only_reads" not in connection.route_handler.opt:
+                _check_scope(credential)
+            _check_not_forged(connection, credential)
         return AuthenticationResult(user=user, auth=credential)
 
 
@@ -77,8 +81,7 @@ def not_for_reading_only(connection: Connection, _: BaseRouteHandler) -> None:
     _check_scope(connection.auth)
 
 
-def _check_may_change(connection: Connection, credential: Credential) -> None:
-    _check_scope(credential)
+def _check_not_forged(connection: Connection, credential: Credential) -> None:
     if credential.by_cookie and credential.claims is not None:
         shown, secret = connection.headers.get(CSRF_HEADER, ""), connection.app.state.service.secret_key
         if not csrf_token_matches(shown, credential.claims, secret):

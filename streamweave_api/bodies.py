@@ -6,6 +6,11 @@ What comes in may hold no field that we don't know; what goes out is named field
 from typing import Any, TypeVar
 
 import msgspec
+from litestar.connection import ASGIConnection
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import BodyKwarg
 
 Body = TypeVar("Body")
 
@@ -16,6 +21,16 @@ class Incoming(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class Outgoing(msgspec.Struct, kw_only=True):
     """A body that goes out."""
+
+
+def body_is_understood(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of bodies: a type that isn't the expected one is 415, not guessed at (RFC 9110, section 15.5.16)."""
+    body = getattr(handler, "parsed_data_field", None)
+    if body is not None and isinstance(body.kwarg_definition, BodyKwarg):
+        expected = RequestEncodingType(body.kwarg_definition.media_type).value
+        shown, _, _ = connection.headers.get("Content-Type", "").partition(";")
+        if shown.strip().lower() != expected:
+            raise HTTPException(status_code=415, detail=f"The body must be {expected}")
 
 
 def given(body: msgspec.Struct) -> dict[str, Any]:

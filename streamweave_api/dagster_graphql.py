@@ -4,15 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
 from streamweave.errors import NotFound, OrchestratorUnavailable
 from streamweave.schedules.launching import JOB_NAME, LOCATION_NAME, harvest_run_config, harvest_run_tags
-from streamweave_api.dagster_queries import LAUNCH, RELOAD, RUN, RUN_ERRORS
+from streamweave.schedules.orchestrator import ask, message_of, orchestrator, reload_code_location
+from streamweave_api.dagster_queries import LAUNCH, RUN, RUN_ERRORS
 
 REPOSITORY_NAME = "__repository__"
-ANSWER_SECONDS = 30.0
-RELOAD_SECONDS = 120.0
 EVENTS_AT_ONCE = 1000
 FAILED = "FAILURE"
 
@@ -32,8 +29,7 @@ class Dagster:
     """Dagster behind its webserver's address. Every method may raise ``OrchestratorUnavailable``."""
 
     def __init__(self, url: str) -> None:
-        # Dagster stands beside us: a proxy that the environment names is not the way to it
-        self._client = httpx.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False)
+        self._client = orchestrator(url)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -53,7 +49,7 @@ class Dagster:
         }
         answer = self._ask(LAUNCH, {"params": params})["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
-            raise OrchestratorUnavailable(f"Dagster did not start the harvest: {_message(answer)}")
+            raise OrchestratorUnavailable(f"Dagster did not start the harvest: {message_of(answer)}")
         return str(answer["run"]["runId"])
 
     def run(self, run_id: str) -> Run:
@@ -62,7 +58,7 @@ class Dagster:
         if answer["__typename"] == "RunNotFoundError":
             raise NotFound("Run")
         if answer["__typename"] != "Run":
-            raise OrchestratorUnavailable(f"Dagster can't tell about the run: {_message(answer)}")
+            raise OrchestratorUnavailable(f"Dagster can't tell about the run: {message_of(answer)}")
         return Run(
             run_id=answer["runId"],
             status=answer["status"],
@@ -73,10 +69,7 @@ class Dagster:
 
     def reload_location(self) -> None:
         """Have the code location read the catalog's configuration anew."""
-        answer = self._ask(RELOAD, {"location": LOCATION_NAME}, RELOAD_SECONDS)["reloadRepositoryLocation"]
-        loaded = answer.get("locationOrLoadError") or {}
-        if answer["__typename"] != "WorkspaceLocationEntry" or loaded.get("__typename") == "PythonError":
-            raise OrchestratorUnavailable(f"Dagster did not reload: {_message(loaded if loaded else answer)}")
+        reload_code_location(self._client)
 
     def _error_of(self, run_id: str) -> str | None:
         """The first error of a failed run: later ones follow from it. The run's own event is the last resort."""
@@ -91,21 +84,8 @@ class Dagster:
             cursor, more = events.get("cursor"), events.get("hasMore", False)
         return last_resort
 
-    def _ask(self, query: str, variables: dict[str, Any], seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
-        try:
-            response = self._client.post("/graphql", json={"query": query, "variables": variables}, timeout=seconds)
-            response.raise_for_status()
-            answer = response.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise OrchestratorUnavailable(f"Dagster doesn't answer at {self._client.base_url}: {error}") from error
-        if not isinstance(answer, dict) or answer.get("errors") or not isinstance(answer.get("data"), dict):
-            raise OrchestratorUnavailable("Dagster doesn't understand what it was asked")
-        return dict(answer["data"])
-
-
-def _message(answer: dict[str, Any]) -> str:
-    errors = [error["message"] for error in answer.get("errors", [])]
-    return "; ".join(errors) or answer.get("message") or answer["__typename"]
+    def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        return ask(self._client, query, variables)
 
 
 def _time(seconds: float | None) -> datetime | None:

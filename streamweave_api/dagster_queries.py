@@ -35,15 +35,3 @@ query RunErrors($runId: ID!, $cursor: String, $limit: Int!) {
   }
 }
 """
-RELOAD = """
-mutation Reload($location: String!) {
-  reloadRepositoryLocation(repositoryLocationName: $location) {
-    __typename
-    ... on WorkspaceLocationEntry { locationOrLoadError { __typename ... on PythonError { message } } }
-    ... on PythonError { message }
-    ... on ReloadNotSupported { message }
-    ... on RepositoryLocationNotFound { message }
-    ... on UnauthorizedError { message }
-  }
-}
-"""

@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from streamweave.errors import (
     Conflict,
@@ -39,6 +40,8 @@ STATUS: dict[type[Exception], int] = {
     DataError: 422,
     OperationalError: 503,
     RecursionError: 400,  # msgspec's answer to JSON that is nested a thousandfold
+    UnicodeDecodeError: 400,  # and to a text that is not UTF-8
+    PoolTimeout: 503,
 }
 SENTENCES: dict[type[Exception], str] = {
     NotAuthenticated: "Unauthorized",
@@ -46,6 +49,8 @@ SENTENCES: dict[type[Exception], str] = {
     DataError: "A value can't be kept in the catalog",
     OperationalError: "The catalog can't be reached",
     RecursionError: "The body is nested too deeply",
+    UnicodeDecodeError: "The body is not UTF-8",
+    PoolTimeout: "The catalog is too busy at the moment",
 }
 NO_BODY = "'data'"  # all that Litestar says when there is none
 # parameters whose names are reserved words in handlers
@@ -92,12 +97,12 @@ def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Respo
 
 
 def _fault(fault: dict[str, str]) -> str:
-    message = fault["message"]
+    message, field = fault["message"], fault.get("key", "data")
     if found := _FIELD_AT_FAULT.search(message):
-        return f"{found['field']}: {_PROBLEMS[found['problem']]}"
+        within = "" if field == "data" else f"{field}."
+        return f"{within}{found['field']}: {_PROBLEMS[found['problem']]}"
     if message == NO_BODY:
         return "a body is required"
-    field = fault.get("key", "data")
     return message if field == "data" else f"{PARAMETERS.get(field, field)}: {message}"
 
 

@@ -7,7 +7,7 @@ from streamweave_api.auth import OPEN_TO_ALL
 from streamweave_api.service import TheService
 
 
-@get("/health", sync_to_thread=True, opt=OPEN_TO_ALL, tags=["Health"])
+@get("/health", sync_to_thread=True, opt=OPEN_TO_ALL, tags=["Health"], summary="Is everything there?")
 def health(service: TheService) -> dict[str, str]:
     """Answers when the catalog does."""
     with service.sessions() as session:

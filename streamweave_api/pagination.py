@@ -1,13 +1,17 @@
 """Lists in HTTP: ``limit`` and ``cursor`` come in, a JSON array and a ``Link`` to the next page go out (RFC 8288)."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
+from streamweave.errors import InvalidInput
 from streamweave.pages import Page, PageRequest
 
 Asked = Request[Any, Any, Any]
@@ -16,19 +20,35 @@ PageAsked = NamedDependency[PageRequest]
 Row = TypeVar("Row")
 Body = TypeVar("Body")
 
+WHICH_PART = ("limit", "cursor", "count")
+
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many entries at most")]
 Cursor = Annotated[str | None, QueryParameter(description="Where to go on, from the Link of the page before")]
 
 
-def provide_page(limit: Limit = 100, cursor: Cursor = None) -> PageRequest:
+def no_parameter_is_repeated(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """The guard of query parameters: which of two values counts is nobody's guess."""
+    uses = Counter(name for name, _ in connection.query_params.multi_items())
+    for name, number in uses.items():
+        if number > 1:
+            raise InvalidInput(name, "must be given only once")
+
+
+def provide_page(request: Asked, limit: Limit = 100, cursor: Cursor = None) -> PageRequest:
     """The dependency ``page``: which part of the list is asked for."""
-    return PageRequest(limit, cursor)
+    return PageRequest(limit, cursor, _scope(request))
 
 
 def listed(request: Asked, page: Page[Row], to_body: Callable[[Row], Body]) -> Response[list[Body]]:
     """The page's rows as bodies, and where the next page is."""
     headers = {} if page.next_cursor is None else {"Link": f'<{_address(request, page.next_cursor)}>; rel="next"'}
     return Response([to_body(row) for row in page.rows], headers=headers)
+
+
+def _scope(request: Asked) -> str:
+    """Who asks, where, and with which filters: with another of them it is another list."""
+    filters = [(name, value) for name, value in request.query_params.multi_items() if name not in WHICH_PART]
+    return f"{request.user.id} {request.url.path.rstrip('/')} {sorted(filters)}"
 
 
 def _address(request: Asked, cursor: str) -> str:

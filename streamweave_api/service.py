@@ -6,7 +6,7 @@ from litestar.di import NamedDependency
 from sqlalchemy.engine import Engine
 
 from streamweave.audit.actor import audited
-from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
+from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions
 from streamweave.errors import StartError
 from streamweave.identifiers.erc import Support
 from streamweave.identity.login_limits import LoginLimits
@@ -62,7 +62,7 @@ def service_of(settings: Settings) -> Service:
         raise StartError(
             f"no safe signature: set STREAMWEAVE_SECRET_KEY to at least {SHORTEST_SECRET} random characters"
         )
-    engine = catalog_engine(settings.database_url, pool_size=CONNECTIONS)
+    engine = catalog_engine(settings.database_url, pool_size=CONNECTIONS, settings=FOR_ANSWERS)
     dagster = Dagster(settings.dagster_url)
     return Service(
         engine=engine,

@@ -23,20 +23,28 @@ COLUMNS = dg.TableSchema(
 
 
 def day_metadata(report: HarvestReport, day: date, standing: DayStanding) -> dict[str, dg.MetadataValue]:
-    """``files`` and ``bytes`` are what this harvest archived of the day, ``files_per_second`` its pace over all days.
+    """``files`` and ``bytes`` are what this harvest archived of the day; its pace is that over all days.
 
     ``skipped``, ``waiting`` and ``failed`` count how the day's files stand now, whichever harvest brought them there.
     """
     done = report.days.get(day, DayReport())
-    archived = report.counts[VersionState.ARCHIVED]
     return {
         "files": dg.MetadataValue.int(done.counts[VersionState.ARCHIVED]),
         "bytes": dg.MetadataValue.int(done.bytes),
-        "files_per_second": dg.MetadataValue.float(round(archived / report.seconds, 2) if report.seconds else 0.0),
+        **pace_metadata(report),
         "skipped": dg.MetadataValue.int(standing.number(VersionState.SKIPPED)),
         "waiting": dg.MetadataValue.int(standing.number(*WAITING)),
         "failed": dg.MetadataValue.int(standing.number(*NEEDS_A_PERSON)),
         "table": _table(done, standing),
+    }
+
+
+def pace_metadata(report: HarvestReport) -> dict[str, dg.MetadataValue]:
+    """How fast a harvest's transfers were: ``files_per_second`` and ``bytes_per_second``, from claims to catalog."""
+    seconds = report.seconds or float("inf")
+    return {
+        "files_per_second": dg.MetadataValue.float(round(report.counts[VersionState.ARCHIVED] / seconds, 2)),
+        "bytes_per_second": dg.MetadataValue.float(round(report.bytes / seconds, 2)),
     }
 
 

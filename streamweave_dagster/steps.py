@@ -1,5 +1,6 @@
 """The steps of a harvest, as the ops of the assets and of the job ``harvest`` take them one after the other."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,14 +13,18 @@ from streamweave.facility import Facility
 from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet, note_harvested
+from streamweave.harvest.progress import Progress
 from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave_dagster.failures import RETRY_TRANSIENT, errors_as_failures
+from streamweave_dagster.materializations import pace_metadata
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext
 
+SECONDS_BETWEEN_LINES = 10.0
+NAMED_FILES_PER_BATCH = 20
 AS_IT_SHOULD_BE = (VersionState.ARCHIVED, VersionState.UNCHANGED, VersionState.SKIPPED)
 
 
@@ -76,10 +81,15 @@ def transfer(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility
     with errors_as_failures():
         instrument = instrument_called(facility, harvest.slug)
         with harvest_run(facility.sessions, instrument.id, context.run.run_id) as run_id:
-            report = transfer_files(facility, instrument, run_id, harvest.days, on_outcomes=tell)
+            report = transfer_files(
+                facility, instrument, run_id, harvest.days, on_outcomes=tell, on_progress=_ProgressLog(context).tell
+            )
     for trouble in report.troubles:
         context.log.error(str(trouble))
+    if report.pause:
+        context.log.warning(report.pause)
     context.log.info(f"{report.sentence()} in {report.seconds:.1f} s")
+    context.add_output_metadata(pace_metadata(report))
     harvest.report.include(report)
     return harvest
 
@@ -95,10 +105,24 @@ def enrich_step(context: Context, facility: Facility, harvest: Harvest) -> Instr
     return instrument
 
 
+class _ProgressLog:
+    """Tells of progress now and then: each line is a row in Dagster's event log."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._told_at = time.monotonic()
+
+    def tell(self, progress: Progress) -> None:
+        """Log it if it is time to."""
+        if time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
+            self._told_at = time.monotonic()
+            self._context.log.info(progress.sentence())
+
+
 def _tell_batch(context: Context, outcomes: Sequence[FileOutcome]) -> None:
-    batch = HarvestReport()
-    for outcome in outcomes:
-        batch.add(outcome)
-        if outcome.state not in AS_IT_SHOULD_BE:
-            context.log.warning(f"{outcome.source_path} is {outcome.state}: {outcome.reason}")
-    context.log.info(f"batch: {batch.sentence()}, {batch.bytes} bytes")
+    """Name the files that a person may want to look at, the first of many."""
+    strange = [outcome for outcome in outcomes if outcome.state not in AS_IT_SHOULD_BE]
+    for outcome in strange[:NAMED_FILES_PER_BATCH]:
+        context.log.warning(f"{outcome.source_path} is {outcome.state}: {outcome.reason}")
+    if len(strange) > NAMED_FILES_PER_BATCH:
+        context.log.warning(f"and {len(strange) - NAMED_FILES_PER_BATCH} more files of this batch")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.grantees import Grantee, NamedGrantee, grantees_in_use, grantees_named, lock_names
 from streamweave.catalog.tables import FileGrant, FileRecord, PendingGrant
+from streamweave.errors import NotFound
 from streamweave.pages import Order, Page, PageRequest, page_of
 
 Wanted = Mapping[uuid.UUID, Collection[Grantee | NamedGrantee]]
@@ -60,6 +61,15 @@ def apply_pending_grants(session: Session, name: NamedGrantee) -> int:
 def pending_grants(session: Session, request: PageRequest) -> Page[PendingGrant]:
     """What waits for somebody to appear, newest first."""
     return page_of(session, select(PendingGrant), _NEWEST, request)
+
+
+def withdraw_pending_grant(session: Session, pending_id: uuid.UUID) -> None:
+    """Let a file no longer wait for somebody to appear. Raises ``NotFound``, also for what was granted meanwhile."""
+    pending = session.get(PendingGrant, pending_id, with_for_update=True)
+    if pending is None:
+        raise NotFound("Pending grant")
+    session.delete(pending)
+    session.flush()
 
 
 def _grant(session: Session, grants: Collection[tuple[uuid.UUID, Grantee]]) -> None:

@@ -1,75 +1,59 @@
 """The beginning of a long list for somebody who sees a part of it, without walking past what they may not see.
 
-Each way in which files are open to a viewer (owning them, each grantee's grants on files, each granted instrument, each
-granted folder) is asked for its own first rows, by the index that has them in order: the list's first rows are among
-those. The rule is that of ``visible_files``, taken apart; a test holds the two against each other.
+Each way in which files are open (owning them, each grantee's grants on files, each granted instrument, each granted
+folder) is asked for its own first rows, by the index that has them in order: the list's first rows are among those. The
+rule is that of ``visible_files``, taken apart; a test holds the two against each other.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    FromClause,
-    Select,
-    Subquery,
-    Uuid,
-    and_,
-    any_,
-    func,
-    literal,
-    select,
-    true,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Select, Text, false, literal, select, union
 
-from streamweave.access.visibility import grantees
-from streamweave.catalog.tables import FileGrant, FileRecord, InstrumentGrant, User
+from streamweave.access.openings import Openings
+from streamweave.access.visibility import within
+from streamweave.catalog.tables import FileGrant, FileRecord
 from streamweave.catalog.tables.file_records import path_in_byte_order
 from streamweave.pages import Order, Place
 
+_PATH = path_in_byte_order(FileRecord.source_path)
 
-def first_visible(viewer: User, query: Select[Any], place: Place) -> ColumnElement[bool]:
-    """The condition on ``FileRecord`` for the first rows of ``query`` from ``place`` on that ``viewer`` may see.
 
-    ``query`` is over ``FileRecord``, with all of the list's filters but without visibility. Admins, who see all, need
-    none of it.
+def first_covered(openings: Openings, records: Select[Any], place: Place) -> ColumnElement[bool]:
+    """The condition on ``FileRecord`` for the first of ``records`` from ``place`` on that are open.
+
+    ``records`` selects from ``FileRecord``, with all of the list's filters but without visibility.
     """
-    ids = query.with_only_columns(FileRecord.id, maintain_column_froms=False).where(FileRecord.withdrawn_at.is_(None))
-    whom = func.unnest(_all_grantees(viewer)).table_valued("id").render_derived()
-    wholes = _granted_places(viewer, InstrumentGrant.path_prefix == "")
-    folders = _granted_places(viewer, InstrumentGrant.path_prefix != "")
-    path, prefix = path_in_byte_order(FileRecord.source_path), folders.c.path_prefix
-    within = and_(path >= prefix.concat("/"), path < prefix.concat("0"))
-    by_grant = ids.join(FileGrant, FileGrant.file_id == FileRecord.id)
-    return FileRecord.id.in_(
-        union_all(
-            select(place.applied(ids.where(FileRecord.owner_id == literal(viewer.id))).correlate(None).subquery().c.id),
-            _first_of_each(whom, by_grant.where(FileGrant.grantee_id == whom.c.id), _in_grants(place)),
-            _first_of_each(wholes, ids.where(FileRecord.instrument_id == wholes.c.instrument_id), place),
-            _first_of_each(folders, ids.where(FileRecord.instrument_id == folders.c.instrument_id, within), place),
-        )
-    )
+    first = [_first(way, there) for way, there in _ways(openings, records, place)]
+    return FileRecord.id.in_(place.first_of(union(*first).subquery())) if first else false()
 
 
-def _granted_places(viewer: User, which: ColumnElement[bool]) -> Subquery:
-    places = select(InstrumentGrant.instrument_id, InstrumentGrant.path_prefix).where(which)
-    return places.where(InstrumentGrant.grantee_id == any_(_all_grantees(viewer))).subquery()
+def _first(way: Select[Any], place: Place) -> Select[Any]:
+    keyed = way.with_only_columns(place.order.id.label("id"), place.order.key.label("key"))
+    first = place.applied(keyed).correlate(None).subquery()
+    return select(first.c.id, first.c.key)
 
 
-def _all_grantees(viewer: User) -> ColumnElement[Any]:
-    """Worked out once, before the rest is asked."""
-    return func.array(grantees(viewer).scalar_subquery(), type_=ARRAY(Uuid))
+def _ways(openings: Openings, records: Select[Any], place: Place) -> Iterator[tuple[Select[Any], Place]]:
+    by_grant = records.join(FileGrant, FileGrant.file_id == FileRecord.id)
+    for grantee_id in openings.grantees:
+        yield by_grant.where(FileGrant.grantee_id == grantee_id), in_grants(place)
+    yield from ways_without_grants(openings, records, place)
 
 
-def _first_of_each(opening: FromClause, ids: Select[tuple[UUID]], place: Place) -> Select[tuple[UUID]]:
-    first = place.applied(ids).correlate(opening).lateral()
-    return select(first.c.id).select_from(opening).join(first, true())
+def ways_without_grants(openings: Openings, records: Select[Any], place: Place) -> Iterator[tuple[Select[Any], Place]]:
+    """Those of ``records`` that are open by other ways than grants on files: each way, and the place in its order."""
+    if openings.owner_id is not None:
+        yield records.where(FileRecord.owner_id == openings.owner_id), place
+    for instrument_id in openings.instruments:
+        yield records.where(FileRecord.instrument_id == instrument_id), place
+    for instrument_id, prefix in openings.folders:
+        below = within(_PATH, literal(prefix, Text))
+        yield records.where(FileRecord.instrument_id == instrument_id, below), place
 
 
-def _in_grants(place: Place) -> Place:
+def in_grants(place: Place) -> Place:
     """The same place among grants, which repeat when their files were discovered: their index is in that order."""
     if place.order.key is not FileRecord.first_discovered_at:
         return place

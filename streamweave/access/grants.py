@@ -13,7 +13,7 @@ from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, Instr
 from streamweave.deletion import present, referable
 from streamweave.errors import Conflict, InvalidInput, NotFound
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, identity, one_word_of, optional, require, text
+from streamweave.rules import CONTROL, Rule, checked, identity, one_word_of, optional, require, shaped, sound, text
 
 LONGEST_PREFIX = 400  # characters: with the slash after it, it must fit into what the index holds of a path
 
@@ -21,6 +21,12 @@ _GRANTED = Order(FileGrant.granted_at, FileGrant.id)
 _GRANTED_ON_INSTRUMENT = Order(InstrumentGrant.granted_at, InstrumentGrant.id)
 
 
+@shaped(
+    type="string",
+    minLength=1,
+    maxLength=LONGEST_PREFIX,
+    pattern=sound(CONTROL, besides=r"(?!/*$)(?!(?:.*/)?\.{1,2}(?:/|$))"),
+)
 def path_prefix(field: str, value: Any) -> str:
     """A folder as in ``source_path``: the share's name first, ``/`` between its parts."""
     checked: str = text(longest=LONGEST_PREFIX)(field, value)
@@ -36,7 +42,7 @@ ON_INSTRUMENT: dict[str, Rule] = {**TO_GRANTEE, "path_prefix": optional(path_pre
 
 def visible_file(session: Session, viewer: User, file_id: uuid.UUID) -> FileRecord:
     """Raises ``NotFound`` for what ``viewer`` may not see, too."""
-    record = session.scalar(select(FileRecord).where(FileRecord.id == file_id, visible_files(viewer)))
+    record = session.scalar(select(FileRecord).where(FileRecord.id == file_id, visible_files(session, viewer)))
     if record is None:
         raise NotFound("File")
     return record

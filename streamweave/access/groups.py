@@ -7,14 +7,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.assignment import apply_pending_grants
-from streamweave.access.grantees import Grantee, NamedGrantee, lock_names, referable_grantee
-from streamweave.access.names import FIELDS, check_name_is_free
+from streamweave.access.grantees import Grantee, referable_grantee
+from streamweave.access.names import create_named, restore_named, update_named
 from streamweave.catalog.tables import GranteeType, Group, GroupMember
-from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
+from streamweave.deletion import listing, mark_deleted, present, to_delete
 from streamweave.errors import Conflict, InvalidInput, NotFound
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import checked, identity, require
+from streamweave.rules import Rule, checked, identity, require
+
+MEMBER: dict[str, Rule] = {"user_id": identity}
 
 _CREATION = Order(Group.created_at, Group.id)
 _JOINING = Order(GroupMember.added_at, GroupMember.id)
@@ -31,29 +32,13 @@ def group_by_id(session: Session, group_id: uuid.UUID) -> Group:
 
 
 def create_group(session: Session, values: Mapping[str, Any]) -> Group:
-    """A new group: ``name``, and if wished ``description``. What waited for its name is granted to it.
-
-    Raises ``InvalidInput`` or ``Conflict``.
-    """
-    fields = checked(FIELDS, values)
-    require(fields, "name")
-    lock_names(session)
-    check_name_is_free(session, Group, fields["name"])
-    group = Group(**fields)
-    session.add(group)
-    return _called_by_its_name(session, group)
+    """A new group, as ``create_named`` says."""
+    return create_named(session, Group, values)
 
 
 def update_group(session: Session, group_id: uuid.UUID, changes: Mapping[str, Any]) -> Group:
     """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
-    fields = checked(FIELDS, changes)
-    lock_names(session)
-    group = group_by_id(session, group_id)
-    if "name" in fields:
-        check_name_is_free(session, Group, fields["name"], besides=group_id)
-    for field, value in fields.items():
-        setattr(group, field, value)
-    return _called_by_its_name(session, group)
+    return update_named(session, Group, group_id, changes)
 
 
 def delete_group(session: Session, group_id: uuid.UUID) -> None:
@@ -63,11 +48,7 @@ def delete_group(session: Session, group_id: uuid.UUID) -> None:
 
 def restore_group(session: Session, group_id: uuid.UUID) -> Group:
     """Take a deleted group back into use, with its members and grants. Raises ``NotFound`` or ``Conflict``."""
-    lock_names(session)
-    group = to_restore(session, Group, group_id, "Group")
-    check_name_is_free(session, Group, group.name)
-    mark_restored(session, [group])
-    return _called_by_its_name(session, group)
+    return restore_named(session, Group, group_id)
 
 
 def group_members(session: Session, group_id: uuid.UUID, request: PageRequest) -> Page[GroupMember]:
@@ -79,7 +60,7 @@ def group_members(session: Session, group_id: uuid.UUID, request: PageRequest) -
 def add_group_member(session: Session, group_id: uuid.UUID, values: Mapping[str, Any]) -> GroupMember:
     """Let the user ``user_id`` belong to a group. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
     group_by_id(session, group_id)
-    fields = checked({"user_id": identity}, values)
+    fields = checked(MEMBER, values)
     require(fields, "user_id")
     if referable_grantee(session, Grantee(GranteeType.USER, fields["user_id"])) is None:
         raise InvalidInput("user_id", "there is no such user")
@@ -103,10 +84,3 @@ def remove_group_member(session: Session, group_id: uuid.UUID, user_id: uuid.UUI
 
 def _member(session: Session, group_id: uuid.UUID, user_id: uuid.UUID) -> GroupMember | None:
     return session.scalar(select(GroupMember).where(GroupMember.group_id == group_id, GroupMember.user_id == user_id))
-
-
-def _called_by_its_name(session: Session, group: Group) -> Group:
-    session.flush()
-    session.refresh(group)
-    apply_pending_grants(session, NamedGrantee(GranteeType.GROUP, group.name))
-    return group

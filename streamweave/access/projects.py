@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.assignment import apply_pending_grants
-from streamweave.access.grantees import COLUMNS, Grantee, NamedGrantee, lock_names, referable_grantee
-from streamweave.access.names import FIELDS, check_name_is_free
+from streamweave.access.grantees import COLUMNS, Grantee, referable_grantee
+from streamweave.access.names import create_named, restore_named, update_named
 from streamweave.catalog.tables import GranteeType, MemberType, Project, ProjectMember
-from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
+from streamweave.deletion import listing, mark_deleted, present, to_delete
 from streamweave.errors import Conflict, InvalidInput, NotFound
 from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.rules import Rule, checked, identity, one_word_of, require
@@ -33,29 +32,13 @@ def project_by_id(session: Session, project_id: uuid.UUID) -> Project:
 
 
 def create_project(session: Session, values: Mapping[str, Any]) -> Project:
-    """A new project: ``name``, and if wished ``description``. What waited for its name is granted to it.
-
-    Raises ``InvalidInput`` or ``Conflict``.
-    """
-    fields = checked(FIELDS, values)
-    require(fields, "name")
-    lock_names(session)
-    check_name_is_free(session, Project, fields["name"])
-    project = Project(**fields)
-    session.add(project)
-    return _called_by_its_name(session, project)
+    """A new project, as ``create_named`` says."""
+    return create_named(session, Project, values)
 
 
 def update_project(session: Session, project_id: uuid.UUID, changes: Mapping[str, Any]) -> Project:
     """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
-    fields = checked(FIELDS, changes)
-    lock_names(session)
-    project = project_by_id(session, project_id)
-    if "name" in fields:
-        check_name_is_free(session, Project, fields["name"], besides=project_id)
-    for field, value in fields.items():
-        setattr(project, field, value)
-    return _called_by_its_name(session, project)
+    return update_named(session, Project, project_id, changes)
 
 
 def delete_project(session: Session, project_id: uuid.UUID) -> None:
@@ -65,11 +48,7 @@ def delete_project(session: Session, project_id: uuid.UUID) -> None:
 
 def restore_project(session: Session, project_id: uuid.UUID) -> Project:
     """Take a deleted project back into use, with its members and grants. Raises ``NotFound`` or ``Conflict``."""
-    lock_names(session)
-    project = to_restore(session, Project, project_id, "Project")
-    check_name_is_free(session, Project, project.name)
-    mark_restored(session, [project])
-    return _called_by_its_name(session, project)
+    return restore_named(session, Project, project_id)
 
 
 def project_members(session: Session, project_id: uuid.UUID, request: PageRequest) -> Page[ProjectMember]:
@@ -110,10 +89,3 @@ def remove_project_member(session: Session, project_id: uuid.UUID, member_id: uu
 def _member(session: Session, project_id: uuid.UUID, member_id: uuid.UUID) -> ProjectMember | None:
     of_project = ProjectMember.project_id == project_id
     return session.scalar(select(ProjectMember).where(of_project, ProjectMember.member_id == member_id))
-
-
-def _called_by_its_name(session: Session, project: Project) -> Project:
-    session.flush()
-    session.refresh(project)
-    apply_pending_grants(session, NamedGrantee(GranteeType.PROJECT, project.name))
-    return project

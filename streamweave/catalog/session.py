@@ -1,7 +1,8 @@
 """How the catalog is reached: one engine for each process, short transactions, none of them open across a copy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine, make_url
@@ -10,14 +11,27 @@ from sqlalchemy.orm import Session, sessionmaker
 Sessions = sessionmaker[Session]
 
 
-def catalog_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine for the catalog at ``url`` (``postgresql://…``), through psycopg 3, with every session in UTC."""
+# for whoever answers people: each question is planned for its own values, by one process, for data that is in memory
+FOR_ANSWERS = {
+    "plan_cache_mode": "force_custom_plan",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    "random_page_cost": "1.1",
+}
+
+
+def catalog_engine(url: str, *, pool_size: int = 5, settings: Mapping[str, str] = MappingProxyType({})) -> Engine:
+    """An engine for the catalog at ``url`` (``postgresql://…``), through psycopg 3, with every session in UTC.
+
+    ``settings`` are PostgreSQL's own, for all of its sessions.
+    """
+    options = " ".join(f"-c {name}={value}" for name, value in {"timezone": "UTC", **settings}.items())
     address = make_url(url).set(drivername="postgresql+psycopg")
     return create_engine(
         address,
         pool_size=pool_size,
         pool_pre_ping=True,
-        connect_args={"options": "-c timezone=UTC", "application_name": "streamweave"},
+        connect_args={"options": options, "application_name": "streamweave"},
     )
 
 

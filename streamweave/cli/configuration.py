@@ -10,9 +10,10 @@ from streamweave.catalog.schema import schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.refusal import one_sentence
 from streamweave.configuration import apply_manifest
-from streamweave.errors import InvalidInput
+from streamweave.errors import InvalidInput, OrchestratorUnavailable
 from streamweave.identity.users import ensure_admin
 from streamweave.local.running import settings_of
+from streamweave.schedules.orchestrator import orchestrator, reload_code_location
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
@@ -52,7 +53,17 @@ def configure(
         keys = settings.encryption_keys.get_secret_value()
         with open_catalog(str(settings.database_url)) as engine:
             apply_manifest(catalog_sessions(engine), keys, _read(manifest))
-    typer.echo(f"{manifest} is entered")
+    typer.echo(f"{manifest} is entered; {_shown_by_dagster(settings.dagster_url)}")
+
+
+def _shown_by_dagster(url: str) -> str:
+    """Dagster reads instruments and schedules once, when its code location is loaded."""
+    try:
+        with orchestrator(url) as client:
+            reload_code_location(client)
+    except OrchestratorUnavailable as error:
+        return f"Dagster shows it when its code location is loaded next ({error})"
+    return "Dagster has loaded it"
 
 
 def _read(manifest: Path) -> dict[str, object]:

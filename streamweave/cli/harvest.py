@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamweave.catalog.tables import Instrument, VersionState
+from streamweave.cli.progress import progress_shown
 from streamweave.cli.refusal import one_sentence
 from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
@@ -26,9 +27,15 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a r
 def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
     """Harvest an instrument: look, wait out its quiet period, archive, enrich."""
     console = Console()
-    with one_sentence(), closing(facility_of(settings_of(home))) as facility:
-        report = harvest_instrument(facility, _instrument(facility, slug), tell=console.print)
+    with (
+        one_sentence(),
+        closing(facility_of(settings_of(home))) as facility,
+        progress_shown(console) as show,
+    ):
+        report = harvest_instrument(facility, _instrument(facility, slug), tell=console.print, on_progress=show)
     console.print(_table(report))
+    if report.pause:
+        console.print(report.pause)
     for trouble in report.troubles:
         console.print(f"[red]{trouble}[/red]")
     if report.troubles or report.counts[VersionState.FAILED]:

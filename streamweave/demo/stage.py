@@ -49,14 +49,21 @@ class _Output:
         self.lines: list[str] = []
         self.ready = threading.Event()
         self._process = process
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
-            self.lines.append(line.rstrip())
-            if re.search(r"^\s*streamweave \| ready$", line.rstrip()):
-                self.ready.set()
+        assert self._process.stdout is not None, "it was started with a pipe"
+        with self._process.stdout as lines:
+            for line in lines:
+                self.lines.append(line.rstrip())
+                if re.search(r"^\s*streamweave \| ready$", line.rstrip()):
+                    self.ready.set()
         self.ready.set()
+
+    def end(self) -> None:
+        """Wait for what is left to read of a process that has ended."""
+        self._reader.join(STOP_SECONDS)
 
     def find(self, what: str) -> str:
         """The address that the system gave for ``what``."""
@@ -87,8 +94,8 @@ def stage(home: Path, console: Console) -> Iterator[Stage]:
         },
         start_new_session=True,
     )
+    output = _Output(process)
     try:
-        output = _Output(process)
         with console.status("starting Postgres, simulated instruments, Dagster and the REST service"):
             output.ready.wait(START_SECONDS)
         yield Stage(home, output.find("API"), output.find("Dagster"), ADMIN_EMAIL, password)
@@ -100,3 +107,4 @@ def stage(home: Path, console: Console) -> Iterator[Stage]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            output.end()

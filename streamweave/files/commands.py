@@ -9,8 +9,9 @@ from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileVersion, User, VersionState
 from streamweave.errors import Conflict
 from streamweave.files.questions import file_by_id
-from streamweave.rules import text
+from streamweave.rules import Rule, checked, text
 
+WITHDRAWAL: dict[str, Rule] = {"reason": text()}
 ASKED = "a person asked to try again"
 
 
@@ -42,7 +43,7 @@ def withdraw(session: Session, viewer: User, file_id: uuid.UUID, reason: str) ->
     version = file_by_id(session, viewer, file_id)
     if version.file.withdrawn_at is not None:
         raise Conflict("this file is withdrawn already")
-    version.file.withdrawn_reason = text()("reason", reason)
+    version.file.withdrawn_reason = checked(WITHDRAWAL, {"reason": reason})["reason"]
     version.file.withdrawn_at = func.now()
     version.file.withdrawn_by_id = viewer.id
     session.flush()

@@ -81,7 +81,7 @@ def contents_by_id(session: Session, viewer: User, file_ids: Sequence[uuid.UUID]
     """
     wanted = list(dict.fromkeys(file_ids))
     _check_number("file_ids", len(wanted))
-    seen = set(session.scalars(select(FileRecord.id).where(FileRecord.id.in_(wanted), visible_files(viewer))))
+    seen = set(session.scalars(select(FileRecord.id).where(FileRecord.id.in_(wanted), visible_files(session, viewer))))
     if len(seen) < len(wanted):
         raise NotFound("File")
     found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))
@@ -96,8 +96,8 @@ def contents_selected(session: Session, viewer: User, selection: Selection) -> l
 
     Raises ``NotFound`` if none remains, and ``InvalidInput`` if there are too many.
     """
-    query = select(FileRecord.id).join(FileVersion, FileVersion.file_id == FileRecord.id)
-    wanted = session.scalars(query.where(*selected(viewer, selection)).limit(LARGEST_SELECTION + 1)).all()
+    ids = selected(session, viewer, selection).with_only_columns(FileRecord.id)
+    wanted = session.scalars(ids.limit(LARGEST_SELECTION + 1)).all()
     _check_number("filters", len(wanted))
     found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))
     if not found:

@@ -6,17 +6,16 @@ from functools import partial
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from streamweave.access.first_visible import first_visible
 from streamweave.access.visibility import visible_files
 from streamweave.catalog.tables import FileRecord, FileVersion, Scan, User
 from streamweave.errors import NotFound
+from streamweave.files.first_selected import first_selected, first_selected_of
 from streamweave.files.orders import NEWEST_FIRST, Sort, order_of
-from streamweave.files.selection import Selection, selected
-from streamweave.pages import Order, Page, PageRequest, page_of
+from streamweave.files.selection import EVERYTHING, Selection, openings_asked, selected
+from streamweave.pages import Narrowing, Order, Page, PageRequest, page_of
 
 _NEWEST_VERSION = Order(FileVersion.discovered_at, FileVersion.id, newest_first=True)
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
-EVERYTHING = Selection()
 
 
 def files(
@@ -30,20 +29,24 @@ def files(
 
     Raises ``InvalidInput``, also for a cursor of another selection or order.
     """
-    query = _with_records().where(FileVersion.is_newest, *selection.conditions(viewer))
-    narrowed = None if viewer.is_admin else partial(first_visible, viewer)
-    return page_of(session, query, order_of(sort), request, scope=selection.scope, narrowed=narrowed)
+    openings = openings_asked(session, viewer, selection)
+    if openings is None:
+        first: Narrowing = partial(first_selected, session, selection)
+    else:
+        first = partial(first_selected_of, session, viewer, openings, selection)
+    query = _with_records().where(FileVersion.is_newest)
+    return page_of(session, query, order_of(sort), request, scope=selection.scope, narrowed=first)
 
 
 def count_of_files(session: Session, viewer: User, selection: Selection = EVERYTHING) -> int:
     """How many files of ``selection`` ``viewer`` may see. Costs time in proportion to that number."""
-    query = select(func.count()).select_from(FileVersion).join(FileVersion.file)
-    return session.scalar(query.where(*selected(viewer, selection))) or 0
+    found = selected(session, viewer, selection).with_only_columns(func.count(), maintain_column_froms=True)
+    return session.scalar(found) or 0
 
 
 def file_by_id(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
     """The newest version of a file, with the record in ``file``. ``NotFound`` for what ``viewer`` may not see, too."""
-    query = _with_records().where(FileVersion.is_newest, visible_files(viewer), FileRecord.id == file_id)
+    query = _with_records().where(FileVersion.is_newest, visible_files(session, viewer), FileRecord.id == file_id)
     version = session.scalar(query)
     if version is None:
         raise NotFound("File")

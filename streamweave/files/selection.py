@@ -8,9 +8,11 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session
 
-from streamweave.access.visibility import project_files, visible_files
+from streamweave.access.openings import Openings, openings_of, openings_of_project
+from streamweave.access.visibility import covered
 from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionState
 from streamweave.catalog.tables.file_records import WORD_BREAKS
 from streamweave.errors import InvalidInput
@@ -49,18 +51,28 @@ class Selection:
         """What binds a cursor to this selection."""
         return json.dumps(astuple(self), default=str)
 
-    def conditions(self, viewer: User) -> Iterator[ColumnElement[bool]]:
-        """The conditions on ``FileRecord`` joined with its newest ``FileVersion``. Raises ``InvalidInput``."""
-        if self.project_id is not None:
-            yield project_files(viewer, self.project_id)
-        yield from self._of_the_record()
-        yield from self._of_the_content()
+    def records(self) -> Select[tuple[FileRecord]]:
+        """The records of these files. Raises ``InvalidInput``."""
+        records = select(FileRecord).where(*self._of_the_record(), *self._of_the_content())
+        if self.state is None:
+            return records
+        newest = and_(FileVersion.file_id == FileRecord.id, FileVersion.is_newest)
+        return records.join(FileVersion, newest).where(FileVersion.state == self.state)
+
+    @property
+    def in_order(self) -> "Selection":
+        """As much of it as an index of the catalog has in order of time."""
+        if self.state is not None:
+            return Selection(state=self.state)
+        if self.owner_id is not None:
+            return Selection(owner_id=self.owner_id)
+        if self.extension is not None:
+            return Selection(extension=self.extension)
+        return Selection(instrument_id=self.instrument_id)
 
     def _of_the_record(self) -> Iterator[ColumnElement[bool]]:
         if self.instrument_id is not None:
             yield FileRecord.instrument_id == self.instrument_id
-        if self.state is not None:
-            yield FileVersion.state == self.state
         if self.owner_id is not None:
             yield FileRecord.owner_id == self.owner_id
         if self.acquired_from is not None:
@@ -81,9 +93,31 @@ class Selection:
             yield _has_metadata(key, value)
 
 
-def selected(viewer: User, selection: Selection) -> list[ColumnElement[bool]]:
-    """The conditions for the files of ``selection`` that ``viewer`` may see."""
-    return [FileVersion.is_newest.expression, visible_files(viewer), *selection.conditions(viewer)]
+EVERYTHING = Selection()
+
+
+def records_shown(viewer: User, selection: Selection) -> Select[tuple[FileRecord]]:
+    """The records of ``selection`` that ``viewer`` may see, provided that they are among ``openings_asked``."""
+    records = selection.records()
+    return records if viewer.is_admin else records.where(FileRecord.withdrawn_at.is_(None))
+
+
+def selected(session: Session, viewer: User, selection: Selection) -> Select[tuple[FileRecord]]:
+    """The records of ``selection`` that ``viewer`` may see."""
+    records, openings = records_shown(viewer, selection), openings_asked(session, viewer, selection)
+    return records if openings is None else records.where(covered(openings))
+
+
+def openings_asked(session: Session, viewer: User, selection: Selection) -> Openings | None:
+    """What of the selection's project, or else of everything, is open to ``viewer``; None for everything."""
+    if selection.project_id is not None:
+        # whatever is granted to a project is granted to those who belong to it
+        openings = openings_of_project(session, viewer, selection.project_id)
+    elif viewer.is_admin:
+        return None
+    else:
+        openings = openings_of(session, viewer)
+    return openings if selection.instrument_id is None else openings.on(selection.instrument_id)
 
 
 def _words(search: str) -> ColumnElement[Any]:

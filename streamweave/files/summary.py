@@ -1,8 +1,8 @@
 """A summary of what a viewer may see: files and bytes by instrument and day, and the states with their ages.
 
 What it costs: the days read an index of the newest versions by acquisition day, so only the days asked for count; the
-states read an index of the newest versions by state, once over: about 0.1 s at a million files. For others than admins
-it costs in proportion to what they may see.
+states read an index of the newest versions by state, once over, which takes some tenths of a second at a million files.
+For others than admins it costs in proportion to what they may see: every file of theirs is looked up.
 """
 
 import uuid
@@ -51,20 +51,22 @@ def harvested(session: Session, viewer: User, first_day: date, last_day: date) -
         raise InvalidInput("from_day", f"must lie before to_day, and at most {MOST_DAYS} days apart")
     keys = FileVersion.acquisition_day, FileVersion.instrument_id
     totals = func.count(), func.sum(FileVersion.size_bytes)
-    query = _newest(select(*keys, *totals), viewer).where(FileVersion.acquisition_day.between(first_day, last_day))
+    query = _newest(session, select(*keys, *totals), viewer).where(
+        FileVersion.acquisition_day.between(first_day, last_day)
+    )
     rows = session.execute(query.group_by(*keys).order_by(*keys))
     return [Harvested(instrument_id, day, files, int(size)) for day, instrument_id, files, size in rows]
 
 
 def standings(session: Session, viewer: User) -> list[Standing]:
     """The states that files stand in, in alphabetical order."""
-    query = _newest(select(FileVersion.state, func.count(), func.min(FileVersion.state_since)), viewer)
+    query = _newest(session, select(FileVersion.state, func.count(), func.min(FileVersion.state_since)), viewer)
     rows = session.execute(query.group_by(FileVersion.state).order_by(FileVersion.state))
     return [Standing(state, files, since) for state, files, since in rows]
 
 
-def _newest(query: Select[Row], viewer: User) -> Select[Row]:
-    visible = visible_files(viewer)
+def _newest(session: Session, query: Select[Row], viewer: User) -> Select[Row]:
+    visible = visible_files(session, viewer)
     query = query.where(FileVersion.is_newest)
     # who sees everything needs no look at the records: the index alone answers
     return query if isinstance(visible, True_) else query.join(FileVersion.file).where(visible)

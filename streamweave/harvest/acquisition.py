@@ -36,9 +36,10 @@ def acquisition(mtime: datetime, *, timezone: str, first_day: date, now: datetim
 
 def known_timezone(name: str) -> bool:
     """Whether ``name`` is in the IANA time zone database, exactly as written there."""
-    return name in _timezones()
+    return name in timezones()
 
 
+@functools.lru_cache(maxsize=64)  # asked for every file, of a few instruments
 def _beginning(day: date, zone: ZoneInfo) -> datetime:
     # Where clocks change at midnight it happens twice or never; the later reading is the one after which the day lasts.
     midnight = datetime.combine(day, time.min, tzinfo=zone)
@@ -46,6 +47,7 @@ def _beginning(day: date, zone: ZoneInfo) -> datetime:
 
 
 @functools.cache
-def _timezones() -> frozenset[str]:
+def timezones() -> frozenset[str]:
+    """The names in the IANA time zone database."""
     # these two are files of the system's database, not zones: one means another place on every machine, one means none
     return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})

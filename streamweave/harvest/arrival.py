@@ -1,16 +1,16 @@
-"""Arrival: copies that workers finished get their final names, durably, and go on record: one batch at a time."""
+"""Arrival: copies that were proven get their final names, durably, and go on record: one batch at a time."""
 
 import uuid
 from collections.abc import Mapping, Sequence
 
 from streamweave.catalog.tables import Instrument
-from streamweave.errors import StorageError, StreamWeaveError
+from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.cataloguing import Archived, Failed, Holder, Result, Unchanged, catalogue, holders
+from streamweave.harvest.copying import Copied, NotCopied
 from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
-from streamweave.harvest.workers import Copied, NotCopied
 from streamweave.storage.base import Storage
 
 
@@ -22,55 +22,48 @@ def take_in(
     storages: Mapping[uuid.UUID, Storage],
 ) -> tuple[list[Result], list[FileOutcome]]:
     """Publish a batch, make it durable, catalogue it: in this order, so that nothing on record can still be lost."""
+    copied = [each for each in finished if isinstance(each, Copied)]
     with facility.sessions() as session:
-        known = holders(session, {each.claim.file_id for each in finished})
-    results = [_place(each, instrument, storages, known) for each in finished]
-    results = _make_durable(results, storages)
+        known = holders(session, {each.claim.file_id for each in copied})
+    planned = [_plan(each, instrument, storages[each.claim.storage_location_id], known) for each in copied]
+    results: list[Result] = [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
+    results += [each for each in planned if not isinstance(each, Archived)]
+    for location_id, storage in storages.items():
+        here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
+        results += _place(storage, here)
     return results, catalogue(facility, instrument, run_id, results)
 
 
-def _place(
-    finished: Copied | NotCopied,
-    instrument: Instrument,
-    storages: Mapping[uuid.UUID, Storage],
-    known: Mapping[tuple[uuid.UUID, str], Holder],
+def _plan(
+    copied: Copied, instrument: Instrument, storage: Storage, known: Mapping[tuple[uuid.UUID, str], Holder]
 ) -> Result:
-    """Publish a copy: as the claimed version, or as a further copy of an earlier one that has this content."""
-    claim = finished.claim
-    if isinstance(finished, NotCopied):
-        return Failed(claim, finished.error)
-    storage = storages[claim.storage_location_id]
-    digest = finished.digest
+    """What a copy is to become: the claimed version, or a further copy of an earlier one that has this content."""
+    claim, digest = copied.claim, copied.digest
     own = Holder(claim.version_id, 0, frozenset())
     holder = known.get((claim.file_id, digest.sha256), own)
     path = claim.destination_path
     if holder.version_id != claim.version_id:
         path = destination_path(instrument.archive_folder, claim.source_path, holder.number)
-    try:
-        if claim.storage_location_id in holder.locations:
-            storage.discard(claim.staged_name)
-            return Unchanged(claim, digest)
-        publish(storage, claim.staged_name, path, digest)
+    if claim.storage_location_id not in holder.locations:
         return Archived(claim, digest, holder.version_id, path, storage.address(path))
+    try:
+        storage.discard(claim.staged_name)
+        return Unchanged(claim, digest)
     except StorageError as error:
         return Failed(claim, error)
 
 
-def _make_durable(results: Sequence[Result], storages: Mapping[uuid.UUID, Storage]) -> list[Result]:
-    lost: dict[uuid.UUID, StreamWeaveError] = {}
-    for location_id, storage in storages.items():
-        paths = [
-            result.destination_path
-            for result in results
-            if isinstance(result, Archived) and result.claim.storage_location_id == location_id
-        ]
-        try:
-            storage.make_durable(paths)
-        except StorageError as error:
-            lost[location_id] = error
-    return [
-        Failed(result.claim, lost[result.claim.storage_location_id])
-        if isinstance(result, Archived) and result.claim.storage_location_id in lost
-        else result
-        for result in results
-    ]
+def _place(storage: Storage, planned: Sequence[Archived]) -> list[Result]:
+    """Publish into one storage location, and make what was published durable."""
+    failed = publish(
+        storage,
+        {each.claim.staged_name: each.destination_path for each in planned},
+        {each.claim.staged_name: each.digest for each in planned},
+    )
+    refused = [Failed(each.claim, failed[name]) for each in planned if (name := each.claim.staged_name) in failed]
+    placed = [each for each in planned if each.claim.staged_name not in failed]
+    try:
+        storage.make_durable([each.destination_path for each in placed])
+    except StorageError as error:
+        return [*refused, *(Failed(each.claim, error) for each in placed)]
+    return [*refused, *placed]

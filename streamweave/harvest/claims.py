@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.bulk import is_one_of, update_many
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import (
     FileRecord,
@@ -61,16 +62,15 @@ def claim_transfers(
     limit: int,
     days: Collection[date] | None = None,
 ) -> list[Claim]:
-    """Take up to ``limit`` transfers into these storage locations whose time has come, oldest acquisition first."""
+    """Take up to ``limit`` transfers into these storage locations whose time has come, as they were planned."""
     now = facility.now()
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         due = is_due(instrument.id, now, days)
-        claims = _oldest(session, due & Transfer.storage_location_id.in_(into), limit)
-        if not claims:
-            return []
-        session.execute(
-            update(Transfer),
+        claims = _next(session, due & Transfer.storage_location_id.in_(into), limit)
+        update_many(
+            session,
+            Transfer,
             [
                 {
                     "id": claim.transfer_id,
@@ -117,8 +117,8 @@ def due_locations(
     return session.scalars(select(StorageLocation).where(StorageLocation.id.in_(waiting))).all()
 
 
-def _oldest(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]:
-    rows = session.execute(
+def _next(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]:
+    rows = session.connection().execute(
         select(
             Transfer.id,
             func.gen_random_uuid(),
@@ -137,7 +137,7 @@ def _oldest(session: Session, due: ColumnElement[bool], limit: int) -> list[Clai
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .join(FileRecord, FileRecord.id == Transfer.file_id)
         .where(due)
-        .order_by(FileVersion.acquisition_day, FileRecord.source_path, Transfer.id)
+        .order_by(Transfer.created_at, Transfer.id)
         .limit(limit)
     )
     return [Claim(*row) for row in rows]
@@ -149,7 +149,8 @@ def give_back(facility: Facility, claims: Collection[Claim]) -> None:
         session.execute(
             update(Transfer)
             .where(
-                Transfer.claim_id.in_([claim.claim_id for claim in claims]),
+                is_one_of(Transfer.id, [claim.transfer_id for claim in claims]),
+                is_one_of(Transfer.claim_id, [claim.claim_id for claim in claims]),
                 Transfer.status == TransferStatus.IN_PROGRESS,
             )
             .values(status=TransferStatus.PENDING, run_id=None, claim_id=None, started_at=None)

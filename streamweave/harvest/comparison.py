@@ -1,4 +1,7 @@
-"""What a listing tells, held against what the catalog knows. Pure."""
+"""What a listing tells, held against what the catalog knows. Pure.
+
+``sift`` finds in whole folders, cheaply, what is not as expected; ``compare`` then looks closer at those files alone.
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -9,6 +12,36 @@ from streamweave.catalog.tables import VersionState
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.sources.base import SourceFile
 
+Expected = tuple[str, int, datetime, uuid.UUID | None, bool]
+"""A file that should stand on the share: its path, its size in bytes, its mtime; the version's id while it is watched;
+and whether it calls for a closer look even when it is as it was."""
+
+
+@dataclass(slots=True)
+class Sifted:
+    """``conspicuous`` files need a closer look, ``watched`` versions are as they were, ``missing`` paths are not there.
+
+    All other files are as expected.
+    """
+
+    conspicuous: list[SourceFile] = field(default_factory=list)
+    watched: list[uuid.UUID] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def sift(listed: Iterable[SourceFile], expected: Iterable[Expected]) -> Sifted:
+    """Compare completely listed folders with all that is expected in them."""
+    sifted = Sifted()
+    unseen = {row[0]: row for row in expected}
+    for file in listed:
+        row = unseen.pop(file.source_path, None)
+        if row is None or row[4] or row[1] != file.size_bytes or row[2] != file.mtime:
+            sifted.conspicuous.append(file)
+        elif row[3] is not None:
+            sifted.watched.append(row[3])
+    sifted.missing.extend(unseen)
+    return sifted
+
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
@@ -17,6 +50,7 @@ class KnownFile:
     file_id: uuid.UUID
     version_id: uuid.UUID
     source_path: str
+    number: int
     size_bytes: int
     mtime: datetime
     state: str
@@ -30,28 +64,23 @@ class Differences:
 
     new: list[SourceFile] = field(default_factory=list)
     changed: list[tuple[KnownFile, SourceFile]] = field(default_factory=list)
-    watched: list[KnownFile] = field(default_factory=list)
-    returned: list[KnownFile] = field(default_factory=list)
-    missing: list[KnownFile] = field(default_factory=list)
+    watched: list[uuid.UUID] = field(default_factory=list)
+    returned: list[uuid.UUID] = field(default_factory=list)
 
 
 def compare(listed: Iterable[SourceFile], known: Mapping[str, KnownFile]) -> Differences:
-    """Compare completely listed folders with all that is known of these folders (by source path).
+    """Compare files with what is known of them, by source path.
 
     A version that a run is copying at this moment is left alone: the next look sees its change again.
     """
     differences = Differences()
-    seen = set()
-    for file in listed:
-        if file.source_path in seen:
-            continue  # a server may list a name twice
-        seen.add(file.source_path)
-        before = known.get(file.source_path)
+    once = {file.source_path: file for file in listed}  # a server may list a name twice
+    for path, file in once.items():
+        before = known.get(path)
         if before is None:
             differences.new.append(file)
         elif not before.is_claimed:
             _compare_one(file, before, differences)
-    differences.missing = [file for path, file in known.items() if path not in seen and not file.is_gone]
     return differences
 
 
@@ -59,6 +88,6 @@ def _compare_one(file: SourceFile, before: KnownFile, differences: Differences) 
     if (file.size_bytes, file.mtime) != (before.size_bytes, before.mtime):
         differences.changed.append((before, file))
     elif before.is_gone or before.state == VersionState.VANISHED:
-        differences.returned.append(before)
+        differences.returned.append(before.file_id)
     elif before.state in WATCHED:
-        differences.watched.append(before)
+        differences.watched.append(before.version_id)

@@ -1,7 +1,7 @@
 """The storage locations of one harvest: opened, found to be what they were, and swept of what dead runs left behind."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from sqlalchemy import select
@@ -15,15 +15,23 @@ from streamweave.storage.base import Storage
 
 
 def open_destinations(
-    facility: Facility, instrument: Instrument, days: Collection[date] | None
+    facility: Facility,
+    instrument: Instrument,
+    days: Collection[date] | None,
+    opened: Mapping[uuid.UUID, Storage],
 ) -> tuple[dict[uuid.UUID, Storage], list[StorageError]]:
-    """The storage locations into which transfers are due, ready for writing; and what is wrong with the others."""
+    """The storage locations into which transfers are due, ready for writing; and what is wrong with the others.
+
+    Those that the run has ``opened`` before are not put to the test again: many requests where they are far away.
+    """
     with facility.sessions() as session:
         locations = due_locations(session, instrument.id, facility.now(), days)
         holds_versions = {location.id: _holds_versions(session, location) for location in locations}
-    ready: dict[uuid.UUID, Storage] = {}
+    ready = {location.id: opened[location.id] for location in locations if location.id in opened}
     troubles: list[StorageError] = []
     for location in locations:
+        if location.id in ready:
+            continue
         try:
             storage = facility.open_storage(location)
             storage.prepare(holds_versions=holds_versions[location.id])

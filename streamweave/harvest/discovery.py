@@ -1,28 +1,36 @@
 """Discovery: list the share, compare folder by folder with the catalog, record what is new, changed or gone.
 
+Folders are held against the catalog as they arrive, without a lock and without a write; only files that are not as
+expected are looked at closer, some at a time, under the instrument's lock, while further folders are listed.
+
 A listing that fails, is empty, or has shrunk far below what is known concludes nothing: a file is called gone only when
 the whole share has been seen and is believed. What is new in such a listing is recorded all the same.
 """
 
-import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from time import monotonic
 
+from sqlalchemy import ColumnElement
+
+from streamweave.catalog.bulk import BATCH, batches
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
-from streamweave.harvest.comparison import compare
-from streamweave.harvest.knowledge import known_files, present_files_by_folder, present_files_in
+from streamweave.harvest.comparison import Sifted, compare, sift
+from streamweave.harvest.coverage import Coverage, forget
+from streamweave.harvest.knowledge import digest_of_path, expected_by_folder, expected_files, is_at, is_in, known_files
 from streamweave.harvest.recording import Recorder
 from streamweave.harvest.scans import Sighting, scan_on_record
-from streamweave.sources.base import FolderListing
+from streamweave.harvest.write_behind import writing_behind
+from streamweave.sources.base import FolderListing, SourceFile
 
-FILES_PER_TRANSACTION = 2_000
-FOLDERS_PER_TRANSACTION = 200
+FILES_PER_QUERY = 2 * BATCH
+FOLDERS_PER_QUERY = 500
 FEW_FILES = 10
 """Below this many known files a share may shrink (but not to nothing) without an alarm."""
 
@@ -36,77 +44,126 @@ def discover(
 ) -> Sighting:
     """Look at the instrument's share once and record what is new, changed or gone.
 
-    With a budget, a look that takes longer ends early, as ``partial``, with all that it saw on record. Raises a
-    ``SourceError`` when the share can't be looked at; that too is on record.
+    With a budget, a look that takes longer ends early, as ``partial``, with all that it saw on record; the next look
+    with a budget goes on from there. Raises a ``SourceError`` when the share can't be looked at; that too is on record.
     """
-    deadline = None if budget_seconds is None else time.monotonic() + budget_seconds
+    deadline = None if budget_seconds is None else monotonic() + budget_seconds
     with scan_on_record(facility, instrument.id, dagster_run_id) as sighting:
-        look = _Look(facility, instrument, sighting, facility.now())
+        look = _Look(facility, instrument, sighting, _coverage(facility, instrument, resumed=deadline is not None))
         with closing(facility.open_source(instrument)) as source:
-            for batch in _batches(source.listings(), deadline):
-                look.take(batch)
-                if _is_over(deadline):
-                    sighting.outcome = ScanOutcome.PARTIAL
-                    return sighting
-        look.conclude()
+            listings = source.listings(look.coverage) if look.coverage.goes_on else source.listings()
+            is_complete = look.take_all(_batches(listings, deadline), deadline)
+        if is_complete:
+            look.conclude()
+        else:
+            look.interrupt()
     return sighting
+
+
+def _coverage(facility: Facility, instrument: Instrument, *, resumed: bool) -> Coverage:
+    now = facility.now()
+    if not resumed:
+        return Coverage(now)
+    with facility.sessions() as session:
+        return Coverage.resumed(session, instrument, now)
 
 
 @dataclass
 class _Look:
-    """One look at one share: what has been seen, what was missing, what could not be seen."""
+    """One look at one share, and what has been seen of the share so far."""
 
     facility: Facility
     instrument: Instrument
     sighting: Sighting
-    started_at: datetime
-    seen_folders: set[str] = field(default_factory=set)
-    blind_folders: set[str] = field(default_factory=set)
-    missing: list[uuid.UUID] = field(default_factory=list)
+    coverage: Coverage
 
-    def take(self, listings: list[FolderListing]) -> None:
-        """Compare some folders with the catalog and record the differences, in one transaction."""
-        self.blind_folders |= {listing.folder for listing in listings if listing.problem}
+    def __post_init__(self) -> None:
+        self.sighting.continued = self.coverage.goes_on
+
+    def take_all(self, batches_of_listings: Iterable[list[FolderListing]], deadline: float | None) -> bool:
+        """Compare all folders with the catalog and record the differences; returns whether the time sufficed."""
+        with writing_behind() as behind:
+            for listings in batches_of_listings:
+                asked_at, sifted = self.facility.now(), self._sift(listings)
+                if sifted.watched or sifted.conspicuous:
+                    behind.hand_over(partial(self._record, sifted, asked_at))
+                if _is_over(deadline):
+                    return False
+        return True
+
+    def _sift(self, listings: list[FolderListing]) -> Sifted:
+        """Compare some folders with the catalog by one query."""
+        for listing in listings:
+            self.coverage.take(listing)
         seen = [listing for listing in listings if not listing.problem]
-        self.seen_folders |= {listing.folder for listing in seen}
         files = [file for listing in seen for file in listing.files]
-        with self.facility.sessions.begin() as session:
-            lock_instrument(session, self.instrument.id)
-            differences = compare(files, known_files(session, self.instrument.id, [each.folder for each in seen]))
-            Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now()).record(differences)
-        self.missing += [known.file_id for known in differences.missing]
+        with self.facility.sessions() as session:
+            expected = expected_files(session, self.instrument.id, [listing.folder for listing in seen])
+        sifted = sift(files, expected)
+        self.coverage.miss(sifted.missing)
         self.sighting.folders += len(seen)
-        self.sighting.unreadable_folders = len(self.blind_folders)
+        self.sighting.unreadable_folders = len(self.coverage.blind)
         self.sighting.files += len(files)
         self.sighting.bytes += sum(file.size_bytes for file in files)
+        return sifted
+
+    def _record(self, sifted: Sifted, asked_at: datetime) -> None:
+        for watched in batches(sifted.watched):
+            with self.facility.sessions.begin() as session:
+                lock_instrument(session, self.instrument.id)
+                Recorder(session, self.instrument, self.facility.mint_identifier, asked_at).look_again(watched)
+        for conspicuous in batches(sifted.conspicuous):
+            self._look_closer(conspicuous)
+
+    def _look_closer(self, files: list[SourceFile]) -> None:
+        with self.facility.sessions.begin() as session:
+            lock_instrument(session, self.instrument.id)
+            known = known_files(session, self.instrument.id, [file.source_path for file in files])
+            differences = compare(files, known)
+            Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now()).record(differences)
         self.sighting.new_files += len(differences.new)
         self.sighting.changed_files += len(differences.changed)
+
+    def interrupt(self) -> None:
+        """The time is over: the next look goes on from here."""
+        self.sighting.outcome = ScanOutcome.PARTIAL
+        with self.facility.sessions.begin() as session:
+            self.coverage.keep(session, self.instrument, self.facility.now())
 
     def conclude(self) -> None:
         """The whole share has been seen: call the missing files gone, unless the listing is not to be believed.
 
-        Files that another look recorded while this one was under way are not its business.
+        Files that another look recorded since this one began are not its business.
         """
+        expected, vanished = self._expectations()
+        if doubt := _doubt(self.instrument, self.coverage.files, expected):
+            self.sighting.outcome = ScanOutcome.SUSPECT
+            self.sighting.error_kind, self.sighting.error_message = SuspectListing.kind(), doubt
+        else:
+            for folders in batches(vanished):
+                self._conclude_gone(is_in(folders))
+            for paths in batches(self.coverage.missing):
+                self._conclude_gone(is_at(paths))
+        with self.facility.sessions.begin() as session:
+            forget(session, self.instrument.id)
+
+    def _expectations(self) -> tuple[int, list[bytes]]:
+        """How many files should stand where we could look, and in which folders they should that are not there."""
+        expected, vanished = 0, []
+        with self.facility.sessions() as session:
+            for folder, files in expected_by_folder(session, self.instrument.id, self.coverage.started_at):
+                if self.coverage.is_hidden(folder):
+                    continue
+                expected += files
+                if not self.coverage.has_seen(folder):
+                    vanished.append(digest_of_path(folder))
+        return expected, vanished
+
+    def _conclude_gone(self, which: ColumnElement[bool]) -> None:
         with self.facility.sessions.begin() as session:
             lock_instrument(session, self.instrument.id)
-            expected = {
-                folder: number
-                for folder, number in present_files_by_folder(session, self.instrument.id, self.started_at).items()
-                if not self._is_hidden(folder)
-            }
-            doubt = _doubt(self.instrument, self.sighting.files, sum(expected.values()))
-            if doubt:
-                self.sighting.outcome = ScanOutcome.SUSPECT
-                self.sighting.error_kind, self.sighting.error_message = SuspectListing.kind(), doubt
-                return
-            vanished = expected.keys() - self.seen_folders
-            missing = [*self.missing, *present_files_in(session, self.instrument.id, vanished)]
             recorder = Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now())
-            self.sighting.gone_files = recorder.conclude_gone(missing, known_before=self.started_at)
-
-    def _is_hidden(self, folder: str) -> bool:
-        """Whether it is, or lies below, a folder that could not be listed."""
-        return any(folder == blind or folder.startswith(f"{blind}/") for blind in self.blind_folders)
+            self.sighting.gone_files += recorder.conclude_gone(which, known_before=self.coverage.started_at)
 
 
 def _doubt(instrument: Instrument, seen: int, expected: int) -> str | None:
@@ -127,7 +184,7 @@ def _batches(listings: Iterator[FolderListing], deadline: float | None) -> Itera
     for listing in listings:
         batch.append(listing)
         files += len(listing.files)
-        is_full = files >= FILES_PER_TRANSACTION or len(batch) >= FOLDERS_PER_TRANSACTION
+        is_full = files >= FILES_PER_QUERY or len(batch) >= FOLDERS_PER_QUERY
         if is_full or _is_over(deadline):
             yield batch
             batch, files = [], 0
@@ -136,4 +193,4 @@ def _batches(listings: Iterator[FolderListing], deadline: float | None) -> Itera
 
 
 def _is_over(deadline: float | None) -> bool:
-    return deadline is not None and time.monotonic() > deadline
+    return deadline is not None and monotonic() > deadline

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, StorageLocation, Transfer, TransferStatus
-from streamweave.errors import StorageError
+from streamweave.errors import StorageError, StorageUnavailable
 from streamweave.facility import Facility
 from streamweave.harvest.copying import digest_of
 from streamweave.storage.base import Storage
@@ -57,7 +57,8 @@ def verify_archived(facility: Facility, instrument: Instrument, *, max_bytes: in
     """Re-read archived copies of an instrument's files, in all storage locations, until the budget is used up.
 
     At least one file is read, however large it is. What was found is on record with each transfer. A location that is
-    not there is among the report's ``troubles`` and damages nothing; a single file that can't be read is damaged.
+    not there is among the report's ``troubles`` and damages nothing; so is one that fails in the middle of a file. A
+    file that is there and that we are refused is damaged.
     """
     with facility.sessions() as session:
         copies = _in_turn(session, instrument, max_bytes, max_files)
@@ -96,7 +97,13 @@ def _in_turn(session: Session, instrument: Instrument, max_bytes: int, max_files
 
 
 def _verify(facility: Facility, storage: Storage, copy: _Copy, report: FixityReport) -> None:
-    what = _fault(storage, copy)
+    """Raises a ``StorageError`` when the location as a whole is not there."""
+    stands = storage.exists(copy.destination_path)
+    try:
+        what = _fault(storage, copy) if stands else "it is no longer there"
+    except StorageUnavailable as error:  # the location may be gone, which the next file tells; this one may be intact
+        report.troubles.append(error)
+        return
     with facility.sessions.begin() as session:
         session.execute(
             update(Transfer).where(Transfer.id == copy.transfer_id).values(last_verified_at=facility.now(), damage=what)
@@ -108,11 +115,11 @@ def _verify(facility: Facility, storage: Storage, copy: _Copy, report: FixityRep
 
 
 def _fault(storage: Storage, copy: _Copy) -> str | None:
-    """What is wrong with a copy. Raises a ``StorageError`` when the location as a whole is not there."""
-    if not storage.exists(copy.destination_path):
-        return "it is no longer there"
+    """What is wrong with a copy that stands there. Raises ``StorageUnavailable`` when nothing can be said about it."""
     try:
         found = digest_of(storage.read(copy.destination_path))
+    except StorageUnavailable:
+        raise
     except StorageError as error:
         return f"it can't be read: {error}"
     if (found.size_bytes, found.sha256) == (copy.size_bytes, copy.sha256):

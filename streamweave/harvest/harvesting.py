@@ -17,6 +17,7 @@ from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.scans import Sighting
 from streamweave.harvest.settling import settle
 from streamweave.harvest.transfer import Listener, transfer_files
+from streamweave.harvest.workload import ProgressListener
 
 Teller = Callable[[str], None]
 MARGIN_SECONDS = 0.05
@@ -86,6 +87,7 @@ def harvest(
     dagster_run_id: str | None = None,
     tell: Teller = lambda sentence: None,
     on_outcomes: Listener = lambda outcomes: None,
+    on_progress: ProgressListener = lambda progress: None,
 ) -> HarvestReport:
     """Harvest an instrument: everything on its share, and everything pending from before.
 
@@ -95,7 +97,7 @@ def harvest(
     look_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
     with harvest_run(facility.sessions, instrument.id, dagster_run_id) as run_id:
         report = filter_files(facility, instrument)
-        report.include(transfer_files(facility, instrument, run_id, on_outcomes=on_outcomes))
+        report.include(transfer_files(facility, instrument, run_id, on_outcomes=on_outcomes, on_progress=on_progress))
     enrich_files(facility, instrument)
     note_harvested(facility, instrument)
     return report

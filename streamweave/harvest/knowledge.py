@@ -2,14 +2,31 @@
 
 import hashlib
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, exists, func, select
+from sqlalchemy import ColumnElement, Text, case, exists, func, select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.bulk import BATCH, is_one_of
 from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus, VersionState
-from streamweave.harvest.comparison import KnownFile
+from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.harvest.comparison import Expected, KnownFile
+
+
+def digest_of_path(path: str) -> bytes:
+    """The MD5 of a path: 16 bytes, however long the path is. The catalog's indexes are built over the same."""
+    return hashlib.md5(path.encode(), usedforsecurity=False).digest()
+
+
+def is_in(folders: Iterable[bytes]) -> ColumnElement[bool]:
+    """Over ``FileRecord``: it stands directly in one of these folders, given by their digests."""
+    return is_one_of(func.md5(FileRecord.folder, type_=Text()), [folder.hex() for folder in folders])
+
+
+def is_at(paths: Iterable[bytes]) -> ColumnElement[bool]:
+    """Over ``FileRecord``: it has one of these source paths, given by their digests."""
+    return is_one_of(func.md5(FileRecord.source_path, type_=Text()), [path.hex() for path in paths])
 
 
 def is_claimed() -> ColumnElement[bool]:
@@ -22,13 +39,34 @@ def has_a_copy() -> ColumnElement[bool]:
     return exists().where(Transfer.version_id == FileVersion.id, Transfer.status == TransferStatus.COMPLETED)
 
 
-def known_files(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> dict[str, KnownFile]:
-    """What is known of these folders (not of what is below them), by source path: one query, whatever their number."""
-    rows = session.execute(
+def expected_files(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> Sequence[Expected]:
+    """What should stand in these folders (not below them): one query, whatever their number."""
+    query = (
+        select(
+            FileRecord.source_path,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            case((FileVersion.state.in_(WATCHED), FileVersion.id)),
+            FileVersion.state == VersionState.VANISHED,
+        )
+        .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
+        .where(
+            FileRecord.instrument_id == instrument_id,
+            FileRecord.gone_at.is_(None),
+            is_in(map(digest_of_path, folders)),
+        )
+    )
+    return session.connection().execute(query).tuples().all()
+
+
+def known_files(session: Session, instrument_id: uuid.UUID, source_paths: Collection[str]) -> dict[str, KnownFile]:
+    """What is known of these files, gone ones too, by source path: one query, whatever their number."""
+    rows = session.connection().execute(
         select(
             FileRecord.id,
             FileVersion.id,
             FileRecord.source_path,
+            FileVersion.number,
             FileVersion.size_bytes,
             FileVersion.source_mtime,
             FileVersion.state,
@@ -36,16 +74,13 @@ def known_files(session: Session, instrument_id: uuid.UUID, folders: Collection[
             case((FileVersion.state != VersionState.ARCHIVED, is_claimed()), else_=False),
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
-        .where(
-            FileRecord.instrument_id == instrument_id,
-            func.md5(FileRecord.folder).in_([_digest(folder) for folder in folders]),
-        )
+        .where(FileRecord.instrument_id == instrument_id, is_at(map(digest_of_path, source_paths)))
     )
     return {row[2]: KnownFile(*row) for row in rows}
 
 
-def present_files_by_folder(session: Session, instrument_id: uuid.UUID, before: datetime) -> dict[str, int]:
-    """How many files should stand in each folder, as far as we knew at a moment."""
+def expected_by_folder(session: Session, instrument_id: uuid.UUID, before: datetime) -> Iterator[tuple[str, int]]:
+    """How many files should stand in each folder, as far as we knew at a moment. They come one by one."""
     rows = session.execute(
         select(FileRecord.folder, func.count())
         .where(
@@ -54,21 +89,7 @@ def present_files_by_folder(session: Session, instrument_id: uuid.UUID, before: 
             FileRecord.first_discovered_at < before,
         )
         .group_by(FileRecord.folder)
+        .execution_options(yield_per=BATCH)
     )
-    return dict(row._tuple() for row in rows)
-
-
-def present_files_in(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> Iterator[uuid.UUID]:
-    """The files known in these folders that were not called gone."""
-    yield from session.scalars(
-        select(FileRecord.id).where(
-            FileRecord.instrument_id == instrument_id,
-            FileRecord.gone_at.is_(None),
-            func.md5(FileRecord.folder).in_([_digest(folder) for folder in folders]),
-        )
-    )
-
-
-def _digest(folder: str) -> str:
-    """As Postgres digests it: folders may be longer than an index entry can hold."""
-    return hashlib.md5(folder.encode(), usedforsecurity=False).hexdigest()
+    for row in rows:
+        yield row._tuple()

@@ -14,6 +14,7 @@ written so that no two (path, version) meet, and that the way back is known:
   is missing. Encoding never makes a ``%~``. From such a part there is no way back.
 """
 
+import functools
 import hashlib
 import re
 from urllib.parse import unquote_to_bytes
@@ -55,13 +56,20 @@ def destination_path(archive_folder: str, source_path: str, version: int) -> str
     Never leaves the location; no part has more than 255 bytes. Raises ``InvalidInput`` if the folder has an
     ``archive_folder_problem``, or if ``version`` is less than 1.
     """
-    if problem := archive_folder_problem(archive_folder):
-        raise InvalidInput("archive_folder", problem)
     if version < 1:
         raise InvalidInput("version", "must be at least 1")
-    *folders, filename = source_path.split("/")
+    folder, slash, filename = source_path.rpartition("/")
     mark = f"~v{version}" if version > 1 else ""
-    return "/".join([archive_folder, *(_placed(folder) for folder in folders), _placed(filename, mark)])
+    return f"{_placed_folder(archive_folder, folder + slash)}{_placed(filename, mark)}"
+
+
+@functools.lru_cache(maxsize=1024)  # file after file comes from the same folder
+def _placed_folder(archive_folder: str, folders: str) -> str:
+    """Where ``folders``, each closed by a slash, stand within the storage location, closed by a slash too."""
+    if problem := archive_folder_problem(archive_folder):
+        raise InvalidInput("archive_folder", problem)
+    *parts, _ = folders.split("/")
+    return "".join(f"{part}/" for part in [archive_folder, *map(_placed, parts)])
 
 
 def source_path_of(destination: str) -> tuple[str, int]:

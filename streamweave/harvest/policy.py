@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, or_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.catalog.tables import (
     FileRecord,
@@ -17,6 +17,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
+from streamweave.catalog.tables.file_versions import DONE
 from streamweave.deletion import listing
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PreTransferHook
@@ -39,12 +40,12 @@ class Policy:
 
     def is_undecided(self) -> ColumnElement[bool]:
         """Over ``FileVersion`` joined to ``FileRecord``: under this policy something is yet to be decided for it."""
-        other_hooks = FileVersion.decided_hooks.is_distinct_from(self.hooks_fingerprint)
+        other_hooks = is_other(FileVersion.decided_hooks, self.hooks_fingerprint)
         other_destinations = and_(
-            FileVersion.decided_destinations.is_distinct_from(self.destinations_fingerprint),
+            is_other(FileVersion.decided_destinations, self.destinations_fingerprint),
             ~FileVersion.redirected,
         )
-        is_done = FileVersion.state.in_((VersionState.ARCHIVED, VersionState.UNCHANGED))
+        is_done = FileVersion.state.in_(DONE)
         return and_(
             FileVersion.is_newest,
             or_(
@@ -54,6 +55,11 @@ class Policy:
                 and_(is_done, other_destinations, FileRecord.gone_at.is_(None)),
             ),
         )
+
+
+def is_other(column: InstrumentedAttribute[str | None], fingerprint: str) -> ColumnElement[bool]:
+    """As ``is_distinct_from``, which no index can answer."""
+    return or_(column.is_(None), column < fingerprint, column > fingerprint)
 
 
 def _is_cut_off() -> ColumnElement[bool]:

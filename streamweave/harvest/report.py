@@ -48,6 +48,8 @@ class HarvestReport:
     seconds: float = 0.0
     troubles: list[StreamWeaveError] = field(default_factory=list)
     """What stopped the harvest as a whole, or kept it from a storage location."""
+    pause: str = ""
+    """Why the harvest ended before everything was done though nothing is wrong, and when it goes on."""
 
     def add(self, outcome: FileOutcome) -> None:
         """Count a file under its acquisition day."""
@@ -57,6 +59,7 @@ class HarvestReport:
         """Add what a further step of the same harvest did."""
         self.seconds += other.seconds
         self.troubles += other.troubles
+        self.pause = self.pause or other.pause
         for day, report in other.days.items():
             mine = self.days.setdefault(day, DayReport())
             mine.counts += report.counts

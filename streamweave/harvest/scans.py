@@ -15,7 +15,10 @@ from streamweave.facility import Facility
 
 @dataclass(slots=True)
 class Sighting:
-    """What one scan has seen so far. ``bytes`` counts the sizes of all files seen."""
+    """What one scan has seen so far. ``bytes`` counts the sizes of all files seen.
+
+    A ``continued`` scan goes on where the last one ran out of time: what that one saw is not counted again.
+    """
 
     folders: int = 0
     files: int = 0
@@ -24,6 +27,7 @@ class Sighting:
     changed_files: int = 0
     gone_files: int = 0
     unreadable_folders: int = 0
+    continued: bool = False
     outcome: ScanOutcome = ScanOutcome.COMPLETE
     error_kind: str | None = None
     error_message: str | None = None
@@ -37,6 +41,8 @@ class Sighting:
             seen += f", {self.gone_files} gone"
         if self.unreadable_folders:
             seen += f"; {self.unreadable_folders} folders could not be listed"
+        if self.continued:
+            seen += "; continued from the last look"
         if self.outcome == ScanOutcome.PARTIAL:
             seen += "; the time ran out before all was seen"
         if self.outcome == ScanOutcome.SUSPECT:

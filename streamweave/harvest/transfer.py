@@ -1,42 +1,43 @@
 """Transfer: from claims to catalogued versions, many files at once.
 
-Workers copy side by side; this thread publishes and catalogues what they finish, in batches. No database session is
-open while bytes are copied. One bad file never stops the others; a share or a storage location that is out of order
-stops what depends on it.
+Lanes copy side by side; this thread claims ahead of them, and publishes and catalogues what they finish, in batches.
+No database session is open while bytes are copied. One bad file never stops the others; a share or a storage location
+that is out of order stops what depends on it.
 """
 
 import time
 import uuid
-from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import date
 
 from streamweave.catalog.tables import Instrument
-from streamweave.errors import (
-    CopyNotProven,
-    DestinationOccupied,
-    SourceError,
-    SourceFileError,
-    StorageError,
-    StreamWeaveError,
-)
 from streamweave.facility import Facility
+from streamweave.harvest.agenda import is_large
 from streamweave.harvest.arrival import take_in
 from streamweave.harvest.cataloguing import Failed
-from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back, others_at_work
+from streamweave.harvest.claims import (
+    Claim,
+    claim_transfers,
+    free_claims_of_dead_runs,
+    give_back,
+    others_at_work,
+)
+from streamweave.harvest.copying import Copied, NotCopied
 from streamweave.harvest.destinations import open_destinations
+from streamweave.harvest.lanes import Finished, Lanes
+from streamweave.harvest.limits import Pace, closed_until, limits_of
+from streamweave.harvest.progress import Meter
 from streamweave.harvest.report import FileOutcome, HarvestReport
-from streamweave.harvest.workers import Copied, NotCopied, Workers
+from streamweave.harvest.troubles import Troubles
+from streamweave.harvest.workload import ProgressListener, ProgressReports, due_work
 from streamweave.storage.base import Storage
 
-DEFAULT_CONNECTIONS = 4
-CLAIMED_AHEAD = 64
-BATCH_FILES = 64
+CLAIMED_AT_ONCE = 2_000
+CLAIMED_AT_MOST = 10_000
+"""More is claimed when fewer than ``CLAIMED_AT_ONCE`` small files or no large one waits for a reader, up to so many."""
+BATCH_FILES = 512
 BATCH_SECONDS = 1.0
 OTHERS_SECONDS = 1.0
-REFUSALS_IN_A_ROW = 3
-"""So many storage errors without a success between them mean the location, not the file."""
 
 Listener = Callable[[Sequence[FileOutcome]], None]
 
@@ -47,21 +48,30 @@ def transfer_files(
     run_id: uuid.UUID,
     days: Collection[date] | None = None,
     on_outcomes: Listener = lambda outcomes: None,
+    on_progress: ProgressListener = lambda progress: None,
 ) -> HarvestReport:
     """Archive every due version of an instrument, or of some acquisition days of it, as the run ``run_id``.
 
-    ``on_outcomes`` hears of each batch once it is on record. What stopped the work early is in the report's
-    ``troubles``. Versions that another run holds are waited for: it archives them, or it has died and this one does.
+    ``on_outcomes`` hears of each batch once it is on record, ``on_progress`` at most once a second, and in the end.
+    What stopped the work early is in the report's ``troubles``, or, when the instrument's hours were over, its
+    ``pause``. Versions that another run holds are waited for: it archives them, or it has died and this one does.
     """
     started = time.monotonic()
     report = HarvestReport()
+    meter = Meter()
+    progress = ProgressReports(facility, run_id, meter, on_progress)
+    opened: dict[uuid.UUID, Storage] = {}
     while True:
         free_claims_of_dead_runs(facility, instrument)
-        storages, troubles = open_destinations(facility, instrument, days)
+        storages, troubles = open_destinations(facility, instrument, days, opened)
+        opened |= storages
         report.troubles += troubles
         if storages:
-            report.include(_Transfer(facility, instrument, run_id, days, storages, on_outcomes).run())
-        if report.troubles or not others_at_work(facility, instrument, run_id, days):
+            meter.expect(*due_work(facility, instrument, days))
+            transfer = _Transfer(facility, instrument, run_id, days, storages, meter, on_outcomes)
+            report.include(transfer.run(progress))
+            progress.tell_now()
+        if report.troubles or report.pause or not others_at_work(facility, instrument, run_id, days):
             report.seconds = time.monotonic() - started
             return report
         facility.wait(OTHERS_SECONDS)
@@ -77,6 +87,7 @@ class _Transfer:
         run_id: uuid.UUID,
         days: Collection[date] | None,
         storages: dict[uuid.UUID, Storage],
+        meter: Meter,
         on_outcomes: Listener,
     ) -> None:
         self._report = HarvestReport()
@@ -85,95 +96,123 @@ class _Transfer:
         self._run_id = run_id
         self._days = days
         self._storages = storages
-        self._open = set(storages)
+        self._troubles = Troubles(storages)
+        self._meter = meter
         self._on_outcomes = on_outcomes
-        self._connections = int((instrument.transfer_config or {}).get("connections", DEFAULT_CONNECTIONS))
-        self._claimed: deque[Claim] = deque()
-        self._copying: set[Future[Copied | NotCopied]] = set()
+        self._limits = limits_of(instrument)
+        self._pace = Pace(self._limits.bytes_per_second)
+        self._claimed: dict[uuid.UUID, Claim] = {}
         self._finished: list[Copied | NotCopied] = []
-        self._refusals: Counter[uuid.UUID] = Counter()
-        self._share_is_lost = False
+        self._all_claimed = False
+        self._is_ended = False
 
-    def run(self) -> HarvestReport:
+    def run(self, progress: ProgressReports) -> HarvestReport:
         """Work until nothing is due any more, or nothing more can be done."""
-        workers = Workers(self._connections, lambda: self._facility.open_source(self._instrument))
+        lanes = Lanes(
+            self._limits.connections,
+            lambda: self._facility.open_source(self._instrument),
+            self._storages,
+            self._slow_down_and_count,
+            lambda: self._limits.opens_at(self._facility.now()) is None,
+        )
         last_batch = time.monotonic()
         try:
-            while self._keep_busy(workers):
-                done, self._copying = wait(self._copying, BATCH_SECONDS, FIRST_COMPLETED)
-                self._hear([future.result() for future in done])
+            while self._keep_busy(lanes):
+                self._hear(lanes.finished(BATCH_SECONDS), lanes)
                 if self._is_batch_due(last_batch):
-                    self._take_in_finished()
+                    self._take_in_finished(lanes)
                     last_batch = time.monotonic()
+                progress.tell()
+        except BaseException:
+            self._is_ended = True
+            raise
         finally:
-            workers.close()
-            give_back(self._facility, self._claimed)
+            lanes.close()
+            give_back(self._facility, self._claimed.values())
+        self._report.troubles += self._troubles.errors
         return self._report
 
-    def _keep_busy(self, workers: Workers) -> bool:
-        """Claim and start as much as there is room for; False when all is done."""
-        while len(self._copying) < 2 * self._connections and (claim := self._next_claim()):
-            self._copying.add(workers.start(claim, self._storages[claim.storage_location_id]))
-        return bool(self._copying or self._finished)
+    def _slow_down_and_count(self, claim: Claim, number_of_bytes: int) -> None:
+        if self._is_ended:  # a large file under way must not hold up whoever ended the run
+            raise InterruptedError("the run was ended")
+        self._pace.take(number_of_bytes)
+        if is_large(claim):
+            self._meter.read(claim.claim_id, number_of_bytes)
 
-    def _next_claim(self) -> Claim | None:
-        if self._share_is_lost or not self._open:
-            return None
-        if not self._claimed:
-            self._claimed.extend(self._claim_more())
-        return self._claimed.popleft() if self._claimed else None
+    def _keep_busy(self, lanes: Lanes) -> bool:
+        """Claim as much as there is room for; False when all is done."""
+        self._heed_hours(lanes)
+        if self._is_room_for_more(lanes):
+            claims = self._claim_more()
+            self._claimed |= {claim.claim_id: claim for claim in claims}
+            self._all_claimed = len(claims) < CLAIMED_AT_ONCE
+            lanes.agenda.add(claims)
+        return bool(self._claimed)
+
+    def _is_room_for_more(self, lanes: Lanes) -> bool:
+        if not self._troubles.open or lanes.agenda.is_closed:
+            return False
+        if self._all_claimed:
+            return not self._claimed  # in the end, what has become due meanwhile
+        small, large = lanes.agenda.waiting()
+        return (small < CLAIMED_AT_ONCE or not large) and len(self._claimed) <= CLAIMED_AT_MOST - CLAIMED_AT_ONCE
 
     def _claim_more(self) -> list[Claim]:
         return claim_transfers(
             self._facility,
             self._instrument,
             self._run_id,
-            into=self._open,
-            limit=CLAIMED_AHEAD,
+            into=self._troubles.open,
+            limit=CLAIMED_AT_ONCE,
             days=self._days,
         )
 
+    def _heed_hours(self, lanes: Lanes) -> None:
+        """Outside the instrument's hours nothing is begun. What is under way is finished: half a file is of no use."""
+        opening = self._limits.opens_at(self._facility.now())
+        if opening is not None and not self._report.pause:
+            self._report.pause = closed_until(opening)
+            lanes.agenda.close()
+            self._give_back(lanes.agenda.withdraw())
+
     def _is_batch_due(self, last_batch: float) -> bool:
         overdue = time.monotonic() - last_batch >= BATCH_SECONDS
-        return bool(self._finished) and (len(self._finished) >= BATCH_FILES or overdue or not self._copying)
+        everything = len(self._finished) == len(self._claimed)
+        return bool(self._finished) and (len(self._finished) >= BATCH_FILES or overdue or everything)
 
-    def _hear(self, finished: Sequence[Copied | NotCopied]) -> None:
+    def _hear(self, finished: Finished, lanes: Lanes) -> None:
         """Remember what is finished; what a failure says about share or storage is heeded at once."""
         self._finished += finished
         for each in finished:
-            if isinstance(each, NotCopied):
-                self._heed(each.claim, each.error)
+            if isinstance(each, NotCopied) and self._troubles.failed(each.claim, each.error):
+                self._give_up_what_can_not_be_done(lanes)
 
-    def _take_in_finished(self) -> None:
+    def _take_in_finished(self, lanes: Lanes) -> None:
         copied = {each.claim.claim_id for each in self._finished if isinstance(each, Copied)}
         finished, self._finished = self._finished, []
+        for each in finished:
+            del self._claimed[each.claim.claim_id]
         results, outcomes = take_in(self._facility, self._instrument, self._run_id, finished, self._storages)
         for result in results:
-            if isinstance(result, Failed) and result.claim.claim_id in copied:
-                self._heed(result.claim, result.error)
-            elif not isinstance(result, Failed):
-                self._refusals[result.claim.storage_location_id] = 0
+            self._meter.done(result.claim.claim_id, result.claim.size_bytes)
+            if not isinstance(result, Failed):
+                self._troubles.archived(result.claim)
+            elif result.claim.claim_id in copied and self._troubles.failed(result.claim, result.error):
+                self._give_up_what_can_not_be_done(lanes)
         for outcome in outcomes:
             self._report.add(outcome)
         self._on_outcomes(outcomes)
 
-    def _heed(self, claim: Claim, error: StreamWeaveError) -> None:
-        """Learn from a failure what it says about the share and the storage location as a whole."""
-        match error:
-            case SourceFileError() | DestinationOccupied() | CopyNotProven():
-                return
-            case SourceError():
-                if not self._share_is_lost:
-                    self._report.troubles.append(error)
-                self._share_is_lost = True
-            case StorageError():
-                self._refusals[claim.storage_location_id] += 1
-                if self._refusals[claim.storage_location_id] == REFUSALS_IN_A_ROW:
-                    self._close_location(claim.storage_location_id, error)
+    def _give_up_what_can_not_be_done(self, lanes: Lanes) -> None:
+        if self._troubles.share_is_lost:
+            lanes.agenda.close()
+        self._give_back(
+            lanes.agenda.withdraw(
+                lambda claim: self._troubles.share_is_lost or claim.storage_location_id not in self._troubles.open
+            )
+        )
 
-    def _close_location(self, location_id: uuid.UUID, error: StorageError) -> None:
-        self._report.troubles.append(error)
-        self._open.discard(location_id)
-        lost = [claim for claim in self._claimed if claim.storage_location_id == location_id]
-        self._claimed = deque(claim for claim in self._claimed if claim.storage_location_id != location_id)
-        give_back(self._facility, lost)
+    def _give_back(self, claims: Collection[Claim]) -> None:
+        give_back(self._facility, claims)
+        for claim in claims:
+            del self._claimed[claim.claim_id]

@@ -31,7 +31,7 @@ class GrantRule(HookConfig):
     """
 
     grantee_type: Literal["user", "group", "project"]
-    grantee_id: Annotated[uuid.UUID, PlainValidator(_id)] | None = None
+    grantee_id: Annotated[uuid.UUID, PlainValidator(_id, json_schema_input_type=str)] | None = None
     match: Literal["metadata"] | None = None
     key: str | None = Field(default=None, min_length=1)
     mail_domain: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9.-]+$")

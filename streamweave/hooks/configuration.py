@@ -9,6 +9,7 @@ from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from streamweave.access.grantees import referable_grantee
+from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
 from streamweave.deletion import (
     listing,
@@ -24,7 +25,20 @@ from streamweave.errors import Conflict, InvalidInput
 from streamweave.hooks.access_assignment import AccessAssignment
 from streamweave.hooks.registry import build_hook
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, flag, identity, integer, name, one_word_of, optional, require, text
+from streamweave.rules import (
+    NULL,
+    Rule,
+    checked,
+    flag,
+    identity,
+    integer,
+    name,
+    one_word_of,
+    optional,
+    require,
+    shaped,
+    text,
+)
 from streamweave.storage.locations import storage_location_by_name
 
 HIGHEST_PRIORITY = 1_000_000
@@ -71,11 +85,7 @@ def update_hook(session: Session, hook_id: uuid.UUID, changes: Mapping[str, Any]
     fields = checked(FIELDS, changes)
     _check_buildable(session, {field: fields.get(field, getattr(hook, field)) for field in MADE_OF})
     _check_instrument(session, fields)
-    for field, value in fields.items():
-        setattr(hook, field, value)
-    session.flush()
-    session.refresh(hook)
-    return hook
+    return change(session, hook, fields)
 
 
 def delete_hook(session: Session, hook_id: uuid.UUID) -> None:
@@ -99,6 +109,7 @@ def restore_hook(session: Session, hook_id: uuid.UUID) -> Hook:
     return hook
 
 
+@shaped(type="object")
 def _config(field: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(field, "must be an object")
@@ -107,6 +118,7 @@ def _config(field: str, value: Any) -> dict[str, Any]:
     return value
 
 
+@shaped(**NULL)
 def _only_of_other_implementations(field: str, value: Any) -> None:
     if value is not None:
         raise InvalidInput(field, "must be null: there are built-in hooks only")

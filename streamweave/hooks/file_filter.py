@@ -9,7 +9,7 @@ from pydantic import Field, PlainValidator
 from streamweave.hooks.base import Decision, HookConfig, HookContext, Proceed, Redirect, Skip, read_config
 from streamweave.hooks.patterns import ShellPattern, shell_pattern
 
-Pattern = Annotated[ShellPattern, PlainValidator(shell_pattern)]
+Pattern = Annotated[ShellPattern, PlainValidator(shell_pattern, json_schema_input_type=str)]
 
 
 class RedirectRule(HookConfig):

@@ -12,7 +12,7 @@ from streamweave.hooks.patterns import GroupPattern, group_pattern
 class Rule(HookConfig):
     """The named groups of ``pattern`` become metadata; it is searched in the ``source_path`` or in the filename."""
 
-    pattern: Annotated[GroupPattern, PlainValidator(group_pattern)]
+    pattern: Annotated[GroupPattern, PlainValidator(group_pattern, json_schema_input_type=str)]
     source: Literal["path", "filename"] = "path"
 
 

@@ -6,14 +6,14 @@ we write ``ark:/``.
 """
 
 import re
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Protocol
 
 from streamweave.errors import InvalidInput
 
 BETANUMERICS = "0123456789bcdfghjkmnpqrstvwxz"  # no vowels, so no words; no l, which looks like 1
+_VALUES = {character: value for value, character in enumerate(BETANUMERICS)}
 BLADE_LENGTH = 18  # 18 · log2(29) = 87 random bits, and short enough for the check character to see every slip
 
 _NAAN = re.compile(f"[{BETANUMERICS}]{{5,}}")
@@ -41,13 +41,16 @@ class Ark:
 
 
 class Randomness(Protocol):
-    """A source of random choices. For identifiers that shall be unique: the module ``secrets``."""
+    """A source of random numbers. For identifiers that shall be unique: the system's."""
 
-    def choice(self, sequence: Sequence[str], /) -> str:
-        """One element, each being equally likely."""
+    def randrange(self, stop: int, /) -> int:
+        """A number from 0 up to, not including, ``stop``, each being equally likely."""
 
 
-def mint(naan: str, shoulder: str, *, randomness: Randomness = secrets) -> str:
+_SYSTEM = SystemRandom()
+
+
+def mint(naan: str, shoulder: str, *, randomness: Randomness = _SYSTEM) -> str:
     """A new ARK: shoulder, 87 random bits, check character, e.g. ``ark:/99999/fk4…``.
 
     Among a million of them the chance of any two being equal is below 10⁻¹⁴. Raises ``InvalidInput``.
@@ -56,9 +59,17 @@ def mint(naan: str, shoulder: str, *, randomness: Randomness = secrets) -> str:
         raise InvalidInput("naan", f"must be at least 5 of the characters {BETANUMERICS}")
     if not _SHOULDER.fullmatch(shoulder):
         raise InvalidInput("shoulder", "must be consonants (no l) that end in one digit")
-    blade = "".join(randomness.choice(BETANUMERICS) for _ in range(BLADE_LENGTH))
-    unchecked = f"{naan}/{shoulder}{blade}"
+    number = randomness.randrange(len(BETANUMERICS) ** BLADE_LENGTH)  # asked once: each question goes to the system
+    unchecked = f"{naan}/{shoulder}{_blade(number)}"
     return f"ark:/{unchecked}{check_character(unchecked)}"
+
+
+def _blade(number: int) -> str:
+    digits = []
+    for _ in range(BLADE_LENGTH):
+        number, digit = divmod(number, len(BETANUMERICS))
+        digits.append(BETANUMERICS[digit])
+    return "".join(digits)
 
 
 def check_character(text: str) -> str:
@@ -68,7 +79,9 @@ def check_character(text: str) -> str:
     of neighbours shows. With more, a wrong one in each 29th place doesn't, nor do the last two transposed if there are
     29, 58, … characters.
     """
-    total = sum(position * max(0, BETANUMERICS.find(character)) for position, character in enumerate(text, start=1))
+    total = 0
+    for position, character in enumerate(text, start=1):
+        total += position * _VALUES.get(character, 0)
     return BETANUMERICS[total % len(BETANUMERICS)]
 
 

@@ -42,13 +42,9 @@ def resolve(session: Session, viewer: User | None, text: str, *, hide_private: b
     """
     identifier = _read(text)
     newest = _newest(session, identifier)
-    if newest is None:
-        if not ark.verify(str(identifier)):
-            raise IdentifierMistyped("The identifier is mistyped: its check character is wrong")
-        raise NotFound("Identifier")
-    if viewer is None or not _may_know(session, viewer, newest):
-        raise NotFound("Identifier") if hide_private else IdentifierPrivate
-    return _named(session, viewer, identifier, newest)
+    if newest is not None and viewer is not None and _may_know(session, viewer, newest):
+        return _named(session, viewer, identifier, newest)
+    raise _unknown(identifier) if newest is None or hide_private else IdentifierPrivate
 
 
 def _read(text: str) -> Ark:
@@ -56,6 +52,12 @@ def _read(text: str) -> Ark:
         return ark.normalise(text)
     except InvalidInput as error:
         raise IdentifierMistyped(f"The identifier is mistyped: it {error.problem}") from error
+
+
+def _unknown(identifier: Ark) -> NotFound:
+    if not ark.verify(str(identifier)):
+        return IdentifierMistyped("The identifier is mistyped: its check character is wrong")
+    return NotFound("Identifier")
 
 
 def _newest(session: Session, identifier: Ark) -> FileVersion | None:
@@ -68,7 +70,7 @@ def _newest(session: Session, identifier: Ark) -> FileVersion | None:
 
 
 def _may_know(session: Session, viewer: User, newest: FileVersion) -> bool:
-    opened = select(FileRecord.id).where(FileRecord.id == newest.file_id, opened_files(viewer))
+    opened = select(FileRecord.id).where(FileRecord.id == newest.file_id, opened_files(session, viewer))
     return session.scalar(opened) is not None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from streamweave.catalog.tables import Role
 from streamweave.errors import InvalidInput
-from streamweave.rules import Rule, flag, one_word_of
+from streamweave.rules import Rule, flag, one_word_of, shaped
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024
@@ -16,6 +16,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
 
+@shaped(type="string", maxLength=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")
 def email_address(field: str, value: Any) -> str:
     """An e-mail address, as browsers accept it."""
     if not isinstance(value, str) or len(value) > LONGEST_EMAIL or not EMAIL.fullmatch(value):
@@ -23,6 +24,7 @@ def email_address(field: str, value: Any) -> str:
     return value
 
 
+@shaped(type="string", minLength=SHORTEST_PASSWORD, maxLength=LONGEST_PASSWORD)
 def password(field: str, value: Any) -> str:
     """Any text of a length that is neither easily guessed nor costly to hash."""
     if not isinstance(value, str) or not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:

@@ -5,16 +5,25 @@ import re
 from typing import Any
 
 from streamweave.errors import InvalidInput
-from streamweave.rules import text
+from streamweave.rules import CONTROL, LONGEST_TEXT, shaped, sound, text
 
 LONGEST_HOST = 253
 LONGEST_SHARE = 80
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_ONLY_NUMBERS = re.compile(r"[0-9.]+")
+_HOST_NAME = re.compile(rf"(?![0-9.]+$){_LABEL}(?:\.{_LABEL})*")
+_FORBIDDEN_IN_SHARES = r"\"\\/\[\]:|<>+=;,*?"
+_FORBIDDEN_IN_FOLDERS = r"\":|<>*?"
 
 
+@shaped(
+    type="string",
+    anyOf=[
+        {"pattern": f"^{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST},
+        {"format": "ipv4"},
+        {"format": "ipv6"},
+    ],
+)
 def host(field: str, value: Any) -> str:
     """A host name (RFC 1123, section 2.1), or an IP address. Digits and dots alone are an address, or nothing."""
     if not isinstance(value, str) or not (_is_host_name(value) or _is_ip_address(value)):
@@ -22,28 +31,39 @@ def host(field: str, value: Any) -> str:
     return value
 
 
+@shaped(
+    type="string",
+    minLength=1,
+    maxLength=LONGEST_SHARE,
+    pattern=sound(CONTROL + _FORBIDDEN_IN_SHARES, besides=r"(?!\.{1,2}$)"),
+)
 def share(field: str, value: Any) -> str:
     """A share's name: without separators and without the characters that SMB forbids in it (MS-FSCC, section 2.1.6)."""
     checked: str = text(longest=LONGEST_SHARE)(field, value)
-    if checked in (".", "..") or any(character in '"\\/[]:|<>+=;,*?' for character in checked):
+    if checked in (".", "..") or re.search(f"[{_FORBIDDEN_IN_SHARES}]", checked):
         raise InvalidInput(field, "is not a share's name")
     return checked
 
 
+@shaped(
+    type="string",
+    minLength=1,
+    maxLength=LONGEST_TEXT,
+    pattern=sound(CONTROL + _FORBIDDEN_IN_FOLDERS, besides=r"(?!(?:.*[/\\])?\.\.(?:[/\\]|$))"),
+)
 def base_path(field: str, value: Any) -> str:
     """A folder within the share, with ``/`` between its parts and before the first; ``/`` is the share itself."""
     checked: str = text()(field, value)
     parts = [part for part in checked.replace("\\", "/").split("/") if part not in ("", ".")]
     if ".." in parts:
         raise InvalidInput(field, "must not hold '..'")
-    if any(character in '":|<>*?' for part in parts for character in part):
+    if re.search(f"[{_FORBIDDEN_IN_FOLDERS}]", checked):
         raise InvalidInput(field, "holds a character that no folder of a share can have in its name")
     return "/" + "/".join(parts)
 
 
 def _is_host_name(value: str) -> bool:
-    named = _HOST_NAME.fullmatch(value) and not _ONLY_NUMBERS.fullmatch(value)
-    return len(value) <= LONGEST_HOST and bool(named)
+    return len(value) <= LONGEST_HOST and bool(_HOST_NAME.fullmatch(value))
 
 
 def _is_ip_address(value: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
 from streamweave.deletion import (
     listing,
@@ -54,11 +55,7 @@ def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mappi
         _check_name_is_free(session, fields["name"], besides=instrument_id)
     _check_service_account(session, fields.get("service_account_id"))
     _check_waiting({field: fields.get(field, getattr(instrument, field)) for field in WAITING})
-    for field, value in fields.items():
-        setattr(instrument, field, value)
-    session.flush()
-    session.refresh(instrument)
-    return instrument
+    return change(session, instrument, fields)
 
 
 def delete_instrument(session: Session, instrument_id: uuid.UUID) -> None:

@@ -5,19 +5,39 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from streamweave.errors import InvalidInput
-from streamweave.harvest.acquisition import known_timezone
+from streamweave.harvest.acquisition import known_timezone, timezones
+from streamweave.harvest.hours import span
 from streamweave.instruments import addresses
 from streamweave.instruments.naming import instrument_name, slug
-from streamweave.rules import LONGEST_NAME, Rule, checked, flag, identity, integer, number, one_word_of, optional, text
+from streamweave.rules import (
+    CONTROL,
+    LONGEST_NAME,
+    Rule,
+    checked,
+    flag,
+    identity,
+    integer,
+    number,
+    one_word_of,
+    optional,
+    schema_of,
+    shaped,
+    sound,
+    text,
+)
 
 DAY_SECONDS = 86_400
 YEAR_SECONDS = 365 * DAY_SECONDS
 EARLIEST_DAY = date(1980, 1, 1)
 LONGEST_MARKER_SUFFIX = 32
 
-TRANSFER_CONFIG: dict[str, Rule] = {"timeout_seconds": number(1, 3600), "connections": integer(1, 8)}
+LOWEST_RATE = 1 << 10
+HIGHEST_RATE = 1 << 40
+MOST_SPANS = 24
+A_SPAN = r"^(?!([0-9]{2}:[0-9]{2})-\1$)([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 
+@shaped(type="string", enum=sorted(timezones()))
 def timezone(field: str, value: Any) -> str:
     """An IANA time zone's name."""
     if not isinstance(value, str) or not known_timezone(value):
@@ -25,6 +45,7 @@ def timezone(field: str, value: Any) -> str:
     return value
 
 
+@shaped(type="string", format="date")
 def day(field: str, value: Any) -> date:
     """A day, or its text in ISO 8601; not in the future, since partitions begin there."""
     try:
@@ -36,6 +57,7 @@ def day(field: str, value: Any) -> date:
     return read
 
 
+@shaped(type="string", minLength=1, maxLength=LONGEST_MARKER_SUFFIX, pattern=sound(CONTROL + r"/\\"))
 def marker_suffix(field: str, value: Any) -> str:
     """What is added to a file's name to make its marker's name."""
     suffix: str = text(longest=LONGEST_MARKER_SUFFIX)(field, value)
@@ -44,8 +66,37 @@ def marker_suffix(field: str, value: Any) -> str:
     return suffix
 
 
+@shaped(type="array", minItems=1, maxItems=MOST_SPANS, items={"type": "string", "pattern": A_SPAN})
+def hours(field: str, value: Any) -> list[str]:
+    """Spans of hours like 19:00-07:00, at least one, by the clock on the instrument's wall."""
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_SPANS:
+        raise InvalidInput(field, f'must be a list of 1 to {MOST_SPANS} spans like ["19:00-07:00"]')
+    for each in value:
+        try:
+            span(each if isinstance(each, str) else "")
+        except ValueError as error:
+            raise InvalidInput(field, str(error) if isinstance(each, str) else "must hold text only") from error
+    return value
+
+
+TRANSFER_CONFIG: dict[str, Rule] = {
+    "timeout_seconds": number(1, 3600),
+    "connections": integer(1, 8),
+    "bytes_per_second": optional(number(LOWEST_RATE, HIGHEST_RATE)),
+    "hours": optional(hours),
+    "engine": one_word_of("auto", "public"),
+}
+
+
+@shaped(
+    type="object",
+    properties={field: schema_of(rule) for field, rule in TRANSFER_CONFIG.items()},
+    additionalProperties=False,
+)
 def transfer_config(field: str, value: Any) -> dict[str, Any]:
-    """Settings of the connections to the share: ``timeout_seconds`` (1 to 3600) and ``connections`` (1 to 8)."""
+    """How the instrument may be worked on: ``timeout_seconds`` (1 to 3600), ``connections`` (1 to 8), its limits
+    ``bytes_per_second`` (1 KiB/s to 1 TiB/s) and ``hours``, and the ``engine`` that reads its share.
+    """
     if not isinstance(value, Mapping):
         raise InvalidInput(field, "must be an object")
     try:

@@ -5,14 +5,20 @@ import unicodedata
 from typing import Any
 
 from streamweave.errors import InvalidInput
-from streamweave.harvest.naming import archive_folder_problem
-from streamweave.rules import LONGEST_NAME, text
+from streamweave.harvest.naming import LONGEST_ARCHIVE_FOLDER, archive_folder_problem
+from streamweave.rules import CONTROL, LONGEST_NAME, shaped, sound, text
 
 LONGEST_SLUG = 63
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
+@shaped(
+    type="string",
+    minLength=1,
+    maxLength=LONGEST_ARCHIVE_FOLDER,
+    pattern=sound(CONTROL + r"/\\<>:\"|?*%\ufdd0-\ufdef\ufffe\uffff", besides=r"(?![. ])(?!.*[. ]$)"),
+)
 def instrument_name(field: str, value: Any) -> str:
     """A name that can be a folder of the archive, because it becomes one."""
     checked: str = text(longest=LONGEST_NAME)(field, value)
@@ -21,6 +27,7 @@ def instrument_name(field: str, value: Any) -> str:
     return checked
 
 
+@shaped(type="string", maxLength=LONGEST_SLUG, pattern=f"^{_SLUG.pattern}$")
 def slug(field: str, value: Any) -> str:
     """Lower-case letters, digits and underscores."""
     if not isinstance(value, str) or len(value) > LONGEST_SLUG or not _SLUG.fullmatch(value):

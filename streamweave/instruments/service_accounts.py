@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Instrument, ServiceAccount
 from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
 from streamweave.errors import Conflict
@@ -64,11 +65,7 @@ def update_service_account(
     fields = checked(FIELDS, changes)
     if "name" in fields:
         _check_name_is_free(session, fields["name"], besides=account_id)
-    for field, value in _sealed(sealer, fields).items():
-        setattr(account, field, value)
-    session.flush()
-    session.refresh(account)
-    return account
+    return change(session, account, _sealed(sealer, fields))
 
 
 def delete_service_account(session: Session, account_id: uuid.UUID) -> None:

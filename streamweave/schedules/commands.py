@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.deletion import mark_deleted, mark_restored, referable, require_present, to_delete, to_restore
 from streamweave.errors import InvalidInput
@@ -44,11 +45,7 @@ def update_schedule(session: Session, schedule_id: uuid.UUID, changes: Mapping[s
     schedule = schedule_by_id(session, schedule_id)
     fields = checked(CHANGEABLE, changes)
     _check_storage_location(session, fields)
-    for field, value in fields.items():
-        setattr(schedule, field, value)
-    session.flush()
-    session.refresh(schedule)
-    return schedule
+    return change(session, schedule, fields)
 
 
 def delete_schedule(session: Session, schedule_id: uuid.UUID) -> None:

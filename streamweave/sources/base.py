@@ -3,7 +3,7 @@
 Every implementation passes the same contract suite (``tests/streamweave/sources``).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,11 +76,12 @@ class Source(Protocol):
     No call blocks for longer than the source's timeout on a server that has gone silent.
     """
 
-    def listings(self) -> Iterator[FolderListing]:
+    def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
         """Every folder below the base path, the base folder first, each once, as it arrives.
 
-        A folder that can't be listed is yielded with its problem and the others go on; a base folder that can't be
-        listed raises. Links that leave the share are not followed.
+        Folders in ``passing_over``, written like a ``source_path``, are left out with all that is below them. A folder
+        that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed
+        raises. Links that leave the share are not followed.
         """
 
     def open(self, source_path: str) -> AbstractContextManager[OpenSourceFile]:

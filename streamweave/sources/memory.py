@@ -1,7 +1,7 @@
 """A share in memory, for tests: it changes while it is read, and fails, when it is told to."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,7 +96,7 @@ class MemorySource:
         self._laboratory = laboratory
         self.closed = False
 
-    def listings(self) -> Iterator[FolderListing]:
+    def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
         """Every folder, breadth first."""
         todo = deque([self._laboratory.share])
         while todo:
@@ -108,7 +108,7 @@ class MemorySource:
                 yield FolderListing(folder, (), error)
                 continue
             inner = self._laboratory.inner_folders(folder)
-            todo.extend(inner)
+            todo.extend(path for path in inner if path not in passing_over)
             known = list(self._laboratory.files.items())
             files = [_source_file(path, file) for path, file in known if path.rsplit("/", 1)[0] == folder]
             yield FolderListing(folder, tuple(files), folders=len(inner))
@@ -130,8 +130,12 @@ class MemorySource:
     def _whole(self, asked: SourceFile) -> WholeFile:
         with self.open(asked.source_path) as file:
             at_opening = file.now()
-            content = b"".join(file.chunks())[: asked.size_bytes + 1]
-            return WholeFile(content, at_opening, file.now())
+            content = b""
+            for chunk in file.chunks():
+                content += chunk
+                if len(content) > asked.size_bytes:
+                    break
+            return WholeFile(content[: asked.size_bytes + 1], at_opening, file.now())
 
     def has_open_writer(self, source_path: str) -> bool:
         """Whether an instrument holds the file open for writing."""

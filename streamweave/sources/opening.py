@@ -1,22 +1,24 @@
 """From a row of the catalog to a source that can be listed and read."""
 
-from typing import Any
+from typing import Any, get_args
 
 from streamweave.catalog.tables.instruments import Instrument
 from streamweave.errors import CredentialsRefused, InvalidInput
 from streamweave.sources.base import Source
-from streamweave.sources.smb import SmbAddress, SmbSource
+from streamweave.sources.smb import Engine, SmbAddress, SmbSource
 
-DEFAULT_TIMEOUT_SECONDS = 30.0
+DEFAULT_TIMEOUT_SECONDS = 45.0  # longer than servers wait (35 s) for a sleeping client to let go of a file
 LONGEST_TIMEOUT_SECONDS = 3600
 
 
 def open_source(instrument: Instrument, password: str, *, patience_seconds: float = LONGEST_TIMEOUT_SECONDS) -> Source:
     """One connection to the instrument's share, not yet made; ``password`` is its service account's.
 
-    ``transfer_config`` may set ``timeout_seconds``; no wait is longer than ``patience_seconds``. Raises
-    ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a timeout that is none.
+    ``transfer_config`` may set ``timeout_seconds``, and ``engine`` as ``SmbAddress`` has it; no wait is longer than
+    ``patience_seconds``. Raises ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a
+    timeout or engine that is none.
     """
+    config = instrument.transfer_config or {}
     account = instrument.service_account
     if account is None:
         raise CredentialsRefused(f"Instrument {instrument.name!r} has no service account")
@@ -29,7 +31,8 @@ def open_source(instrument: Instrument, password: str, *, patience_seconds: floa
             username=account.username,
             password=password,
             domain=account.domain,
-            timeout_seconds=min(_timeout_seconds(instrument.transfer_config or {}), patience_seconds),
+            timeout_seconds=min(_timeout_seconds(config), patience_seconds),
+            engine=_engine(config),
         )
     )
 
@@ -40,3 +43,10 @@ def _timeout_seconds(transfer_config: dict[str, Any]) -> float:
         problem = f"timeout_seconds must be a number from 1 to {LONGEST_TIMEOUT_SECONDS}, not {seconds!r}"
         raise InvalidInput("transfer_config", problem)
     return float(seconds)
+
+
+def _engine(transfer_config: dict[str, Any]) -> Engine:
+    engine: Engine = transfer_config.get("engine", "auto")
+    if engine not in get_args(Engine):
+        raise InvalidInput("transfer_config", f"engine must be one of {', '.join(get_args(Engine))}, not {engine!r}")
+    return engine

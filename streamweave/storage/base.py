@@ -6,12 +6,16 @@ the location, ``/``-separated, as ``streamweave.harvest.naming`` makes it. A pat
 refused with ``StorageRefused``.
 
 Every method may raise ``StorageUnavailable`` (full, I/O error: transient) or ``StorageRefused`` (not writable for us:
-permanent).
+permanent). Those that take many files at once do each step for all of them side by side, as far as the storage gains by
+that: a file system commits many files to its journal in one go, an object store answers many requests at a time. They
+raise nothing; what went wrong with one file never stops the others.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
+
+from streamweave.errors import StorageError
 
 
 class StagedWriter(Protocol):
@@ -19,6 +23,13 @@ class StagedWriter(Protocol):
 
     def write(self, data: bytes) -> None:
         """Append ``data``, all of it."""
+
+    def settle(self) -> int:
+        """Bring what was written so far to the device; returns how many bytes, from the first on, can be read back.
+
+        May be called by another thread while the file is being written. A storage whose files can't be read before they
+        are complete returns 0.
+        """
 
 
 class Storage(Protocol):
@@ -35,13 +46,32 @@ class Storage(Protocol):
     def stage(self, staged_name: str) -> AbstractContextManager[StagedWriter]:
         """Write a staged file from its beginning. A block that ends without an error leaves its bytes on the device."""
 
-    def read_staged(self, staged_name: str) -> Iterator[bytes]:
-        """Read a staged file back, from the device rather than from a cache where that can be asked for."""
+    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+        """Write many small staged files, given by their staged names; returns what went wrong, by staged name.
+
+        The bytes of all others are on the device then; nothing stays of those that failed.
+        """
+
+    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Read a staged file back, from the device rather than from a cache where that can be asked for.
+
+        From byte ``offset`` on, ``length`` bytes or to its end. A file that is still being written can be read as far
+        as its writer has settled.
+        """
+
+    def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
+        """Read many small staged files back as ``read_staged`` does: the content or the error of each, in order."""
 
     def publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name, atomically, and drop the staged name.
 
         Raises ``DestinationOccupied`` when anything stands under ``path`` already; the staged file is then kept.
+        """
+
+    def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
+        """Publish many staged files: maps staged names to paths, and returns what went wrong, by staged name.
+
+        Of several for one path any one may get it.
         """
 
     def make_durable(self, paths: Iterable[str]) -> None:

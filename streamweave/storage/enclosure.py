@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamweave.errors import StorageRefused
+from streamweave.storage.direct import direct_chunks
 from streamweave.storage.faults import storage_errors
 
 FOLDER_MODE = 0o770  # less what the umask takes away
@@ -72,24 +73,70 @@ def stands(name: str, folder: int) -> bool:
 def file_chunks(
     base: Path, components: Sequence[str], *, offset: int = 0, length: int | None = None, uncached: bool = False
 ) -> Generator[bytes, None, None]:
-    """A regular file below ``base``, from ``offset`` on, ``length`` bytes or to its end, 1 MiB at a time.
+    """A regular file below ``base``, from ``offset`` on, ``length`` bytes or to its end, some MiB at a time.
+
+    ``uncached`` asks the system to read the device, and to drop the file's pages first where it would rather not.
 
     Raises ``StorageError``.
-
-    ``uncached`` asks the system to drop the file's pages first, so that the device is read.
     """
     address = base.joinpath(*components)
     with storage_errors(address), open_folder(base, components[:-1]) as folder:
-        # O_NONBLOCK: a pipe that somebody put there must not make us wait for its writer
-        handle = os.open(components[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        handle = _open_file(components[-1], folder)
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise StorageRefused(f"{address} is not a file")
-            if uncached and hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            if uncached:
+                _drop_cached(handle, offset, length)
+                yield from direct_chunks(handle, offset, length)
+                return
+            _read_far_ahead(handle)
             os.lseek(handle, offset, os.SEEK_SET)
             while chunk := os.read(handle, CHUNK_BYTES if length is None else min(CHUNK_BYTES, length)):
                 yield chunk
                 length = None if length is None else length - len(chunk)
         finally:
             os.close(handle)
+
+
+def open_uncached(name: str, folder: int) -> int:
+    """A handle of a regular file in the folder handle ``folder``, whose content is on its way from the device.
+
+    That is asked of the system: to drop the file's pages, and to begin to read them again without waiting for them.
+    Raises ``OSError``, or ``StorageRefused`` for what is no file.
+    """
+    handle = _open_file(name, folder)
+    try:
+        _drop_cached(handle, 0, None)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_WILLNEED)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def content_of(handle: int) -> bytes:
+    """All of a regular file that nothing has been read of yet. Raises ``OSError``."""
+    size = os.fstat(handle).st_size
+    content = os.read(handle, size + 1)  # one byte more shows the end with one call
+    while len(content) != size and (more := os.read(handle, CHUNK_BYTES)):
+        content += more
+    return content
+
+
+def _open_file(name: str, folder: int) -> int:
+    # O_NONBLOCK: a pipe that somebody put there must not make us wait for its writer
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise StorageRefused(f"{name} is not a file")
+    return handle
+
+
+def _read_far_ahead(handle: int) -> None:
+    """Spare most of the waiting, and much of the system's own work, where a file is read from its device in order."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+
+def _drop_cached(handle: int, offset: int, length: int | None) -> None:
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(handle, offset, length or 0, os.POSIX_FADV_DONTNEED)

@@ -1,10 +1,9 @@
 """Storage locations: how they are entered, changed and removed. The caller commits.
 
-What is archived stays where it is: once a location holds versions, or a schedule names it, its place is fixed.
+What is archived stays where it is: once a location holds versions, or a schedule names it, its place is fixed. A secret
+is sealed as it goes in, and never comes out.
 """
 
-import os
-import posixpath
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +11,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Hook, Schedule, StorageLocation, StorageType, Transfer
 from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
-from streamweave.errors import Conflict, InvalidInput, StorageError
+from streamweave.errors import Conflict, InvalidInput
+from streamweave.instruments.credentials import Sealer
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, flag, name, one_word_of, require, text
-from streamweave.storage.opening import open_storage
+from streamweave.rules import Rule, checked, flag, name, one_word_of, require
+from streamweave.storage.places import PLACE, base_path, lie_apart, prepare, settle
 
 _CREATION = Order(StorageLocation.created_at, StorageLocation.id)
 
@@ -39,38 +40,38 @@ def storage_location_by_name(session: Session, location_name: str) -> StorageLoc
     return session.scalar(listing(StorageLocation).where(StorageLocation.name == location_name))
 
 
-def create_storage_location(session: Session, values: Mapping[str, Any]) -> StorageLocation:
+def create_storage_location(session: Session, sealer: Sealer, values: Mapping[str, Any]) -> StorageLocation:
     """A new storage location: ``name`` and ``base_path``, and if wished ``type``, ``connection_config``, ``enabled``.
 
-    Its folder is made, and must be writable. Raises ``InvalidInput`` or ``Conflict``.
+    Its place is made ready, and must be writable. Raises ``InvalidInput`` or ``Conflict``.
     """
     fields = checked(FIELDS, values)
     require(fields, "name", "base_path")
     _check_name_is_free(session, fields["name"])
-    _check_place_is_free(session, fields["base_path"])
-    location = StorageLocation(**{"type": StorageType.POSIX, **fields})
-    _prepare(location)
+    location = StorageLocation(**{"type": StorageType.POSIX, "connection_config": {}, **fields})
+    settle(location, sealer)
+    _check_place_is_free(session, location)
+    prepare(location, sealer)
     session.add(location)
     session.flush()
     return location
 
 
-def update_storage_location(session: Session, location_id: uuid.UUID, changes: Mapping[str, Any]) -> StorageLocation:
-    """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
+def update_storage_location(
+    session: Session, sealer: Sealer, location_id: uuid.UUID, changes: Mapping[str, Any]
+) -> StorageLocation:
+    """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
+
+    A ``connection_config`` replaces the whole one; without a secret, the key pair that is known stays.
+    """
     location = storage_location_by_id(session, location_id)
     fields = {field: value for field, value in checked(FIELDS, changes).items() if getattr(location, field) != value}
     if "name" in fields:
         _check_name_is_free(session, fields["name"])
         _check_no_hook_names(session, location)
-    if "base_path" in fields:
-        _check_not_in_use(session, location)
-        _check_place_is_free(session, fields["base_path"], besides=location_id)
-        _prepare(StorageLocation(name=location.name, type=location.type, base_path=fields["base_path"]))
-    for field, value in fields.items():
-        setattr(location, field, value)
-    session.flush()
-    session.refresh(location)
-    return location
+    if PLACE & fields.keys():
+        fields = {**fields, **_moved(session, sealer, location, fields)}
+    return change(session, location, fields)
 
 
 def delete_storage_location(session: Session, location_id: uuid.UUID) -> None:
@@ -81,7 +82,7 @@ def delete_storage_location(session: Session, location_id: uuid.UUID) -> None:
     mark_deleted(session, [location])
 
 
-def restore_storage_location(session: Session, location_id: uuid.UUID) -> StorageLocation:
+def restore_storage_location(session: Session, sealer: Sealer, location_id: uuid.UUID) -> StorageLocation:
     """Take a deleted storage location back into use.
 
     Raises ``NotFound``, or ``Conflict`` when its name or place was taken meanwhile, or can't be written to any more.
@@ -89,46 +90,40 @@ def restore_storage_location(session: Session, location_id: uuid.UUID) -> Storag
     location = to_restore(session, StorageLocation, location_id, "Storage location")
     _check_name_is_free(session, location.name)
     try:
-        _check_place_is_free(session, location.base_path, besides=location_id)
-        _prepare(location)
+        _check_place_is_free(session, location, besides=location_id)
+        prepare(location, sealer)
     except InvalidInput as error:
         raise Conflict(str(error)) from error
     mark_restored(session, [location])
     return location
 
 
-def _base_path(field: str, value: Any) -> str:
-    path: str = text()(field, value)
-    if not path.startswith("/"):
-        raise InvalidInput(field, "must be an absolute path")
-    if ".." in path.split("/"):
-        raise InvalidInput(field, "must not hold '..'")
-    normal = "/" + posixpath.normpath(path).lstrip("/")
-    if normal == "/":
-        raise InvalidInput(field, "must be a folder of its own")
-    return normal
-
-
-def _connection_config(field: str, value: Any) -> dict[str, Any]:
-    if value != {}:
-        raise InvalidInput(field, "must be empty for a posix location")
-    return {}
+def _mapping(field: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInput(field, "must be an object")
+    return value
 
 
 FIELDS: dict[str, Rule] = {
     "name": name,
     "type": one_word_of(*StorageType),
-    "connection_config": _connection_config,
-    "base_path": _base_path,
+    "connection_config": _mapping,
+    "base_path": base_path,
     "enabled": flag,
 }
 
 
-def _prepare(location: StorageLocation) -> None:
-    try:
-        open_storage(location).prepare(holds_versions=False)
-    except StorageError as error:
-        raise InvalidInput("base_path", str(error)) from error
+def _moved(session: Session, sealer: Sealer, location: StorageLocation, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changed fields of a place, which has been found free, ready and, where versions are, the place it was."""
+    there = StorageLocation(name=location.name)
+    for field in PLACE:
+        setattr(there, field, changes.get(field, getattr(location, field)))
+    settle(there, sealer, known=location)
+    if (there.type, there.base_path) != (location.type, location.base_path):
+        _check_not_in_use(session, location)
+        _check_place_is_free(session, there, besides=location.id)
+    prepare(there, sealer, holds_versions=_holds_versions(session, location))
+    return {field: getattr(there, field) for field in (*PLACE, "sealed_secret_access_key")}
 
 
 def _check_name_is_free(session: Session, location_name: str) -> None:
@@ -136,15 +131,26 @@ def _check_name_is_free(session: Session, location_name: str) -> None:
         raise Conflict(f"name: a storage location named {location_name} exists already")
 
 
-def _check_place_is_free(session: Session, base_path: str, besides: uuid.UUID | None = None) -> None:
-    place = os.path.realpath(base_path)
+_NOTES: dict[str, str] = {
+    StorageType.POSIX: "",
+    StorageType.S3: "; only bucket and prefix are compared, for one server may have many addresses",
+}
+
+
+def _check_place_is_free(session: Session, location: StorageLocation, besides: uuid.UUID | None = None) -> None:
     for other in session.scalars(listing(StorageLocation).where(StorageLocation.id != besides)):
-        if os.path.commonpath([place, taken := os.path.realpath(other.base_path)]) in (place, taken):
-            raise InvalidInput("base_path", f"must lie apart from the storage location {other.name}")
+        if not lie_apart(location, other):
+            raise InvalidInput(
+                "base_path", f"must lie apart from the storage location {other.name}{_NOTES[other.type]}"
+            )
+
+
+def _holds_versions(session: Session, location: StorageLocation) -> bool:
+    return session.scalar(select(Transfer.id).where(Transfer.storage_location_id == location.id).limit(1)) is not None
 
 
 def _check_not_in_use(session: Session, location: StorageLocation) -> None:
-    if session.scalar(select(Transfer.id).where(Transfer.storage_location_id == location.id).limit(1)):
+    if _holds_versions(session, location):
         raise Conflict(f"the storage location {location.name} holds files of the catalog; disable it instead")
     if session.scalar(listing(Schedule).where(Schedule.default_storage_location_id == location.id).limit(1)):
         raise Conflict(f"the storage location {location.name} is named by a schedule")

@@ -1,7 +1,7 @@
 """A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is told to."""
 
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
@@ -19,6 +19,10 @@ class MemoryWriter:
         """Append ``data``, all of it."""
         self._storage.fail_if_told("write")
         self._storage.staged[self._staged_name] += data
+
+    def settle(self) -> int:
+        """All that was written can be read back."""
+        return len(self._storage.staged[self._staged_name])
 
 
 class MemoryStorage:
@@ -60,13 +64,32 @@ class MemoryStorage:
             self.staged.pop(staged_name, None)
             raise
 
-    def read_staged(self, staged_name: str) -> Iterator[bytes]:
-        """Read a staged file back."""
+    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+        """Write many small staged files."""
+        failed = {}
+        for staged_name, content in contents.items():
+            try:
+                with self.stage(staged_name) as writer:
+                    writer.write(content)
+            except StorageError as error:
+                failed[staged_name] = error
+        return failed
+
+    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Read a staged file back, or a span of it."""
         self.fail_if_told("read_staged")
         if staged_name not in self.staged:
             raise StorageRefused(f"{staged_name}: it is not there")
-        if content := self.staged[staged_name]:
+        if content := self.staged[staged_name][offset : None if length is None else offset + length]:
             yield content
+
+    def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
+        """Read many small staged files back."""
+        for staged_name in staged_names:
+            try:
+                yield b"".join(self.read_staged(staged_name))
+            except StorageError as error:
+                yield error
 
     def publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name."""
@@ -80,6 +103,16 @@ class MemoryStorage:
             if any(path.startswith(f"{file}/") for file in self.published):
                 raise StorageRefused(f"{self.address(path)}: part of the path is a file, not a folder")
             self.published[path] = self.staged.pop(staged_name)
+
+    def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
+        """Publish many staged files."""
+        failed = {}
+        for staged_name, path in paths.items():
+            try:
+                self.publish(staged_name, path)
+            except StorageError as error:
+                failed[staged_name] = error
+        return failed
 
     def make_durable(self, paths: Iterable[str]) -> None:
         """Remember ``paths`` as durable."""

@@ -4,24 +4,53 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
-from streamweave.errors import StorageRefused
+from streamweave.errors import InvalidInput, SealBroken, StorageRefused
+from streamweave.instruments.credentials import Sealer
 from streamweave.storage.base import Storage
 from streamweave.storage.posix import PosixStorage
+from streamweave.storage.s3.connection import connection_of
+from streamweave.storage.s3.storage import S3Storage
 
 
-def open_storage(location: StorageLocation) -> Storage:
-    """The storage behind ``location``, untouched. An unknown type or a relative path raises ``StorageRefused``."""
+def open_storage(location: StorageLocation, secret: str = "") -> Storage:
+    """The storage behind ``location``, untouched; ``secret`` is what its type signs with, opened.
+
+    An unknown type, a relative path or a configuration that is none raises ``StorageRefused``.
+    """
     opener = OPENERS.get(location.type)
     if opener is None:
         raise StorageRefused(f"Storage location {location.name!r} has the unknown type {location.type!r}")
-    return opener(location)
+    return opener(location, secret)
 
 
-def _open_posix(location: StorageLocation) -> Storage:
+def storage_opener(sealer: Sealer) -> Callable[[StorageLocation], Storage]:
+    """What opens storage locations, with the secrets that ``sealer`` can open. It raises ``StorageRefused``."""
+
+    def opened(location: StorageLocation) -> Storage:
+        sealed = location.sealed_secret_access_key
+        try:
+            return open_storage(location, "" if sealed is None else sealer.open(sealed))
+        except SealBroken as error:
+            raise StorageRefused(f"Storage location {location.name!r}: {error}") from error
+
+    return opened
+
+
+def _open_posix(location: StorageLocation, _secret: str) -> Storage:
     base = Path(location.base_path)
     if not base.is_absolute():
         raise StorageRefused(f"Storage location {location.name!r} needs an absolute path, not {location.base_path!r}")
     return PosixStorage(base)
 
 
-OPENERS: dict[str, Callable[[StorageLocation], Storage]] = {StorageType.POSIX: _open_posix}
+def _open_s3(location: StorageLocation, secret: str) -> Storage:
+    try:
+        return S3Storage(connection_of(location.base_path, location.connection_config or {}, secret))
+    except InvalidInput as error:
+        raise StorageRefused(f"Storage location {location.name!r} can't be opened: {error}") from error
+
+
+OPENERS: dict[str, Callable[[StorageLocation, str], Storage]] = {
+    StorageType.POSIX: _open_posix,
+    StorageType.S3: _open_s3,
+}

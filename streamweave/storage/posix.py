@@ -5,18 +5,21 @@ empty mount point, and ``incoming/``, the staging area.
 """
 
 import os
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from itertools import groupby
 from pathlib import Path
 
-from streamweave.errors import DestinationOccupied, StorageRefused, StorageUnavailable
+from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import file_chunks, open_folder, path_components, stands
-from streamweave.storage.faults import storage_errors
+from streamweave.storage.faults import as_storage_error, storage_errors
+from streamweave.storage.flushing import Flushing
 from streamweave.storage.placing import move_without_replacing
 from streamweave.storage.staging import StagedFile, StagingArea, file_name
 
 CONTROL = ".streamweave"
 MARK = "location"
+HANDLES_AT_ONCE = 64
 MARK_TEXT = "This folder is a storage location of StreamWeave. Do not remove this file.\n"
 
 
@@ -25,7 +28,8 @@ class PosixStorage:
 
     def __init__(self, base_path: Path) -> None:
         self._base = base_path
-        self._staging = StagingArea(base_path, (CONTROL, "incoming"))
+        self._flushing = Flushing()
+        self._staging = StagingArea(base_path, (CONTROL, "incoming"), self._flushing)
         self._durable_folders: set[tuple[str, ...]] = set()
 
     def prepare(self, *, holds_versions: bool) -> None:
@@ -43,31 +47,65 @@ class PosixStorage:
         """Write a staged file from its beginning; after an error nothing stays of it."""
         return self._staging.stage(staged_name)
 
-    def read_staged(self, staged_name: str) -> Iterator[bytes]:
-        """Read a staged file back; its pages are dropped from the cache first where the system lets us ask for that."""
-        return self._staging.chunks(staged_name)
+    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+        """Write many small staged files; they reach the device side by side."""
+        return self._staging.stage_whole(contents)
+
+    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Read a staged file back, past the page cache where the system can do that."""
+        return self._staging.chunks(staged_name, offset, length)
+
+    def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
+        """Read many small staged files back; their pages are dropped from the cache first where that is possible."""
+        return self._staging.read_whole(staged_names)
 
     def publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name. It is read-only from then on."""
-        *folder, name = _components(path)
-        staged = file_name(staged_name)
-        with storage_errors(self.address(path)), self._staging.open() as incoming:
-            if not stands(staged, incoming):
-                raise StorageUnavailable(f"{self._staging.place / staged} is gone")
-            with open_folder(self._base, folder, make=True) as final:
-                try:
-                    move_without_replacing(staged, incoming, name, final)
-                except FileExistsError as error:
-                    raise DestinationOccupied(f"{self.address(path)} exists already") from error
+        for error in self.publish_many({staged_name: path}).values():
+            raise error
+
+    def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
+        """Publish many staged files; a folder that several of them in a row go into is walked to once."""
+        failed: dict[str, StorageError] = {}
+        try:
+            with storage_errors(self._base), self._staging.open() as incoming:
+                for folder, moves in groupby(paths.items(), lambda move: move[1].rpartition("/")[0]):
+                    failed |= self._publish_into(folder, list(moves), incoming)
+        except StorageError as error:
+            failed |= dict.fromkeys(paths.keys() - failed.keys(), error)
+        return failed
+
+    def _publish_into(self, folder: str, moves: Sequence[tuple[str, str]], incoming: int) -> dict[str, StorageError]:
+        failed: dict[str, StorageError] = {}
+        try:
+            way = _components(moves[0][1])[:-1]
+            with storage_errors(self._base / folder), open_folder(self._base, way, make=True) as final:
+                for staged_name, path in moves:
+                    try:
+                        self._move(file_name(staged_name), incoming, path, final)
+                    except StorageError as error:
+                        failed[staged_name] = error
+        except StorageError as error:
+            return dict.fromkeys((staged_name for staged_name, _ in moves), error)
+        return failed
+
+    def _move(self, staged: str, incoming: int, path: str, final: int) -> None:
+        with storage_errors(self.address(path)):
+            try:
+                move_without_replacing(staged, incoming, _components(path)[-1], final)
+            except FileExistsError as error:
+                raise DestinationOccupied(f"{self.address(path)} exists already") from error
+            except FileNotFoundError as error:
+                if stands(staged, incoming):
+                    raise
+                raise StorageUnavailable(f"{self._staging.place / staged} is gone") from error
 
     def make_durable(self, paths: Iterable[str]) -> None:
         """Flush the folders of ``paths``, and above them every folder that holds a name we have not flushed yet."""
-        for folder in {_components(path)[:-1] for path in paths}:
-            self._flush(folder)
-            for depth in range(len(folder), 0, -1):
-                if folder[:depth] not in self._durable_folders:
-                    self._flush(folder[: depth - 1])
-                    self._durable_folders.add(folder[:depth])
+        folders = {_components(path)[:-1] for path in paths}
+        above = {folder[:depth] for folder in folders for depth in range(1, len(folder) + 1)} - self._durable_folders
+        self._flush(folders | {folder[:-1] for folder in above})
+        self._durable_folders |= above
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
         """Read a published file, or a span of it."""
@@ -107,7 +145,7 @@ class PosixStorage:
 
     def address(self, path: str) -> str:
         """The full path of the file."""
-        return str(self._base / path)
+        return os.path.join(self._base, path)
 
     def _is_marked(self) -> bool:
         return (self._base / CONTROL / MARK).is_file()
@@ -119,12 +157,19 @@ class PosixStorage:
                 mark.write(MARK_TEXT)
                 mark.flush()
                 os.fsync(handle)
-        self._flush((CONTROL,))
-        self._flush(())
+        self._flush({(CONTROL,), ()})
 
-    def _flush(self, folder: tuple[str, ...]) -> None:
-        with storage_errors(self._base.joinpath(*folder)), open_folder(self._base, folder) as handle:
-            os.fsync(handle)
+    def _flush(self, folders: Collection[tuple[str, ...]]) -> None:
+        todo = sorted(folders)
+        while todo:
+            some, todo = todo[:HANDLES_AT_ONCE], todo[HANDLES_AT_ONCE:]
+            with ExitStack() as opened:
+                handles: dict[tuple[str, ...], int] = {}
+                for folder in some:
+                    with storage_errors(self._base.joinpath(*folder)):
+                        handles[folder] = opened.enter_context(open_folder(self._base, folder))
+                for folder, error in self._flushing.flush(handles).items():
+                    raise as_storage_error(error, self._base.joinpath(*folder))
 
 
 def _components(path: str) -> tuple[str, ...]:

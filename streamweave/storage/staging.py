@@ -2,16 +2,20 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from streamweave.errors import StorageRefused
-from streamweave.storage.enclosure import file_chunks, open_folder, path_components
-from streamweave.storage.faults import storage_errors
+from streamweave.errors import StorageError, StorageRefused
+from streamweave.storage.direct import BlockWriter
+from streamweave.storage.enclosure import content_of, file_chunks, open_folder, open_uncached, path_components
+from streamweave.storage.faults import as_storage_error, storage_errors
+from streamweave.storage.flushing import Flushing
 
 STAGED_SUFFIX = ".part"
 PUBLISHED_MODE = 0o440  # less what the umask takes away; the handle that creates the file may write all the same
+_flush_data = getattr(os, "fdatasync", os.fsync)  # macOS knows fsync only
 
 
 class StagedFile:
@@ -20,25 +24,34 @@ class StagedFile:
     def __init__(self, handle: int, address: Path) -> None:
         self._handle = handle
         self._address = address
+        with storage_errors(address):
+            self._blocks = BlockWriter(handle)
 
     def write(self, data: bytes) -> None:
         """Append ``data``, all of it."""
-        rest = memoryview(data)
         with storage_errors(self._address):
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
+            self._blocks.write(data)
+
+    def settle(self) -> int:
+        """Bring what was written so far to the device, but for a part of a block; returns how many bytes that are."""
+        written = self._blocks.written_bytes
+        with storage_errors(self._address):
+            _flush_data(self._handle)
+        return written
 
     def flush(self) -> None:
-        """Return when the bytes are on stable storage."""
+        """Return when all bytes are on stable storage."""
         with storage_errors(self._address):
+            self._blocks.finish()
             os.fsync(self._handle)
 
 
 class StagingArea:
     """The staged files in ``folder``, components below ``base``. Raises ``StorageError``."""
 
-    def __init__(self, base: Path, folder: tuple[str, ...]) -> None:
+    def __init__(self, base: Path, folder: tuple[str, ...], flushing: Flushing) -> None:
         self._base = base
+        self._flushing = flushing
         self._folder = folder
         self.place = base.joinpath(*folder)
 
@@ -51,7 +64,8 @@ class StagingArea:
     def stage(self, staged_name: str) -> Iterator[StagedFile]:
         """A new file; after an error nothing stays of it."""
         name = file_name(staged_name)
-        handle = self._create(name)
+        with storage_errors(self.place / name), self.open() as folder:
+            handle = _create(name, folder)
         try:
             staged = StagedFile(handle, self.place / name)
             yield staged
@@ -63,16 +77,68 @@ class StagingArea:
         finally:
             os.close(handle)
 
-    def _create(self, name: str) -> int:
-        with storage_errors(self.place / name), self.open() as folder:
-            # A name left by a move that was cut short may be a second name of a published file: never truncate it.
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=folder)
-            return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PUBLISHED_MODE, dir_fd=folder)
+    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+        """Many new files, all on the device in the end but those that failed: of them nothing stays."""
+        failed: dict[str, StorageError] = {}
+        written: dict[str, int] = {}
+        try:
+            with storage_errors(self.place), self.open() as folder:
+                for staged_name, content in contents.items():
+                    try:
+                        written[staged_name] = _written(file_name(staged_name), folder, content)
+                    except (OSError, StorageError) as error:
+                        failed[staged_name] = self._told(staged_name, error)
+            for staged_name, unflushed in self._flushing.flush(written).items():
+                failed[staged_name] = self._told(staged_name, unflushed)
+                self.discard(staged_name)
+        except StorageError as error:
+            return {staged_name: failed.get(staged_name, error) for staged_name in contents}
+        finally:
+            for handle in written.values():
+                os.close(handle)
+        return failed
 
-    def chunks(self, staged_name: str) -> Iterator[bytes]:
+    def _told(self, staged_name: str, error: OSError | StorageError) -> StorageError:
+        return error if isinstance(error, StorageError) else as_storage_error(error, self.place / staged_name)
+
+    def chunks(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """A staged file's content, read from the device where the system lets us ask for that."""
-        return file_chunks(self._base, (*self._folder, file_name(staged_name)), uncached=True)
+        path = (*self._folder, file_name(staged_name))
+        return file_chunks(self._base, path, offset=offset, length=length, uncached=True)
+
+    def read_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
+        """The content of each, or its error, read from the device where the system lets us ask for that.
+
+        The device is asked for all of them before the first is waited for.
+        """
+        asked: deque[tuple[str, int | StorageError]] = deque()
+        try:
+            with storage_errors(self.place), self.open() as folder:
+                asked.extend((staged_name, self._asked(staged_name, folder)) for staged_name in staged_names)
+            while asked:
+                yield self._content(*asked.popleft())
+        except StorageError as error:
+            yield from [error] * len(staged_names)
+        finally:
+            for _, handle in asked:
+                if isinstance(handle, int):
+                    os.close(handle)
+
+    def _asked(self, staged_name: str, folder: int) -> int | StorageError:
+        try:
+            return open_uncached(file_name(staged_name), folder)
+        except (OSError, StorageError) as error:
+            return self._told(staged_name, error)
+
+    def _content(self, staged_name: str, handle: int | StorageError) -> bytes | StorageError:
+        if isinstance(handle, StorageError):
+            return handle
+        try:
+            return content_of(handle)
+        except OSError as error:
+            return self._told(staged_name, error)
+        finally:
+            os.close(handle)
 
     def names(self) -> list[str]:
         """The staged files that stand at this moment."""
@@ -98,3 +164,34 @@ def file_name(staged_name: str) -> str:
     if len(path_components(staged_name)) != 1:
         raise StorageRefused(f"{staged_name!r} is not a name of a staged file")
     return staged_name + STAGED_SUFFIX
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write ``data``, however little the system takes at a time."""
+    written = os.write(handle, data)
+    if written < len(data):
+        rest = memoryview(data)[written:]
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+
+
+def _create(name: str, folder: int) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(name, flags, PUBLISHED_MODE, dir_fd=folder)
+    except FileExistsError:
+        # A name left by a move that was cut short may be a second name of a published file: never truncate it.
+        os.unlink(name, dir_fd=folder)
+        return os.open(name, flags, PUBLISHED_MODE, dir_fd=folder)
+
+
+def _written(name: str, folder: int, content: bytes) -> int:
+    """A handle of a new file with this content."""
+    handle = _create(name, folder)
+    try:
+        write_all(handle, content)
+    except BaseException:
+        os.close(handle)
+        os.unlink(name, dir_fd=folder)
+        raise
+    return handle

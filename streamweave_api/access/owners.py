@@ -14,7 +14,7 @@ from streamweave_api.files.schemas import FileBody, file_body
 from streamweave_api.service import TheService
 
 
-@patch("/{file_id:uuid}", sync_to_thread=True, guards=[admin_only], tags=["Access"])
+@patch("/{file_id:uuid}", sync_to_thread=True, guards=[admin_only], summary="Set the owner of a file")
 def change_owner(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[Ownership]) -> FileBody:
     """Say whose a file is. Its owner sees it."""
     with service.sessions.begin() as session:

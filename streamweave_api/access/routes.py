@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, JSONBody
 
-from streamweave.access.assignment import pending_grants
+from streamweave.access.assignment import pending_grants, withdraw_pending_grant
 from streamweave.access.grants import (
     file_grants,
     grant_file,
@@ -32,7 +32,7 @@ grant_body = partial(shown, body=GrantBody)
 pending_grant_body = partial(shown, body=PendingGrantBody)
 
 
-@get("/files/{file_id:uuid}/access", sync_to_thread=True)
+@get("/files/{file_id:uuid}/access", sync_to_thread=True, summary="List who a file is granted to")
 def list_file_grants(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
 ) -> Response[list[GrantBody]]:
@@ -41,21 +41,25 @@ def list_file_grants(
         return listed(request, file_grants(session, viewer, file_id, page), grant_body)
 
 
-@post("/files/{file_id:uuid}/access", sync_to_thread=True)
+@post("/files/{file_id:uuid}/access", sync_to_thread=True, summary="Grant a file")
 def add_file_grant(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[NewGrant]) -> GrantBody:
     """Show a file to a user, a group or a project."""
     with service.sessions.begin() as session:
         return grant_body(grant_file(session, viewer, file_id, given(data)))
 
 
-@delete("/files/{file_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True)
+@delete("/files/{file_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True, summary="Revoke a grant on a file")
 def remove_file_grant(service: TheService, file_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
     """Take a grant on a file back."""
     with service.sessions.begin() as session:
         revoke_file_grant(session, file_id, grant_id)
 
 
-@get("/instruments/{instrument_id:uuid}/access", sync_to_thread=True)
+@get(
+    "/instruments/{instrument_id:uuid}/access",
+    sync_to_thread=True,
+    summary="List who an instrument's files are granted to",
+)
 def list_instrument_grants(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
 ) -> Response[list[InstrumentGrantBody]]:
@@ -64,7 +68,7 @@ def list_instrument_grants(
         return listed(request, instrument_grants(session, instrument_id, page), instrument_grant_body)
 
 
-@post("/instruments/{instrument_id:uuid}/access", sync_to_thread=True)
+@post("/instruments/{instrument_id:uuid}/access", sync_to_thread=True, summary="Grant an instrument's files")
 def add_instrument_grant(
     service: TheService, instrument_id: FromPath[UUID], data: JSONBody[NewInstrumentGrant]
 ) -> InstrumentGrantBody:
@@ -73,18 +77,29 @@ def add_instrument_grant(
         return instrument_grant_body(grant_instrument(session, instrument_id, given(data)))
 
 
-@delete("/instruments/{instrument_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True)
+@delete(
+    "/instruments/{instrument_id:uuid}/access/{grant_id:uuid}",
+    sync_to_thread=True,
+    summary="Revoke a grant on an instrument",
+)
 def remove_instrument_grant(service: TheService, instrument_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
     """Take a grant on an instrument back."""
     with service.sessions.begin() as session:
         revoke_instrument_grant(session, instrument_id, grant_id)
 
 
-@get("/pending-grants", sync_to_thread=True)
+@get("/pending-grants", sync_to_thread=True, summary="List what waits for somebody to appear")
 def list_pending_grants(service: TheService, page: PageAsked, request: Asked) -> Response[list[PendingGrantBody]]:
     """What hooks have noted for people, groups and projects that are not in the catalog yet, newest first."""
     with service.sessions() as session:
         return listed(request, pending_grants(session, page), pending_grant_body)
+
+
+@delete("/pending-grants/{pending_id:uuid}", sync_to_thread=True, summary="Remove what waits for somebody to appear")
+def remove_pending_grant(service: TheService, pending_id: FromPath[UUID]) -> None:
+    """Let a file no longer wait for somebody to appear. A hook that runs for the file again notes it again."""
+    with service.sessions.begin() as session:
+        withdraw_pending_grant(session, pending_id)
 
 
 access_router = Router(
@@ -97,6 +112,7 @@ access_router = Router(
         add_instrument_grant,
         remove_instrument_grant,
         list_pending_grants,
+        remove_pending_grant,
     ],
     guards=[admin_only],
     tags=["Access"],

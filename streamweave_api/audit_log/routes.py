@@ -23,7 +23,7 @@ Until = Annotated[datetime | None, QueryParameter(description="Before this time;
 audit_entry_body = partial(shown, body=AuditEntryBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List changes")
 def list_audit_log(
     service: TheService,
     page: PageAsked,

@@ -24,32 +24,37 @@ from streamweave.files.packing import Package
 from streamweave.files.reading import open_copy
 from streamweave.files.selection import Selection
 from streamweave.identifiers.dataset import media_type
-from streamweave.storage.opening import open_storage
-from streamweave_api.auth import Viewer
-from streamweave_api.documented_errors import errors
+from streamweave.storage.opening import storage_opener
+from streamweave_api.auth import ONLY_READS, Viewer
 from streamweave_api.files.parameters import FILTERS, METADATA, SelectionAsked
-from streamweave_api.files.ranges import Span, is_known, span_asked
+from streamweave_api.files.ranges import Conditions, ConditionsAsked, Span, is_known, span_asked
 from streamweave_api.files.schemas import ArchiveRequest
 from streamweave_api.files.streaming import Download, apart
+from streamweave_api.openapi.errors import errors
 from streamweave_api.pagination import Asked
 from streamweave_api.service import Service, TheService
 
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 ANY_TYPE = "*/*"  # that of the file, by its name
 CONTENT = {
-    200: ResponseSpec(bytes, description="The content", media_type=ANY_TYPE),
-    206: ResponseSpec(bytes, description="The range asked for", media_type=ANY_TYPE),
+    200: ResponseSpec(bytes, generate_examples=False, description="The content", media_type=ANY_TYPE),
+    206: ResponseSpec(bytes, generate_examples=False, description="The range asked for", media_type=ANY_TYPE),
     304: ResponseSpec(None, description="It is the content that If-None-Match names"),
     **errors(412, 416),
 }
-ZIP = {200: ResponseSpec(bytes, description="The ZIP", media_type="application/zip"), **errors(404)}
+ZIP = {
+    200: ResponseSpec(bytes, generate_examples=False, description="The ZIP", media_type="application/zip"),
+    **errors(404),
+}
 
 
 @route("/{file_id:uuid}/content", http_method=READING, responses=CONTENT, summary="Download a file")
-async def download_file(service: TheService, viewer: Viewer, request: Asked, file_id: FromPath[UUID]) -> ASGIResponse:
-    """The newest archived version. Understands Range, If-Match, If-None-Match and If-Range; the ETag is the SHA-256."""
+async def download_file(
+    service: TheService, viewer: Viewer, request: Asked, conditions: ConditionsAsked, file_id: FromPath[UUID]
+) -> ASGIResponse:
+    """The newest archived version; its ETag is the SHA-256."""
     content = await sync_to_thread(_newest, service, viewer, file_id)
-    return await _download(request, content)
+    return await _download(service, request, conditions, content)
 
 
 @route(
@@ -59,14 +64,19 @@ async def download_file(service: TheService, viewer: Viewer, request: Asked, fil
     summary="Download a version",
 )
 async def download_version(
-    service: TheService, viewer: Viewer, request: Asked, file_id: FromPath[UUID], number: FromPath[int]
+    service: TheService,
+    viewer: Viewer,
+    request: Asked,
+    conditions: ConditionsAsked,
+    file_id: FromPath[UUID],
+    number: FromPath[int],
 ) -> ASGIResponse:
     """One archived version, as for the newest one."""
     content = await sync_to_thread(_version, service, viewer, file_id, number)
-    return await _download(request, content)
+    return await _download(service, request, conditions, content)
 
 
-@post("/archive", status_code=200, responses=ZIP, summary="Download many files as a ZIP")
+@post("/archive", status_code=200, opt=ONLY_READS, responses=ZIP, summary="Download many files as a ZIP")
 async def download_archive(
     service: TheService,
     viewer: Viewer,
@@ -82,24 +92,24 @@ async def download_archive(
     if filtered == bool(data.file_ids):
         raise InvalidInput("file_ids", "name files here, or select them with filters, and not both")
     contents = await sync_to_thread(_selected, service, viewer, data.file_ids, selection)
-    package = Package(contents, open_storage)
+    package = Package(contents, storage_opener(service.sealer))
     headers = {"Content-Length": str(package.size_bytes), "Content-Disposition": _attachment("streamweave.zip")}
     return Download(package, headers, media_type="application/zip")
 
 
-async def _download(request: Asked, content: Content) -> ASGIResponse:
+async def _download(service: Service, request: Asked, conditions: Conditions, content: Content) -> ASGIResponse:
     etag, head = f'"{content.sha256}"', request.method == HttpMethod.HEAD
     headers = {
         "ETag": etag,
         "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(content.sha256)).decode()}:",  # RFC 9530
         "Cache-Control": "private, no-cache",
     }
-    if is_known(request.headers, etag):
+    if is_known(conditions, etag):
         return ASGIResponse(status_code=HTTP_304_NOT_MODIFIED, headers=headers, is_head_response=head)
     # a HEAD has no ranges (RFC 9110, section 14.2)
-    span = None if head else span_asked(request.headers, etag, content.size_bytes)
+    span = None if head else span_asked(conditions, etag, content.size_bytes)
     part = span or Span(0, content.size_bytes)
-    copy = await apart(open_copy, content, open_storage, part.offset, part.length)
+    copy = await apart(open_copy, content, storage_opener(service.sealer), part.offset, part.length)
     return Download(
         copy,
         {**headers, **_described(content, part, is_part=span is not None)},

@@ -1,10 +1,12 @@
 """Conditional requests and ranges (RFC 9110, sections 13 and 14): what the headers of a download ask for."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
+from litestar.params import HeaderParameter
 
 _ENTITY_TAG = re.compile(r'(W/)?("[^"]*")')
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
@@ -18,22 +20,54 @@ class Span:
     length: int
 
 
-def is_known(headers: Mapping[str, str], etag: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The headers that say which part is wanted, and under which conditions."""
+
+    range: str
+    if_range: str | None
+    if_match: str | None
+    if_none_match: str | None
+
+
+ConditionsAsked = NamedDependency[Conditions]
+
+Range = Annotated[
+    str, HeaderParameter(name="Range", description="One range of bytes: `bytes=0-9`, `bytes=10-` or `bytes=-10`")
+]
+IfRange = Annotated[
+    str | None, HeaderParameter(name="If-Range", description="The range only of the content with this ETag, else all")
+]
+IfMatch = Annotated[
+    str | None, HeaderParameter(name="If-Match", description="Only the content with one of these ETags, else 412")
+]
+IfNoneMatch = Annotated[
+    str | None, HeaderParameter(name="If-None-Match", description="304 for the content with one of these ETags")
+]
+
+
+def provide_conditions(
+    range_asked: Range = "", if_range: IfRange = None, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
+) -> Conditions:
+    """The dependency ``conditions``: what the headers of a download ask for."""
+    return Conditions(range_asked, if_range, if_match, if_none_match)
+
+
+def is_known(conditions: Conditions, etag: str) -> bool:
     """Whether whoever asks has this content already (``If-None-Match``): 304. Raises 412 where ``If-Match`` fails."""
-    wanted = headers.get("if-match")
+    wanted, known = conditions.if_match, conditions.if_none_match
     if wanted is not None and wanted.strip() != "*" and etag not in _strong_tags(wanted):
         raise HTTPException(status_code=412, detail="The file's content is not the one that If-Match names")
-    known = headers.get("if-none-match")
     return known is not None and (known.strip() == "*" or etag in _all_tags(known))
 
 
-def span_asked(headers: Mapping[str, str], etag: str, size: int) -> Span | None:
+def span_asked(conditions: Conditions, etag: str, size: int) -> Span | None:
     """The single range that is asked for; None for the whole: without one, or with several, or ``If-Range`` of another.
 
     Raises 416 for a range that begins after the end.
     """
-    asked = _RANGE.fullmatch(headers.get("range", ""))
-    if not asked or not size or headers.get("if-range", etag).strip() != etag:
+    asked = _RANGE.fullmatch(conditions.range)
+    if not asked or not size or (conditions.if_range or etag).strip() != etag:
         return None
     first, last = asked.groups()
     if not first:

@@ -24,6 +24,7 @@ from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import shown
 from streamweave_api.files.downloads import download_archive, download_file, download_version
 from streamweave_api.files.parameters import Count, SelectionAsked, SortBy, provide_selection
+from streamweave_api.files.ranges import provide_conditions
 from streamweave_api.files.schemas import (
     EventBody,
     FileBody,
@@ -40,7 +41,7 @@ version_body = partial(shown, body=VersionBody)
 scan_body = partial(shown, body=FileScanBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List, filter and search files")
 def list_files(
     service: TheService,
     viewer: Viewer,
@@ -61,14 +62,14 @@ def list_files(
         return answer
 
 
-@get("/{file_id:uuid}", sync_to_thread=True)
+@get("/{file_id:uuid}", sync_to_thread=True, summary="Show a file")
 def show_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
     """One file."""
     with service.sessions() as session:
         return file_body(file_by_id(session, viewer, file_id))
 
 
-@get("/{file_id:uuid}/versions", sync_to_thread=True)
+@get("/{file_id:uuid}/versions", sync_to_thread=True, summary="List the versions of a file")
 def list_versions(
     service: TheService,
     viewer: Viewer,
@@ -81,14 +82,14 @@ def list_versions(
         return listed(request, versions_of(session, viewer, file_id, page), version_body)
 
 
-@get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True)
+@get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True, summary="Show a version")
 def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], number: FromPath[int]) -> VersionBody:
     """One version of a file."""
     with service.sessions() as session:
         return version_body(version_by_number(session, viewer, file_id, number))
 
 
-@get("/{file_id:uuid}/transfers", sync_to_thread=True)
+@get("/{file_id:uuid}/transfers", sync_to_thread=True, summary="List the transfers of a file")
 def list_file_transfers(
     service: TheService,
     viewer: Viewer,
@@ -102,7 +103,7 @@ def list_file_transfers(
         return listed(request, transfers(session, viewer, page, file_id=file_id), transfer_body)
 
 
-@get("/{file_id:uuid}/scans", sync_to_thread=True)
+@get("/{file_id:uuid}/scans", sync_to_thread=True, summary="List the looks that concern a file")
 def list_file_scans(
     service: TheService,
     viewer: Viewer,
@@ -115,28 +116,40 @@ def list_file_scans(
         return listed(request, scans_of_file(session, viewer, file_id, page), scan_body)
 
 
-@get("/{file_id:uuid}/history", sync_to_thread=True)
+@get("/{file_id:uuid}/history", sync_to_thread=True, summary="Show the history of a file")
 def show_history(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> list[EventBody]:
     """What happened to a file, oldest first."""
     with service.sessions() as session:
         return [shown(event, EventBody) for event in history_of(session, viewer, file_id)]
 
 
-@post("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=200, guards=[admin_only])
+@post("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=200, guards=[admin_only], summary="Withdraw a file")
 def withdraw_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> FileBody:
     """Hide a file from all but admins, and let its identifier answer with a tombstone. The archive keeps it."""
     with service.sessions.begin() as session:
         return file_body(withdraw(session, viewer, file_id, data.reason))
 
 
-@delete("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=204, guards=[admin_only])
+@delete(
+    "/{file_id:uuid}/withdraw",
+    sync_to_thread=True,
+    status_code=204,
+    guards=[admin_only],
+    summary="Take a withdrawal back",
+)
 def reinstate_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> None:
     """Take a withdrawal back."""
     with service.sessions.begin() as session:
         reinstate(session, viewer, file_id)
 
 
-@post("/{file_id:uuid}/retry", sync_to_thread=True, status_code=200, guards=[admin_only])
+@post(
+    "/{file_id:uuid}/retry",
+    sync_to_thread=True,
+    status_code=200,
+    guards=[admin_only],
+    summary="Try a failed file again",
+)
 def retry_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
     """Let a file that failed be tried again."""
     with service.sessions.begin() as session:
@@ -161,6 +174,9 @@ files_router = Router(
         withdraw_file,
         reinstate_file,
     ],
-    dependencies={"selection": Provide(provide_selection, sync_to_thread=False)},
+    dependencies={
+        "selection": Provide(provide_selection, sync_to_thread=False),
+        "conditions": Provide(provide_conditions, sync_to_thread=False),
+    },
     tags=["Files"],
 )

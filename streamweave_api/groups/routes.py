@@ -28,7 +28,7 @@ group_body = partial(shown, body=GroupBody)
 member_body = partial(shown, body=GroupMemberBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List groups")
 def list_groups(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[GroupBody]]:
@@ -37,42 +37,42 @@ def list_groups(
         return listed(request, groups(session, page, include_deleted=include_deleted), group_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Enter a group")
 def add_group(service: TheService, data: JSONBody[NewGroup]) -> GroupBody:
     """A new group; what a hook has noted for its name is granted to it."""
     with service.sessions.begin() as session:
         return group_body(create_group(session, given(data)))
 
 
-@get("/{group_id:uuid}", sync_to_thread=True)
+@get("/{group_id:uuid}", sync_to_thread=True, summary="Show a group")
 def show_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
     """One group."""
     with service.sessions() as session:
         return group_body(group_by_id(session, group_id))
 
 
-@patch("/{group_id:uuid}", sync_to_thread=True)
+@patch("/{group_id:uuid}", sync_to_thread=True, summary="Change a group")
 def change_group(service: TheService, group_id: FromPath[UUID], data: JSONBody[GroupChanges]) -> GroupBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
         return group_body(update_group(session, group_id, given(data)))
 
 
-@delete("/{group_id:uuid}", sync_to_thread=True)
+@delete("/{group_id:uuid}", sync_to_thread=True, summary="Delete a group")
 def remove_group(service: TheService, group_id: FromPath[UUID]) -> None:
     """Delete a group: what is granted to it opens nothing until it is restored."""
     with service.sessions.begin() as session:
         delete_group(session, group_id)
 
 
-@post("/{group_id:uuid}/restore", sync_to_thread=True, status_code=200)
+@post("/{group_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a group")
 def bring_back_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
     """Take a deleted group back into use, with its members and grants."""
     with service.sessions.begin() as session:
         return group_body(restore_group(session, group_id))
 
 
-@get("/{group_id:uuid}/members", sync_to_thread=True)
+@get("/{group_id:uuid}/members", sync_to_thread=True, summary="List the members of a group")
 def list_group_members(
     service: TheService, page: PageAsked, request: Asked, group_id: FromPath[UUID]
 ) -> Response[list[GroupMemberBody]]:
@@ -81,7 +81,7 @@ def list_group_members(
         return listed(request, group_members(session, group_id, page), member_body)
 
 
-@post("/{group_id:uuid}/members", sync_to_thread=True)
+@post("/{group_id:uuid}/members", sync_to_thread=True, summary="Add a member to a group")
 def add_member_of_group(
     service: TheService, group_id: FromPath[UUID], data: JSONBody[NewGroupMember]
 ) -> GroupMemberBody:
@@ -90,7 +90,7 @@ def add_member_of_group(
         return member_body(add_group_member(session, group_id, given(data)))
 
 
-@delete("/{group_id:uuid}/members/{user_id:uuid}", sync_to_thread=True)
+@delete("/{group_id:uuid}/members/{user_id:uuid}", sync_to_thread=True, summary="Remove a member of a group")
 def remove_member_of_group(service: TheService, group_id: FromPath[UUID], user_id: FromPath[UUID]) -> None:
     """Let a user belong to the group no longer."""
     with service.sessions.begin() as session:

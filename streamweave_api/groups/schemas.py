@@ -1,18 +1,13 @@
 """The bodies of groups and their members."""
 
-from datetime import datetime
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType
-
+from streamweave_api.access.named import NamedBody, NamedChanges
 from streamweave_api.bodies import Incoming, Outgoing
 
 
-class GroupChanges(Incoming):
+class GroupChanges(NamedChanges):
     """Any of a group's fields."""
-
-    name: str | UnsetType = UNSET
-    description: str | UnsetType | None = UNSET
 
 
 class NewGroup(GroupChanges, kw_only=True):
@@ -21,15 +16,8 @@ class NewGroup(GroupChanges, kw_only=True):
     name: str
 
 
-class GroupBody(Outgoing):
+class GroupBody(NamedBody):
     """A group."""
-
-    id: UUID
-    name: str
-    description: str | None
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
 
 
 class NewGroupMember(Incoming):

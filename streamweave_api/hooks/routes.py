@@ -24,7 +24,7 @@ from streamweave_api.service import TheService
 hook_body = partial(shown, body=HookBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List hooks")
 def list_hooks(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[HookBody]]:
@@ -33,35 +33,35 @@ def list_hooks(
         return listed(request, hooks(session, page, include_deleted=include_deleted), hook_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Enter a hook")
 def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
     """A new hook; its configuration must be one that the built-in hook takes."""
     with service.sessions.begin() as session:
         return hook_body(create_hook(session, given(data)))
 
 
-@get("/{hook_id:uuid}", sync_to_thread=True)
+@get("/{hook_id:uuid}", sync_to_thread=True, summary="Show a hook")
 def show_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
     """One hook."""
     with service.sessions() as session:
         return hook_body(hook_by_id(session, hook_id))
 
 
-@patch("/{hook_id:uuid}", sync_to_thread=True)
+@patch("/{hook_id:uuid}", sync_to_thread=True, summary="Change a hook")
 def change_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookChanges]) -> HookBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
         return hook_body(update_hook(session, hook_id, given(data)))
 
 
-@delete("/{hook_id:uuid}", sync_to_thread=True)
+@delete("/{hook_id:uuid}", sync_to_thread=True, summary="Delete a hook")
 def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
     """Delete a hook; it can be restored."""
     with service.sessions.begin() as session:
         delete_hook(session, hook_id)
 
 
-@post("/{hook_id:uuid}/restore", sync_to_thread=True, status_code=200)
+@post("/{hook_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a hook")
 def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
     """Take a deleted hook back into use."""
     with service.sessions.begin() as session:

@@ -21,7 +21,7 @@ Status = Annotated[RequestStatus | None, QueryParameter(description="Only reques
 instrument_request_body = partial(shown, body=InstrumentRequestBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List instrument requests")
 def list_instrument_requests(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, status: Status = None
 ) -> Response[list[InstrumentRequestBody]]:
@@ -31,7 +31,7 @@ def list_instrument_requests(
         return listed(request, found, instrument_request_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Ask for an instrument")
 def add_instrument_request(
     service: TheService, viewer: Viewer, data: JSONBody[NewInstrumentRequest]
 ) -> InstrumentRequestBody:
@@ -40,14 +40,14 @@ def add_instrument_request(
         return instrument_request_body(request_instrument(session, viewer, given(data)))
 
 
-@get("/{request_id:uuid}", sync_to_thread=True)
+@get("/{request_id:uuid}", sync_to_thread=True, summary="Show an instrument request")
 def show_instrument_request(service: TheService, viewer: Viewer, request_id: FromPath[UUID]) -> InstrumentRequestBody:
     """One request."""
     with service.sessions() as session:
         return instrument_request_body(instrument_request_by_id(session, viewer, request_id))
 
 
-@patch("/{request_id:uuid}", sync_to_thread=True, guards=[admin_only])
+@patch("/{request_id:uuid}", sync_to_thread=True, guards=[admin_only], summary="Decide about an instrument request")
 def review_request(
     service: TheService, viewer: Viewer, request_id: FromPath[UUID], data: JSONBody[Review]
 ) -> InstrumentRequestBody:

@@ -14,7 +14,6 @@ from streamweave.schedules.questions import destinations
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted
-from streamweave_api.documented_errors import errors
 from streamweave_api.instruments.schemas import (
     HarvestStarted,
     InstrumentBody,
@@ -24,6 +23,7 @@ from streamweave_api.instruments.schemas import (
     ShareAnswered,
     ShareRefused,
 )
+from streamweave_api.openapi.errors import errors
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
@@ -31,7 +31,7 @@ instrument_body = partial(shown, body=InstrumentBody)
 scan_body = partial(shown, body=ScanBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List instruments")
 def list_instruments(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[InstrumentBody]]:
@@ -40,7 +40,7 @@ def list_instruments(
         return listed(request, instruments(session, page, include_deleted=include_deleted), instrument_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Enter an instrument")
 def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> InstrumentBody:
     """A new instrument; Dagster shows it soon after."""
     with service.sessions.begin() as session:
@@ -49,14 +49,14 @@ def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> Instru
     return created
 
 
-@get("/{instrument_id:uuid}", sync_to_thread=True)
+@get("/{instrument_id:uuid}", sync_to_thread=True, summary="Show an instrument")
 def show_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
     """One instrument."""
     with service.sessions() as session:
         return instrument_body(instrument_by_id(session, instrument_id))
 
 
-@patch("/{instrument_id:uuid}", sync_to_thread=True)
+@patch("/{instrument_id:uuid}", sync_to_thread=True, summary="Change an instrument")
 def change_instrument(
     service: TheService, instrument_id: FromPath[UUID], data: JSONBody[InstrumentChanges]
 ) -> InstrumentBody:
@@ -67,7 +67,7 @@ def change_instrument(
     return changed
 
 
-@delete("/{instrument_id:uuid}", sync_to_thread=True)
+@delete("/{instrument_id:uuid}", sync_to_thread=True, summary="Delete an instrument")
 def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> None:
     """Delete an instrument with its schedules and hooks; its files stay, and it can be restored."""
     with service.sessions.begin() as session:
@@ -75,7 +75,7 @@ def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Non
     service.location_reload.request()
 
 
-@post("/{instrument_id:uuid}/restore", sync_to_thread=True, status_code=200)
+@post("/{instrument_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore an instrument")
 def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
     """Take a deleted instrument back into use, with the schedules and hooks that were deleted with it."""
     with service.sessions.begin() as session:
@@ -84,7 +84,12 @@ def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) ->
     return restored
 
 
-@post("/{instrument_id:uuid}/test", sync_to_thread=True, status_code=200)
+@post(
+    "/{instrument_id:uuid}/test",
+    sync_to_thread=True,
+    status_code=200,
+    summary="Test the connection to an instrument's share",
+)
 def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> ShareAnswered | ShareRefused:
     """List the base folder of the share now, and tell what came of it."""
     with service.sessions() as session:
@@ -93,7 +98,13 @@ def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Share
     return shown(answer, ShareAnswered) if isinstance(answer, ShareAnswer) else shown(answer, ShareRefused)
 
 
-@post("/{instrument_id:uuid}/harvest", sync_to_thread=True, status_code=200, responses=errors(502))
+@post(
+    "/{instrument_id:uuid}/harvest",
+    sync_to_thread=True,
+    status_code=200,
+    responses=errors(502),
+    summary="Harvest an instrument now",
+)
 def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> HarvestStarted:
     """Harvest the instrument now, into everything that its enabled schedules name."""
     with service.sessions() as session:
@@ -106,7 +117,7 @@ def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Ha
     return HarvestStarted(run_id=service.dagster.launch_harvest(instrument.slug), instrument_id=instrument_id)
 
 
-@get("/{instrument_id:uuid}/scans", sync_to_thread=True)
+@get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the looks at an instrument's share")
 def list_scans(
     service: TheService,
     page: PageAsked,

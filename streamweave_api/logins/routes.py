@@ -23,9 +23,9 @@ from streamweave_api.auth import (
 )
 from streamweave_api.client_address import ClientAddress
 from streamweave_api.credentials import Credential
-from streamweave_api.documented_errors import errors
 from streamweave_api.logins.cookies import login_cookies, without_login_cookies
 from streamweave_api.logins.schemas import Login, Token
+from streamweave_api.openapi.errors import errors
 from streamweave_api.service import Service, TheService
 
 COOKIES_ONLY = {204: ResponseSpec(None, description="Cookies are set, and nothing is said")}

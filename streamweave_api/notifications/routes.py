@@ -20,7 +20,7 @@ Unread = Annotated[bool, QueryParameter(description="Whether to leave out what w
 notification_body = partial(shown, body=NotificationBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List notifications")
 def list_notifications(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, unread: Unread = False
 ) -> Response[list[NotificationBody]]:
@@ -29,21 +29,21 @@ def list_notifications(
         return listed(request, notifications_of(session, viewer, page, unread=unread), notification_body)
 
 
-@post("/{notification_id:uuid}/read", sync_to_thread=True, status_code=200)
+@post("/{notification_id:uuid}/read", sync_to_thread=True, status_code=200, summary="Mark a notification as read")
 def read_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> NotificationBody:
     """Mark one as read."""
     with service.sessions.begin() as session:
         return notification_body(mark_read(session, viewer, notification_id))
 
 
-@post("/read-all", sync_to_thread=True, status_code=200)
+@post("/read-all", sync_to_thread=True, status_code=200, summary="Mark all notifications as read")
 def read_all_notifications(service: TheService, viewer: Viewer) -> Read:
     """Mark all as read."""
     with service.sessions.begin() as session:
         return Read(read=mark_all_read(session, viewer))
 
 
-@delete("/{notification_id:uuid}", sync_to_thread=True)
+@delete("/{notification_id:uuid}", sync_to_thread=True, summary="Remove a notification")
 def remove_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> None:
     """Remove one for good."""
     with service.sessions.begin() as session:

@@ -14,7 +14,7 @@ from streamweave.identity.verification import mail_verification, verify
 from streamweave.mail import Mailer
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, login_only
 from streamweave_api.client_address import ClientAddress
-from streamweave_api.documented_errors import errors
+from streamweave_api.openapi.errors import errors
 from streamweave_api.passwords.schemas import MailPromised, MailWanted, PasswordChange, PasswordReset, Verification
 from streamweave_api.service import Service, TheService
 from streamweave_api.users.schemas import UserBody, user_body

@@ -34,7 +34,7 @@ project_body = partial(shown, body=ProjectBody)
 member_body = partial(shown, body=ProjectMemberBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List projects")
 def list_projects(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ProjectBody]]:
@@ -43,42 +43,42 @@ def list_projects(
         return listed(request, projects(session, page, include_deleted=include_deleted), project_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Enter a project")
 def add_project(service: TheService, data: JSONBody[NewProject]) -> ProjectBody:
     """A new project; what a hook has noted for its name is granted to it."""
     with service.sessions.begin() as session:
         return project_body(create_project(session, given(data)))
 
 
-@get("/{project_id:uuid}", sync_to_thread=True)
+@get("/{project_id:uuid}", sync_to_thread=True, summary="Show a project")
 def show_project(service: TheService, project_id: FromPath[UUID]) -> ProjectBody:
     """One project."""
     with service.sessions() as session:
         return project_body(project_by_id(session, project_id))
 
 
-@patch("/{project_id:uuid}", sync_to_thread=True)
+@patch("/{project_id:uuid}", sync_to_thread=True, summary="Change a project")
 def change_project(service: TheService, project_id: FromPath[UUID], data: JSONBody[ProjectChanges]) -> ProjectBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
         return project_body(update_project(session, project_id, given(data)))
 
 
-@delete("/{project_id:uuid}", sync_to_thread=True)
+@delete("/{project_id:uuid}", sync_to_thread=True, summary="Delete a project")
 def remove_project(service: TheService, project_id: FromPath[UUID]) -> None:
     """Delete a project: what is granted to it opens nothing until it is restored."""
     with service.sessions.begin() as session:
         delete_project(session, project_id)
 
 
-@post("/{project_id:uuid}/restore", sync_to_thread=True, status_code=200)
+@post("/{project_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a project")
 def bring_back_project(service: TheService, project_id: FromPath[UUID]) -> ProjectBody:
     """Take a deleted project back into use, with its members and grants."""
     with service.sessions.begin() as session:
         return project_body(restore_project(session, project_id))
 
 
-@get("/{project_id:uuid}/members", sync_to_thread=True)
+@get("/{project_id:uuid}/members", sync_to_thread=True, summary="List the members of a project")
 def list_project_members(
     service: TheService, page: PageAsked, request: Asked, project_id: FromPath[UUID]
 ) -> Response[list[ProjectMemberBody]]:
@@ -87,7 +87,7 @@ def list_project_members(
         return listed(request, project_members(session, project_id, page), member_body)
 
 
-@post("/{project_id:uuid}/members", sync_to_thread=True)
+@post("/{project_id:uuid}/members", sync_to_thread=True, summary="Add a member to a project")
 def add_member_of_project(
     service: TheService, project_id: FromPath[UUID], data: JSONBody[NewProjectMember]
 ) -> ProjectMemberBody:
@@ -96,7 +96,7 @@ def add_member_of_project(
         return member_body(add_project_member(session, project_id, given(data)))
 
 
-@delete("/{project_id:uuid}/members/{member_id:uuid}", sync_to_thread=True)
+@delete("/{project_id:uuid}/members/{member_id:uuid}", sync_to_thread=True, summary="Remove a member of a project")
 def remove_member_of_project(service: TheService, project_id: FromPath[UUID], member_id: FromPath[UUID]) -> None:
     """Let a user or a group, by its own id, belong to the project no longer."""
     with service.sessions.begin() as session:

@@ -1,19 +1,14 @@
 """The bodies of projects and their members."""
 
-from datetime import datetime
 from uuid import UUID
 
-from msgspec import UNSET, UnsetType
-
 from streamweave.catalog.tables import MemberType
+from streamweave_api.access.named import NamedBody, NamedChanges
 from streamweave_api.bodies import Incoming, Outgoing
 
 
-class ProjectChanges(Incoming):
+class ProjectChanges(NamedChanges):
     """Any of a project's fields."""
-
-    name: str | UnsetType = UNSET
-    description: str | UnsetType | None = UNSET
 
 
 class NewProject(ProjectChanges, kw_only=True):
@@ -22,15 +17,8 @@ class NewProject(ProjectChanges, kw_only=True):
     name: str
 
 
-class ProjectBody(Outgoing):
+class ProjectBody(NamedBody):
     """A project."""
-
-    id: UUID
-    name: str
-    description: str | None
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
 
 
 class NewProjectMember(Incoming):

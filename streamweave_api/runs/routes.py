@@ -3,17 +3,22 @@
 from litestar import Router, get
 from litestar.params import FromPath
 
+from streamweave.harvest.workload import progress_of
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import shown
-from streamweave_api.documented_errors import errors
-from streamweave_api.runs.schemas import RunBody
+from streamweave_api.openapi.errors import errors
+from streamweave_api.runs.schemas import ProgressBody, RunBody
 from streamweave_api.service import TheService
 
 
-@get("/{run_id:str}", sync_to_thread=True, responses=errors(502))
+@get("/{run_id:str}", sync_to_thread=True, responses=errors(502), summary="Show a run")
 def show_run(service: TheService, run_id: FromPath[str]) -> RunBody:
-    """One run, as Dagster tells it."""
-    return shown(service.dagster.run(run_id), RunBody)
+    """One run, as Dagster tells it, and how far the catalog says that its transfers are."""
+    body = shown(service.dagster.run(run_id), RunBody)
+    with service.sessions() as session:
+        progress = progress_of(session, run_id)
+    body.progress = shown(progress, ProgressBody) if progress else None
+    return body
 
 
 runs_router = Router("/api/runs", route_handlers=[show_run], guards=[admin_only], tags=["Runs"])

@@ -12,7 +12,7 @@ from streamweave.schedules.questions import schedule_by_id, schedules
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted
-from streamweave_api.documented_errors import errors
+from streamweave_api.openapi.errors import errors
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.schedules.schemas import NewSchedule, ScheduleBody, ScheduleChanges, Triggered
 from streamweave_api.service import TheService
@@ -20,7 +20,7 @@ from streamweave_api.service import TheService
 schedule_body = partial(shown, body=ScheduleBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List schedules")
 def list_schedules(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ScheduleBody]]:
@@ -29,7 +29,7 @@ def list_schedules(
         return listed(request, schedules(session, page, include_deleted=include_deleted), schedule_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Enter a schedule")
 def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBody:
     """A new schedule; Dagster shows it soon after."""
     with service.sessions.begin() as session:
@@ -38,14 +38,14 @@ def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBo
     return created
 
 
-@get("/{schedule_id:uuid}", sync_to_thread=True)
+@get("/{schedule_id:uuid}", sync_to_thread=True, summary="Show a schedule")
 def show_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
     """One schedule."""
     with service.sessions() as session:
         return schedule_body(schedule_by_id(session, schedule_id))
 
 
-@patch("/{schedule_id:uuid}", sync_to_thread=True)
+@patch("/{schedule_id:uuid}", sync_to_thread=True, summary="Change a schedule")
 def change_schedule(service: TheService, schedule_id: FromPath[UUID], data: JSONBody[ScheduleChanges]) -> ScheduleBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
@@ -54,7 +54,7 @@ def change_schedule(service: TheService, schedule_id: FromPath[UUID], data: JSON
     return changed
 
 
-@delete("/{schedule_id:uuid}", sync_to_thread=True)
+@delete("/{schedule_id:uuid}", sync_to_thread=True, summary="Delete a schedule")
 def remove_schedule(service: TheService, schedule_id: FromPath[UUID]) -> None:
     """Delete a schedule; it can be restored."""
     with service.sessions.begin() as session:
@@ -62,7 +62,7 @@ def remove_schedule(service: TheService, schedule_id: FromPath[UUID]) -> None:
     service.location_reload.request()
 
 
-@post("/{schedule_id:uuid}/restore", sync_to_thread=True, status_code=200)
+@post("/{schedule_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a schedule")
 def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
     """Take a deleted schedule back into use."""
     with service.sessions.begin() as session:
@@ -71,7 +71,13 @@ def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Sch
     return restored
 
 
-@post("/{schedule_id:uuid}/trigger", sync_to_thread=True, status_code=200, responses=errors(502))
+@post(
+    "/{schedule_id:uuid}/trigger",
+    sync_to_thread=True,
+    status_code=200,
+    responses=errors(502),
+    summary="Trigger a schedule",
+)
 def trigger_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Triggered:
     """Harvest the schedule's instrument now."""
     with service.sessions() as session:

@@ -24,7 +24,7 @@ from streamweave_api.service_accounts.schemas import NewServiceAccount, ServiceA
 service_account_body = partial(shown, body=ServiceAccountBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List service accounts")
 def list_service_accounts(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ServiceAccountBody]]:
@@ -33,21 +33,21 @@ def list_service_accounts(
         return listed(request, service_accounts(session, page, include_deleted=include_deleted), service_account_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Enter a service account")
 def add_service_account(service: TheService, data: JSONBody[NewServiceAccount]) -> ServiceAccountBody:
     """A new service account."""
     with service.sessions.begin() as session:
         return service_account_body(create_service_account(session, service.sealer, given(data)))
 
 
-@get("/{account_id:uuid}", sync_to_thread=True)
+@get("/{account_id:uuid}", sync_to_thread=True, summary="Show a service account")
 def show_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
     """One service account."""
     with service.sessions() as session:
         return service_account_body(service_account_by_id(session, account_id))
 
 
-@patch("/{account_id:uuid}", sync_to_thread=True)
+@patch("/{account_id:uuid}", sync_to_thread=True, summary="Change a service account")
 def change_service_account(
     service: TheService, account_id: FromPath[UUID], data: JSONBody[ServiceAccountChanges]
 ) -> ServiceAccountBody:
@@ -56,14 +56,14 @@ def change_service_account(
         return service_account_body(update_service_account(session, service.sealer, account_id, given(data)))
 
 
-@delete("/{account_id:uuid}", sync_to_thread=True)
+@delete("/{account_id:uuid}", sync_to_thread=True, summary="Delete a service account")
 def remove_service_account(service: TheService, account_id: FromPath[UUID]) -> None:
     """Delete a service account that no instrument uses; it can be restored."""
     with service.sessions.begin() as session:
         delete_service_account(session, account_id)
 
 
-@post("/{account_id:uuid}/restore", sync_to_thread=True, status_code=200)
+@post("/{account_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a service account")
 def bring_back_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
     """Take a deleted service account back into use."""
     with service.sessions.begin() as session:

@@ -15,9 +15,9 @@ from streamweave.storage.locations import (
     storage_locations,
     update_storage_location,
 )
-from streamweave.storage.opening import open_storage
+from streamweave.storage.opening import storage_opener
 from streamweave_api.auth import admin_only
-from streamweave_api.bodies import given, shown
+from streamweave_api.bodies import shown
 from streamweave_api.deletion import IncludeDeleted
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
@@ -27,12 +27,13 @@ from streamweave_api.storage_locations.schemas import (
     StorageLocationBody,
     StorageLocationChanges,
     StorageNotUsable,
+    values_of,
 )
 
 storage_location_body = partial(shown, body=StorageLocationBody)
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List storage locations")
 def list_storage_locations(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[StorageLocationBody]]:
@@ -41,49 +42,49 @@ def list_storage_locations(
         return listed(request, storage_locations(session, page, include_deleted=include_deleted), storage_location_body)
 
 
-@post("/", sync_to_thread=True)
+@post("/", sync_to_thread=True, summary="Enter a storage location")
 def add_storage_location(service: TheService, data: JSONBody[NewStorageLocation]) -> StorageLocationBody:
     """A new storage location; it must be writable."""
     with service.sessions.begin() as session:
-        return storage_location_body(create_storage_location(session, given(data)))
+        return storage_location_body(create_storage_location(session, service.sealer, values_of(data)))
 
 
-@get("/{location_id:uuid}", sync_to_thread=True)
+@get("/{location_id:uuid}", sync_to_thread=True, summary="Show a storage location")
 def show_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
     """One storage location."""
     with service.sessions() as session:
         return storage_location_body(storage_location_by_id(session, location_id))
 
 
-@patch("/{location_id:uuid}", sync_to_thread=True)
+@patch("/{location_id:uuid}", sync_to_thread=True, summary="Change a storage location")
 def change_storage_location(
     service: TheService, location_id: FromPath[UUID], data: JSONBody[StorageLocationChanges]
 ) -> StorageLocationBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return storage_location_body(update_storage_location(session, location_id, given(data)))
+        return storage_location_body(update_storage_location(session, service.sealer, location_id, values_of(data)))
 
 
-@delete("/{location_id:uuid}", sync_to_thread=True)
+@delete("/{location_id:uuid}", sync_to_thread=True, summary="Delete a storage location")
 def remove_storage_location(service: TheService, location_id: FromPath[UUID]) -> None:
     """Delete a storage location that is not in use; its folder stays, and it can be restored."""
     with service.sessions.begin() as session:
         delete_storage_location(session, location_id)
 
 
-@post("/{location_id:uuid}/restore", sync_to_thread=True, status_code=200)
+@post("/{location_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a storage location")
 def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
     """Take a deleted storage location back into use."""
     with service.sessions.begin() as session:
-        return storage_location_body(restore_storage_location(session, location_id))
+        return storage_location_body(restore_storage_location(session, service.sealer, location_id))
 
 
-@post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200)
+@post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a storage location")
 def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageAnswered | StorageNotUsable:
     """Write a probe, read it back and remove it, and tell what came of it."""
     with service.sessions() as session:
         location = storage_location_by_id(session, location_id)
-    answer = try_storage(open_storage(location))
+    answer = try_storage(storage_opener(service.sealer)(location))
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)
 
 

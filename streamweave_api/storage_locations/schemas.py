@@ -1,21 +1,46 @@
 """The bodies of storage locations."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from litestar.params import Parameter
 from msgspec import UNSET, UnsetType
 
-from streamweave_api.bodies import Incoming, Outgoing
+from streamweave_api.bodies import Incoming, Outgoing, given
+
+
+class ConnectionConfig(Incoming):
+    """How an s3 location is reached; empty for a posix one. ``access_key_id`` and the secret are required."""
+
+    endpoint_url: Annotated[
+        str | UnsetType, Parameter(description="The server, `https://s3.example.org`; without it Amazon's in `region`")
+    ] = UNSET
+    region: Annotated[str | UnsetType, Parameter(description="`us-east-1` unless given")] = UNSET
+    access_key_id: str | UnsetType = UNSET
+    secret_access_key: Annotated[
+        str | UnsetType,
+        Parameter(
+            description="Sealed as it comes in, and never shown. May be left out of a change that keeps key and server",
+            schema_extra={"write_only": True, "format": "password"},
+        ),
+    ] = UNSET
+    allow_http: Annotated[bool | UnsetType, Parameter(description="Whether `endpoint_url` may be unencrypted")] = UNSET
+    path_style: Annotated[
+        bool | UnsetType,
+        Parameter(description="`host/bucket` rather than `bucket.host`; unless given, true with an `endpoint_url`"),
+    ] = UNSET
 
 
 class StorageLocationChanges(Incoming):
     """Any of a storage location's fields; ``base_path`` and ``type`` are fixed once it is in use."""
 
     name: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
-    connection_config: dict[str, Any] | UnsetType = UNSET
-    base_path: str | UnsetType = UNSET
+    type: Annotated[str | UnsetType, Parameter(description="`posix` unless given, or `s3`")] = UNSET
+    connection_config: ConnectionConfig | UnsetType = UNSET
+    base_path: Annotated[
+        str | UnsetType, Parameter(description="An absolute path, or for the type s3 `s3://bucket/prefix`")
+    ] = UNSET
     enabled: bool | UnsetType = UNSET
 
 
@@ -23,11 +48,19 @@ class NewStorageLocation(StorageLocationChanges, kw_only=True):
     """A storage location as it is entered."""
 
     name: str
-    base_path: str
+    base_path: Annotated[str, Parameter(description="An absolute path, or for the type s3 `s3://bucket/prefix`")]
+
+
+def values_of(body: StorageLocationChanges) -> dict[str, Any]:
+    """The fields that were given, by name."""
+    fields = given(body)
+    if isinstance(config := fields.get("connection_config"), ConnectionConfig):
+        fields["connection_config"] = given(config)
+    return fields
 
 
 class StorageLocationBody(Outgoing):
-    """A storage location."""
+    """A storage location; its ``connection_config`` without the secret."""
 
     id: UUID
     name: str

@@ -21,7 +21,7 @@ FromDay = Annotated[date | None, QueryParameter(description="First acquisition d
 ToDay = Annotated[date | None, QueryParameter(description="Last acquisition day, included; today in UTC")]
 
 
-@get("/api/summary", sync_to_thread=True, tags=["Summary"])
+@get("/api/summary", sync_to_thread=True, tags=["Summary"], summary="Sum up what one may see")
 def summary(
     service: TheService,
     viewer: Viewer,

@@ -13,7 +13,7 @@ from streamweave_api.service import TheService
 from streamweave_api.transfers.schemas import TransferBody, transfer_body
 
 
-@get("/", sync_to_thread=True)
+@get("/", sync_to_thread=True, summary="List transfers")
 def list_transfers(
     service: TheService,
     viewer: Viewer,
@@ -29,7 +29,7 @@ def list_transfers(
         return listed(request, found, transfer_body)
 
 
-@get("/{transfer_id:uuid}", sync_to_thread=True)
+@get("/{transfer_id:uuid}", sync_to_thread=True, summary="Show a transfer")
 def show_transfer(service: TheService, viewer: Viewer, transfer_id: FromPath[UUID]) -> TransferBody:
     """One transfer."""
     with service.sessions() as session:

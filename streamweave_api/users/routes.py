@@ -7,12 +7,12 @@ from litestar.params import JSONBody
 from streamweave.errors import Conflict, NotAllowed
 from streamweave.identity.users import register
 from streamweave_api.auth import OPEN_TO_ALL, Viewer
-from streamweave_api.documented_errors import errors
+from streamweave_api.openapi.errors import errors
 from streamweave_api.service import TheService
 from streamweave_api.users.schemas import Registration, UserBody, user_body
 
 
-@post("/auth/register", sync_to_thread=True, opt=OPEN_TO_ALL, responses=errors(403), summary="Register")
+@post("/auth/register", sync_to_thread=True, opt=OPEN_TO_ALL, responses=errors(403), summary="Register as a user")
 def register_user(service: TheService, data: JSONBody[Registration]) -> UserBody:
     """A new user, who sees nothing until something is granted. Where registration is closed, admins make users."""
     if not service.registration_open:

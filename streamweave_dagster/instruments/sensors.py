@@ -12,6 +12,7 @@ import dagster as dg
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.facility import Facility
 from streamweave.harvest.harvesting import look_until_quiet
+from streamweave.harvest.limits import closed_until, limits_of
 from streamweave.harvest.scans import Sighting, latest_scan
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave.schedules.launching import harvest_run_tags
@@ -84,6 +85,9 @@ def _fail_if_refused(facility: Facility, instrument: Instrument) -> None:
 
 
 def _obstacle(instance: dg.DagsterInstance, facility: Facility, instrument: Instrument) -> str | None:
+    opening = limits_of(instrument).opens_at(facility.now())
+    if opening is not None:
+        return closed_until(opening)
     if run := run_under_way(instance, instrument.slug):
         return f"nothing requested while the run {run.run_id[:8]} is {run.status.value.lower()}"
     until = paused_until(instance, instrument)

@@ -8,7 +8,7 @@ from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.facility import Facility
 from streamweave.harvest.backlog import days_with_work, versions_by_state
-from streamweave.harvest.filtering import NO_DESTINATION
+from streamweave.harvest.planning import NO_DESTINATION
 from streamweave.harvest.policy import policy_for
 
 

@@ -86,7 +86,7 @@ def test_the_requests_enter_an_instrument(guide: str, sessions: Sessions, tmp_pa
     key = made_with(guide, "STREAMWEAVE_ENCRYPTION_KEYS")
     commands: dict[str, Callable[..., Any]] = {
         "service-accounts": lambda session, body: create_service_account(session, Sealer(key), body),
-        "storage-locations": create_storage_location,
+        "storage-locations": lambda session, body: create_storage_location(session, Sealer(key), body),
         "instruments": create_instrument,
         "schedules": create_schedule,
     }

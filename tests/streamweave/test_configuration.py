@@ -94,7 +94,7 @@ def test_what_people_changed_since_stays_as_they_left_it(sessions: Sessions, man
         for hook in rows(session, Hook):
             delete_hook(session, hook.id)
         update_instrument(session, rows(session, Instrument)[0].id, {"name": "Renamed", "enabled": False})
-        update_storage_location(session, rows(session, StorageLocation)[0].id, {"name": "Renamed"})
+        update_storage_location(session, Sealer(KEYS), rows(session, StorageLocation)[0].id, {"name": "Renamed"})
     apply_manifest(sessions, KEYS, manifest)
     with sessions() as session:
         assert rows(session, Schedule) == []

@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus, VersionState
+from streamweave.catalog.tables import FileRecord, FileVersion, PendingGrant, Transfer, TransferStatus, VersionState
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]
@@ -240,3 +240,26 @@ def test_a_deleted_group_or_project_opens_nothing_until_it_is_restored(
     assert api.get(f"/api/{noun}").json() == []
     assert api.post(f"/api/{noun}/{row['id']}/restore").status_code == 200
     assert_sees(api, researcher, [files[0]], files)
+
+
+def test_what_waits_for_somebody_is_listed_and_can_be_removed(
+    api: Client, sessions: Sessions, files: list[str], researcher: dict[str, str]
+) -> None:
+    with sessions.begin() as session:
+        for minute, name in enumerate(["Lab A", "Lab B"]):
+            noted_at = NOON + timedelta(minutes=minute)
+            session.add(PendingGrant(file_id=uuid.UUID(files[0]), grantee_type="group", name=name, noted_at=noted_at))
+    newest, oldest = api.get("/api/pending-grants").json()
+    assert (newest["name"], oldest["name"], newest["file_id"]) == ("Lab B", "Lab A", files[0])
+    path = f"/api/pending-grants/{newest['id']}"
+    assert api.delete(path, headers=researcher).status_code == 403
+    assert api.delete(path).status_code == 204
+    again = api.delete(path)
+    assert (again.status_code, again.json()) == (404, {"detail": "Pending grant not found"})
+    assert api.get("/api/pending-grants").json() == [oldest]
+    (entry,) = api.get(f"/api/audit-log?entity_id={newest['id']}").json()
+    assert (entry["action"], entry["entity_type"]) == ("delete", "pending_grants")
+    assert entry["actor_id"] == user_id(api, dict(api.headers))
+    assert entry["changes"]["name"] == {"before": "Lab B", "after": None}
+    created = {name: api.post("/api/groups", json={"name": name}).json()["id"] for name in ("Lab A", "Lab B")}
+    assert [grant["grantee_id"] for grant in api.get(f"/api/files/{files[0]}/access").json()] == [created["Lab A"]]

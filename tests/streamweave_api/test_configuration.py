@@ -183,7 +183,7 @@ def test_a_hook_has_the_contracts_fields(api: Client, instrument: Body) -> None:
         ("storage-locations", "base_path", "relative"),
         ("storage-locations", "base_path", "/proc/streamweave"),
         ("storage-locations", "base_path", "/"),
-        ("storage-locations", "type", "s3"),
+        ("storage-locations", "type", "tape"),
         ("storage-locations", "connection_config", {"key": 1}),
         ("hooks", "builtin_name", "virus_scan"),
         ("hooks", "trigger", "at_night"),

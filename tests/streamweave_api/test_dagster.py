@@ -1,3 +1,4 @@
+import uuid
 from typing import Any
 
 import pytest
@@ -5,21 +6,24 @@ from dagster_graphql.schema import create_schema
 from graphql import parse, validate
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy import func
 
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import HarvestRun
 from streamweave.errors import OrchestratorUnavailable
+from streamweave.schedules.orchestrator import RELOAD
 from streamweave.settings import Settings
-from streamweave_api import dagster_queries
 from streamweave_api.app import create_app
 from streamweave_api.dagster_graphql import Dagster
+from streamweave_api.dagster_queries import LAUNCH, RUN, RUN_ERRORS
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]
 
 
-@pytest.mark.parametrize("query", ["LAUNCH", "RUN", "RUN_ERRORS", "RELOAD"])
+@pytest.mark.parametrize("query", [LAUNCH, RUN, RUN_ERRORS, RELOAD], ids=["LAUNCH", "RUN", "RUN_ERRORS", "RELOAD"])
 def test_dagsters_own_schema_knows_what_we_ask(query: str) -> None:
-    schema = create_schema().graphql_schema
-    assert validate(schema, parse(getattr(dagster_queries, query))) == []
+    assert validate(create_schema().graphql_schema, parse(query)) == []
 
 
 def test_a_trigger_launches_the_harvest_of_the_schedules_instrument(api: Client, schedule: Body, dagster: Any) -> None:
@@ -104,7 +108,34 @@ def test_a_run_is_told_in_dagsters_words(api: Client, dagster: Any) -> None:
         "started_at": "2026-02-02T02:40:00.500000Z",
         "ended_at": None,
         "error": None,
+        "progress": None,
     }
+
+
+def test_a_run_comes_with_the_progress_of_its_transfers(
+    api: Client, dagster: Any, instrument: Body, sessions: Sessions
+) -> None:
+    progress = {
+        "files": 3,
+        "files_total": 10,
+        "bytes": 300,
+        "bytes_total": 1000,
+        "files_per_second": 1.5,
+        "bytes_per_second": 150.0,
+        "seconds_left": 4.7,
+    }
+    row = HarvestRun(
+        instrument_id=uuid.UUID(instrument["id"]),
+        dagster_run_id="run-1",
+        started_at=func.now(),
+        heartbeat_at=func.now(),
+        progress=progress,
+    )
+    with sessions.begin() as session:
+        session.add(row)
+    run = {"__typename": "Run", "runId": "run-1", "status": "STARTED", "startTime": 1.0, "endTime": None}
+    dagster.answers["Run"] = lambda _: {"runOrError": run}
+    assert api.get("/api/runs/run-1").json()["progress"] == progress
 
 
 def test_a_failed_run_comes_with_its_first_error(api: Client, dagster: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from streamweave.settings import Settings
 from streamweave_api import health
@@ -92,6 +93,15 @@ def test_a_fault_of_ours_is_logged_and_not_shown(
     assert answer.status_code == 500
     assert answer.json() == {"detail": "Internal server error"}
     assert "GET /health failed" in caplog.text
+
+
+def test_a_catalog_that_is_too_busy_is_no_fault(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(_: str) -> None:
+        raise PoolTimeout
+
+    monkeypatch.setattr(health, "text", busy)
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()) == (503, {"detail": "The catalog is too busy at the moment"})
 
 
 def test_the_documentation_is_open_and_names_every_route(client: Client) -> None:

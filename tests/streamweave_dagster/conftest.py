@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from cryptography.fernet import Fernet
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.utils import make_new_run_id
@@ -17,11 +18,14 @@ from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.facility import Facility
 from streamweave.identifiers import ark
 from streamweave.instruments.commands import create_instrument
+from streamweave.instruments.credentials import Sealer
 from streamweave.schedules.commands import create_schedule
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.locations import create_storage_location
 from streamweave.storage.opening import open_storage
 from streamweave_dagster.definitions import definitions_of
+
+SEALER = Sealer(Fernet.generate_key().decode())
 
 
 @dataclass
@@ -73,7 +77,7 @@ class Lab:
         """A nightly schedule into the archive."""
         with self.sessions.begin() as session:
             location = session.query(StorageLocation).first() or create_storage_location(
-                session, {"name": "archive", "base_path": str(self.archive)}
+                session, SEALER, {"name": "archive", "base_path": str(self.archive)}
             )
             values = {"cron_expression": "0 3 * * *", **fields}
             values |= {"instrument_id": instrument.id, "default_storage_location_id": location.id}

@@ -75,7 +75,7 @@ def enter(sessions: Sessions, sealer: Sealer, server: ShareServer, archive: Path
                 "transfer_config": {"timeout_seconds": 5},
             },
         )
-        location = create_storage_location(session, {"name": "archive", "base_path": str(archive)})
+        location = create_storage_location(session, sealer, {"name": "archive", "base_path": str(archive)})
         create_schedule(
             session,
             {

@@ -22,6 +22,7 @@ from streamweave.catalog.tables.schedules import Schedule
 from streamweave.catalog.tables.service_accounts import ServiceAccount
 from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
 from streamweave.catalog.tables.transfers import Transfer, TransferStatus
+from streamweave.catalog.tables.unfinished_looks import UnfinishedLook
 from streamweave.catalog.tables.users import Role, User
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "TokenScope",
     "Transfer",
     "TransferStatus",
+    "UnfinishedLook",
     "User",
     "VersionState",
 ]

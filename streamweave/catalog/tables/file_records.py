@@ -80,7 +80,13 @@ class FileRecord(Identified, Base):
         Index(
             "ix_file_records_instrument_first_discovered", instrument_id, first_discovered_at.desc(), text("id DESC")
         ),
-        Index("ix_file_records_owner_id", owner_id, postgresql_where=text("owner_id IS NOT NULL")),
+        Index(
+            "ix_file_records_owner_id",
+            owner_id,
+            first_discovered_at.desc(),
+            text("id DESC"),
+            postgresql_where=text("owner_id IS NOT NULL"),
+        ),
         CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal_has_a_reason"),
         Index("ix_file_records_size_bytes", size_bytes, "id"),
         Index("ix_file_records_instrument_size_bytes", instrument_id, size_bytes, "id"),

@@ -4,7 +4,7 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from streamweave.catalog.tables.base import Base, Identified, one_of
@@ -28,15 +28,22 @@ class VersionState(StrEnum):
 
 
 WATCHED = (VersionState.SETTLING, VersionState.OVERDUE)
+DONE = (VersionState.ARCHIVED, VersionState.UNCHANGED)
+IS_DONE = "is_newest AND state IN ('archived', 'unchanged')"
 
 
 class FileVersion(Identified, Base):
-    """One content of a file record. ``instrument_id`` repeats the record's, for the indexes."""
+    """One content of a file record.
+
+    ``instrument_id`` and ``first_discovered_at`` repeat the record's, for the indexes; the database fills in the latter
+    where it isn't given.
+    """
 
     __tablename__ = "file_versions"
 
     file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
     instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id"))
+    first_discovered_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     number: Mapped[int]
     is_newest: Mapped[bool] = mapped_column(default=True)
     size_bytes: Mapped[int]
@@ -79,7 +86,14 @@ class FileVersion(Identified, Base):
             unique=True,
             postgresql_where=text("sha256 IS NOT NULL AND state <> 'unchanged'"),
         ),
-        Index("ix_file_versions_newest_state", state, state_since, postgresql_where=text("is_newest")),
+        Index(
+            "ix_file_versions_newest_state",
+            state,
+            first_discovered_at.desc(),
+            text("file_id DESC"),
+            postgresql_where=text("is_newest"),
+            postgresql_include=["state_since"],
+        ),
         Index(
             "ix_file_versions_newest_day",
             acquisition_day,
@@ -88,6 +102,9 @@ class FileVersion(Identified, Base):
             postgresql_include=["size_bytes"],
         ),
         Index("ix_file_versions_instrument_state_day", instrument_id, state, acquisition_day),
-        Index("ix_file_versions_decided_destinations", instrument_id, decided_destinations),
-        Index("ix_file_versions_enriched_hooks", instrument_id, enriched_hooks),
+        # what stands under other fingerprints than today's, among all that is done
+        Index(
+            "ix_file_versions_decided_destinations", instrument_id, decided_destinations, postgresql_where=text(IS_DONE)
+        ),
+        Index("ix_file_versions_enriched_hooks", instrument_id, enriched_hooks, postgresql_where=text(IS_DONE)),
     )

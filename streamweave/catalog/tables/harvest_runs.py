@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,5 +20,8 @@ class HarvestRun(Identified, Base):
     started_at: Mapped[datetime] = mapped_column()
     heartbeat_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    progress: Mapped[dict[str, Any] | None] = mapped_column(
+        comment="how far its transfers are, as streamweave.harvest.progress.Progress tells it"
+    )
 
     __table_args__ = (Index("ix_harvest_runs_instrument_id", instrument_id, started_at.desc()),)

@@ -39,6 +39,7 @@ class Scan(Identified, Base):
     changed_files: Mapped[int] = mapped_column(default=0)
     gone_files: Mapped[int] = mapped_column(default=0)
     unreadable_folders: Mapped[int] = mapped_column(default=0)
+    continued: Mapped[bool] = mapped_column(default=False, comment="it went on where the last one ran out of time")
 
     __table_args__ = (
         one_of("outcome", ScanOutcome),

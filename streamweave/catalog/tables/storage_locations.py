@@ -14,16 +14,21 @@ class StorageType(StrEnum):
     """The kinds of storage that the system can write to."""
 
     POSIX = "posix"
+    S3 = "s3"
 
 
 class StorageLocation(Identified, Dated, Deletable, Base):
-    """A managed place for versions: a folder of a file system."""
+    """A managed place for versions: a folder of a file system, or a prefix of an S3 bucket.
+
+    The secret of a ``connection_config`` is kept apart from it, sealed.
+    """
 
     __tablename__ = "storage_locations"
 
     name: Mapped[str] = mapped_column()
     type: Mapped[str] = mapped_column(default=StorageType.POSIX)
     connection_config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    sealed_secret_access_key: Mapped[bytes | None] = mapped_column()
     base_path: Mapped[str] = mapped_column()
     enabled: Mapped[bool] = mapped_column(default=True)
 

@@ -72,6 +72,8 @@ class Transfer(Identified, Base):
             "ix_file_transfers_waiting",
             instrument_id,
             status,
+            created_at,
+            "id",
             postgresql_where=text("status IN ('pending', 'in_progress')"),
         ),
         Index("ix_file_transfers_created_at", created_at.desc(), text("id DESC")),
@@ -83,5 +85,5 @@ class Transfer(Identified, Base):
             postgresql_where=text("status = 'completed'"),
         ),
         Index("ix_file_transfers_storage_location_id", storage_location_id),
-        Index("ix_file_transfers_run_id", run_id),
+        Index("ix_file_transfers_run_id", run_id, postgresql_where=text("status = 'in_progress'")),
     )

@@ -13,10 +13,10 @@ SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # no socket, so no path that could be too long for one
     "max_connections": "100",
-    "shared_buffers": "32MB",
+    "shared_buffers": "256MB",  # taken from the system only as it fills
     "log_checkpoints": "off",
 }
-FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 
 
 class ServerProcess:

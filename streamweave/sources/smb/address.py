@@ -1,8 +1,12 @@
 """Where a share is, and as whom it is opened."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
-from streamweave.errors import FileVanished
+from streamweave.errors import FileUnreadable, FileVanished
+from streamweave.sources.smb.names import UNASKABLE, is_askable
+
+Engine = Literal["auto", "public"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +14,8 @@ class SmbAddress:
     r"""A share of an SMB server and the folder in it that is harvested.
 
     ``base_path`` is written with ``/`` or ``\``, with or without one at its ends; empty or ``/`` is the whole share.
-    ``timeout_seconds`` bounds every wait for an answer of the server.
+    ``timeout_seconds`` bounds every wait for an answer of the server. ``engine`` is ``auto`` for the fastest way that
+    the server allows, ``public`` for smbprotocol's public interface alone.
     """
 
     host: str
@@ -21,6 +26,7 @@ class SmbAddress:
     password: str = field(repr=False)
     domain: str | None = None
     timeout_seconds: float = 30
+    engine: Engine = "auto"
 
     @property
     def server(self) -> str:
@@ -45,9 +51,12 @@ class SmbAddress:
     def path_on_share(self, source_path: str) -> str:
         r"""``source_path`` as the server wants it: below the share, with ``\``.
 
-        Raises ``FileVanished`` for a path of another share.
+        Raises ``FileVanished`` for a path of another share, ``FileUnreadable`` for one that no server can be asked for.
         """
         share, _, inner = source_path.partition("/")
         if share != self.share:
             raise FileVanished(f"{source_path} is not on the share {self.share!r}")
+        path = inner.replace("/", "")
+        if path and not is_askable(path):
+            raise FileUnreadable(f"{source_path!r} can't be asked for: {UNASKABLE}")
         return inner.replace("/", "\\")

@@ -1,73 +1,53 @@
-"""One authenticated connection to one share, on smbprotocol's low-level interface."""
+"""What both engines promise: messages are put to the server, and their answers taken, many under way at once."""
 
-import logging
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
 
-from smbprotocol.connection import Connection
-from smbprotocol.exceptions import SMBResponseException
-from smbprotocol.session import Session
-from smbprotocol.tree import TreeConnect
-
-from streamweave.errors import SourceError, SourceUnreachable
-from streamweave.sources.smb import messages
+from streamweave.errors import SourceUnreachable
 from streamweave.sources.smb.address import SmbAddress
-from streamweave.sources.smb.faults import SESSION, TREE, WIRE_ERRORS, Fault, as_source_error
-from streamweave.sources.smb.messages import CREDIT_BYTES
+from streamweave.sources.smb.faults import END_OF_FILE, Fault
+from streamweave.sources.smb.wire_errors import WIRE_ERRORS, BrokenAnswer, Refused, as_source_error
 
-# smbprotocol logs every lost connection with its traceback; ours is told as an error of our tree instead.
-logging.getLogger("smbprotocol").setLevel(logging.CRITICAL)
+CREDIT_BYTES = 1 << 16  # [MS-SMB2] 3.2.4.1.5: what one credit pays for
+COMPOUND_HANDLE = b"\xff" * 16  # 3.2.4.1.4: the handle that the compound's first message opens
+SHARE_READ, SHARE_ALL = 0x1, 0x7  # 2.2.13: what others may do meanwhile: read; or write, rename and delete as well
+CREDITS_WANTED = 1024  # Windows grants up to 512 by default, Samba up to 8,192
 
-CREDITS_WANTED = 1024  # smbprotocol asks for 64; Windows grants up to 512 by default, Samba up to 8,192
-SINGLE_CREDIT_WINDOW = 16  # requests in flight with a server that knows no multi-credit operations (SMB 2.0.2)
-
-
-class PatientConnection(Connection):  # type: ignore[misc] # smbprotocol ships no types
-    """A connection whose every wait is bounded; smbprotocol itself waits for ever, in ``Session.connect`` say."""
-
-    def __init__(self, address: SmbAddress) -> None:
-        # One GUID for each connection: with a common one Samba puts all of them in one process, and concurrent session
-        # set-ups can hang.
-        super().__init__(uuid.uuid4(), address.host, address.port)
-        self.patience_seconds = address.timeout_seconds
-
-    def receive(self, request: Any, wait: bool = True, **_others: object) -> Any:
-        """The answer to ``request``, links not followed. Raises ``TimeoutError``."""
-        if not request.response_event.wait(self.patience_seconds):
-            raise TimeoutError
-        return super().receive(request, wait, self.patience_seconds, resolve_symlinks=False)
+Message = Any  # what one engine's ``messages`` make, and the same engine's ``send`` takes
+Ticket = Any  # what ``send`` gives for a message, and ``answer`` takes
 
 
-class ShareConnection:
-    """Connected to a share from the beginning to ``close``. Not to be shared between threads.
+class Messages(Protocol):
+    """The few SMB2 messages that we send ([MS-SMB2] 2.2), in an engine's own form."""
 
-    Raises ``SourceUnreachable``, ``CredentialsRefused``, ``ShareMissing`` or ``ShareDenied`` when it can't connect.
-    """
+    def open_folder(self, path: str) -> Message:
+        """Open a folder below the share for listing."""
+
+    def open_file(self, path: str, share_access: int) -> Message:
+        """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile."""
+
+    def list_entries(self, length: int, handle: bytes = COMPOUND_HANDLE) -> Message:
+        """Ask for at most ``length`` bytes of a folder's next entries."""
+
+    def read(self, offset: int, length: int, handle: bytes = COMPOUND_HANDLE) -> Message:
+        """Ask for at most ``length`` bytes of a file from ``offset``."""
+
+    def query_size_and_time(self, handle: bytes) -> Message:
+        """Ask for an open file's size and times."""
+
+    def close(self, handle: bytes = COMPOUND_HANDLE) -> Message:
+        """Let go of a handle, and ask for its file's size and times."""
+
+
+class ShareConnection(ABC):
+    """Connected to a share from the beginning to ``close``. Not to be shared between threads."""
+
+    messages: Messages
 
     def __init__(self, address: SmbAddress) -> None:
         self.address = address
-        self._connection = PatientConnection(address)
-        self._session = Session(self._connection, address.account, address.password, require_encryption=False)
-        self._closing: list[Any] = []
-        self._tree = TreeConnect(self._session, rf"\\{address.host}\{address.share}")
-        try:
-            self._connect()
-        except SourceError:
-            self.close()
-            raise
-
-    def _connect(self) -> None:
-        with self.faults({}):
-            self._connection.connect(timeout=self.address.timeout_seconds)
-        with self.faults(SESSION):
-            self._session.connect()
-        with self.faults(TREE):
-            self._tree.connect()
-        if self._connection.supports_multi_credit:
-            with self.faults({}):
-                self._connection.echo(sid=self._session.session_id, credit_request=CREDITS_WANTED)
 
     @contextmanager
     def faults(self, table: Mapping[int, Fault], path: str = "") -> Iterator[None]:
@@ -81,60 +61,69 @@ class ShareConnection:
             raise error from wire_error
 
     @property
+    @abstractmethod
     def is_alive(self) -> bool:
-        """Whether the connection stood when it was last heard of."""
-        transport = self._connection.transport
-        return transport is not None and bool(transport.connected)
+        """Whether the connection still stands, as far as can be told without asking the server."""
 
     @property
+    @abstractmethod
     def credits(self) -> int:
         """How many requests of up to 64 KiB each the server lets us send now, beside those that are under way."""
-        if not self._connection.supports_multi_credit:
-            return SINGLE_CREDIT_WINDOW - len(self._connection.outstanding_requests)
-        window = self._connection.sequence_window
-        return int(window["high"] - window["low"])
 
+    @abstractmethod
     def read_bytes_at_most(self, wanted: int) -> int:
         """How many bytes one read may ask for."""
-        return self._bytes_at_most(wanted, self._connection.max_read_size)
 
+    @abstractmethod
     def listing_bytes_at_most(self, wanted: int) -> int:
         """How many bytes of a folder one query may ask for."""
-        return self._bytes_at_most(wanted, self._connection.max_transact_size)
 
-    def _bytes_at_most(self, wanted: int, negotiated: int) -> int:
-        return min(wanted, negotiated if self._connection.supports_multi_credit else CREDIT_BYTES)
+    @abstractmethod
+    def send(self, messages: Sequence[Message]) -> list[Ticket]:
+        """Send one message, or several as one compound that works on one handle; a ticket for each.
 
-    def send(self, messages: Sequence[Any]) -> list[Any]:
-        """Send one message, or several as one compound that works on one handle; a request for each."""
-        sid, tid = self._session.session_id, self._tree.tree_connect_id
-        requests: list[Any] = self._connection.send_compound(messages, sid, tid, related=len(messages) > 1)
-        return requests
+        Raises one of ``WIRE_ERRORS``.
+        """
 
-    def answer(self, request: Any) -> bytes:
-        """The body of the answer. Raises one of ``WIRE_ERRORS``."""
-        body: bytes = self._connection.receive(request)["data"].get_value()
-        return body
+    @abstractmethod
+    def answer(self, ticket: Ticket) -> bytes | memoryview:
+        """The body of the answer, waited for. Raises ``Refused`` or another of ``WIRE_ERRORS``."""
 
-    def discard(self, requests: Sequence[Any]) -> None:
-        """Take the answers that nobody is interested in: one that is never taken stays in memory."""
-        for request in requests:
-            try:
-                self.answer(request)
-            except SMBResponseException:
-                continue
-            except WIRE_ERRORS:
-                self.close()  # a server that is silent once is not waited for again
-                return
+    def data(self, ticket: Ticket, at_most: int) -> bytes:
+        """The data in the answer to a read of ``at_most`` bytes: none behind the file's end. Raises as ``answer``."""
+        try:
+            data = self._data(ticket)
+        except Refused as refusal:
+            if refusal.status == END_OF_FILE:
+                return b""
+            raise
+        if len(data) > at_most:
+            raise BrokenAnswer(f"{len(data)} bytes in answer to a read of {at_most}")
+        return data
 
+    def closing(self, ticket: Ticket, handle: bytes) -> bytes | memoryview | None:
+        """The answer to the close of a compound that has opened ``handle``. Raises as ``answer``.
+
+        A server may refuse it because something before it was refused (3.3.5.2.7.2). Then there is None, and the handle
+        is released: an instrument must not be left with open files.
+        """
+        try:
+            return self.answer(ticket)
+        except Refused:
+            self.release(handle)
+            return None
+
+    @abstractmethod
+    def _data(self, ticket: Ticket) -> bytes: ...
+
+    @abstractmethod
+    def discard(self, tickets: Iterable[Ticket]) -> None:
+        """Nobody is interested in these answers, whether they came or not. Never raises."""
+
+    @abstractmethod
     def release(self, handle: bytes) -> None:
-        """Let the server close ``handle``, without waiting for its answer: the next call takes it."""
-        self.discard(self._closing)
-        with suppress(*WIRE_ERRORS):
-            self._closing = self.send([messages.close(handle)])
+        """Let the server close ``handle``, without waiting for its answer. Never raises."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Close the socket, which ends smbprotocol's thread; the server then lets go of everything we held."""
-        if self._connection.transport is not None:
-            with suppress(*WIRE_ERRORS):
-                self._connection.disconnect(close=False)
+        """End the connection; the server then lets go of everything we held. Never raises; may be called twice."""

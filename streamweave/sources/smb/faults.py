@@ -4,25 +4,14 @@ Decided on the NTSTATUS of the answer ([MS-ERREF] 2.3.1), never on an errno: a m
 one.
 """
 
-import socket
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from smbprotocol.exceptions import (
-    SMBAuthenticationError,
-    SMBConnectionClosed,
-    SMBException,
-    SMBOSError,
-    SMBResponseException,
-)
 
 from streamweave.errors import (
     BasePathMissing,
     CredentialsRefused,
     FileDenied,
     FileInUse,
-    FileReadFailed,
     FileUnreadable,
     FileVanished,
     ShareDenied,
@@ -30,11 +19,6 @@ from streamweave.errors import (
     SourceError,
     SourceUnreachable,
 )
-from streamweave.sources.smb.address import SmbAddress
-
-# All that smbprotocol raises when a server refuses, is silent, breaks off or talks nonsense: ValueError for a closed
-# port, struct.error, KeyError and TypeError out of its parsing.
-WIRE_ERRORS = (SMBException, OSError, ValueError, KeyError, TypeError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,51 +110,9 @@ FILE: Mapping[int, Fault] = {
     0x8000002D: _LINK,  # STOPPED_ON_SYMLINK
 }
 
+PENDING = 0x00000103
 SHARING_VIOLATION = 0xC0000043
 NO_MORE_FILES = 0x80000006
 NO_SUCH_FILE = 0xC000000F
 END_OF_FILE = 0xC0000011
-
-
-def status_of(error: BaseException) -> int | None:
-    """The NTSTATUS of a server's refusal; None when the server gave none."""
-    if isinstance(error, SMBResponseException):
-        return int(error.status)
-    return int(error.ntstatus) if isinstance(error, SMBOSError) else None
-
-
-def as_source_error(error: Exception, table: Mapping[int, Fault], address: SmbAddress, path: str = "") -> SourceError:
-    """What ``error``, one of ``WIRE_ERRORS``, means for the question, about ``path``, that ``table`` belongs to."""
-    status = status_of(error)
-    if status is None:
-        return _without_status(error, table, address)
-    fault = CONNECTION.get(status) or table.get(status) or _unknown(status, table)
-    sentence = fault.sentence.format(
-        server=address.server, account=address.account, share=address.share, base=address.base_below_share, path=path
-    )
-    return fault.kind(sentence)
-
-
-def _unknown(status: int, table: Mapping[int, Fault]) -> Fault:
-    if table is FILE:
-        return Fault(FileReadFailed, f"{{path}} on {{server}} can't be read (NTSTATUS 0x{status:08X})")
-    return Fault(SourceUnreachable, f"{{server}} refuses to serve the share '{{share}}' (NTSTATUS 0x{status:08X})")
-
-
-def _without_status(error: Exception, table: Mapping[int, Fault], address: SmbAddress) -> SourceError:
-    reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    if isinstance(reason, SMBAuthenticationError) or (table is SESSION and type(reason) is SMBException):
-        # smbprotocol raises the plain class here for a session that would be a guest's, unsigned
-        words = f"{address.server} does not let the service account '{address.account}' in: {reason}"
-        return CredentialsRefused(words)
-    if isinstance(reason, ConnectionRefusedError):
-        return SourceUnreachable(f"{address.server} does not answer (connection refused)")
-    if isinstance(reason, socket.gaierror):
-        return SourceUnreachable(f"{address.server} does not answer (the host name is not known)")
-    if isinstance(reason, TimeoutError):
-        return SourceUnreachable(f"{address.server} does not answer (silent for {address.timeout_seconds:g} s)")
-    if isinstance(reason, OSError):
-        return SourceUnreachable(f"{address.server} does not answer ({reason.strerror or reason})")
-    if isinstance(reason, SMBConnectionClosed):
-        return SourceUnreachable(f"{address.server} ended the connection")
-    return SourceUnreachable(f"{address.server} does not speak SMB 2 or 3 as expected ({reason})")
+INTERNAL_ERROR = 0xC00000E5  # says of a compound's member, too, that it takes too long for one ([MS-SMB2] 3.3.5.2.7)

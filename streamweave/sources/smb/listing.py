@@ -1,41 +1,26 @@
-"""Listing a share: breadth first, several folders in flight.
+"""Listing a share: breadth first, many folders in flight.
 
-A folder costs one compound (open, two queries) and a close that nobody waits for; one that needs more than two answers
-is read on through its open handle.
+A folder costs one compound (open, two queries, close); one that needs more than two answers, or that the server can't
+list within a compound, is listed through a handle that is held.
 """
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from smbprotocol.exceptions import SMBResponseException
-
-from streamweave.errors import FileUnreadable, SourceError, SourceUnreachable
-from streamweave.sources.base import FolderListing, SourceFile
-from streamweave.sources.smb import messages
-from streamweave.sources.smb.connection import ShareConnection
+from streamweave.errors import SourceError, SourceUnreachable
+from streamweave.sources.base import FolderListing
+from streamweave.sources.smb import answers
+from streamweave.sources.smb.connection import CREDIT_BYTES, ShareConnection, Ticket
 from streamweave.sources.smb.entries import Entry, parse_entries
-from streamweave.sources.smb.faults import BASE_FOLDER, FILE, NO_MORE_FILES, NO_SUCH_FILE, status_of
-from streamweave.sources.smb.names import is_askable, shown
-from streamweave.sources.smb.times import from_filetime
+from streamweave.sources.smb.faults import BASE_FOLDER, FILE, INTERNAL_ERROR, NO_MORE_FILES, NO_SUCH_FILE
+from streamweave.sources.smb.interpretation import Folder, interpret
+from streamweave.sources.smb.wire_errors import Refused
 
 QUERY_BYTES = 1 << 18  # about 2,000 names
-FOLDERS_IN_FLIGHT = 16
-CREDITS_OF_A_FOLDER = 2 + 2 * QUERY_BYTES // messages.CREDIT_BYTES
+FOLDERS_IN_FLIGHT = 32
+CREDITS_OF_A_FOLDER = 2 + 2 * QUERY_BYTES // CREDIT_BYTES
 CREDITS_KEPT_FREE = 64  # for whoever reads a file while the listing goes on
-
-UNASKABLE = "its name is not valid Unicode, or holds a character that no file name may hold"
-LINK = "it is a link, which is not followed"
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder that is to be listed. ``lineage`` are the server's numbers for the folders above it."""
-
-    path: str
-    lineage: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +29,24 @@ class AskedFolder:
 
     folder: Folder
     is_base: bool
-    opening: Any
-    queries: deque[Any]
+    tickets: Sequence[Ticket]
 
 
-def list_folders(connection: ShareConnection) -> Iterator[FolderListing]:
+def list_folders(connection: ShareConnection, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
     """Every folder below the base folder of the connection's address, as ``Source.listings`` promises."""
-    todo = deque([Folder(connection.address.base_folder, frozenset())])
-    asked = deque([_ask(connection, todo.popleft(), is_base=True)])
+    todo: deque[Folder] = deque()
+    asked = deque([_ask(connection, Folder(connection.address.base_folder, frozenset()), is_base=True)])
     try:
         while asked:
             listing, inner, unaskable = _listed(connection, asked.popleft())
-            todo.extend(inner)
+            todo.extend(folder for folder in inner if folder.path not in passing_over)
             while todo and (not asked or _may_ask(connection, len(asked))):
                 asked.append(_ask(connection, todo.popleft()))
             yield listing
             yield from unaskable
     finally:
         for folder in asked:
-            _abandon(connection, folder)
+            connection.discard(folder.tickets)
 
 
 def _may_ask(connection: ShareConnection, folders_in_flight: int) -> bool:
@@ -70,81 +54,68 @@ def _may_ask(connection: ShareConnection, folders_in_flight: int) -> bool:
 
 
 def _ask(connection: ShareConnection, folder: Folder, *, is_base: bool = False) -> AskedFolder:
-    length = connection.listing_bytes_at_most(QUERY_BYTES)
-    compound = [
-        messages.open_folder(connection.address.path_on_share(folder.path)),
-        messages.list_entries(length, restart=True),
-        messages.list_entries(length),
-    ]
+    messages = connection.messages
+    query = messages.list_entries(connection.listing_bytes_at_most(QUERY_BYTES))
     with connection.faults(BASE_FOLDER if is_base else FILE, folder.path):
-        opening, *queries = connection.send(compound)
-    return AskedFolder(folder, is_base, opening, deque(queries))
+        opening = messages.open_folder(connection.address.path_on_share(folder.path))
+        return AskedFolder(folder, is_base, connection.send([opening, query, query, messages.close()]))
 
 
 def _listed(connection: ShareConnection, asked: AskedFolder) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
     try:
-        return interpret(asked.folder, _entries(connection, asked))
+        with connection.faults(BASE_FOLDER if asked.is_base else FILE, asked.folder.path):
+            entries = _entries(connection, asked)
     except SourceUnreachable:
         raise
     except SourceError as problem:
         if asked.is_base:
             raise
         return FolderListing(asked.folder.path, (), problem), [], []
+    return interpret(asked.folder, entries)
 
 
 def _entries(connection: ShareConnection, asked: AskedFolder) -> list[Entry]:
+    opening, *queries, closing = asked.tickets
     entries: list[Entry] = []
-    handle = None
     try:
-        with connection.faults(BASE_FOLDER if asked.is_base else FILE, asked.folder.path):
-            _, handle = messages.size_and_handle(connection.answer(asked.opening))
-            while (output := _next_output(connection, asked.queries.popleft())) is not None:
+        handle = answers.opened(connection.answer(opening)).handle
+        try:
+            for query in queries:
+                if (output := _output(connection, query)) is None:
+                    return entries
                 entries.extend(parse_entries(output))
-                if not asked.queries:
-                    length = connection.listing_bytes_at_most(QUERY_BYTES)
-                    asked.queries.extend(connection.send([messages.list_entries(length, handle)]))
+        except Refused as refusal:
+            if refusal.status != INTERNAL_ERROR:
+                raise
+        finally:
+            connection.closing(closing, handle)
+    finally:
+        connection.discard(asked.tickets)
+    return _entries_by_held_handle(connection, asked.folder.path)
+
+
+def _entries_by_held_handle(connection: ShareConnection, path: str) -> list[Entry]:
+    messages = connection.messages
+    (opening,) = connection.send([messages.open_folder(connection.address.path_on_share(path))])
+    handle = answers.opened(connection.answer(opening)).handle
+    query = messages.list_entries(connection.listing_bytes_at_most(QUERY_BYTES), handle)
+    entries: list[Entry] = []
+    asked = connection.send([query])
+    try:
+        while (output := _output(connection, asked.pop())) is not None:
+            asked = connection.send([query])  # on its way while we parse
+            entries.extend(parse_entries(output))
         return entries
     finally:
-        connection.discard(asked.queries)
-        if handle is not None:
-            connection.release(handle)
+        connection.discard(asked)
+        connection.release(handle)
 
 
-def _next_output(connection: ShareConnection, query: Any) -> bytes | None:
+def _output(connection: ShareConnection, query: Ticket) -> bytes | memoryview | None:
+    """The next part of a folder's entries; None behind the last one."""
     try:
-        return messages.output(connection.answer(query))
-    except SMBResponseException as error:
-        if status_of(error) in {NO_MORE_FILES, NO_SUCH_FILE}:
+        return answers.output(connection.answer(query))
+    except Refused as refusal:
+        if refusal.status in {NO_MORE_FILES, NO_SUCH_FILE}:
             return None
         raise
-
-
-def _abandon(connection: ShareConnection, asked: AskedFolder) -> None:
-    with suppress(SourceError):
-        _entries(connection, asked)
-
-
-def interpret(folder: Folder, entries: list[Entry]) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
-    """The folder's listing, the folders in it, and listings that say why some folders in it can't be asked for."""
-    files: list[SourceFile] = []
-    inner: list[Folder] = []
-    unaskable: list[FolderListing] = []
-    lineage = folder.lineage | {entry.identity for entry in entries if entry.name == "." and entry.identity}
-    for entry in entries:
-        if entry.name in {".", ".."}:
-            continue
-        path = f"{folder.path}/{shown(entry.name)}"
-        if not entry.is_folder:
-            files.append(_source_file(path, entry))
-        elif not is_askable(entry.name):
-            unaskable.append(FolderListing(path, (), FileUnreadable(f"{path}: {UNASKABLE}")))
-        elif not entry.is_link and entry.identity not in lineage:  # a link may lead back to a folder above
-            inner.append(Folder(path, lineage))
-    return FolderListing(folder.path, tuple(files), folders=len(inner) + len(unaskable)), inner, unaskable
-
-
-def _source_file(path: str, entry: Entry) -> SourceFile:
-    unreadable = LINK if entry.is_link else None
-    if not is_askable(entry.name):
-        unreadable = UNASKABLE
-    return SourceFile(path, entry.size_bytes, from_filetime(entry.filetime), unreadable)

@@ -1,10 +1,8 @@
 """Asking whether an instrument still writes a file, by its share modes ([MS-SMB2] 3.3.5.9)."""
 
-from smbprotocol.exceptions import SMBResponseException
-
-from streamweave.sources.smb import messages
-from streamweave.sources.smb.connection import ShareConnection
-from streamweave.sources.smb.faults import FILE, SHARING_VIOLATION, status_of
+from streamweave.sources.smb.connection import SHARE_READ, ShareConnection
+from streamweave.sources.smb.faults import FILE, SHARING_VIOLATION
+from streamweave.sources.smb.wire_errors import Refused
 
 
 def has_open_writer(connection: ShareConnection, source_path: str) -> bool:
@@ -15,13 +13,13 @@ def has_open_writer(connection: ShareConnection, source_path: str) -> bool:
     to the server is not seen.
     """
     path = connection.address.path_on_share(source_path)
-    compound = [messages.open_file(path, messages.SHARE_READ), messages.close()]
+    messages = connection.messages
     with connection.faults(FILE, source_path):
-        opening, closing = connection.send(compound)
+        opening, closing = connection.send([messages.open_file(path, SHARE_READ), messages.close()])
         try:
             connection.answer(opening)
-        except SMBResponseException as error:
-            if status_of(error) == SHARING_VIOLATION:
+        except Refused as refusal:
+            if refusal.status == SHARING_VIOLATION:
                 return True
             raise
         finally:

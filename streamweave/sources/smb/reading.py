@@ -2,53 +2,51 @@
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
-
-from smbprotocol.exceptions import SMBResponseException
 
 from streamweave.sources.base import SourceFile
-from streamweave.sources.smb import messages
-from streamweave.sources.smb.connection import ShareConnection
-from streamweave.sources.smb.faults import END_OF_FILE, FILE, status_of
-from streamweave.sources.smb.times import from_filetime
+from streamweave.sources.smb import answers
+from streamweave.sources.smb.connection import CREDIT_BYTES, SHARE_ALL, ShareConnection, Ticket
+from streamweave.sources.smb.faults import FILE
 
-FIRST_READ_BYTES = messages.CREDIT_BYTES  # every server grants this much, and most files are smaller
-READ_BYTES = 4 << 20
-READS_IN_FLIGHT = 4
+FIRST_READ_BYTES = CREDIT_BYTES  # every server grants this much, and most files are smaller
+READ_BYTES = 1 << 20
+READS_IN_FLIGHT = 8
 CREDITS_KEPT_FREE = 8  # for questions beside the reads
 
 
 class OpenSmbFile:
     """A file that is open for reading. Others may write, rename and delete it meanwhile.
 
+    ``at_opening`` is what the server said of it before its first byte was read.
+
     Raises ``FileVanished``, ``FileDenied``, ``FileInUse`` or ``FileReadFailed`` when it can't be opened.
     """
 
     def __init__(self, connection: ShareConnection, source_path: str) -> None:
         self._connection = connection
+        self._messages = connection.messages
         self._source_path = source_path
-        compound = [
-            messages.open_file(connection.address.path_on_share(source_path), messages.SHARE_ALL),
-            messages.read(0, FIRST_READ_BYTES),
-        ]
+        path = connection.address.path_on_share(source_path)
+        compound = [self._messages.open_file(path, SHARE_ALL), self._messages.read(0, FIRST_READ_BYTES)]
         with connection.faults(FILE, source_path):
             opening, first_read = connection.send(compound)
-            self._reads: deque[tuple[int, int, Any]] = deque([(0, FIRST_READ_BYTES, first_read)])
+            self._reads: deque[tuple[int, int, Ticket]] = deque([(0, FIRST_READ_BYTES, first_read)])
             try:
-                self._size_at_opening, self._handle = messages.size_and_handle(connection.answer(opening))
-            except SMBResponseException:
+                opened = answers.opened(connection.answer(opening))
+            except BaseException:
                 self._abandon_reads()
                 raise
+        self.at_opening, self._handle = opened.as_source_file(source_path), opened.handle
 
     def chunks(self, offset: int = 0) -> Iterator[bytes]:
         """The content in order, until the server says that there is no more: what the file gains is included."""
-        if offset:
-            self._abandon_reads()  # the opening asked for the beginning
         while True:
+            if self._reads and self._reads[0][0] != offset:
+                self._abandon_reads()  # the opening asked for the beginning, or somebody else read on
             with self._connection.faults(FILE, self._source_path):
                 self._read_ahead(offset)
-                _, length, request = self._reads.popleft()
-                data = self._data(request)
+                _, length, ticket = self._reads.popleft()
+                data = self._connection.data(ticket, length)
                 if len(data) < length:
                     self._abandon_reads()  # what was asked for beyond the end would leave a gap if the file grows now
             if not data:
@@ -61,33 +59,24 @@ class OpenSmbFile:
         if self._reads:
             last_offset, last_length, _ = self._reads[-1]
             offset = last_offset + last_length
-        while len(self._reads) < READS_IN_FLIGHT and (offset < self._size_at_opening or not self._reads):
-            length = self._length_of_next_read(max(self._size_at_opening - offset, FIRST_READ_BYTES))
+        while len(self._reads) < READS_IN_FLIGHT and (offset < self.at_opening.size_bytes or not self._reads):
+            length = self._length_of_next_read(max(self.at_opening.size_bytes - offset, FIRST_READ_BYTES))
             if not length:
                 return
-            (request,) = self._connection.send([messages.read(offset, length, self._handle)])
-            self._reads.append((offset, length, request))
+            (ticket,) = self._connection.send([self._messages.read(offset, length, self._handle)])
+            self._reads.append((offset, length, ticket))
             offset += length
 
     def _length_of_next_read(self, wanted: int) -> int:
-        affordable = (self._connection.credits - CREDITS_KEPT_FREE) * messages.CREDIT_BYTES
+        affordable = max(self._connection.credits - CREDITS_KEPT_FREE, 0) * CREDIT_BYTES
         length = min(self._connection.read_bytes_at_most(READ_BYTES), wanted, affordable)
         return length if self._reads else max(length, FIRST_READ_BYTES)
-
-    def _data(self, request: Any) -> bytes:
-        try:
-            return messages.data_read(self._connection.answer(request))
-        except SMBResponseException as error:
-            if status_of(error) == END_OF_FILE:
-                return b""
-            raise
 
     def now(self) -> SourceFile:
         """Size and mtime as the open handle shows them; a folder's entry may lag behind until the writer closes."""
         with self._connection.faults(FILE, self._source_path):
-            (request,) = self._connection.send([messages.query_size_and_time(self._handle)])
-            filetime, size = messages.filetime_and_size(self._connection.answer(request))
-        return SourceFile(self._source_path, size, from_filetime(filetime))
+            (ticket,) = self._connection.send([self._messages.query_size_and_time(self._handle)])
+            return answers.queried(self._connection.answer(ticket), self._source_path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,5 +84,5 @@ class OpenSmbFile:
         self._connection.release(self._handle)
 
     def _abandon_reads(self) -> None:
-        self._connection.discard([request for _, _, request in self._reads])
+        self._connection.discard([ticket for _, _, ticket in self._reads])
         self._reads.clear()

@@ -1,13 +1,14 @@
 """A share as a source."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 
 from streamweave.errors import SourceFileError
 from streamweave.sources.base import FolderListing, SourceFile, WholeFile
-from streamweave.sources.smb import probing
+from streamweave.sources.smb import probing, whole_files
 from streamweave.sources.smb.address import SmbAddress
 from streamweave.sources.smb.connection import ShareConnection
+from streamweave.sources.smb.engines import connect
 from streamweave.sources.smb.listing import list_folders
 from streamweave.sources.smb.reading import OpenSmbFile
 
@@ -22,9 +23,9 @@ class SmbSource:
         self._address = address
         self._connection: ShareConnection | None = None
 
-    def listings(self) -> Iterator[FolderListing]:
+    def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
         """Every folder below the base path, breadth first."""
-        return list_folders(self._connected())
+        return list_folders(self._connected(), passing_over)
 
     @contextmanager
     def open(self, source_path: str) -> Iterator[OpenSmbFile]:
@@ -36,18 +37,8 @@ class SmbSource:
             file.close()
 
     def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
-        """Read files in one go each, one after the other."""
-        for file in files:
-            try:
-                yield self._whole(file)
-            except SourceFileError as error:
-                yield error
-
-    def _whole(self, asked: SourceFile) -> WholeFile:
-        with self.open(asked.source_path) as file:
-            at_opening = file.now()
-            content = b"".join(file.chunks())[: asked.size_bytes + 1]
-            return WholeFile(content, at_opening, file.now())
+        """Read files in one go each, several of them at a time."""
+        return whole_files.read_whole(self._connected(), files)
 
     def has_open_writer(self, source_path: str) -> bool:
         """Whether some other client holds the file open for writing."""
@@ -62,5 +53,5 @@ class SmbSource:
     def _connected(self) -> ShareConnection:
         if self._connection is None or not self._connection.is_alive:
             self.close()
-            self._connection = ShareConnection(self._address)
+            self._connection = connect(self._address)
         return self._connection

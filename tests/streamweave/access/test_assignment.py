@@ -44,7 +44,7 @@ def test_what_is_assigned_twice_is_granted_once(
             assert assign_access(session, {record.id: people}) == set()
     with sessions() as session:
         assert granted(session) == [user.id]
-        assert session.scalar(select(FileRecord).where(visible_files(user))) is not None
+        assert session.scalar(select(FileRecord).where(visible_files(session, user))) is not None
 
 
 def test_who_was_removed_since_is_told_and_the_others_get_their_grants(

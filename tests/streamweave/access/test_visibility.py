@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.first_visible import first_visible
+from streamweave.access.first_visible import first_covered
 from streamweave.access.grantees import COLUMNS
-from streamweave.access.visibility import visible_files
+from streamweave.access.openings import openings_of
+from streamweave.access.visibility import covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileGrant,
@@ -96,18 +97,29 @@ worlds = st.builds(
 
 
 def in_pages(session: Session, viewer: User) -> list[Any]:
-    """What the viewer sees, page by page, as ``first_visible`` finds it; all files were discovered at the same time."""
+    """What the viewer sees, page by page, as ``first_covered`` finds it; all files were discovered at the same time."""
     order, seen, cursor, more = Order(FileRecord.first_discovered_at, FileRecord.id, newest_first=True), [], None, True
     while more:
         request = PageRequest(limit=4, cursor=cursor)
-        page = page_of(session, select(FileRecord), order, request, narrowed=partial(first_visible, viewer))
+        page = page_of(
+            session,
+            select(FileRecord),
+            order,
+            request,
+            narrowed=partial(first_covered, openings_of(session, viewer), select(FileRecord)),
+        )
         seen += [record.id for record in page.rows]
         cursor, more = page.next_cursor, page.next_cursor is not None
     return seen
 
 
+def one_by_one(session: Session, viewer: User) -> set[Any]:
+    """What the viewer sees, when each file is asked for itself."""
+    return set(session.scalars(select(FileRecord.id).where(covered_one_by_one(openings_of(session, viewer)))))
+
+
 def seen_by(session: Session, viewer: User) -> set[Any]:
-    return set(session.scalars(select(FileRecord.id).where(visible_files(viewer))))
+    return set(session.scalars(select(FileRecord.id).where(visible_files(session, viewer))))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -156,8 +168,10 @@ def test_everybody_sees_exactly_what_the_rule_opens_to_them(
             expected = {record.id for file, record in records.items() if world.sees(number, file)}
             assert seen_by(session, user) == expected
             assert in_pages(session, user) == sorted(expected, reverse=True)
+            assert one_by_one(session, user) == expected
+            assert set(few_covered(session, openings_of(session, user)) or ()) == expected
             for record in records.values():
-                one = select(FileRecord.id).where(FileRecord.id == record.id, visible_files(user))
+                one = select(FileRecord.id).where(FileRecord.id == record.id, visible_files(session, user))
                 assert (session.scalar(one) is not None) == (record.id in expected)
         session.rollback()
 

@@ -23,6 +23,7 @@ NOT_AUDITED = {
     "notifications": "one's own mail",
     "revoked_tokens": "bookkeeping of logouts",
     "scans": "harvests make and change them, nobody else",
+    "unfinished_looks": "harvests make and change them, nobody else",
 }
 
 

@@ -1,10 +1,11 @@
 """What the catalog itself refuses, whoever writes to it."""
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from streamweave.catalog.session import Sessions
@@ -154,3 +155,15 @@ def test_an_instrument_with_files_is_not_removed(sessions: Sessions, instrument:
         session.add(record(instrument))
     with pytest.raises(IntegrityError), sessions.begin() as session:
         session.delete(session.get_one(Instrument, instrument.id))
+
+
+def test_every_version_repeats_when_its_file_was_discovered(sessions: Sessions, instrument: Instrument) -> None:
+    file = record(instrument)
+    later = version(file, 2, is_newest=False)
+    later.discovered_at = NOW + timedelta(days=1)
+    with sessions.begin() as session:
+        session.add(file)
+        session.flush()
+        session.add_all([version(file), later])
+    with sessions() as session:
+        assert list(session.scalars(select(FileVersion.first_discovered_at))) == [NOW, NOW]

@@ -1,7 +1,9 @@
 """The commands as a person types them, against a real catalog, a real share and a real archive."""
 
 import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ from simlab.shares import Share, available_kinds, serve
 from streamweave.cli import app
 
 KEY = Fernet.generate_key().decode()
+NO_DAGSTER = "http://127.0.0.1:1"
 
 
 @pytest.fixture
 def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("STREAMWEAVE_DATABASE_URL", database_url)
     monkeypatch.setenv("STREAMWEAVE_ENCRYPTION_KEYS", KEY)
+    monkeypatch.setenv("STREAMWEAVE_DAGSTER_URL", NO_DAGSTER)
     monkeypatch.setenv("COLUMNS", "200")
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
@@ -57,6 +61,7 @@ def test_an_instrument_is_configured_from_a_file_and_harvested(run: Any, tmp_pat
 
     assert first.exit_code == 0, first.output
     assert "1 archived" in first.output
+    assert "1 of 1 files, 23 bytes of 23 bytes" in first.output
     assert "nothing to do" in again.output
     archived = tmp_path / "archive" / "Microscope 01" / "microscope" / "a.csv"
     assert archived.read_text() == "time,value\n0,1.0\n1,2.0\n"
@@ -78,6 +83,40 @@ def test_a_share_that_does_not_answer_is_one_sentence_and_exit_2(run: Any, tmp_p
     assert result.exit_code == 2
     assert "does not answer" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+class Dagster(BaseHTTPRequestHandler):
+    """Loads its code location whenever it is asked to."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        done = {"__typename": "WorkspaceLocationEntry", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
+        known = asked["variables"] == {"location": "streamweave"} and "reloadRepositoryLocation" in asked["query"]
+        self.send_response(200 if known else 400)
+        self.end_headers()
+        self.wfile.write(json.dumps({"data": {"reloadRepositoryLocation": done}}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_running_dagster_is_asked_to_load_what_was_entered(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text("{}")
+    with HTTPServer(("127.0.0.1", 0), Dagster) as server:
+        Thread(target=server.handle_request).start()
+        monkeypatch.setenv("STREAMWEAVE_DAGSTER_URL", f"http://127.0.0.1:{server.server_port}")
+        assert run("configure", manifest).output == f"{manifest} is entered; Dagster has loaded it\n"
+
+
+def test_without_a_dagster_it_is_said_when_it_will_show_what_was_entered(run: Any, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text("{}")
+    result = run("configure", manifest)
+    assert result.exit_code == 0
+    assert f"{manifest} is entered; Dagster shows it when its code location is loaded next" in result.output
 
 
 @pytest.mark.parametrize(("content", "problem"), [("{", "is not JSON"), ("[]", "must hold one JSON object")])

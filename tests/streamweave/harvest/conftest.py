@@ -24,6 +24,7 @@ from streamweave.catalog.tables import (
 from streamweave.facility import Facility
 from streamweave.harvest.harvesting import harvest
 from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.transfer import Listener
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.opening import open_storage
 
@@ -61,6 +62,10 @@ class Bench:
 
     def harvest(self) -> HarvestReport:
         return harvest(self.facility, self.instrument)
+
+    def harvest_and_tell(self, on_outcomes: Listener) -> HarvestReport:
+        """Harvest, with somebody who hears of each batch."""
+        return harvest(self.facility, self.instrument, on_outcomes=on_outcomes)
 
     def states(self) -> dict[str, VersionState]:
         """The state of each file's newest version."""

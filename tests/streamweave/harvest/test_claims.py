@@ -16,6 +16,7 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.runs import LEASE_SECONDS, harvest_run
 from streamweave.harvest.transfer import transfer_files
+from streamweave.storage.posix import PosixStorage
 
 
 @pytest.fixture
@@ -84,6 +85,27 @@ def test_a_harvest_ends_only_when_no_other_run_holds_a_claim(planned: Any) -> No
         planned.harvest()
 
     assert set(planned.states().values()) == {VersionState.ARCHIVED}
+
+
+def test_a_run_that_waits_for_others_puts_a_location_to_the_test_once(
+    planned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = PosixStorage.prepare
+    prepared: list[PosixStorage] = []
+
+    def count(storage: PosixStorage, *, holds_versions: bool) -> None:
+        prepared.append(storage)
+        prepare(storage, holds_versions=holds_versions)
+
+    monkeypatch.setattr(PosixStorage, "prepare", count)
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as other:
+        claim_transfers(planned.facility, planned.instrument, other, into=locations(planned), limit=8)
+        planned.clock.while_waiting.append(lambda: die(planned, other))
+        with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+            transfer_files(planned.facility, planned.instrument, run_id)
+
+    assert set(planned.states().values()) == {VersionState.ARCHIVED}
+    assert len(prepared) == 1
 
 
 def test_the_claims_of_a_living_run_are_not_freed(planned: Any) -> None:
@@ -202,8 +224,8 @@ def test_refused_credentials_are_not_tried_again_and_again(planned: Any) -> None
     logins = []
 
     class Refusing:
-        def open(self, source_path: str) -> Any:
-            logins.append(source_path)
+        def read_whole(self, files: Any) -> Any:
+            logins.append(next(iter(files)))
             raise CredentialsRefused("wrong user name or password")
 
         def close(self) -> None: ...

@@ -1,12 +1,15 @@
 """Fixity: what the archive holds is read again, within a budget, and each copy has its turn."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streamweave.errors import StorageUnavailable
 from streamweave.harvest.fixity import FixityReport, known_damage, verify_archived
+from streamweave.storage.posix import PosixStorage
 
 
 @pytest.fixture
@@ -77,3 +80,43 @@ def test_a_location_that_is_not_there_damages_nothing(archived: Any) -> None:
     report = verify(archived)
     assert (report.files, report.damaged, len(report.troubles)) == (0, [], 1)
     assert found_damage(archived) == []
+
+
+def test_a_location_that_fails_in_the_middle_of_a_file_damages_nothing(
+    archived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = PosixStorage.read
+
+    def break_off(storage: PosixStorage, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        yield from read(storage, path, offset, 3)
+        if path.endswith("/1.csv"):
+            raise StorageUnavailable("the server does not answer")
+        yield from read(storage, path, offset + 3, length)
+
+    monkeypatch.setattr(PosixStorage, "read", break_off)
+    report = verify(archived)
+    assert (report.files, report.damaged) == (3, [])
+    assert [str(trouble) for trouble in report.troubles] == ["the server does not answer"]
+    assert found_damage(archived) == []
+    verified = {number: archived.transfers(f"microscope/{number}.csv")[0].last_verified_at for number in range(4)}
+    assert {number for number, time in verified.items() if time == archived.clock.time} == {0, 2, 3}
+
+
+def test_a_known_damage_stays_known_while_its_location_fails(archived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_of(archived, 0).write_bytes(b"0123456780")
+    verify(archived)
+
+    def fail(*_: object) -> Iterator[bytes]:
+        raise StorageUnavailable("the server does not answer")
+
+    monkeypatch.setattr(PosixStorage, "read", fail)
+    assert len(verify(archived).troubles) == 4
+    assert found_damage(archived) == ["microscope/0.csv"]
+
+
+def test_a_copy_that_we_are_refused_is_damaged(archived: Any) -> None:
+    copy = copy_of(archived, 0)
+    copy.unlink()
+    copy.mkdir()
+    (damage,) = verify(archived).damaged
+    assert damage.what.startswith("it can't be read: ")

@@ -10,10 +10,11 @@ from streamweave.errors import FileChanged, StorageRefused, StorageUnavailable
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
 from streamweave.harvest.claims import Claim, claim_transfers
-from streamweave.harvest.copying import copy_proven, digest_of
+from streamweave.harvest.copying import digest_of
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
+from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.policy import policy_for
 from streamweave.harvest.publication import publish
 from streamweave.harvest.runs import harvest_run
@@ -122,7 +123,8 @@ def test_a_change_while_one_location_is_being_copied_to_becomes_a_version_of_its
         changed = Failed(of_first, FileChanged("it grew"))
         catalogue(bench.facility, bench.instrument, run_id, [changed])
         discover(bench.facility, bench.instrument)
-        publish(storage, of_second.staged_name, of_second.destination_path, digest)
+        name = of_second.staged_name
+        assert publish(storage, {name: of_second.destination_path}, {name: digest}) == {}
         done = Archived(of_second, digest, of_second.version_id, of_second.destination_path, "")
         catalogue(bench.facility, bench.instrument, run_id, [done])
     for _ in range(2):

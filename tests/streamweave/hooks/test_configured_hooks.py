@@ -2,14 +2,17 @@ import uuid
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import HookTrigger
 from streamweave.errors import InvalidInput, NotFound
 from streamweave.hooks.configuration import active_hooks, create_hook, delete_hook, update_hook
 from streamweave.instruments.commands import create_instrument
+from streamweave.instruments.credentials import Sealer
 from streamweave.storage.locations import create_storage_location
 
+SEALER = Sealer(Fernet.generate_key().decode())
 FILTER = {"name": "Filter", "trigger": "pre_transfer", "builtin_name": "file_filter"}
 ENRICHMENT = {
     "name": "Enrichment",
@@ -46,7 +49,7 @@ def test_the_hooks_that_run_are_the_global_and_the_instruments_own_in_order(sess
 def test_a_redirect_leads_to_a_storage_location_that_exists(sessions: Sessions, tmp_path: Path) -> None:
     rules = [{"pattern": "*.a", "destination": "Archive"}, {"pattern": "*.b", "destination": "Nowhere"}]
     with sessions() as session:
-        create_storage_location(session, {"name": "Archive", "base_path": str(tmp_path)})
+        create_storage_location(session, SEALER, {"name": "Archive", "base_path": str(tmp_path)})
         with pytest.raises(InvalidInput) as refused:
             create_hook(session, {**FILTER, "config": {"redirect_rules": rules}})
         assert refused.value.field == "config.redirect_rules[1].destination"

@@ -84,12 +84,33 @@ def test_the_wait_outlasts_the_quiet_period(sessions: Sessions) -> None:
 
 def test_a_transfer_config_holds_known_keys_only(sessions: Sessions) -> None:
     with sessions() as session:
-        config = {"timeout_seconds": 20, "connections": 4}
+        config = {"timeout_seconds": 20, "connections": 4, "bytes_per_second": 2e7, "hours": ["19:00-07:00"]}
         assert create_instrument(session, {**MICROSCOPE, "transfer_config": config}).transfer_config == config
-        for key, value in {"connections": 0, "timeout_seconds": float("nan"), "rclone": True}.items():
+        for key, value in {
+            "connections": 0,
+            "timeout_seconds": float("nan"),
+            "rclone": True,
+            "bytes_per_second": 0,
+            "hours": "19:00-07:00",
+        }.items():
             with pytest.raises(InvalidInput) as refused:
                 create_instrument(session, {**MICROSCOPE, "name": "Other", "transfer_config": {key: value}})
             assert refused.value.field == f"transfer_config.{key}"
+
+
+@pytest.mark.parametrize(
+    ("hours", "problem"),
+    [
+        ([], "a list of 1 to 24 spans"),
+        ([7], "text only"),
+        (["19-7"], "'19-7' is not a span of hours like 19:00-07:00"),
+        (["07:00-07:00"], "ends when it begins"),
+    ],
+)
+def test_hours_that_are_none_are_refused_with_the_reason(sessions: Sessions, hours: object, problem: str) -> None:
+    with sessions() as session, pytest.raises(InvalidInput, match=problem) as refused:
+        create_instrument(session, {**MICROSCOPE, "transfer_config": {"hours": hours}})
+    assert refused.value.field == "transfer_config.hours"
 
 
 def test_nothing_of_a_refused_change_is_kept(sessions: Sessions) -> None:

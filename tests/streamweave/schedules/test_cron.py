@@ -70,4 +70,4 @@ def test_dagster_takes_every_line_that_we_take(line: str) -> None:
     if accepted(line):
         assert is_valid_cron_schedule(line)
     elif is_valid_cron_schedule(line):
-        assert len(line.split()) != 5 or not line.isprintable()
+        assert len(line.split()) != 5 or not line.isprintable() or "R" in line.upper()  # R stands for a random value

@@ -2,16 +2,20 @@ import uuid
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Schedule, StorageLocation
 from streamweave.errors import InvalidInput
 from streamweave.instruments.commands import create_instrument
+from streamweave.instruments.credentials import Sealer
 from streamweave.schedules.commands import create_schedule, delete_schedule, update_schedule
 from streamweave.schedules.launching import harvest_run_config, harvest_run_tags
 from streamweave.schedules.questions import destinations
 from streamweave.storage.locations import create_storage_location, update_storage_location
+
+SEALER = Sealer(Fernet.generate_key().decode())
 
 
 @pytest.fixture
@@ -25,7 +29,7 @@ def locations(sessions: Sessions, tmp_path: Path) -> list[StorageLocation]:
     found = []
     for name in ["Zeta", "Alpha"]:
         with sessions.begin() as session:
-            found.append(create_storage_location(session, {"name": name, "base_path": str(tmp_path / name)}))
+            found.append(create_storage_location(session, SEALER, {"name": name, "base_path": str(tmp_path / name)}))
     return found
 
 
@@ -58,7 +62,7 @@ def test_destinations_are_what_enabled_schedules_name_each_once_oldest_first(
         assert [place.name for place in destinations(session, instrument_id)] == ["Zeta", "Alpha"]
         update_schedule(session, other.id, {"enabled": False})
         assert [place.name for place in destinations(session, instrument_id)] == ["Alpha"]
-        update_storage_location(session, newer.id, {"enabled": False})
+        update_storage_location(session, SEALER, newer.id, {"enabled": False})
         assert destinations(session, instrument_id) == []
         delete_schedule(session, other.id)
 

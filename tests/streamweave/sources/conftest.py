@@ -16,12 +16,22 @@ from simlab.shares import Share, ShareServer, available_kinds, serve
 from streamweave.sources.base import Source
 from streamweave.sources.memory import Laboratory
 from streamweave.sources.smb import SmbAddress, SmbSource
+from streamweave.sources.smb.address import Engine
 
 # What impacket lacks (share modes, locks, a dialect later than SMB 2.0.2) can be shown with Samba only.
-collect_ignore = [] if "samba" in available_kinds() else ["test_smb_with_samba.py"]
+NEED_SAMBA = ["test_smb_with_samba.py", "test_smb_protection.py", "test_smb_on_a_bad_line.py", "test_smb_engines.py"]
+collect_ignore = [] if "samba" in available_kinds() else NEED_SAMBA
 
 SHARE = "microscope"
 MTIME = datetime(2025, 3, 9, 12, 30, 15, tzinfo=UTC)
+
+# impacket knows no multi-credit operations: no engine but the public one reads from it
+SERVERS_AND_ENGINES = [
+    f"{kind}-{engine}"
+    for kind in available_kinds()
+    for engine in ("auto", "public")
+    if (kind, engine) != ("impacket", "auto")
+]
 
 ServerOfKind = Callable[[str], ShareServer]
 
@@ -32,6 +42,10 @@ class Bench(Protocol):
     @property
     def base(self) -> str:
         """The base folder written like a ``source_path``."""
+
+    @property
+    def many(self) -> int:
+        """How many files in a folder take more answers than one compound brings."""
 
     def write(self, path: str, content: bytes) -> None:
         """Make or rewrite a file, last changed at ``MTIME``."""
@@ -55,6 +69,7 @@ class MemoryBench:
 
     laboratory: Laboratory = field(default_factory=lambda: Laboratory(SHARE, chunk_bytes=1 << 16))
     base: str = SHARE
+    many: int = 5_000
 
     def write(self, path: str, content: bytes) -> None:
         self.laboratory.write(f"{self.base}/{path}", content, MTIME)
@@ -79,6 +94,7 @@ class SmbBench:
     folder: Path
     address: SmbAddress
     closing: ExitStack
+    many: int = 6_000
 
     @property
     def base(self) -> str:
@@ -127,35 +143,37 @@ def server_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerOfKind
 @pytest.fixture
 def smb_bench_of(
     server_of: ServerOfKind, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], SmbBench]]:
-    """A new bench on the common server of a kind."""
+) -> Iterator[Callable[..., SmbBench]]:
+    """A new bench on the common server of a kind, read by an engine."""
     with ExitStack() as closing:
 
-        def smb_bench(kind: str) -> SmbBench:
+        def smb_bench(kind: str, engine: Engine = "auto") -> SmbBench:
             server, name = server_of(kind), uuid.uuid4().hex
             folder = next(tmp_path_factory.getbasetemp().glob(f"shares*/{kind}/{SHARE}")) / name
             folder.mkdir()
-            return SmbBench(folder, address_of(server, base_path=f"/{name}"), closing)
+            address = address_of(server, base_path=f"/{name}", engine=engine)
+            # impacket's answers are short, and for each of them it looks at every file
+            return SmbBench(folder, address, closing, 1_300 if kind == "impacket" else 6_000)
 
         yield smb_bench
 
 
-@pytest.fixture(params=["memory", *available_kinds()])
-def bench(request: pytest.FixtureRequest, smb_bench_of: Callable[[str], SmbBench]) -> Bench:
+@pytest.fixture(params=["memory", *SERVERS_AND_ENGINES])
+def bench(request: pytest.FixtureRequest, smb_bench_of: Callable[..., SmbBench]) -> Bench:
     """An empty share of every implementation."""
-    return MemoryBench() if request.param == "memory" else smb_bench_of(request.param)
+    return MemoryBench() if request.param == "memory" else smb_bench_of(*request.param.split("-"))
 
 
-@pytest.fixture(params=available_kinds())
-def smb_bench(request: pytest.FixtureRequest, smb_bench_of: Callable[[str], SmbBench]) -> SmbBench:
-    """An empty share on every kind of SMB server."""
-    return smb_bench_of(request.param)
+@pytest.fixture(params=SERVERS_AND_ENGINES)
+def smb_bench(request: pytest.FixtureRequest, smb_bench_of: Callable[..., SmbBench]) -> SmbBench:
+    """An empty share on every kind of SMB server, read by every engine that can."""
+    return smb_bench_of(*request.param.split("-"))
 
 
-@pytest.fixture
-def samba_bench(smb_bench_of: Callable[[str], SmbBench]) -> SmbBench:
-    """An empty share on Samba."""
-    return smb_bench_of("samba")
+@pytest.fixture(params=["auto", "public"])
+def samba_bench(request: pytest.FixtureRequest, smb_bench_of: Callable[..., SmbBench]) -> SmbBench:
+    """An empty share on Samba, read by either engine."""
+    return smb_bench_of("samba", request.param)
 
 
 @dataclass
@@ -165,6 +183,7 @@ class OwnServer:
     kind: str
     folder: Path
     work_folder: Path
+    engine: Engine = "auto"
     password: str = field(default_factory=secrets.token_urlsafe)
     port: int | None = None
     running: ExitStack = field(default_factory=ExitStack)
@@ -188,22 +207,27 @@ class OwnServer:
         self.running.close()
 
     def bench(self, server: ShareServer, timeout_seconds: float = 30) -> SmbBench:
-        return SmbBench(self.folder, address_of(server, base_path="/", timeout_seconds=timeout_seconds), self.closing)
+        address = address_of(server, base_path="/", engine=self.engine, timeout_seconds=timeout_seconds)
+        return SmbBench(self.folder, address, self.closing)
 
 
-@pytest.fixture(params=available_kinds())
+@pytest.fixture(params=SERVERS_AND_ENGINES)
 def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OwnServer]:
     """A server of every kind for this test alone, not yet started."""
     (tmp_path / SHARE).mkdir()
-    server = OwnServer(request.param, tmp_path / SHARE, tmp_path / "server")
+    kind, engine = request.param.split("-")
+    server = OwnServer(kind, tmp_path / SHARE, tmp_path / "server", engine)
     yield server
     server.closing.close()
     server.stop()
 
 
-def address_of(server: ShareServer, *, base_path: str, timeout_seconds: float = 30) -> SmbAddress:
+def address_of(
+    server: ShareServer, *, base_path: str, engine: Engine = "auto", timeout_seconds: float = 30
+) -> SmbAddress:
+    login = server.username, server.password
     return SmbAddress(
-        server.host, server.port, SHARE, base_path, server.username, server.password, timeout_seconds=timeout_seconds
+        server.host, server.port, SHARE, base_path, *login, timeout_seconds=timeout_seconds, engine=engine
     )
 
 

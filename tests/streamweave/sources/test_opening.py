@@ -45,3 +45,10 @@ def test_a_timeout_that_is_none_is_refused(smb_bench: Any, seconds: object) -> N
     row = instrument(smb_bench.address, service_account=account, transfer_config={"timeout_seconds": seconds})
     with pytest.raises(InvalidInput, match="transfer_config: timeout_seconds must be a number"):
         open_source(row, "")
+
+
+def test_an_engine_that_is_none_is_refused(smb_bench: Any) -> None:
+    account = ServiceAccount(name="lab", username="labuser", domain=None)
+    row = instrument(smb_bench.address, service_account=account, transfer_config={"engine": "steam"})
+    with pytest.raises(InvalidInput, match="transfer_config: engine must be one of auto, public, not 'steam'"):
+        open_source(row, "")

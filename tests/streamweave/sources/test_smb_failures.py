@@ -4,11 +4,14 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+import psutil
 import pytest
 
 from simlab.shares import ShareServer
@@ -19,6 +22,7 @@ from streamweave.errors import (
     SourceError,
     SourceUnreachable,
 )
+from streamweave.sources.base import SourceFile
 
 SHARE = "microscope"
 
@@ -29,10 +33,20 @@ def refusal(source: Any) -> SourceError:
     return refused.value
 
 
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 @contextmanager
 def frozen(server: ShareServer) -> Iterator[None]:
     os.killpg(server.pid, signal.SIGSTOP)
     try:
+        main = psutil.Process(server.pid)
+        stands_still = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
+        wait_until(lambda: {process.status() for process in (main, *main.children(True))} <= stands_still)
         yield
     finally:
         os.killpg(server.pid, signal.SIGCONT)
@@ -143,28 +157,29 @@ def test_a_server_killed_while_a_file_is_read_is_unreachable_and_the_next_call_c
 
 def test_a_server_that_falls_silent_is_unreachable_after_the_timeout(own_server: Any) -> None:
     server = own_server.start()
-    bench = own_server.bench(server, timeout_seconds=2)
+    bench = own_server.bench(server, timeout_seconds=1)
     bench.write("a.txt", b"x")
     source = bench.source()
     questions: list[Callable[[], object]] = [
         lambda: list(source.listings()),
         lambda: source.open(f"{SHARE}/a.txt").__enter__(),
         lambda: source.has_open_writer(f"{SHARE}/a.txt"),
+        lambda: list(source.read_whole([SourceFile(f"{SHARE}/a.txt", 1, datetime.now(UTC))] * 20)),
     ]
     with ThreadPoolExecutor(1) as asking:
         for question in questions:
             list(source.listings())
-            with frozen(server), pytest.raises(SourceUnreachable, match=r"silent for 2 s"):
+            with frozen(server), pytest.raises(SourceUnreachable, match=r"silent for 1 s"):
                 asking.submit(question).result(timeout=20)
         source.close()
-        with frozen(server), pytest.raises(SourceUnreachable, match=r"silent for 2 s"):
+        with frozen(server), pytest.raises(SourceUnreachable, match=r"silent for 1 s"):
             asking.submit(questions[0]).result(timeout=20)
     assert list(source.listings())
 
 
 def test_a_file_open_while_the_server_falls_silent_can_be_let_go(own_server: Any) -> None:
     server = own_server.start()
-    bench = own_server.bench(server, timeout_seconds=2)
+    bench = own_server.bench(server, timeout_seconds=1)
     bench.write("big.raw", b"x" * (30 << 20))
 
     def read_to_the_end() -> None:
@@ -176,14 +191,20 @@ def test_a_file_open_while_the_server_falls_silent_can_be_let_go(own_server: Any
         read_to_the_end()
 
 
-def test_closing_ends_the_thread_and_the_socket(smb_bench: Any) -> None:
-    before = set(threading.enumerate())
+def test_closing_ends_every_thread_and_socket(smb_bench: Any) -> None:
+    def sockets() -> int:
+        return sum(connection.raddr[1:] == (smb_bench.address.port,) for connection in this.net_connections("tcp"))
+
+    this = psutil.Process()
+    before, sockets_before = set(threading.enumerate()), sockets()
     source = smb_bench.source()
     list(source.listings())
-    (worker,) = set(threading.enumerate()) - before
+    assert sockets() == sockets_before + 1
     source.close()
-    worker.join(20)
-    assert not worker.is_alive()
+    for worker in set(threading.enumerate()) - before:
+        worker.join(20)
+        assert not worker.is_alive()
+    assert sockets() == sockets_before
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from smbprotocol.exceptions import SMBException
 
 from streamweave.errors import CredentialsRefused, FileUnreadable, SourceUnreachable
-from streamweave.sources.smb import SmbAddress, faults
+from streamweave.sources.smb import SmbAddress, faults, wire_errors
 from streamweave.sources.smb.entries import Entry, parse_entries
-from streamweave.sources.smb.listing import Folder, interpret
+from streamweave.sources.smb.interpretation import Folder, interpret
 from streamweave.sources.smb.names import is_askable, shown
 from streamweave.sources.smb.times import from_filetime
+from streamweave.sources.smb.wire_errors import BrokenAnswer
 
 ADDRESS = SmbAddress("microscope-01", 445, "data", "/", "labuser", "secret", timeout_seconds=2)
 WINDOWS_NAMES = st.lists(st.integers(1, 0xFFFF), min_size=1, max_size=12).map(
@@ -54,9 +55,22 @@ def test_entries_are_parsed_as_they_are_packed(entries: list[Entry]) -> None:
 def test_nonsense_for_a_listing_is_an_error_and_never_an_endless_loop(buffer: bytes) -> None:
     try:
         list(parse_entries(buffer))
-    except faults.WIRE_ERRORS:
+    except wire_errors.WIRE_ERRORS:
         return
     assert len(buffer) >= 80
+
+
+@pytest.mark.parametrize(
+    ("step", "length"),
+    [(0, 10), (0, 0), (80, 8), (84, 8), (8, 8)],
+    ids=["cut", "nameless", "no", "half", "overlap"],
+)
+def test_entries_that_overlap_or_lack_their_name_are_broken(step: int, length: int) -> None:
+    fixed = struct.pack("<IIQQQQQQIIIIQ", step, 0, 0, 0, 0, 0, 0, 0, 0x80, length, 0, 0, 0)
+    first = fixed + "scan".encode("utf-16-le")
+    second = packed([entry("other.raw")]) if step else b""
+    with pytest.raises(BrokenAnswer):
+        list(parse_entries(first + second))
 
 
 @given(WINDOWS_NAMES, WINDOWS_NAMES)
@@ -95,6 +109,13 @@ def test_a_file_that_is_a_link_is_shown_as_one_and_a_folder_that_is_a_link_is_no
     assert unaskable == []
 
 
+@pytest.mark.parametrize("identity", [0, 2**64 - 1])
+def test_a_folder_that_the_server_can_not_number_is_no_link_to_the_one_above(identity: int) -> None:
+    entries = [entry(".", folder=True, identity=identity), entry("run", folder=True, identity=identity)]
+    _, inner, _ = interpret(Folder("data", frozenset()), entries)
+    assert inner == [Folder("data/run", frozenset())]
+
+
 @given(st.integers(0, 2**64 - 1))
 def test_every_filetime_is_a_time_that_can_be_shown_in_every_zone(ticks: int) -> None:
     time = from_filetime(ticks)
@@ -122,10 +143,10 @@ def test_every_sentence_can_be_said(table: dict[int, faults.Fault]) -> None:
     ],
 )
 def test_an_error_without_a_status_means_that_the_server_is_unreachable(wire_error: Exception, words: str) -> None:
-    error = faults.as_source_error(wire_error, faults.FILE, ADDRESS, "data/x")
+    error = wire_errors.as_source_error(wire_error, faults.FILE, ADDRESS, "data/x")
     assert (type(error), str(error)) == (SourceUnreachable, words)
 
 
 def test_being_let_in_as_a_guest_only_is_a_refusal() -> None:
-    error = faults.as_source_error(SMBException("authenticated as a guest"), faults.SESSION, ADDRESS)
+    error = wire_errors.as_source_error(SMBException("authenticated as a guest"), faults.SESSION, ADDRESS)
     assert type(error) is CredentialsRefused

@@ -150,25 +150,5 @@ def test_a_share_that_the_account_may_not_open_is_denied(own_server_on_samba: An
         list(own_server_on_samba.bench(server).source().listings())
 
 
-@pytest.mark.parametrize("dialect", ["SMB2_10", "SMB3_00", "SMB3_11"])
-def test_every_dialect_is_spoken(own_server_on_samba: Any, dialect: str) -> None:
-    bench = own_server_on_samba.bench(own_server_on_samba.start(server_max_protocol=dialect))
-    bench.write("run/scan.raw", b"x" * 500_000)
-    assert_all_is_read(bench)
-
-
-def test_an_encrypted_share_is_read(own_server_on_samba: Any) -> None:
-    bench = own_server_on_samba.bench(own_server_on_samba.start(server_smb_encrypt="required"))
-    bench.write("run/scan.raw", b"x" * 500_000)
-    assert_all_is_read(bench)
-
-
-def assert_all_is_read(bench: Any) -> None:
-    source = bench.source()
-    (path,) = [file.source_path for listing in source.listings() for file in listing.files]
-    with source.open(path) as file:
-        assert b"".join(file.chunks()) == b"x" * 500_000
-
-
 def replace_base(address: SmbAddress, base_path: str) -> SmbAddress:
     return SmbAddress(address.host, address.port, address.share, base_path, address.username, address.password)

@@ -48,6 +48,15 @@ def test_an_empty_share_is_one_empty_folder(bench: Any) -> None:
     assert list(bench.source().listings()) == [FolderListing(bench.base, ())]
 
 
+def test_folders_that_are_passed_over_are_left_out_with_all_below_them(bench: Any) -> None:
+    for path in ("a.txt", "old/1/b.txt", "run/2/c.txt", "run/3/d.txt"):
+        bench.write(path, b"x")
+    passed_over = {f"{bench.base}/old", f"{bench.base}/run/2"}
+    listings = {listing.folder: listing for listing in bench.source().listings(passed_over)}
+    assert sorted(listings) == [bench.base, f"{bench.base}/run", f"{bench.base}/run/3"]
+    assert (listings[bench.base].folders, listings[f"{bench.base}/run"].folders) == (2, 2)
+
+
 def test_a_file_is_listed_with_its_size_and_the_time_of_its_last_change(bench: Any) -> None:
     bench.write("a.txt", b"hello")
     path = f"{bench.base}/a.txt"
@@ -167,8 +176,8 @@ def test_a_path_of_300_characters_is_listed_and_read(bench: Any) -> None:
     assert read(source, f"{bench.base}/{path}") == b"deep"
 
 
-def test_a_folder_of_5000_files_is_listed_completely(bench: Any) -> None:
-    names = {f"frame_{number:04d}.tif" for number in range(5_000)}
+def test_a_folder_of_many_files_is_listed_completely(bench: Any) -> None:
+    names = {f"frame_{number:05d}.tif" for number in range(bench.many)}
     for name in names:
         bench.write(f"series/{name}", b"")
     assert set(files_of(bench.source())) == {f"{bench.base}/series/{name}" for name in names}

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -10,12 +11,15 @@ from streamweave.catalog.tables import StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hooks.configuration import create_hook
 from streamweave.instruments.commands import create_instrument
+from streamweave.instruments.credentials import Sealer
 from streamweave.schedules.commands import create_schedule
 from streamweave.storage.locations import create_storage_location, delete_storage_location, update_storage_location
 
+SEALER = Sealer(Fernet.generate_key().decode())
+
 
 def archive(session: Session, base_path: Path, name: str = "Archive") -> StorageLocation:
-    return create_storage_location(session, {"name": name, "base_path": str(base_path)})
+    return create_storage_location(session, SEALER, {"name": name, "base_path": str(base_path)})
 
 
 def scheduled(session: Session, location: StorageLocation) -> None:
@@ -51,7 +55,7 @@ def test_locations_lie_apart(sessions: Sessions, tmp_path: Path, place: str) -> 
 def test_a_location_that_is_not_in_use_can_move_and_go(sessions: Sessions, tmp_path: Path) -> None:
     with sessions.begin() as session:
         location = archive(session, tmp_path / "archive")
-        moved = update_storage_location(session, location.id, {"base_path": f"{tmp_path}//archive/new/"})
+        moved = update_storage_location(session, SEALER, location.id, {"base_path": f"{tmp_path}//archive/new/"})
         assert moved.base_path == str(tmp_path / "archive" / "new")
         delete_storage_location(session, location.id)
     assert (tmp_path / "archive" / "new").is_dir()
@@ -61,7 +65,7 @@ def test_a_location_that_is_not_in_use_can_move_and_go(sessions: Sessions, tmp_p
     "change",
     [
         lambda session, location: delete_storage_location(session, location.id),
-        lambda session, location: update_storage_location(session, location.id, {"base_path": "/elsewhere"}),
+        lambda session, location: update_storage_location(session, SEALER, location.id, {"base_path": "/elsewhere"}),
     ],
 )
 def test_a_location_that_a_schedule_names_stays_where_it_is(
@@ -81,7 +85,7 @@ def test_a_location_in_use_can_be_renamed_disabled_and_given_its_own_path_again(
         location = archive(session, tmp_path / "archive")
         scheduled(session, location)
         changes = {"name": "New", "enabled": False, "base_path": location.base_path, "type": "posix"}
-        assert update_storage_location(session, location.id, changes).name == "New"
+        assert update_storage_location(session, SEALER, location.id, changes).name == "New"
 
 
 def test_a_location_that_a_hook_redirects_to_keeps_its_name(sessions: Sessions, tmp_path: Path) -> None:
@@ -91,6 +95,6 @@ def test_a_location_that_a_hook_redirects_to_keeps_its_name(sessions: Sessions, 
         values = {"name": "Raw data", "trigger": "pre_transfer", "builtin_name": "file_filter"}
         create_hook(session, {**values, "config": {"redirect_rules": rules}})
         with pytest.raises(Conflict, match="named by the hook Raw data"):
-            update_storage_location(session, location.id, {"name": "New"})
+            update_storage_location(session, SEALER, location.id, {"name": "New"})
         with pytest.raises(Conflict, match="named by the hook Raw data"):
             delete_storage_location(session, location.id)

@@ -149,6 +149,52 @@ def test_what_the_system_reports_while_writing_is_told_with_the_place(
     assert storage.staged_names() == []
 
 
+def test_a_full_disk_costs_only_the_small_files_that_do_not_fit(
+    storage: PosixStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_all = os.write
+
+    def write(handle: int, data: bytes) -> int:
+        if data == b"too much":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_all(handle, data)
+
+    monkeypatch.setattr(os, "write", write)
+    failed = storage.stage_whole({"t1": b"fits", "t2": b"too much", "t3": b"fits"})
+    assert list(failed) == ["t2"]
+    assert isinstance(failed["t2"], StorageUnavailable)
+    assert sorted(storage.staged_names()) == ["t1", "t3"]
+
+
+def test_a_small_file_that_does_not_reach_the_device_is_not_staged(
+    storage: PosixStorage, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        if os.fstat(handle).st_size == 3:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    failed = storage.stage_whole({"t1": b"1", "t2": b"333", "t3": b"55555"})
+    assert {name: type(error) for name, error in failed.items()} == {"t2": StorageUnavailable}
+    assert sorted(storage.staged_names()) == ["t1", "t3"]
+
+
+def test_every_small_file_is_flushed(storage: PosixStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        flushed.append(os.fstat(handle).st_size)
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    storage.stage_whole({f"t{size}": b"x" * size for size in range(1, 40)})
+    assert sorted(flushed) == list(range(1, 40))
+
+
 def test_short_writes_are_continued(storage: PosixStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     write_all = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: write_all(handle, data[:3]))

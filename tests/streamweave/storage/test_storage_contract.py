@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,18 +17,24 @@ from streamweave.storage.posix import PosixStorage
 HOSTILE_COMPONENTS = ("..", ".", "", "/", "\0", "a", "..\0", "~", "\\..", "…", "link", "\ud800")
 
 
-def open_posix(folder: Path) -> Storage:
-    return PosixStorage(folder / "archive")
+Opener = Callable[[str], Storage]
 
 
-def open_memory(folder: Path) -> Storage:
-    return MemoryStorage()
+@pytest.fixture(params=["posix", "memory", "s3"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens locations of one kind by a name of their own."""
+    if request.param == "posix":
+        return lambda name: PosixStorage(tmp_path / name)
+    if request.param == "memory":
+        return lambda name: MemoryStorage()
+    connection = request.getfixturevalue("connection")
+    opener: Callable[..., Storage] = request.getfixturevalue("open_s3")
+    return lambda name: opener(replace(connection, prefix=name))
 
 
-@pytest.fixture(params=[open_posix, open_memory], ids=["posix", "memory"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    opener: Callable[[Path], Storage] = request.param
-    storage = opener(tmp_path)
+@pytest.fixture
+def storage(opened: Opener) -> Storage:
+    storage = opened("archive")
     storage.prepare(holds_versions=False)
     return storage
 
@@ -70,6 +77,60 @@ def test_publishing_gives_the_final_name_and_drops_the_staged_one(storage: Stora
     assert storage.exists("microscope/2025/scan.tif")
     assert list(storage.paths()) == ["microscope/2025/scan.tif"]
     assert storage.staged_names() == []
+
+
+def test_many_small_files_are_staged_read_back_and_published_at_once(storage: Storage) -> None:
+    contents = {f"t{number}": b"%d" % number * number for number in range(200)}
+    assert storage.stage_whole(contents) == {}
+    assert set(storage.staged_names()) == set(contents)
+    assert list(storage.read_staged_whole(list(contents))) == list(contents.values())
+    assert storage.publish_many({name: f"f{len(content) % 7}/{name}" for name, content in contents.items()}) == {}
+    assert storage.staged_names() == []
+    for name, content in contents.items():
+        assert b"".join(storage.read(f"f{len(content) % 7}/{name}")) == content
+
+
+def test_of_many_files_each_has_its_own_error(storage: Storage) -> None:
+    refused = storage.stage_whole({"a": b"1", "../b": b"2", "c": b"3", "d": b"4"})
+    assert list(refused) == ["../b"]
+    assert isinstance(refused["../b"], StorageRefused)
+    assert sorted(storage.staged_names()) == ["a", "c", "d"]
+
+    first, missing, third = storage.read_staged_whole(["a", "never", "c"])
+    assert (first, third) == (b"1", b"3")
+    assert isinstance(missing, StorageRefused)
+
+    failed = storage.publish_many({"a": "m/1", "c": "m/1", "never": "m/2", "d": "../m/3"})
+    [loser] = failed.keys() & {"a", "c"}
+    assert {name: type(error) for name, error in failed.items()} == {
+        loser: DestinationOccupied,
+        "never": StorageUnavailable,
+        "d": StorageRefused,
+    }
+    assert sorted(storage.staged_names()) == [loser, "d"]
+    assert b"".join(storage.read("m/1")) == {"a": b"3", "c": b"1"}[loser]
+
+
+def test_nothing_at_all_is_fine(storage: Storage) -> None:
+    assert storage.stage_whole({}) == storage.publish_many({}) == {}
+    assert list(storage.read_staged_whole([])) == []
+    storage.make_durable([])
+
+
+def test_whole_files_staged_again_begin_anew(storage: Storage) -> None:
+    stage(storage, "t1", b"a longer first attempt")
+    assert storage.stage_whole({"t1": b"second"}) == {}
+    assert list(storage.read_staged_whole(["t1"])) == [b"second"]
+
+
+def test_what_has_settled_can_be_read_back_while_the_file_is_written(storage: Storage) -> None:
+    with storage.stage("t1") as writer:
+        writer.write(b"0123456789")
+        settled = writer.settle()
+        assert 0 <= settled <= 10
+        assert b"".join(storage.read_staged("t1", 2, max(0, settled - 2))) == b"0123456789"[2:settled]
+        writer.write(b"abc")
+    assert b"".join(storage.read_staged("t1", settled)) == b"0123456789abc"[settled:]
 
 
 def test_an_empty_file_is_a_file(storage: Storage) -> None:
@@ -148,12 +209,10 @@ def test_reading_can_be_ended_before_the_files_end(storage: Storage) -> None:
     assert next(pieces, b"") == b""
 
 
-def test_a_location_that_should_hold_versions_but_has_no_mark_is_refused(
-    storage: Storage, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_location_that_should_hold_versions_but_has_no_mark_is_refused(storage: Storage, opened: Opener) -> None:
     storage.prepare(holds_versions=True)
-    elsewhere: Storage = request.node.callspec.params["storage"](tmp_path / "not-mounted")
-    with pytest.raises(StorageRefused, match="is the disk mounted"):
+    elsewhere = opened("not-mounted")
+    with pytest.raises(StorageRefused, match="is not the place it was"):
         elsewhere.prepare(holds_versions=True)
     elsewhere.prepare(holds_versions=False)
     elsewhere.prepare(holds_versions=True)

@@ -29,6 +29,19 @@ def test_it_carries_the_name_on_record_and_runs_the_harvest_of_its_instrument(
     assert request.tags["instrument"] == instrument.slug
 
 
+@pytest.mark.parametrize(("hour", "requests"), [(18, 0), (20, 1)])
+def test_it_requests_nothing_outside_the_hours_of_its_instrument(
+    lab: Any, instance: dg.DagsterInstance, hour: int, requests: int
+) -> None:
+    lab.add_instrument("Microscope 01", transfer_config={"hours": ["19:00-07:00"]})
+    (schedule,) = harvest_schedules(lab)
+    moment = datetime(2026, 3, 2, hour, tzinfo=UTC)
+    tick = schedule.evaluate_tick(dg.build_schedule_context(instance=instance, scheduled_execution_time=moment))
+    assert len(tick.run_requests or []) == requests
+    if not requests:
+        assert "nothing more is copied before 2026-03-02 19:00 UTC" in (tick.skip_message or "")
+
+
 def test_a_disabled_schedule_is_none_of_dagsters(lab: Any, microscope: Any) -> None:
     lab.add_schedule(microscope, enabled=False)
     assert len(harvest_schedules(lab)) == 1

@@ -49,6 +49,17 @@ def test_settled_files_get_a_run_for_their_day(lab: Any, orchestra: Any, microsc
     assert tick.cursor.endswith(f"UTC: 1 files in 1 folders: 0 new, 0 changed; requested {lab.day(2)}")
 
 
+def test_outside_the_instruments_hours_no_run_is_requested(lab: Any, orchestra: Any, microscope: Instrument) -> None:
+    lab.write(microscope, "a.csv")
+    wall = lab.now().hour
+    change(lab, microscope, transfer_config={"hours": [f"{(wall + 5) % 24:02}:00-{(wall + 6) % 24:02}:00"]})
+    tick = settle(lab, orchestra, microscope)
+    assert tick.run_requests == []
+    assert "outside the instrument's hours: nothing more is copied before" in tick.skip_message
+    change(lab, microscope, transfer_config=None)
+    assert len(orchestra.tick(microscope).run_requests) == 1
+
+
 def test_days_in_a_row_become_one_run(lab: Any, orchestra: Any, microscope: Instrument) -> None:
     for days_ago in (2, 3, 4, 7):
         lab.write(microscope, f"{days_ago}.csv", days_ago=days_ago)

@@ -1,19 +1,14 @@
-"""The few SMB2 messages that we send, and what we take out of their answers ([MS-SMB2] 2.2).
+"""The messages that we send, made with smbprotocol ([MS-SMB2] 2.2). ``Messages`` says what each is for."""
 
-Answers are unpacked with ``struct``: smbprotocol's own unpacking costs more than the rest of a listing together.
-"""
-
-import struct
 from typing import Any
 
 from smbprotocol.file_info import FileInformationClass, InfoType
 from smbprotocol.open import (
+    CloseFlags,
     CreateDisposition,
     CreateOptions,
     FilePipePrinterAccessMask,
     ImpersonationLevel,
-    QueryDirectoryFlags,
-    ShareAccess,
     SMB2CloseRequest,
     SMB2CreateRequest,
     SMB2QueryDirectoryRequest,
@@ -21,19 +16,13 @@ from smbprotocol.open import (
     SMB2ReadRequest,
 )
 
-CREDIT_BYTES = 1 << 16  # 3.2.4.1.5: what one credit pays for
-COMPOUND_HANDLE = b"\xff" * 16  # 3.2.4.1.4: the handle that the compound's first message opens
-SHARE_READ = ShareAccess.FILE_SHARE_READ
-SHARE_ALL = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE | ShareAccess.FILE_SHARE_DELETE
+from streamweave.sources.smb.connection import COMPOUND_HANDLE, SHARE_ALL
 
-_HEADER_BYTES = 64
 _READ = (
     FilePipePrinterAccessMask.FILE_READ_DATA  # for a folder the same bit means: list it
     | FilePipePrinterAccessMask.FILE_READ_ATTRIBUTES
     | FilePipePrinterAccessMask.SYNCHRONIZE
 )
-_SIZE_AND_HANDLE = struct.Struct("<48xQ8x16s")  # 2.2.14
-_LAST_WRITE_AND_SIZE = struct.Struct("<16xQ16xQ")  # FileNetworkOpenInformation, [MS-FSCC] 2.4.34
 
 
 def open_folder(path: str) -> Any:
@@ -57,11 +46,10 @@ def _create(path: str, share_access: int, options: int) -> Any:
     return message
 
 
-def list_entries(length: int, handle: bytes = COMPOUND_HANDLE, *, restart: bool = False) -> Any:
-    """Ask for at most ``length`` bytes of a folder's next entries, or of its first."""
+def list_entries(length: int, handle: bytes = COMPOUND_HANDLE) -> Any:
+    """Ask for at most ``length`` bytes of a folder's next entries."""
     message = SMB2QueryDirectoryRequest()
     message["file_information_class"] = FileInformationClass.FILE_ID_FULL_DIRECTORY_INFORMATION
-    message["flags"] = QueryDirectoryFlags.SMB2_RESTART_SCANS if restart else 0
     message["file_id"] = handle
     message["output_buffer_length"] = length
     message["buffer"] = "*".encode("utf-16-le")
@@ -89,31 +77,8 @@ def query_size_and_time(handle: bytes) -> Any:
 
 
 def close(handle: bytes = COMPOUND_HANDLE) -> Any:
-    """Let go of a handle."""
+    """Let go of a handle, and ask for its file's size and times."""
     message = SMB2CloseRequest()
+    message["flags"] = CloseFlags.SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB
     message["file_id"] = handle
     return message
-
-
-def size_and_handle(answer: bytes) -> tuple[int, bytes]:
-    """The size in bytes and the handle of what was opened."""
-    size, handle = _SIZE_AND_HANDLE.unpack_from(answer)
-    return size, handle
-
-
-def data_read(answer: bytes) -> bytes:
-    """The data in the answer to ``read`` (2.2.20)."""
-    _, offset, _, length = struct.unpack_from("<HBBI", answer)
-    return answer[offset - _HEADER_BYTES :][:length]
-
-
-def output(answer: bytes) -> bytes:
-    """The output buffer in the answer to a query (2.2.34, 2.2.38)."""
-    _, offset, length = struct.unpack_from("<HHI", answer)
-    return answer[offset - _HEADER_BYTES :][:length]
-
-
-def filetime_and_size(answer: bytes) -> tuple[int, int]:
-    """The FILETIME of the last write and the size in bytes, from the answer to ``query_size_and_time``."""
-    filetime, size = _LAST_WRITE_AND_SIZE.unpack_from(output(answer))
-    return filetime, size

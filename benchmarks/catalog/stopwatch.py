@@ -1,0 +1,84 @@
+"""What one client experiences: a request at a time over one connection, from sending it to having the whole answer."""
+
+import json
+import time
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from urllib.parse import urlencode
+
+from streamweave.local.ports import LOOPBACK
+
+WARM_UP = 5
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def token(self) -> str:
+        """The one that a login hands out."""
+        return str(json.loads(self.body)["access_token"])
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long the requests took, in milliseconds, and how many there were in a second."""
+
+    p50: float
+    p99: float
+    per_second: float
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> "Times":
+        """Their percentiles, by nearest rank."""
+        ordered = sorted(seconds)
+        middle, late = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
+        return cls(middle * 1000, late * 1000, len(ordered) / sum(ordered))
+
+
+class Client:
+    """One connection, kept open. ``http.client`` costs the least beside what is measured."""
+
+    def __init__(self, port: int, token: str | None = None) -> None:
+        self._connection = HTTPConnection(LOOPBACK, port)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def get(self, path: str) -> Answer:
+        """The answer to a GET. Raises ``ConnectionError`` for anything else than 200."""
+        return self._ask("GET", path, None, self._headers)
+
+    def log_in(self, email: str, password: str) -> Answer:
+        """The answer to a login with the right password."""
+        form = urlencode({"username": email, "password": password})
+        return self._ask("POST", "/auth/jwt/login", form, FORM)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        answer = Answer(
+            response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+        )
+        if answer.status != 200:
+            raise ConnectionError(f"{method} {path}: {answer.status} {answer.body[:200]!r}")
+        return answer
+
+
+def timed(client: Client, path: str, requests: int) -> Times:
+    """The times of ``requests`` GETs, after a few that don't count."""
+    seconds = []
+    for number in range(-min(WARM_UP, requests), requests):
+        begun = time.perf_counter()
+        client.get(path)
+        if number >= 0:
+            seconds.append(time.perf_counter() - begun)
+    return Times.of(seconds)

@@ -1,0 +1,110 @@
+"""What is open to somebody: the half of the rule of visibility that is about people, and knows nothing of files.
+
+The answer is small, and made of plain values. So what is asked about files afterwards is short, and PostgreSQL, which
+has statistics about values, knows how much each of them stands for.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CompoundSelect, Select, bindparam, select, union
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Group, GroupMember, InstrumentGrant, Project, ProjectMember, User
+
+Folder = tuple[uuid.UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """What ``owner_id`` owns, what is granted to any of ``grantees``, whole instruments, and folders of others.
+
+    No folder lies in another one.
+    """
+
+    owner_id: uuid.UUID | None = None
+    grantees: tuple[uuid.UUID, ...] = ()
+    instruments: tuple[uuid.UUID, ...] = ()
+    folders: tuple[Folder, ...] = ()
+
+    def on(self, instrument_id: uuid.UUID) -> "Openings":
+        """The part of it that concerns one instrument."""
+        instruments = tuple(opened for opened in self.instruments if opened == instrument_id)
+        folders = tuple(folder for folder in self.folders if folder[0] == instrument_id)
+        return Openings(self.owner_id, self.grantees, instruments, folders)
+
+
+NOTHING = Openings()
+
+
+def openings_of(session: Session, viewer: User) -> Openings:
+    """What is open to ``viewer`` who is no admin.
+
+    What they own, and what is granted to them, to a group of theirs, or to a project that they or a group of theirs
+    belong to. Deleted groups and projects stand for nobody.
+    """
+    return _openings(session.execute(_OF_A_VIEWER, {"viewer_id": viewer.id}).all(), viewer.id)
+
+
+def openings_of_project(session: Session, viewer: User, project_id: uuid.UUID) -> Openings:
+    """What is granted to a project; nothing is, in the eyes of those who don't belong to it."""
+    query = _OF_A_PROJECT if viewer.is_admin else _OF_A_PROJECT_OF_THEIRS
+    return _openings(session.execute(query, {"viewer_id": viewer.id, "project_id": project_id}).all(), None)
+
+
+def _openings(rows: Any, owner_id: uuid.UUID | None) -> Openings:
+    granted = {(instrument_id, prefix) for _, instrument_id, prefix in rows if instrument_id is not None}
+    outermost: list[Folder] = []
+    # in this order whatever lies in a folder comes right after it
+    for place in sorted(granted, key=_opened_paths):
+        if not outermost or not _lies_in(place, outermost[-1]):
+            outermost.append(place)
+    return Openings(
+        owner_id=owner_id,
+        grantees=tuple(sorted({grantee_id for grantee_id, *_ in rows})),
+        instruments=tuple(instrument_id for instrument_id, prefix in outermost if not prefix),
+        folders=tuple(place for place in outermost if place[1]),
+    )
+
+
+def _opened_paths(place: Folder) -> tuple[uuid.UUID, bytes]:
+    instrument_id, prefix = place
+    return instrument_id, f"{prefix}/".encode() if prefix else b""
+
+
+def _lies_in(place: Folder, other: Folder) -> bool:
+    (instrument_id, paths), (other_id, other_paths) = _opened_paths(place), _opened_paths(other)
+    return instrument_id == other_id and paths.startswith(other_paths)
+
+
+def _grantees() -> CompoundSelect[tuple[uuid.UUID]]:
+    """The ids of all that a grant to which is one to the viewer."""
+    me = bindparam("viewer_id", type_=User.id.type)
+    groups = (
+        select(GroupMember.group_id)
+        .join(Group, Group.id == GroupMember.group_id)
+        .where(GroupMember.user_id == me, Group.deleted_at.is_(None))
+    )
+    projects = (
+        select(ProjectMember.project_id)
+        .join(Project, Project.id == ProjectMember.project_id)
+        .where(ProjectMember.member_id.in_(union(select(me), groups)), Project.deleted_at.is_(None))
+    )
+    return union(select(me.label("id")), groups, projects)
+
+
+def _with_places(whom: Select[tuple[uuid.UUID]] | CompoundSelect[tuple[uuid.UUID]]) -> Select[Any]:
+    """Each grantee with every instrument or folder that is granted to it; with none if that is so."""
+    grantee = whom.cte("grantee")
+    granted = InstrumentGrant.grantee_id == grantee.c.id
+    return select(grantee.c.id, InstrumentGrant.instrument_id, InstrumentGrant.path_prefix).outerjoin_from(
+        grantee, InstrumentGrant, granted
+    )
+
+
+# made once: what is asked for each request should take no time to write down
+_PROJECT = select(Project.id).where(Project.id == bindparam("project_id"), Project.deleted_at.is_(None))
+_OF_A_VIEWER = _with_places(_grantees())
+_OF_A_PROJECT = _with_places(_PROJECT)
+_OF_A_PROJECT_OF_THEIRS = _with_places(_PROJECT.where(Project.id.in_(_grantees())))

@@ -1,0 +1,138 @@
+"""Many rows at once: one statement for all of them, whatever their number. The caller commits."""
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from psycopg import sql
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Dialect,
+    Select,
+    Table,
+    Uuid,
+    any_,
+    column,
+    func,
+    inspect,
+    literal,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables.base import Base
+
+Row = Mapping[str, Any]
+BATCH = 2_000
+"""So many rows are worked on in one transaction: short for others who wait, and long enough to cost little for each."""
+
+
+def is_one_of(
+    attribute: InstrumentedAttribute[Any] | ColumnElement[Any], values: Collection[Any]
+) -> ColumnElement[bool]:
+    """As ``attribute.in_(values)``, with all values in one parameter."""
+    return attribute == any_(_array(values, attribute.type))
+
+
+def insert_many(session: Session, table: type[Base], rows: Iterable[Row]) -> None:
+    """Insert rows that map the same columns, to values as PostgreSQL takes them; other columns get their defaults.
+
+    Rows are asked for while earlier ones are inserted, so that whoever makes them and PostgreSQL work side by side;
+    making them must not use the session.
+    """
+    remaining = iter(rows)
+    first = next(remaining, None)
+    if first is None:
+        return
+    given = list(first)
+    defaults = _constant_defaults(table, given)
+    names = sql.SQL(", ").join(map(sql.Identifier, [*given, *defaults]))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.__tablename__), names)
+    rest = list(defaults.values())
+    connection: Any = session.connection().connection.driver_connection
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in chain([first], remaining):
+            copy.write_row([*map(row.__getitem__, given), *rest])
+
+
+def update_many(session: Session, table: type[Base], rows: Sequence[Row]) -> None:
+    """Update rows by their ``id``. They all map the same columns; one that is the same for all travels once."""
+    if not rows:
+        return
+    target = _table(table)
+    first = rows[0]
+    differing = [name for name in first if name == "id" or any(row[name] != first[name] for row in rows)]
+    given = (
+        func.unnest(*(_array([row[name] for row in rows], target.c[name].type) for name in differing))
+        .table_valued(*(column(name, target.c[name].type) for name in differing))
+        .render_derived("given")
+    )
+    values = {name: given.c[name] if name in differing else first[name] for name in first if name != "id"}
+    session.execute(update(target).where(target.c.id == given.c.id).values(values))
+
+
+def id_batches(sessions: Sessions, ids: Select[tuple[uuid.UUID]], size: int = BATCH) -> Iterator[list[uuid.UUID]]:
+    """The ids that a query finds at this moment, in batches.
+
+    They come through a cursor on the server, so memory is bounded and nothing is locked: what a batch was found for
+    may no longer hold when its turn comes, and must be asked again under a lock.
+    """
+    with sessions() as session:
+        found = session.connection().execute(ids, execution_options={"yield_per": size})
+        for batch in found.scalars().partitions():
+            yield list(batch)
+
+
+def batches(values: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
+    """Values in lists of at most ``size``."""
+    batch: list[Any] = []
+    for value in values:
+        batch.append(value)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _UuidArray(UserDefinedType[Sequence[uuid.UUID | None]]):
+    """UUIDs written as PostgreSQL reads an array; psycopg takes several times as long to look for what needs quotes."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def get_col_spec(self, **_others: object) -> str:
+        return "UUID[]"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:  # noqa: ARG002 - SQLAlchemy's signature
+        return _uuid_array
+
+
+def _uuid_array(values: Iterable[uuid.UUID | None]) -> str:
+    return "{" + ",".join(["NULL" if value is None else value.hex for value in values]) + "}"
+
+
+def _array(values: Collection[Any], type_: TypeEngine[Any]) -> BindParameter[Any]:
+    """All values in one parameter."""
+    return literal(list(values), _UuidArray() if isinstance(type_, Uuid) else ARRAY(type_))
+
+
+def _table(table: type[Base]) -> Table:
+    mapped = inspect(table).local_table
+    assert isinstance(mapped, Table), "every table of the catalog is mapped to a table"
+    return mapped
+
+
+def _constant_defaults(table: type[Base], given: Collection[str]) -> dict[str, Any]:
+    """The defaults that SQLAlchemy would fill in, for columns that rows do not map."""
+    return {
+        each.name: each.default.arg
+        for each in _table(table).columns
+        if each.name not in given and isinstance(each.default, ScalarElementColumnDefault)
+    }

@@ -1,0 +1,51 @@
+"""How a terminal shows that a harvest is getting on: a bar that moves, or plain lines where nothing can move."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Display
+
+from streamweave.harvest.progress import Progress
+from streamweave.harvest.workload import ProgressListener
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress_shown(console: Console) -> Iterator[ProgressListener]:
+    """A listener that shows what it hears until the block ends."""
+    if not console.is_terminal:
+        yield _Lines(console).show
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Display(*columns, console=console, transient=True) as display:
+        task = display.add_task("", total=None, visible=False)
+
+        def show(progress: Progress) -> None:
+            display.update(
+                task,
+                description=progress.sentence(),
+                completed=progress.files,
+                total=progress.files_total,
+                visible=True,
+            )
+
+        yield show
+
+
+class _Lines:
+    """A line now and then, and one in the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told_at = time.monotonic()
+
+    def show(self, progress: Progress) -> None:
+        """Print it if it is time to, or if everything is done."""
+        is_last = progress.files == progress.files_total
+        if is_last or time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
+            self._told_at = time.monotonic()
+            self._console.print(progress.sentence(), highlight=False, soft_wrap=True)

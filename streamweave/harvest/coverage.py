@@ -1,0 +1,128 @@
+"""Coverage: what has been seen of a share: by one look, or by several that go on where the last was cut short.
+
+Folders and missing files are kept as digests of 16 bytes, so that a million of them fit. A look that goes on passes
+over the folders that hold no folder and were seen before; the few others are listed again, for they lead to the rest.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Instrument, UnfinishedLook
+from streamweave.harvest.knowledge import digest_of_path
+from streamweave.sources.base import FolderListing
+
+RESUMED_WITHIN = timedelta(hours=1)
+"""What was seen longer ago is looked at anew."""
+
+
+@dataclass(slots=True)
+class Part:
+    """Some folders of a share: which, how many files stand in them, and which of the expected files do not."""
+
+    folders: set[bytes] = field(default_factory=set)
+    missing: set[bytes] = field(default_factory=set)
+    files: int = 0
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What has been seen since ``started_at``. ``blind`` are the folders that this look could not list.
+
+    ``leaves`` are folders that hold no folder, ``branches`` those that do.
+    """
+
+    started_at: datetime
+    leaves: Part = field(default_factory=Part)
+    branches: Part = field(default_factory=Part)
+    blind: set[str] = field(default_factory=set)
+    goes_on: bool = False
+
+    def take(self, listing: FolderListing) -> None:
+        """A folder was listed, or could not be."""
+        if listing.problem:
+            self.blind.add(listing.folder)
+            return
+        part = self.branches if listing.folders else self.leaves
+        part.folders.add(digest_of_path(listing.folder))
+        part.files += len(listing.files)
+
+    def miss(self, source_paths: Iterable[str]) -> None:
+        """Files were expected in the folders that were listed, and do not stand there."""
+        for path in source_paths:
+            in_a_leaf = digest_of_path(path.rpartition("/")[0]) in self.leaves.folders
+            (self.leaves if in_a_leaf else self.branches).missing.add(digest_of_path(path))
+
+    def __contains__(self, folder: object) -> bool:
+        """Whether it need not be listed again."""
+        return isinstance(folder, str) and digest_of_path(folder) in self.leaves.folders
+
+    def has_seen(self, folder: str) -> bool:
+        """Whether the folder has been listed."""
+        digest = digest_of_path(folder)
+        return digest in self.leaves.folders or digest in self.branches.folders
+
+    def is_hidden(self, folder: str) -> bool:
+        """Whether it is, or lies below, a folder that could not be listed."""
+        while folder and self.blind:
+            if folder in self.blind:
+                return True
+            folder = folder.rpartition("/")[0]
+        return False
+
+    @property
+    def files(self) -> int:
+        """How many files stand on what has been seen of the share."""
+        return self.leaves.files + self.branches.files
+
+    @property
+    def missing(self) -> Iterable[bytes]:
+        """The digests of the files that should stand there, and do not."""
+        yield from self.leaves.missing
+        yield from self.branches.missing
+
+    @classmethod
+    def resumed(cls, session: Session, instrument: Instrument, now: datetime) -> Self:
+        """What the last look has seen, if it was cut short not long ago, at the share that is meant now; or nothing."""
+        cut_short = session.get(UnfinishedLook, instrument.id)
+        if (
+            cut_short is None
+            or cut_short.cut_short_at < now - RESUMED_WITHIN
+            or cut_short.address != address_of(instrument)
+        ):
+            return cls(now)
+        leaves = Part(set(_split(cut_short.folders)), set(_split(cut_short.missing)), cut_short.files)
+        return cls(cut_short.started_at, leaves, goes_on=True)
+
+    def keep(self, session: Session, instrument: Instrument, now: datetime) -> None:
+        """Let the next look go on from here."""
+        session.merge(
+            UnfinishedLook(
+                instrument_id=instrument.id,
+                address=address_of(instrument),
+                started_at=self.started_at,
+                cut_short_at=now,
+                folders=b"".join(self.leaves.folders),
+                missing=b"".join(self.leaves.missing),
+                files=self.leaves.files,
+            )
+        )
+
+
+def forget(session: Session, instrument_id: uuid.UUID) -> None:
+    """The share has been seen as a whole: the next look starts from the beginning."""
+    session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument_id))
+
+
+def address_of(instrument: Instrument) -> str:
+    """Which folder of which share is looked at."""
+    return f"//{instrument.cifs_host}:{instrument.cifs_port}/{instrument.cifs_share}/{instrument.cifs_base_path}"
+
+
+def _split(digests: bytes) -> Iterable[bytes]:
+    return (digests[start : start + 16] for start in range(0, len(digests), 16))

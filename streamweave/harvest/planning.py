@@ -1,0 +1,175 @@
+"""Planning: what the hooks and the schedules make of one version. Pure: ``filtering`` reads and writes."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from streamweave.catalog.tables import Instrument, StorageLocation, TransferStatus, VersionState
+from streamweave.catalog.tables.base import uuid7
+from streamweave.errors import HookFailed
+from streamweave.harvest.failures import retry_delay
+from streamweave.harvest.naming import destination_path
+from streamweave.harvest.policy import Policy
+from streamweave.harvest.report import FileOutcome
+from streamweave.harvest.standing import Standing
+from streamweave.hooks.base import HookContext, Redirect, Skip
+from streamweave.hooks.running import decide
+
+NO_DESTINATION = "no enabled schedule names a storage location for this instrument"
+PLANNED_ANEW = "planned anew: hooks or schedules have changed"
+
+
+class Candidate(NamedTuple):
+    """A version for which something is to be decided. A tuple, because a harvest makes one for each file.
+
+    ``transfers`` are the storage locations and statuses of the transfers that it has already.
+    """
+
+    standing: Standing
+    file_id: uuid.UUID
+    source_path: str
+    filename: str
+    size_bytes: int
+    mtime: datetime
+    number: int
+    day: date
+    transfers: Collection[tuple[uuid.UUID, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What follows for one version: where it stands, and the storage locations that get a further transfer.
+
+    ``withdrawal`` is why transfers that wait are withdrawn. ``outcome`` is what to report now; a version whose
+    transfers are planned is reported when they are done.
+    """
+
+    standing: Standing
+    transfers_to: Sequence[StorageLocation]
+    withdrawal: str
+    outcome: FileOutcome | None = None
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans for one instrument under one policy, as of one moment of our clock."""
+
+    instrument: Instrument
+    policy: Policy
+    now: datetime
+
+    def plan(self, candidate: Candidate) -> Plan:
+        """Decide on a version."""
+        if not self.policy.destinations:
+            return self._leave(candidate, NO_DESTINATION, again_at=None)
+        try:
+            decision = decide(self.policy.hooks, self._shown(candidate))
+        except HookFailed as error:
+            return self._leave(candidate, str(error), again_at=self._a_while_later)
+        is_done = candidate.standing.state in (VersionState.ARCHIVED, VersionState.UNCHANGED)
+        if isinstance(decision, Skip) and not is_done:
+            return self._skip(candidate, decision.reason)
+        if not isinstance(decision, Redirect):
+            return self._transfer(candidate, self.policy.destinations, redirected=False)
+        location = self.policy.locations.get(decision.destination)
+        if location is None:
+            reason = f"redirected to '{decision.destination}', which is no enabled storage location"
+            return self._leave(candidate, reason, again_at=self._a_while_later)
+        return self._transfer(candidate, [location], redirected=True)
+
+    def _shown(self, candidate: Candidate) -> HookContext:
+        return HookContext(
+            instrument_slug=self.instrument.slug,
+            source_path=candidate.source_path,
+            filename=candidate.filename,
+            size_bytes=candidate.size_bytes,
+            mtime=candidate.mtime,
+        )
+
+    @property
+    def _a_while_later(self) -> datetime:
+        return self.now + retry_delay(self.instrument, 0)
+
+    def _leave(self, candidate: Candidate, reason: str, *, again_at: datetime | None) -> Plan:
+        """Not decided: it stays settled, and no sensor need ask for it before ``again_at``."""
+        standing = candidate.standing
+        if standing.state in (VersionState.PENDING, VersionState.SETTLED):
+            standing = standing.entering(VersionState.SETTLED, reason, self.now, retry_at=again_at)
+        return Plan(standing, [], reason, _outcome(candidate, standing, reason))
+
+    def _skip(self, candidate: Candidate, reason: str) -> Plan:
+        skipped = self._entering(candidate.standing, VersionState.SKIPPED, reason)
+        lacking = _lacking(TransferStatus.SKIPPED, self.policy.destinations, candidate)
+        return Plan(skipped, lacking, reason, _outcome(candidate, skipped, reason))
+
+    def _transfer(self, candidate: Candidate, locations: Sequence[StorageLocation], *, redirected: bool) -> Plan:
+        lacking = _lacking(TransferStatus.COMPLETED, locations, candidate)
+        standing = candidate.standing
+        after = (
+            self._pending(standing, redirected=redirected) if lacking else self._done(standing, redirected=redirected)
+        )
+        return Plan(after, lacking, PLANNED_ANEW)
+
+    def _pending(self, standing: Standing, *, redirected: bool) -> Standing:
+        others: dict[str, Any] = {"redirected": redirected}
+        if standing.state == VersionState.UNCHANGED:  # its content belongs to the version that holds it
+            others |= {"xxhash": None, "sha256": None}
+        if standing.failures == 0:  # else it is still held back by what went wrong
+            others |= {"retry_at": None}
+        return self._entering(standing, VersionState.PENDING, "waits for its transfer", **others)
+
+    def _done(self, standing: Standing, *, redirected: bool) -> Standing:
+        if standing.state == VersionState.UNCHANGED:
+            return self._entering(standing, VersionState.UNCHANGED, standing.reason, redirected=redirected)
+        others = {"redirected": redirected, "archived_at": standing.archived_at or self.now, "retry_at": None}
+        return self._entering(standing, VersionState.ARCHIVED, "", **others)
+
+    def _entering(self, standing: Standing, state: VersionState, reason: str, **others: Any) -> Standing:
+        return standing.entering(
+            state,
+            reason,
+            self.now,
+            decided_hooks=self.policy.hooks_fingerprint,
+            decided_destinations=self.policy.destinations_fingerprint,
+            **others,
+        )
+
+    def transfer_row(self, candidate: Candidate, plan: Plan, location: StorageLocation) -> dict[str, Any]:
+        """The row of the transfer to one of the locations in ``plan.transfers_to``."""
+        is_skipped = plan.standing.state == VersionState.SKIPPED
+        return {
+            "id": uuid7(),
+            "file_id": candidate.file_id,
+            "version_id": candidate.standing.id,
+            "instrument_id": self.instrument.id,
+            "storage_location_id": location.id,
+            "destination_path": destination_path(
+                self.instrument.archive_folder, candidate.source_path, candidate.number
+            ),
+            "transfer_adapter": self.instrument.transfer_adapter,
+            "status": TransferStatus.SKIPPED if is_skipped else TransferStatus.PENDING,
+            "error_message": plan.standing.reason if is_skipped else None,
+            "created_at": self.now,
+            "completed_at": self.now if is_skipped else None,
+        }
+
+
+def _lacking(
+    status: TransferStatus, locations: Sequence[StorageLocation], candidate: Candidate
+) -> Sequence[StorageLocation]:
+    """Those of the locations to which the candidate has no transfer of that status."""
+    if not candidate.transfers:
+        return locations
+    return [each for each in locations if (each.id, status) not in candidate.transfers]
+
+
+def _outcome(candidate: Candidate, standing: Standing, reason: str) -> FileOutcome:
+    return FileOutcome(
+        source_path=candidate.source_path,
+        day=candidate.day,
+        state=VersionState(standing.state),
+        size_bytes=candidate.size_bytes,
+        reason=reason,
+    )

@@ -1,0 +1,128 @@
+"""Progress: how far a run's transfers are, how fast they go, and how long they will take. On our monotonic clock."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+WINDOW_SECONDS = 30.0
+"""Rates are those of the time before, so long at most: what is slow now shows, and what was slow is forgotten."""
+FILE_COSTS_BYTES = 64 << 10
+"""Opening and cataloguing a file takes about as long as reading so many bytes more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the transfers of a run stand. ``files`` are done, archived or not; the totals hold what is due by now.
+
+    ``bytes`` counts those of done files and what has been read of large ones. ``seconds_left`` is None while nothing
+    can be said about it.
+    """
+
+    files: int
+    files_total: int
+    bytes: int
+    bytes_total: int
+    files_per_second: float
+    bytes_per_second: float
+    seconds_left: float | None
+
+    def as_row(self) -> dict[str, Any]:
+        """As it is kept with the run, and shown by the API."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """For a person."""
+        left = "" if self.seconds_left is None else f", {_duration(self.seconds_left)} left"
+        return (
+            f"{self.files:,} of {self.files_total:,} files, {_size(self.bytes)} of {_size(self.bytes_total)}, "
+            f"{self.files_per_second:,.0f} files/s, {_size(self.bytes_per_second)}/s{left}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: float
+    files: int
+    bytes: int
+
+
+class Meter:
+    """Counts what is done. Safe to share between threads."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._files_total = 0
+        self._bytes_total = 0
+        self._files = 0
+        self._bytes = 0
+        self._under_way: dict[object, int] = {}
+        self._samples = deque([_Sample(now(), 0, 0)])
+        self._lock = threading.Lock()
+
+    def expect(self, files: int, size_bytes: int) -> None:
+        """So much is due beside what is done."""
+        with self._lock:
+            self._files_total = self._files + files
+            self._bytes_total = self._bytes + size_bytes
+
+    def read(self, file: object, number_of_bytes: int) -> None:
+        """So many bytes more have been read of a file that takes a while."""
+        with self._lock:
+            self._under_way[file] = self._under_way.get(file, 0) + number_of_bytes
+
+    def done(self, file: object, size_bytes: int) -> None:
+        """A file is done, one way or the other."""
+        with self._lock:
+            self._under_way.pop(file, None)
+            self._files += 1
+            self._bytes += size_bytes
+
+    def progress(self) -> Progress:
+        """Where it stands at this moment."""
+        with self._lock:
+            files, size = self._files, self._bytes + sum(self._under_way.values())
+            files_total, bytes_total = max(self._files_total, files), max(self._bytes_total, size)
+            now = _Sample(self._now(), files, size)
+            while len(self._samples) > 1 and now.at - self._samples[1].at >= WINDOW_SECONDS:
+                self._samples.popleft()
+            before = self._samples[0]
+            self._samples.append(now)
+        seconds = max(now.at - before.at, 1e-9)
+        return Progress(
+            files=files,
+            files_total=files_total,
+            bytes=size,
+            bytes_total=bytes_total,
+            files_per_second=round((now.files - before.files) / seconds, 2),
+            bytes_per_second=round((now.bytes - before.bytes) / seconds, 2),
+            seconds_left=_seconds_left(files_total - files, bytes_total - size, before, now, seconds),
+        )
+
+
+def _seconds_left(files: int, size: int, before: _Sample, now: _Sample, seconds: float) -> float | None:
+    work_done = _work(now.files - before.files, now.bytes - before.bytes)
+    work_left = _work(files, size)
+    if not work_left:
+        return 0.0
+    return round(work_left * seconds / work_done, 1) if work_done > 0 else None
+
+
+def _work(files: int, size: int) -> int:
+    return files * FILE_COSTS_BYTES + size
+
+
+def _size(number_of_bytes: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number_of_bytes < 1024:
+            return f"{number_of_bytes:,.0f} {unit}" if unit == "bytes" else f"{number_of_bytes:.1f} {unit}"
+        number_of_bytes /= 1024
+    return f"{number_of_bytes:,.1f} TiB"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

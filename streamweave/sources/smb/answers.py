@@ -1,0 +1,87 @@
+"""What we take out of the bodies of answers ([MS-SMB2] 2.2). An offset in them counts from the answer's header.
+
+Each raises ``BrokenAnswer`` or ``struct.error`` for a body that can't be what it should be.
+"""
+
+import struct
+from typing import NamedTuple
+
+from streamweave.sources.base import SourceFile
+from streamweave.sources.smb.times import from_filetime
+from streamweave.sources.smb.wire_errors import BrokenAnswer
+
+HEADER_BYTES = 64
+OPENED_BYTES, CLOSED_BYTES, READ_BYTES, OUTPUT_BYTES = 89, 60, 17, 9  # the StructureSize of each answer
+
+_OPENED = struct.Struct("<H22xQ16xQ8x16s")  # 2.2.14
+_CLOSED = struct.Struct("<HH20xQ16xQ")  # 2.2.16
+_READ = struct.Struct("<HBBI")  # 2.2.20
+_OUTPUT = struct.Struct("<HHI")  # 2.2.34, 2.2.38
+_LAST_WRITE_AND_SIZE = struct.Struct("<16xQ16xQ")  # FileNetworkOpenInformation, [MS-FSCC] 2.4.34
+_ATTRIBUTES_ARE_TOLD = 1  # 2.2.16: SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB
+
+
+class Opened(NamedTuple):
+    """What the server says of a file or folder as it opens it."""
+
+    filetime: int
+    size_bytes: int
+    handle: bytes
+
+    def as_source_file(self, source_path: str) -> SourceFile:
+        """The file as it was opened."""
+        return SourceFile(source_path, self.size_bytes, from_filetime(self.filetime))
+
+
+def opened(body: bytes | memoryview) -> Opened:
+    """The answer to an opening."""
+    structure, filetime, size, handle = _OPENED.unpack_from(body)
+    _expect(structure, OPENED_BYTES)
+    return Opened(filetime, size, handle)
+
+
+def closed(body: bytes | memoryview | None, source_path: str) -> SourceFile | None:
+    """The file as it was closed; None where the server doesn't tell."""
+    if body is None:
+        return None
+    structure, flags, filetime, size = _CLOSED.unpack_from(body)
+    _expect(structure, CLOSED_BYTES)
+    return SourceFile(source_path, size, from_filetime(filetime)) if flags & _ATTRIBUTES_ARE_TOLD else None
+
+
+def data(body: bytes | memoryview) -> bytes:
+    """The data in the answer to a read."""
+    structure, offset, _, length = _READ.unpack_from(body)
+    _expect(structure, READ_BYTES)
+    return bytes(_part(body, offset, length))
+
+
+def follows_at_once(body: bytes | memoryview, length: int) -> bool:
+    """Whether ``body``, the beginning of an answer to a read, ends where ``length`` bytes of data begin."""
+    structure, offset, _, told_length = _READ.unpack_from(body)
+    return (structure, offset, told_length) == (READ_BYTES, HEADER_BYTES + len(body), length)
+
+
+def output(body: bytes | memoryview) -> bytes | memoryview:
+    """The output buffer in the answer to a query."""
+    structure, offset, length = _OUTPUT.unpack_from(body)
+    _expect(structure, OUTPUT_BYTES)
+    return _part(body, offset, length)
+
+
+def queried(body: bytes | memoryview, source_path: str) -> SourceFile:
+    """The file as the answer to ``query_size_and_time`` shows it."""
+    filetime, size = _LAST_WRITE_AND_SIZE.unpack_from(output(body))
+    return SourceFile(source_path, size, from_filetime(filetime))
+
+
+def _expect(structure: int, expected: int) -> None:
+    if structure != expected:
+        raise BrokenAnswer(f"an answer of structure size {structure} instead of {expected}")
+
+
+def _part(body: bytes | memoryview, offset: int, length: int) -> bytes | memoryview:
+    start = offset - HEADER_BYTES
+    if length and not 0 < start <= start + length <= len(body):
+        raise BrokenAnswer("an answer whose content lies outside of it")
+    return body[start : start + length] if length else b""

@@ -1,0 +1,159 @@
+"""Requests out, answers in: message ids, credits, and what an answer must be before it is believed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from streamweave.sources.smb import answers
+from streamweave.sources.smb.faults import PENDING
+from streamweave.sources.smb.frames import header
+from streamweave.sources.smb.frames.handover import Handover
+from streamweave.sources.smb.frames.header import HEADER_BYTES, Header
+from streamweave.sources.smb.frames.messages import Packed
+from streamweave.sources.smb.frames.protection import Protection
+from streamweave.sources.smb.frames.socket_frames import FrameSocket
+from streamweave.sources.smb.frames.window import Window
+from streamweave.sources.smb.wire_errors import BrokenAnswer, Refused
+
+UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
+READ_ANSWER_BYTES = HEADER_BYTES + 16  # what comes before the data
+APART_FROM = 1 << 16  # of a frame that is longer, a read's data are received where they stay
+NOTICES_AT_MOST = 1024  # that announce an answer, or ask for none: far more than requests can be under way
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer that is proven. Of a large read, ``payload`` is the data."""
+
+    status: int
+    body: memoryview
+    payload: bytes = b""
+
+
+class Exchange:
+    """All requests and answers of one tree. A ticket is the request's message id."""
+
+    def __init__(self, socket: FrameSocket, protection: Protection, taken: Handover) -> None:
+        self._socket, self._protection = socket, protection
+        self._session_id, self._tree_id = taken.session_id, taken.tree_id
+        self._flags = header.IS_SIGNED if protection.frames_are_plain else 0
+        self.window = Window(taken.next_id, taken.credits)
+        self._commands: dict[int, int] = {}  # of the requests under way, by message id
+        self._answers: dict[int, Answer] = {}  # that nobody has taken yet
+        self._unwanted: set[int] = set()
+        self._notices = 0  # since the last answer
+        self._fault: Exception | None = None  # after which nothing is received any more
+
+    def send(self, compound: Sequence[Packed]) -> list[int]:
+        """Send messages, more than one as a compound on one handle; a ticket for each."""
+        self._await_credits(sum(message.charge for message in compound))
+        tickets, parts, last = [], [], len(compound) - 1
+        for place, message in enumerate(compound):
+            message_id = self.window.use(message.charge)
+            self._commands[message_id] = message.command
+            tickets.append(message_id)
+            parts.append(self._packed(message, message_id, is_related=place > 0, is_last=place == last))
+        self._socket.send(self._protection.seal_frame(b"".join(parts)))
+        return tickets
+
+    def _await_credits(self, charge: int) -> None:
+        while self.window.credits < charge:
+            if not self._commands:
+                raise BrokenAnswer(f"only {self.window.credits} credits, where {charge} are needed")
+            self._receive()
+
+    def _packed(self, message: Packed, message_id: int, *, is_related: bool, is_last: bool) -> bytes:
+        command, body, charge = message
+        size = HEADER_BYTES + len(body)
+        padding = 0 if is_last else -size % 8
+        step = 0 if is_last else size + padding
+        flags = self._flags | header.IS_RELATED if is_related else self._flags
+        wanted = self.window.wanted(charge)
+        packed = header.pack(command, charge, wanted, flags, step, message_id, self._tree_id, self._session_id)
+        return self._protection.seal_message(packed + body + bytes(padding), message_id)
+
+    def take(self, ticket: int) -> Answer:
+        """The answer, waited for. Raises ``Refused``, ``BrokenAnswer`` or ``OSError``."""
+        while ticket not in self._answers:
+            if ticket not in self._commands:
+                raise BrokenAnswer("an answer that was taken before")
+            self._receive()
+        answer = self._answers.pop(ticket)
+        if answer.status:
+            raise Refused(answer.status)
+        return answer
+
+    def discard(self, tickets: Iterable[int]) -> None:
+        """Forget these answers, those to come as well."""
+        for ticket in tickets:
+            if self._answers.pop(ticket, None) is None and ticket in self._commands:
+                self._unwanted.add(ticket)
+
+    def _receive(self) -> None:
+        """Take one frame in. What failed once stays failed: no silence is waited for twice, no half frame read on."""
+        if self._fault:
+            raise self._fault
+        try:
+            self._receive_frame()
+        except Exception as fault:
+            self._fault = fault
+            raise
+
+    def _receive_frame(self) -> None:
+        length = self._socket.next_length()
+        if length > APART_FROM and self._protection.frames_are_plain:
+            self._receive_large(length)
+            return
+        frame = bytearray(length)
+        self._socket.fill(memoryview(frame))
+        self._accept_all(frame)
+
+    def _receive_large(self, length: int) -> None:
+        head = bytearray(READ_ANSWER_BYTES)
+        self._socket.fill(memoryview(head))
+        if _is_read_data(head, length):
+            data = self._socket.take(length - READ_ANSWER_BYTES)
+            self._accept(header.unpack(head), memoryview(head), data)
+            return
+        frame = head + bytearray(length - READ_ANSWER_BYTES)
+        self._socket.fill(memoryview(frame)[READ_ANSWER_BYTES:])
+        self._accept_all(frame)
+
+    def _accept_all(self, frame: bytearray) -> None:
+        for told, message in header.messages_in(self._protection.open_frame(frame)):
+            self._accept(told, message)
+
+    def _accept(self, told: Header, message: memoryview, payload: bytes = b"") -> None:
+        if told.message_id == UNSOLICITED and told.command == header.OPLOCK_BREAK:
+            self._notice()  # we hold no oplock that could be broken
+            return
+        if self._commands.get(told.message_id) != told.command:
+            raise BrokenAnswer("an answer that nobody has asked for")
+        is_async = told.flags & header.IS_ASYNC  # then an AsyncId stands in the tree id's place
+        if told.session_id != self._session_id or not (is_async or told.tree_id == self._tree_id):
+            raise BrokenAnswer("an answer of another session or share")
+        if told.status == PENDING:  # never signed (3.2.5.1.3)
+            self.window.widen(told.credits)
+            self._notice()
+            return
+        self._protection.check_message(message, told.message_id, payload)
+        self.window.widen(told.credits)
+        self._notices = 0
+        del self._commands[told.message_id]
+        if told.message_id in self._unwanted:
+            self._unwanted.remove(told.message_id)
+        else:
+            self._answers[told.message_id] = Answer(told.status, message[HEADER_BYTES:], payload)
+
+    def _notice(self) -> None:
+        self._notices += 1
+        if self._notices > NOTICES_AT_MOST:
+            raise BrokenAnswer("notices without end, and no answer")
+
+
+def _is_read_data(head: bytearray, length: int) -> bool:
+    """Whether a frame of ``length`` bytes is one answer to a read, with the data right behind its ``head``."""
+    if not head.startswith(header.PROTOCOL):
+        return False
+    told = header.unpack(head)
+    is_data = told.command == header.READ and told.status == 0 and not told.next_offset
+    return is_data and answers.follows_at_once(memoryview(head)[HEADER_BYTES:], length - READ_ANSWER_BYTES)

@@ -1,0 +1,1 @@
+"""The engine on smbprotocol's public interface."""

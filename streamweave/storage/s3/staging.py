@@ -1,0 +1,146 @@
+"""Staged files: each a folder of parts, every part an object of its own.
+
+They are ordinary objects rather than a multipart upload: so they can be read back before anything is published, are
+listed and swept like any file, and are put together by the server when the file gets its final name.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+from streamweave.errors import StorageError, StorageRefused
+from streamweave.storage.enclosure import path_components
+from streamweave.storage.s3.bucket import Bucket
+from streamweave.storage.s3.keys import checked_key
+from streamweave.storage.s3.parts import MOST_PARTS, Part, are_complete, new_part, part_bytes, part_of
+from streamweave.storage.s3.side_by_side import side_by_side
+
+PUTS_AT_ONCE = 2
+REMEMBERED = 20_000
+
+
+class StagedFile:
+    """A staged file that is being written. Holds at most four parts: two on their way, one that waits, one to be."""
+
+    def __init__(self, bucket: Bucket, folder: str) -> None:
+        self._bucket = bucket
+        self._folder = folder
+        self._rest = bytearray()
+        self._parts = 0
+        self._threads: ThreadPoolExecutor | None = None
+        self._puts: deque[Future[Part]] = deque()
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``, all of it."""
+        self._rest += data
+        while len(self._rest) > (size := part_bytes(self._parts + 1)):  # something is always left to be the last part
+            self._put_aside(bytes(memoryview(self._rest)[:size]))
+            del self._rest[:size]
+
+    def settle(self) -> int:
+        """Nothing can be read back before the file is complete."""
+        return 0
+
+    def finish(self) -> Part:
+        """Return when everything is stored, with the last part. An empty file is one empty part."""
+        while self._puts:
+            self._puts.popleft().result()
+        return self._put(self._parts + 1, bytes(self._rest), is_last=True)
+
+    def stop(self) -> None:
+        """Wait for whatever is on its way; nothing is on its way afterwards."""
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+
+    def _put_aside(self, content: bytes) -> None:
+        if self._parts + 1 == MOST_PARTS:
+            raise StorageRefused(f"{self._bucket.address(self._folder)}: the file is too large for S3")
+        self._parts += 1
+        self._threads = self._threads or ThreadPoolExecutor(PUTS_AT_ONCE)
+        if len(self._puts) == PUTS_AT_ONCE:
+            self._puts.popleft().result()
+        self._puts.append(self._threads.submit(self._put, self._parts, content, is_last=False))
+
+    def _put(self, number: int, content: bytes, *, is_last: bool) -> Part:
+        part = new_part(self._folder, number, content, is_last=is_last)
+        self._bucket.put(part.key, content)
+        return part
+
+
+class StagingArea:
+    """The staged files below the key ``folder``. Every method raises ``StorageError``.
+
+    Files of a single part are remembered, so that nothing need be listed to find them again; the oldest are forgotten.
+    """
+
+    def __init__(self, bucket: Bucket, folder: str) -> None:
+        self._bucket = bucket
+        self._folder = folder
+        self._remembered: OrderedDict[str, Part] = OrderedDict()
+
+    @contextmanager
+    def stage(self, staged_name: str) -> Iterator[StagedFile]:
+        """A new file; after an error nothing stays of it."""
+        self.discard(staged_name)
+        staged = StagedFile(self._bucket, self.folder_of(staged_name))
+        try:
+            yield staged
+            self._remember(staged_name, staged.finish())
+        except BaseException:
+            staged.stop()
+            with suppress(StorageError):
+                self.discard(staged_name)
+            raise
+        finally:
+            staged.stop()
+
+    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+        """New files of one part each. What may stand under a staged name already is left to be swept."""
+        outcomes = zip(contents, side_by_side(self._stage_whole, list(contents.items())), strict=True)
+        return {staged_name: error for staged_name, error in outcomes if error is not None}
+
+    def _stage_whole(self, file: tuple[str, bytes]) -> None:
+        staged_name, content = file
+        part = new_part(self.folder_of(staged_name), 1, content, is_last=True)
+        try:
+            self._bucket.put(part.key, content)
+        except StorageError:
+            with suppress(StorageError):  # the server may have stored it all the same
+                self._bucket.delete([part.key])
+            raise
+        self._remember(staged_name, part)
+
+    def parts(self, staged_name: str) -> list[Part]:
+        """The parts of a staged file in their order; none if there is no such file, or if it is not all there."""
+        folder = self.folder_of(staged_name)
+        if part := self._remembered.get(staged_name):
+            return [part]
+        parts = sorted(part_of(meta["path"], meta["size"]) for meta in self._bucket.below(folder))
+        return parts if are_complete(parts) else []
+
+    def names(self) -> list[str]:
+        """The staged files that stand at this moment."""
+        start = len(self._folder) + 1
+        return list({meta["path"][start:].partition("/")[0]: None for meta in self._bucket.below(self._folder)})
+
+    def forget(self, staged_name: str) -> None:
+        """Look at the server when the file is asked for again."""
+        self._remembered.pop(staged_name, None)
+
+    def discard(self, staged_name: str) -> None:
+        """Remove a staged file; it is fine if there is none."""
+        self.forget(staged_name)
+        self._bucket.delete(meta["path"] for meta in self._bucket.below(self.folder_of(staged_name)))
+
+    def folder_of(self, staged_name: str) -> str:
+        """The key of a staged file's folder. Raises ``StorageRefused`` for what is not a single name."""
+        if len(path_components(staged_name)) != 1:
+            raise StorageRefused(f"{staged_name!r} is not a name of a staged file")
+        return checked_key(self._folder, staged_name)
+
+    def _remember(self, staged_name: str, part: Part) -> None:
+        if part.number == 1:
+            self._remembered[staged_name] = part
+            if len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)

@@ -1,0 +1,97 @@
+"""What the fields of bodies take: the core's rules, as far as a JSON Schema can say them."""
+
+from collections.abc import Iterable, Mapping
+from inspect import cleandoc
+from typing import Any
+
+from msgspec import Struct
+from pydantic.json_schema import models_json_schema
+
+from streamweave.access import grants, groups, names, owners, projects
+from streamweave.files import commands as files
+from streamweave.hooks import configuration as hooks
+from streamweave.hooks.access_assignment import AccessAssignmentConfig
+from streamweave.hooks.base import HookConfig
+from streamweave.hooks.file_filter import FileFilterConfig
+from streamweave.hooks.metadata_enrichment import MetadataEnrichmentConfig
+from streamweave.hooks.registry import BUILTINS
+from streamweave.identity import api_tokens
+from streamweave.identity import fields as users
+from streamweave.instrument_requests import commands as requests
+from streamweave.instruments import fields as instruments
+from streamweave.instruments import service_accounts
+from streamweave.rules import Rule, schema_of
+from streamweave.schedules import commands as schedules
+from streamweave.storage import locations
+
+Schemas = dict[str, dict[str, Any]]
+
+RULES: dict[str, Mapping[str, Rule]] = {
+    "ArchiveRequest": {},
+    "GroupChanges": names.FIELDS,
+    "HookChanges": hooks.FIELDS,
+    "InstrumentChanges": instruments.CHANGEABLE,
+    "MailWanted": {},
+    "NewApiToken": api_tokens.FIELDS,
+    "NewGrant": grants.TO_GRANTEE,
+    "NewGroup": names.FIELDS,
+    "NewGroupMember": groups.MEMBER,
+    "NewHook": hooks.FIELDS,
+    "NewInstrument": instruments.AT_CREATION,
+    "NewInstrumentGrant": grants.ON_INSTRUMENT,
+    "NewInstrumentRequest": requests.FIELDS,
+    "NewProject": names.FIELDS,
+    "NewProjectMember": projects.MEMBER,
+    "NewSchedule": schedules.AT_CREATION,
+    "NewServiceAccount": service_accounts.FIELDS,
+    "NewStorageLocation": locations.FIELDS,
+    "NewUser": users.FIELDS,
+    "Ownership": owners.OWNER,
+    "PasswordChange": {"new_password": users.password},
+    "PasswordReset": {"password": users.password},
+    "ProjectChanges": names.FIELDS,
+    "Registration": users.FIELDS,
+    "Review": requests.REVIEW,
+    "ScheduleChanges": schedules.CHANGEABLE,
+    "ServiceAccountChanges": service_accounts.FIELDS,
+    "StorageLocationChanges": locations.FIELDS,
+    "UserChanges": users.FIELDS,
+    "Verification": {},
+    "Withdrawal": files.WITHDRAWAL,
+}
+CONFIGURATIONS: list[type[HookConfig]] = [FileFilterConfig, MetadataEnrichmentConfig, AccessAssignmentConfig]
+REFERENCE = "#/components/schemas/{model}"
+
+
+def with_rules(schemas: Schemas) -> Schemas:
+    """The components, with what their fields take, and with the configurations of hooks."""
+    ruled = {name: _with_rules(schemas[name], rules) for name, rules in RULES.items()}
+    hooked = {name: _with_configurations(ruled[name]) for name in ("NewHook", "HookChanges")}
+    return {**schemas, **ruled, **hooked, **_configurations()}
+
+
+def with_descriptions(schemas: Schemas, bodies: Iterable[type[Struct]]) -> Schemas:
+    """The components, with what the bodies of their names are for."""
+    told = {body.__name__: cleandoc(body.__doc__ or "") for body in bodies}
+    described = {name: {"description": told[name], **schemas[name]} for name in schemas if name in told}
+    return {**schemas, **described}
+
+
+def _with_rules(schema: dict[str, Any], rules: Mapping[str, Rule]) -> dict[str, Any]:
+    fields = schema["properties"]
+    ruled = {field: dict(schema_of(rules[field])) for field in fields if field in rules and schema_of(rules[field])}
+    return {**schema, "properties": {**fields, **ruled}, "additionalProperties": False}
+
+
+def _with_configurations(schema: dict[str, Any]) -> dict[str, Any]:
+    """Which hooks there are, and what each of them takes as its ``config``."""
+    names = [name for those in BUILTINS.values() for name in those]
+    configurations = [{"$ref": REFERENCE.format(model=model.__name__)} for model in CONFIGURATIONS]
+    known = {"builtin_name": {"type": "string", "enum": names}, "config": {"anyOf": configurations}}
+    return {**schema, "properties": {**schema["properties"], **known}}
+
+
+def _configurations() -> Schemas:
+    _, document = models_json_schema([(model, "validation") for model in CONFIGURATIONS], ref_template=REFERENCE)
+    schemas: Schemas = document["$defs"]
+    return {name: {**schema, "additionalProperties": False} for name, schema in schemas.items()}

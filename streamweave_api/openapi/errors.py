@@ -1,0 +1,105 @@
+"""The errors that each route may answer with, in the OpenAPI document: derived from what kind of route it is."""
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
+
+from streamweave_api.auth import OPEN_TO_ALL, SAFE_METHODS
+from streamweave_api.bodies import Outgoing
+
+DESCRIPTIONS = {
+    400: "The request is malformed, or can't be met as things stand",
+    401: "Nobody known asks",
+    403: "Whoever asks is not entitled to this",
+    404: "There is no such thing for whoever asks",
+    409: "The catalog already holds something that forbids it",
+    410: "It was withdrawn",
+    412: "The content is not the one that If-Match names",
+    413: "The body is too large",
+    415: "The body is of another type than is read here",
+    416: "The range lies beyond the end",
+    422: "A field or parameter can't be accepted; the sentence begins with its name",
+    429: "Too many attempts; Retry-After tells when to come back",
+    502: "Dagster doesn't answer",
+    503: "The catalog, or every copy of a file, is out of reach at present",
+}
+DETAILS = {
+    400: "JSON is malformed: invalid character (byte 1)",
+    401: "Unauthorized",
+    403: "Admin access required",
+    404: "File not found",
+    409: "name: an instrument named Microscope 01 exists already",
+    410: "This file was withdrawn: recorded with the wrong sample",
+    412: "The file's content is not the one that If-Match names",
+    413: "Request Entity Too Large",
+    415: "The body must be application/json",
+    416: "The range lies beyond the file's 23 bytes",
+    422: "limit: Expected `int` <= 1000",
+    429: "Too many failed logins: try again in 60 seconds",
+    502: "Dagster doesn't answer at http://127.0.0.1:3000: All connection attempts failed",
+    503: "The catalog can't be reached",
+}
+# what is not found where the last parameter of a path has that name
+NOUNS = {
+    "account_id": "Service account",
+    "file_id": "File",
+    "grant_id": "Grant",
+    "group_id": "Group",
+    "hook_id": "Hook",
+    "instrument_id": "Instrument",
+    "location_id": "Storage location",
+    "member_id": "Member",
+    "name": "Identifier",
+    "notification_id": "Notification",
+    "number": "Version",
+    "pending_id": "Pending grant",
+    "project_id": "Project",
+    "request_id": "Instrument request",
+    "run_id": "Run",
+    "schedule_id": "Schedule",
+    "token_id": "API token",
+    "transfer_id": "Transfer",
+    "user_id": "User",
+}
+
+Errors = dict[int, ResponseSpec]
+
+
+class ErrorBody(Outgoing):
+    """The body of every error: a sentence for a person."""
+
+    detail: str
+
+
+def errors(*statuses: int) -> Errors:
+    """What a handler names as ``responses`` when it may answer with more errors than its kind does."""
+    return {status: error(status) for status in statuses}
+
+
+def error(status: int, detail: str | None = None) -> ResponseSpec:
+    """An error in the document; ``detail`` is an example of its sentence."""
+    example = Example(summary=DESCRIPTIONS[status], value={"detail": detail or DETAILS[status]})
+    return ResponseSpec(ErrorBody, generate_examples=False, description=DESCRIPTIONS[status], examples=[example])
+
+
+class DocumentedErrors(ReceiveRoutePlugin):
+    """Adds to each handler the errors of its kind. What the handler itself says goes before them."""
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Runs once for each path, before the document is made."""
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                handler.responses = {**_of_kind(route, handler), **(handler.responses or {})}
+
+
+def _of_kind(route: HTTPRoute, handler: HTTPRouteHandler) -> Errors:
+    kind = errors(400, 422, 503)
+    if not OPEN_TO_ALL.items() <= handler.opt.items():
+        kind |= errors(401, 403)
+    if route.path_parameters:
+        kind[404] = error(404, f"{NOUNS.get(list(route.path_parameters)[-1], 'It')} not found")
+    if not handler.http_methods <= set(SAFE_METHODS):
+        kind |= errors(409, 413, 415)
+    return dict(sorted(kind.items()))

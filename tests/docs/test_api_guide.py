@@ -1,0 +1,76 @@
+"""The commands of the guide to the REST service, typed into a shell beside a running system."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from streamweave.demo.stage import Stage, stage
+
+BLOCK = re.compile(r"^```bash\n(?P<commands>.*?)^```\n(?:```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+END_OF_BLOCK = "=== end of block ==="
+SECONDS = 240
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Stage]:
+    """The whole system with simulated instruments, as ``streamweave up --simlab`` starts it."""
+    with stage(tmp_path / "home", Console(quiet=True)) as ready:
+        yield ready
+
+
+def test_every_command_of_the_guide_does_what_it_shows(running: Stage, repository_root: Path, tmp_path: Path) -> None:
+    assert shutil.which("curl"), "the guide is about curl: install it (apt-get install curl)"
+    blocks = [(match["commands"], match["shown"] or "") for match in BLOCK.finditer(guide(repository_root))]
+    script = "".join(f"{commands}\necho '{END_OF_BLOCK}'\n" for commands, _ in blocks)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "API": running.api,
+            "HOME_FOLDER": str(running.home),
+            "ADMIN_PASSWORD": running.admin_password,
+            "TMPDIR": str(tmp_path),
+            "NO_PROXY": "127.0.0.1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    *answers, rest = done.stdout.split(f"{END_OF_BLOCK}\n")
+    for (commands, shown), answer in zip(blocks, answers, strict=False):
+        assert as_shown(shown, answer), f"{commands}\nshows\n{shown}\nand answered\n{answer}\n{done.stderr}"
+    assert (done.returncode, len(answers), rest) == (0, len(blocks), ""), rest + done.stderr
+
+
+def as_shown(shown: str, answer: str) -> bool:
+    """Whether the answer is what is shown; ``…`` stands for anything within a line."""
+    return bool(re.fullmatch(re.escape(shown).replace("…", ".*"), answer))
+
+
+def guide(repository_root: Path) -> str:
+    return (repository_root / "docs" / "api.md").read_text()
+
+
+def test_every_shown_output_belongs_to_a_command(repository_root: Path) -> None:
+    text = guide(repository_root)
+    shown = [match for match in BLOCK.finditer(text) if match["shown"]]
+    assert text.count("```text\n") == len(shown) > 15
+
+
+def test_the_guide_leaves_nothing_out_that_the_service_is_for(repository_root: Path) -> None:
+    text = guide(repository_root)
+    for path in [
+        *("/auth/jwt/login", "/auth/cookie/login", "/auth/register", "/users/me", "/api/tokens", "/api/audit-log"),
+        *("/api/instruments", "/api/service-accounts", "/api/storage-locations", "/api/schedules", "/api/hooks"),
+        *("/api/runs", "/api/files", "/api/transfers", "/api/groups", "/api/projects", "/api/pending-grants"),
+        *("/api/files/archive", "/api/summary", "/content", "/history", "/versions", "/withdraw", "?info"),
+    ]:
+        assert path in text, path
