@@ -19,6 +19,8 @@
     ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
     ├── OrchestratorUnavailable (Transient)
     ├── HookFailed (Permanent)
+    │   ├── HookTimedOut (Permanent)       it gave no answer in its time
+    │   └── HookUnanswered (Permanent)     it calls out, and is asked about the same file again by its own policy
     ├── WebhookError
     │   ├── WebhookUnavailable (Transient)     no answer, or one that says: not now
     │   │   └── WebhookTimedOut (Transient)    no complete answer in time
@@ -47,6 +49,8 @@
 """
 
 import re
+import uuid
+from typing import Self
 
 
 class StreamWeaveError(Exception):
@@ -143,7 +147,30 @@ class OrchestratorUnavailable(Transient):
 
 
 class HookFailed(Permanent):
-    """A hook could not decide or enrich."""
+    """A hook could not decide or enrich. ``diagnostics`` is what a script wrote to standard error, for admins only."""
+
+    diagnostics: str = ""
+
+    def of(self, hook_name: str) -> Self:
+        """The same failure, told with the hook's name."""
+        return type(self)(f"{hook_name}: {self}")
+
+
+class HookTimedOut(HookFailed):
+    """A hook gave no answer in its time."""
+
+
+class HookUnanswered(HookFailed):
+    """A hook that calls out gave no answer that can be used: it is asked again, first after ``delay_seconds``."""
+
+    def __init__(self, sentence: str, hook_id: uuid.UUID, delay_seconds: float) -> None:
+        super().__init__(sentence)
+        self.hook_id = hook_id
+        self.delay_seconds = delay_seconds
+
+    def of(self, hook_name: str) -> Self:
+        """The same failure, told with the hook's name."""
+        return type(self)(f"{hook_name}: {self}", self.hook_id, self.delay_seconds)
 
 
 class WebhookError(StreamWeaveError):

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         default="The content is kept unchanged, and never deleted; a change is a new version",
         description="What is promised for what the identifiers name",
     )
+    hook_scripts_folder: Path | None = Field(
+        default=None, description="The folder of scripts that hooks may run; unset: they may run none"
+    )
     webhook_networks: str = Field(
         default="",
         description="Networks, comma-separated, that webhooks may reach besides public addresses, also without https",
@@ -67,6 +70,15 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             raise ValueError("must be a PostgreSQL address: postgresql://user:password@host:port/name")
         return url
+
+    @field_validator("hook_scripts_folder")
+    @classmethod
+    def _is_set_or_not(cls, folder: Path | None) -> Path | None:
+        if folder in (None, Path()):  # an empty variable, as Compose hands it on, is none
+            return None
+        if not folder.is_absolute():
+            raise ValueError("must be an absolute path")
+        return folder
 
     @field_validator("webhook_networks")
     @classmethod

@@ -5,15 +5,14 @@ import uuid
 from dataclasses import dataclass
 
 import httpcore
-import httpx
 
 from streamweave.errors import WebhookRefused, WebhookUnavailable
+from streamweave.webhooks.address import check_url
 from streamweave.webhooks.deadline import Deadline
 from streamweave.webhooks.egress import EgressPolicy
 from streamweave.webhooks.network import JudgedNetwork, trusted
 from streamweave.webhooks.signing import signed
 
-LONGEST_URL = 2_000
 LARGEST_ANSWER = 1 << 20
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -31,23 +30,6 @@ class Delivery:
 def new_message_id() -> str:
     """A name for a message, to be kept for all attempts to deliver it."""
     return f"msg_{uuid.uuid4().hex}"
-
-
-def check_url(url: str) -> httpx.URL:
-    """The address in its parts. Raises ``ValueError`` for one that no webhook can have."""
-    try:
-        parts = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise ValueError("is no address") from error
-    if len(url) > LONGEST_URL or not url.isprintable() or " " in url:
-        raise ValueError(f"must be at most {LONGEST_URL} characters, without blanks")
-    if parts.scheme not in ("https", "http") or not parts.host:
-        raise ValueError("must be written like https://host/path")
-    if parts.port is not None and not 0 < parts.port < 65_536:
-        raise ValueError("must have a port from 1 to 65535")
-    if parts.userinfo or "#" in url:
-        raise ValueError("must hold neither a name and password nor a #")
-    return parts
 
 
 def deliver(

@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -40,16 +39,16 @@ NEVER: tuple[Network, ...] = tuple(
 """Not even where the facility lists a network around them."""
 
 
-@dataclass(frozen=True, slots=True)
 class EgressPolicy:
     """Public addresses, over https; and over http too those of the networks that the facility lists as its own."""
 
-    networks: tuple[Network, ...] = ()
+    def __init__(self, networks: Iterable[Network] = ()) -> None:
+        self.networks = tuple(networks)
 
     @classmethod
     def listed(cls, networks: str) -> Self:
         """The policy with comma-separated networks, e.g. ``10.1.0.0/16, 127.0.0.1``. Raises ``ValueError``."""
-        return cls(tuple(ipaddress.ip_network(part.strip()) for part in networks.split(",") if part.strip()))
+        return cls(ipaddress.ip_network(part.strip()) for part in networks.split(",") if part.strip())
 
     def allows(self, address: Address) -> bool:
         """Whether a webhook may reach the address."""

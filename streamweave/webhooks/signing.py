@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 PREFIX = "whsec_"
 SHORTEST_KEY, LONGEST_KEY = 24, 64
+_FOUR = "(?:[A-Za-z0-9+/]{4})"
+SECRET_PATTERN = rf"^whsec_(?:{_FOUR}{{8,21}}|{_FOUR}{{8,21}}[A-Za-z0-9+/]{{2}}==|{_FOUR}{{8,20}}[A-Za-z0-9+/]{{3}}=)$"
 TOLERANCE_SECONDS = 300
 """How far a receiver lets the sender's clock be from its own, and how long a recorded request could be played again."""
 

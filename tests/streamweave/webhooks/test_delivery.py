@@ -16,7 +16,8 @@ from streamweave.errors import (
     WebhookTimedOut,
     WebhookUnavailable,
 )
-from streamweave.webhooks.delivery import Delivery, check_url, deliver
+from streamweave.webhooks.address import check_url
+from streamweave.webhooks.delivery import Delivery, deliver
 from streamweave.webhooks.egress import EgressPolicy
 from streamweave.webhooks.network import trusted
 from streamweave.webhooks.signing import is_genuine
@@ -258,5 +259,5 @@ def test_an_unknown_authority_is_refused(secure_webhook_receiver: Any, monkeypat
     ],
 )
 def test_an_address_that_no_webhook_can_have_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"is no address|must"):
+    with pytest.raises(ValueError, match="must"):
         check_url(url)
