@@ -6,7 +6,8 @@ A manifest is an object of lists, whose entries hold the fields of the REST cont
     storage_locations  name, type, connection_config, base_path, enabled
     instruments        slug, name, ... and service_account: the account's name
     schedules          cron_expression, enabled, and instrument: its slug, storage_location: its name
-    hooks              name, trigger, builtin_name, config, ... and instrument: its slug, or none for a global hook
+    hooks              name, trigger, builtin_name, config, ... and instrument: its slug, or none for a global hook;
+                       or implementation python_script with script_path, http_webhook with webhook_url, webhook_secret
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, ServiceAccount, StorageLocation
 from streamweave.errors import InvalidInput
+from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import create_hook
 from streamweave.instruments.commands import create_instrument, update_instrument
 from streamweave.instruments.credentials import Sealer
@@ -46,12 +48,14 @@ REFERENCES = {
 }
 
 
-def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[str, Any]) -> None:
+def apply_manifest(
+    sessions: Sessions, encryption_keys: str, manifest: Mapping[str, Any], reach: Reach | None = None
+) -> None:
     """Enter what the manifest describes, in one transaction; what exists already is recognised by its name or slug.
 
     Existing accounts take over the manifest's credentials, existing instruments their host and port. Nothing else that
     exists is changed, and what somebody has deleted does not come back.
-    Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``.
+    ``reach`` is what hooks that call out may reach. Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``.
     """
     sealer = Sealer(encryption_keys)
     _check_shape(manifest)
@@ -69,7 +73,7 @@ def apply_manifest(sessions: Sessions, encryption_keys: str, manifest: Mapping[s
         for entry in _of_others(known, manifest.get("schedules", [])):
             create_schedule(session, _resolved(session, entry))
         for entry in _of_others(known, manifest.get("hooks", [])):
-            create_hook(session, _resolved(session, entry))
+            create_hook(session, _resolved(session, entry), reach or Reach(sealer=sealer))
 
 
 def _check_shape(manifest: Mapping[str, Any]) -> None:

@@ -19,6 +19,13 @@
     ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
     ├── OrchestratorUnavailable (Transient)
     ├── HookFailed (Permanent)
+    │   ├── HookTimedOut (Permanent)       it gave no answer in its time
+    │   └── HookUnanswered (Permanent)     it calls out, and is asked about the same file again by its own policy
+    ├── WebhookError
+    │   ├── WebhookUnavailable (Transient)     no answer, or one that says: not now
+    │   │   └── WebhookTimedOut (Transient)    no complete answer in time
+    │   ├── WebhookRefused (Permanent)         answered otherwise, or by somebody we don't trust
+    │   └── WebhookForbidden (Permanent)       the facility lets no webhook go there
     ├── SourceError
     │   ├── SourceUnreachable (Transient)      no answer at the host and port, or the connection was lost
     │   ├── CredentialsRefused (Permanent)     the server knows us not
@@ -42,6 +49,8 @@
 """
 
 import re
+import uuid
+from typing import Self
 
 
 class StreamWeaveError(Exception):
@@ -138,7 +147,50 @@ class OrchestratorUnavailable(Transient):
 
 
 class HookFailed(Permanent):
-    """A hook could not decide or enrich."""
+    """A hook could not decide or enrich. ``diagnostics`` is what a script wrote to standard error, for admins only."""
+
+    diagnostics: str = ""
+
+    def of(self, hook_name: str) -> Self:
+        """The same failure, told with the hook's name."""
+        return type(self)(f"{hook_name}: {self}")
+
+
+class HookTimedOut(HookFailed):
+    """A hook gave no answer in its time."""
+
+
+class HookUnanswered(HookFailed):
+    """A hook that calls out gave no answer that can be used: it is asked again, first after ``delay_seconds``."""
+
+    def __init__(self, sentence: str, hook_id: uuid.UUID, delay_seconds: float) -> None:
+        super().__init__(sentence)
+        self.hook_id = hook_id
+        self.delay_seconds = delay_seconds
+
+    def of(self, hook_name: str) -> Self:
+        """The same failure, told with the hook's name."""
+        return type(self)(f"{hook_name}: {self}", self.hook_id, self.delay_seconds)
+
+
+class WebhookError(StreamWeaveError):
+    """Something about a message to an address that people entered."""
+
+
+class WebhookUnavailable(WebhookError, Transient):
+    """Nobody answers, the connection was lost, or the answer says: not now."""
+
+
+class WebhookTimedOut(WebhookUnavailable):
+    """No complete answer in time."""
+
+
+class WebhookRefused(WebhookError, Permanent):
+    """The answer is a refusal, a redirect or too large, or comes from somebody whom we don't trust."""
+
+
+class WebhookForbidden(WebhookError, Permanent):
+    """The facility lets no webhook go to this address."""
 
 
 class SourceError(StreamWeaveError):

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.errors import StartError
+from streamweave.hooks.calling.reach import Reach
 from streamweave.identifiers import ark
 from streamweave.instruments.credentials import Sealer
 from streamweave.settings import Settings
@@ -24,7 +25,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Facility:
-    """The catalog, the ways to instruments and storage, the identifiers, and the clock.
+    """The catalog, the ways to instruments and storage, the identifiers, the clock, and what hooks can reach.
 
     ``wait`` takes seconds and returns after them; tests hand in a ``now`` and a ``wait`` that belong together.
     ``close`` lets go of the catalog.
@@ -36,6 +37,7 @@ class Facility:
     mint_identifier: Callable[[], str]
     now: Callable[[], datetime] = utc_now
     wait: Callable[[float], None] = time.sleep
+    reach: Reach = field(default_factory=Reach)
     close: Callable[[], None] = lambda: None
 
 
@@ -59,4 +61,5 @@ def facility_of(settings: Settings) -> Facility:
         open_storage=storage_opener(sealer),
         mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
         close=engine.dispose,
+        reach=Reach.told_by(settings, sealer),
     )

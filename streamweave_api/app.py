@@ -23,6 +23,7 @@ from streamweave_api.files.routes import files_router
 from streamweave_api.groups.routes import groups_router
 from streamweave_api.health import health
 from streamweave_api.hooks.routes import hooks_router
+from streamweave_api.hooks.runs import hook_runs_router
 from streamweave_api.identifiers.routes import identifiers_router
 from streamweave_api.instrument_requests.routes import instrument_requests_router
 from streamweave_api.instruments.routes import instruments_router
@@ -60,6 +61,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     storage_locations_router,
     schedules_router,
     hooks_router,
+    hook_runs_router,
     files_router,
     groups_router,
     projects_router,

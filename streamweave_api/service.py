@@ -8,6 +8,7 @@ from sqlalchemy.engine import Engine
 from streamweave.audit.actor import audited
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions
 from streamweave.errors import StartError
+from streamweave.hooks.calling.reach import Reach
 from streamweave.identifiers.erc import Support
 from streamweave.identity.login_limits import LoginLimits
 from streamweave.identity.tokens import SHORTEST_SECRET
@@ -22,11 +23,12 @@ CONNECTIONS = 10
 
 @dataclass(frozen=True)
 class Service:
-    """The catalog, the seal of passwords, the signature of tokens, who may come in, mails, identifiers, and Dagster."""
+    """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster."""
 
     engine: Engine
     sessions: Sessions
     sealer: Sealer
+    reach: Reach
     secret_key: str
     token_lifetime_seconds: int
     login_limits: LoginLimits
@@ -62,12 +64,14 @@ def service_of(settings: Settings) -> Service:
         raise StartError(
             f"no safe signature: set STREAMWEAVE_SECRET_KEY to at least {SHORTEST_SECRET} random characters"
         )
+    sealer = Sealer(settings.encryption_keys.get_secret_value())
     engine = catalog_engine(settings.database_url, pool_size=CONNECTIONS, settings=FOR_ANSWERS)
     dagster = Dagster(settings.dagster_url)
     return Service(
         engine=engine,
         sessions=audited(catalog_sessions(engine)),
-        sealer=Sealer(settings.encryption_keys.get_secret_value()),
+        sealer=sealer,
+        reach=Reach.told_by(settings, sealer),
         secret_key=secret_key,
         token_lifetime_seconds=settings.token_lifetime_seconds,
         login_limits=_login_limits(settings),

@@ -11,7 +11,9 @@ from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.refusal import one_sentence
 from streamweave.configuration import apply_manifest
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
+from streamweave.hooks.calling.reach import Reach
 from streamweave.identity.users import ensure_admin
+from streamweave.instruments.credentials import Sealer
 from streamweave.local.running import settings_of
 from streamweave.schedules.orchestrator import orchestrator, reload_code_location
 
@@ -52,7 +54,8 @@ def configure(
         settings = settings_of(home)
         keys = settings.encryption_keys.get_secret_value()
         with open_catalog(str(settings.database_url)) as engine:
-            apply_manifest(catalog_sessions(engine), keys, _read(manifest))
+            reach = Reach.told_by(settings, Sealer(keys))
+            apply_manifest(catalog_sessions(engine), keys, _read(manifest), reach)
     typer.echo(f"{manifest} is entered; {_shown_by_dagster(settings.dagster_url)}")
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus, User, VersionState
+from streamweave.catalog.tables import FileRecord, FileVersion, HookRun, Transfer, TransferStatus, User, VersionState
+from streamweave.catalog.tables.hook_runs import FAILURES
 from streamweave.files.questions import file_by_id
 
 LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
@@ -20,7 +21,8 @@ class Event:
 
     Words: ``discovered``, ``changed`` (a new version was seen), ``planned`` (a copy into ``storage_location``),
     ``copying``, ``transferred``, ``transfer_failed``, ``verified`` (its copy was re-read later), ``damaged``, ``gone``,
-    ``withdrawn``; and each state of a version that it stands in now, such as ``settling``, ``skipped`` or ``archived``.
+    ``withdrawn``, ``hook_ran`` and ``hook_failed`` (a script or webhook); and each state of a version that it stands
+    in now, such as ``settling``, ``skipped`` or ``archived``.
     """
 
     at: datetime
@@ -44,9 +46,17 @@ def history_of(session: Session, viewer: User, file_id: uuid.UUID) -> list[Event
         .order_by(Transfer.created_at.desc())
         .limit(LONGEST)
     )
+    runs = session.scalars(
+        select(HookRun)
+        .where(HookRun.file_id == file_id)
+        .options(joinedload(HookRun.hook), joinedload(HookRun.version))
+        .order_by(HookRun.started_at.desc(), HookRun.id.desc())
+        .limit(LONGEST)
+    )
     events = list(_of_record(record))
     events += (event for version in versions for event in _of_version(version))
     events += (event for transfer in transfers for event in _of_transfer(transfer))
+    events += map(_of_hook_run, runs)
     return sorted(events, key=lambda event: event.at)
 
 
@@ -80,3 +90,9 @@ def _of_transfer(transfer: Transfer) -> Iterator[Event]:
         if at is not None:
             name = transfer.storage_location.name
             yield Event(at, event, transfer.version.number, detail, name, transfer.id)
+
+
+def _of_hook_run(run: HookRun) -> Event:
+    event = "hook_failed" if run.outcome in FAILURES else "hook_ran"
+    told = f"{run.outcome}: {run.message}" if run.message else run.outcome
+    return Event(run.started_at, event, run.version.number, f"{run.hook.name}: {told}")

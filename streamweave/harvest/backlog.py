@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import (
@@ -16,6 +16,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
+from streamweave.catalog.tables.file_versions import DONE
 from streamweave.harvest.claims import is_due
 from streamweave.harvest.policy import Policy
 from streamweave.harvest.runs import is_dead
@@ -43,16 +44,33 @@ def days_with_work(session: Session, instrument: Instrument, policy: Policy, now
             .join(FileRecord, FileRecord.id == FileVersion.file_id)
             .where(
                 FileVersion.instrument_id == instrument.id,
-                policy.is_undecided(),
+                policy.is_undecided(now),
                 or_(
                     FileVersion.state != VersionState.SETTLED,
                     FileVersion.retry_at.is_(None),
                     FileVersion.retry_at <= now,
+                    FileVersion.failing_hooks.is_not(None),  # not too early to ask them again, or others now
                 ),
             )
         )
         days |= set(session.scalars(undecided.distinct()))
+    days |= set(session.scalars(_days_to_enrich_again(instrument, now)))
     return sorted(days)
+
+
+def _days_to_enrich_again(instrument: Instrument, now: datetime) -> Select[tuple[date]]:
+    """The days of archived files for which a hook that calls out has failed, and is to be asked again."""
+    return (
+        select(FileVersion.acquisition_day)
+        .where(
+            FileVersion.instrument_id == instrument.id,
+            FileVersion.hook_retry_at <= now,
+            FileVersion.state.in_(DONE),
+            FileVersion.is_newest,
+            FileVersion.enrichment_error.is_not(None),
+        )
+        .distinct()
+    )
 
 
 def versions_by_state(session: Session, instrument: Instrument) -> dict[VersionState, int]:

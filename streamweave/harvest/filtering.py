@@ -6,16 +6,18 @@ further storage location. A file that can't be decided on stays where it is, wit
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import id_batches, insert_many, is_one_of
+from streamweave.catalog.bulk import batches, id_batches, insert_many, is_one_of
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus
+from streamweave.errors import HookFailed
 from streamweave.facility import Facility
 from streamweave.harvest.knowledge import is_claimed
 from streamweave.harvest.planning import Candidate, Plan, Planner
@@ -23,6 +25,15 @@ from streamweave.harvest.policy import Policy, policy_for
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.standing import COLUMNS, Standing, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
+from streamweave.hooks.base import Decision
+from streamweave.hooks.calling.answers import Answers
+from streamweave.hooks.calling.calls import BATCH, Calls, record_runs
+from streamweave.hooks.calling.reach import Reach
+from streamweave.hooks.calling.waiting import ANSWERED
+from streamweave.hooks.calling.watched import Subject
+
+Verdicts = Answers[Decision | HookFailed]
+NOTHING_ASKED: Verdicts = Answers("", {})
 
 
 def filter_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> HarvestReport:
@@ -30,32 +41,85 @@ def filter_files(facility: Facility, instrument: Instrument, days: Collection[da
 
     The report names what was skipped and what could not be decided on; what is planned shows up when it is transferred.
     """
+    filtering = Filtering(facility, instrument, days, facility.reach.for_a_run(), Calls(facility.now))
     report = HarvestReport()
-    with facility.sessions() as session:
-        undecided = _is_undecided(instrument, policy_for(session, instrument), days)
-    for version_ids in id_batches(facility.sessions, _oldest_first(undecided)):
-        with facility.sessions.begin() as session:
-            lock_instrument(session, instrument.id)
-            policy = policy_for(session, instrument)
-            planner = Planner(instrument, policy, facility.now())
-            candidates = _candidates(session, _is_undecided(instrument, policy, days), version_ids)
-            planned = [(candidate, planner.plan(candidate)) for candidate in candidates]
-            _write(session, planner, planned)
+    for planned in filtering.batches():
         for _, plan in planned:
             if plan.outcome:
                 report.add(plan.outcome)
     return report
 
 
+@dataclass(frozen=True)
+class Filtering:
+    """The filtering of one run.
+
+    Hooks that are built in decide under the instrument's lock, on what holds then. Those that call out are asked
+    before, while nothing is held; of their answers counts, under the lock, what was asked about as it still is.
+    """
+
+    facility: Facility
+    instrument: Instrument
+    days: Collection[date] | None
+    reach: Reach
+    calls: Calls
+
+    def batches(self) -> Iterator[Sequence[tuple[Candidate, Plan]]]:
+        """What is planned, batch by batch, once it is written."""
+        sessions = self.facility.sessions
+        with sessions() as session:
+            policy = policy_for(session, self.instrument, self.reach)
+            wanted = _oldest_first(self._is_undecided(policy))
+            version_ids = list(session.scalars(wanted)) if policy.calls_out else []
+        if policy.calls_out:
+            for batch in batches(version_ids, BATCH):
+                yield self._decide(batch, self._ask(policy, batch))
+        else:
+            for batch in id_batches(sessions, wanted):
+                yield self._decide(batch, None)
+
+    def _ask(self, policy: Policy, version_ids: Sequence[uuid.UUID]) -> Verdicts:
+        with self.facility.sessions() as session:
+            candidates = _candidates(session, self._is_undecided(policy), version_ids)
+        planner = Planner(self.instrument, policy, self.facility.now())
+        subjects = [_subject(planner, candidate) for candidate in candidates]
+        return self.calls.decisions(policy.hooks, policy.hooks_fingerprint, subjects)
+
+    def _decide(self, version_ids: Sequence[uuid.UUID], asked: Verdicts | None) -> Sequence[tuple[Candidate, Plan]]:
+        with self.facility.sessions.begin() as session:
+            lock_instrument(session, self.instrument.id)
+            policy = policy_for(session, self.instrument, self.reach)
+            candidates = _candidates(session, self._is_undecided(policy), version_ids)
+            verdicts = asked or (NOTHING_ASKED if policy.calls_out else None)  # hooks were changed a moment ago
+            planner = Planner(self.instrument, policy, self.facility.now(), verdicts.results if verdicts else None)
+            if verdicts is not None:
+                candidates = [each for each in candidates if _hold(verdicts, planner, each)]
+            planned = [(candidate, planner.plan(candidate)) for candidate in candidates]
+            _write(session, planner, planned)
+            if verdicts is not None:
+                record_runs(session, verdicts.runs)
+        return planned
+
+    def _is_undecided(self, policy: Policy) -> ColumnElement[bool]:
+        of_ours = FileVersion.instrument_id == self.instrument.id
+        undecided = of_ours & policy.is_undecided(self.facility.now()) & ~is_claimed()
+        return undecided if self.days is None else undecided & FileVersion.acquisition_day.in_(self.days)
+
+
+def _subject(planner: Planner, candidate: Candidate) -> Subject:
+    standing = candidate.standing
+    waiting = standing.waiting if standing.failing_hooks == planner.policy.hooks_fingerprint else ANSWERED
+    return Subject(candidate.file_id, standing.id, planner.shown(candidate), waiting)
+
+
+def _hold(verdicts: Verdicts, planner: Planner, candidate: Candidate) -> bool:
+    return verdicts.hold(planner.policy.hooks_fingerprint, candidate.standing.id, planner.shown(candidate))
+
+
 def _oldest_first(which: ColumnElement[bool]) -> Select[tuple[uuid.UUID]]:
     """Transfers are claimed in the order in which they are planned: days after days, and folder by folder."""
     versions = select(FileVersion.id).join(FileRecord, FileRecord.id == FileVersion.file_id).where(which)
     return versions.order_by(FileVersion.acquisition_day, FileRecord.source_path, FileVersion.id)
-
-
-def _is_undecided(instrument: Instrument, policy: Policy, days: Collection[date] | None) -> ColumnElement[bool]:
-    undecided = (FileVersion.instrument_id == instrument.id) & policy.is_undecided() & ~is_claimed()
-    return undecided if days is None else undecided & FileVersion.acquisition_day.in_(days)
 
 
 def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: Sequence[uuid.UUID]) -> list[Candidate]:

@@ -1,20 +1,21 @@
 """Planning: what the hooks and the schedules make of one version. Pure: ``filtering`` reads and writes."""
 
 import uuid
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from streamweave.catalog.tables import Instrument, StorageLocation, TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
-from streamweave.errors import HookFailed
+from streamweave.errors import HookFailed, HookUnanswered
 from streamweave.harvest.failures import retry_delay
 from streamweave.harvest.naming import destination_path
 from streamweave.harvest.policy import Policy
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.standing import Standing
-from streamweave.hooks.base import HookContext, Redirect, Skip
+from streamweave.hooks.base import Decision, HookContext, Redirect, Skip
+from streamweave.hooks.calling.waiting import ANSWERED
 from streamweave.hooks.running import decide
 
 NO_DESTINATION = "no enabled schedule names a storage location for this instrument"
@@ -54,20 +55,24 @@ class Plan:
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans for one instrument under one policy, as of one moment of our clock."""
+    """Plans for one instrument under one policy, as of one moment of our clock.
+
+    ``verdicts`` are, by version, what hooks that call out have been asked already; without them the hooks are instant.
+    """
 
     instrument: Instrument
     policy: Policy
     now: datetime
+    verdicts: Mapping[uuid.UUID, Decision | HookFailed] | None = None
 
     def plan(self, candidate: Candidate) -> Plan:
         """Decide on a version."""
         if not self.policy.destinations:
             return self._leave(candidate, NO_DESTINATION, again_at=None)
         try:
-            decision = decide(self.policy.hooks, self._shown(candidate))
-        except HookFailed as error:
-            return self._leave(candidate, str(error), again_at=self._a_while_later)
+            decision = self._decision(candidate)
+        except HookFailed as failure:
+            return self._wait_for_hooks(candidate, failure)
         is_done = candidate.standing.state in (VersionState.ARCHIVED, VersionState.UNCHANGED)
         if isinstance(decision, Skip) and not is_done:
             return self._skip(candidate, decision.reason)
@@ -79,7 +84,8 @@ class Planner:
             return self._leave(candidate, reason, again_at=self._a_while_later)
         return self._transfer(candidate, [location], redirected=True)
 
-    def _shown(self, candidate: Candidate) -> HookContext:
+    def shown(self, candidate: Candidate) -> HookContext:
+        """A version as hooks are shown it."""
         return HookContext(
             instrument_slug=self.instrument.slug,
             source_path=candidate.source_path,
@@ -87,6 +93,21 @@ class Planner:
             size_bytes=candidate.size_bytes,
             mtime=candidate.mtime,
         )
+
+    def _decision(self, candidate: Candidate) -> Decision:
+        if self.verdicts is None:
+            return decide(self.policy.hooks, self.shown(candidate))
+        verdict = self.verdicts[candidate.standing.id]
+        if isinstance(verdict, HookFailed):
+            raise verdict
+        return verdict
+
+    def _wait_for_hooks(self, candidate: Candidate, failure: HookFailed) -> Plan:
+        if not isinstance(failure, HookUnanswered):
+            return self._leave(candidate, str(failure), again_at=self._a_while_later)
+        waiting = candidate.standing.waiting.after(failure, self.policy.hooks_fingerprint, self.now)
+        plan = self._leave(candidate, str(failure), again_at=waiting.hook_retry_at)
+        return replace(plan, standing=plan.standing._replace(**waiting._asdict()))
 
     @property
     def _a_while_later(self) -> datetime:
@@ -127,6 +148,8 @@ class Planner:
         return self._entering(standing, VersionState.ARCHIVED, "", **others)
 
     def _entering(self, standing: Standing, state: VersionState, reason: str, **others: Any) -> Standing:
+        if standing.failing_hooks is not None:
+            others |= ANSWERED._asdict()
         return standing.entering(
             state,
             reason,

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
-    Hook,
     HookTrigger,
     Instrument,
     StorageLocation,
@@ -21,8 +21,10 @@ from streamweave.catalog.tables.file_versions import DONE
 from streamweave.deletion import listing
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PreTransferHook
+from streamweave.hooks.building import hooks_fingerprint, pre_hooks
+from streamweave.hooks.calling.calls import call_out
+from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.registry import build_pre_hook
 from streamweave.hooks.running import fingerprint
 from streamweave.schedules.questions import destinations
 
@@ -38,8 +40,13 @@ class Policy:
     locations: Mapping[str, StorageLocation]
     """Every enabled storage location by name: a hook may redirect to any."""
 
-    def is_undecided(self) -> ColumnElement[bool]:
-        """Over ``FileVersion`` joined to ``FileRecord``: under this policy something is yet to be decided for it."""
+    @property
+    def calls_out(self) -> bool:
+        """Whether somebody else is asked about files: without a destination nobody is."""
+        return bool(self.destinations) and call_out(self.hooks)
+
+    def is_undecided(self, now: datetime) -> ColumnElement[bool]:
+        """Over ``FileVersion`` joined to ``FileRecord``: under this policy something is to be decided for it now."""
         other_hooks = is_other(FileVersion.decided_hooks, self.hooks_fingerprint)
         other_destinations = and_(
             is_other(FileVersion.decided_destinations, self.destinations_fingerprint),
@@ -48,6 +55,7 @@ class Policy:
         is_done = FileVersion.state.in_(DONE)
         return and_(
             FileVersion.is_newest,
+            ~waits_for_hooks(self.hooks_fingerprint, now),
             or_(
                 FileVersion.state == VersionState.SETTLED,
                 and_(FileVersion.state == VersionState.SKIPPED, other_hooks),
@@ -71,20 +79,25 @@ def _is_cut_off() -> ColumnElement[bool]:
     )
 
 
-def policy_for(session: Session, instrument: Instrument) -> Policy:
+def waits_for_hooks(fingerprint: str, now: datetime) -> ColumnElement[bool]:
+    """Over ``FileVersion``: one of these hooks has failed for it, and it is too early to ask again."""
+    return and_(
+        FileVersion.hook_retry_at.is_not(None),
+        FileVersion.hook_retry_at > now,
+        func.coalesce(FileVersion.failing_hooks, "") == fingerprint,
+    )
+
+
+def policy_for(session: Session, instrument: Instrument, reach: Reach) -> Policy:
     """The policy that the rows of this moment make. Raises ``InvalidInput`` when a hook's row can't be used."""
-    hooks = active_hooks(session, instrument.id, HookTrigger.PRE_TRANSFER)
+    rows = active_hooks(session, instrument.id, HookTrigger.PRE_TRANSFER)
+    hooks = pre_hooks(rows, reach)
     places = destinations(session, instrument.id)
     enabled = session.scalars(listing(StorageLocation).where(StorageLocation.enabled))
     return Policy(
-        hooks=[build_pre_hook(hook.builtin_name, hook.config, name=hook.name) for hook in hooks],
-        hooks_fingerprint=hooks_fingerprint(hooks),
+        hooks=hooks,
+        hooks_fingerprint=hooks_fingerprint(rows, hooks),
         destinations=places,
         destinations_fingerprint=fingerprint([{"location": str(place.id)} for place in places]),
         locations={location.name: location for location in enabled},
     )
-
-
-def hooks_fingerprint(hooks: Sequence[Hook]) -> str:
-    """What these hooks, in this order, come down to."""
-    return fingerprint([{"hook": hook.builtin_name, "config": hook.config} for hook in hooks])

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of, update_many
 from streamweave.catalog.tables import FileVersion
+from streamweave.hooks.calling.waiting import Waiting
 
 
 class Standing(NamedTuple):
@@ -30,6 +31,15 @@ class Standing(NamedTuple):
     decided_hooks: str | None
     decided_destinations: str | None
     redirected: bool
+    hook_failures: int
+    failing_hook_id: uuid.UUID | None
+    failing_hooks: str | None
+    hook_retry_at: datetime | None
+
+    @property
+    def waiting(self) -> Waiting:
+        """Whether, and until when, it waits for hooks."""
+        return Waiting(self.hook_failures, self.failing_hook_id, self.failing_hooks, self.hook_retry_at)
 
     def entering(self, state: str, reason: str, now: datetime, **others: Any) -> Self:
         """The same version in ``state``, since now unless it was in it before, and with ``others`` changed."""

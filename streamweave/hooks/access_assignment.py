@@ -15,7 +15,8 @@ from streamweave.rules import has_control_character
 LONGEST_NAME = 254  # of an e-mail address; groups and projects have shorter ones
 
 
-def _id(entered: object) -> uuid.UUID:
+def entered_id(entered: object) -> uuid.UUID:
+    """The id that was entered as text. Raises ``ValueError``."""
     if not isinstance(entered, str):
         raise ValueError("must be an id")  # noqa: TRY004 - what pydantic makes a problem of the field
     try:
@@ -31,7 +32,7 @@ class GrantRule(HookConfig):
     """
 
     grantee_type: Literal["user", "group", "project"]
-    grantee_id: Annotated[uuid.UUID, PlainValidator(_id, json_schema_input_type=str)] | None = None
+    grantee_id: Annotated[uuid.UUID, PlainValidator(entered_id, json_schema_input_type=str)] | None = None
     match: Literal["metadata"] | None = None
     key: str | None = Field(default=None, min_length=1)
     mail_domain: str | None = Field(default=None, min_length=1, pattern=r"^[A-Za-z0-9.-]+$")

@@ -105,8 +105,8 @@ class HookConfig(BaseModel):
 Config = TypeVar("Config", bound=HookConfig)
 
 
-def read_config(model: type[Config], entered: object) -> Config:
-    """The configuration that was entered, as ``model``.
+def read_config(model: type[Config], entered: object, whole: str = "config") -> Config:
+    """What was entered as the field ``whole``, as ``model``.
 
     Raises ``InvalidInput`` for the first problem, its field written like ``config.rules[0].pattern``.
     """
@@ -114,11 +114,11 @@ def read_config(model: type[Config], entered: object) -> Config:
         return model.model_validate(entered)
     except ValidationError as invalid:
         first = invalid.errors()[0]
-        raise InvalidInput(_field(first), _problem(first)) from invalid
+        raise InvalidInput(whole + _path(first), _problem(first)) from invalid
 
 
-def _field(error: ErrorDetails) -> str:
-    return "config" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"])
+def _path(error: ErrorDetails) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error["loc"])
 
 
 def _problem(error: ErrorDetails) -> str:

@@ -1,8 +1,11 @@
-"""Hooks as they are configured: how they are entered, changed, removed, and which ones run. The caller commits."""
+"""Hooks as they are configured: how they are entered, changed, removed, and which ones run. The caller commits.
+
+A webhook's secret is sealed as it goes in, and never comes out.
+"""
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import or_
@@ -23,10 +26,14 @@ from streamweave.deletion import (
 )
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hooks.access_assignment import AccessAssignment
+from streamweave.hooks.building import is_builtin
+from streamweave.hooks.calling.reach import Reach
+from streamweave.hooks.implementations import MADE_OF, settled
 from streamweave.hooks.registry import build_hook
+from streamweave.hooks.scripts.folder import SCRIPT_PATH, check_script_path
 from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.rules import (
-    NULL,
+    LONGEST_NAME,
     Rule,
     checked,
     flag,
@@ -40,9 +47,10 @@ from streamweave.rules import (
     text,
 )
 from streamweave.storage.locations import storage_location_by_name
+from streamweave.webhooks.address import LONGEST_URL, WEBHOOK_URL, check_url
+from streamweave.webhooks.signing import SECRET_PATTERN, signing_key
 
 HIGHEST_PRIORITY = 1_000_000
-MADE_OF = ("trigger", "implementation", "builtin_name", "config")
 
 _CREATION = Order(Hook.created_at, Hook.id)
 
@@ -64,26 +72,30 @@ def active_hooks(session: Session, instrument_id: uuid.UUID, trigger: HookTrigge
     return list(session.scalars(query.order_by(Hook.priority, Hook.created_at, Hook.id)))
 
 
-def create_hook(session: Session, values: Mapping[str, Any]) -> Hook:
-    """A new hook: ``name``, ``trigger`` and ``builtin_name``; if wished ``config``, ``instrument_id`` and so on.
+def create_hook(session: Session, values: Mapping[str, Any], reach: Reach | None = None) -> Hook:
+    """A new hook: ``name``, ``trigger`` and what its ``implementation`` needs; if wished ``config`` and so on.
 
-    It must be one that can be built, and may redirect only to storage locations that exist. Raises ``InvalidInput``.
+    It must be one that can be built within ``reach``, and may redirect only to storage locations that exist.
+    Raises ``InvalidInput``, or ``SealBroken`` for a secret that can't be sealed.
     """
     fields = {"implementation": HookImplementation.BUILTIN.value, "config": {}, **checked(FIELDS, values)}
-    require(fields, "name", "trigger", "builtin_name")
-    _check_buildable(session, fields)
+    require(fields, "name", "trigger")
+    hook = Hook(**settled(fields, None, reach or Reach()))
+    _check_built(session, hook)
     _check_instrument(session, fields)
-    hook = Hook(**fields)
     session.add(hook)
     session.flush()
     return hook
 
 
-def update_hook(session: Session, hook_id: uuid.UUID, changes: Mapping[str, Any]) -> Hook:
-    """Change the given fields; the result must be a hook that can be built. Raises ``NotFound`` or ``InvalidInput``."""
+def update_hook(session: Session, hook_id: uuid.UUID, changes: Mapping[str, Any], reach: Reach | None = None) -> Hook:
+    """Change the given fields; the result must be a hook that can be built within ``reach``.
+
+    A webhook whose address stays keeps its secret. Raises ``NotFound``, ``InvalidInput`` or ``SealBroken``.
+    """
     hook = hook_by_id(session, hook_id)
-    fields = checked(FIELDS, changes)
-    _check_buildable(session, {field: fields.get(field, getattr(hook, field)) for field in MADE_OF})
+    fields = settled(checked(FIELDS, changes), hook, reach or Reach())
+    _check_built(session, Hook(**{field: fields.get(field, getattr(hook, field)) for field in MADE_OF}))
     _check_instrument(session, fields)
     return change(session, hook, fields)
 
@@ -102,7 +114,7 @@ def restore_hook(session: Session, hook_id: uuid.UUID) -> Hook:
     if hook.instrument_id is not None:
         require_present(session, Instrument, hook.instrument_id, "instrument")
     try:
-        _check_buildable(session, {field: getattr(hook, field) for field in MADE_OF})
+        _check_built(session, hook)
     except InvalidInput as error:
         raise Conflict(str(error)) from error
     mark_restored(session, [hook])
@@ -118,10 +130,28 @@ def _config(field: str, value: Any) -> dict[str, Any]:
     return value
 
 
-@shaped(**NULL)
-def _only_of_other_implementations(field: str, value: Any) -> None:
-    if value is not None:
-        raise InvalidInput(field, "must be null: there are built-in hooks only")
+@shaped(type="string", minLength=4, maxLength=LONGEST_NAME, pattern=SCRIPT_PATH)
+def _script_path(field: str, value: Any) -> str:
+    return _accepted(check_script_path, field, name(field, value))
+
+
+@shaped(type="string", minLength=10, maxLength=LONGEST_URL, pattern=WEBHOOK_URL)
+def _webhook_url(field: str, value: Any) -> str:
+    return _accepted(check_url, field, text(longest=LONGEST_URL)(field, value))
+
+
+@shaped(type="string", pattern=SECRET_PATTERN)
+def _webhook_secret(field: str, value: Any) -> str:
+    _accepted(signing_key, field, text()(field, value))
+    return str(value)
+
+
+def _accepted(check: Callable[[str], Any], field: str, value: str) -> str:
+    try:
+        check(value)
+    except ValueError as error:
+        raise InvalidInput(field, str(error)) from None
+    return value
 
 
 FIELDS: dict[str, Rule] = {
@@ -129,9 +159,10 @@ FIELDS: dict[str, Rule] = {
     "description": optional(text(lines=True)),
     "trigger": one_word_of(*HookTrigger),
     "implementation": one_word_of(*HookImplementation),
-    "builtin_name": name,
-    "script_path": _only_of_other_implementations,
-    "webhook_url": _only_of_other_implementations,
+    "builtin_name": optional(name),
+    "script_path": optional(_script_path),
+    "webhook_url": optional(_webhook_url),
+    "webhook_secret": _webhook_secret,
     "config": _config,
     "instrument_id": optional(identity),
     "priority": integer(-HIGHEST_PRIORITY, HIGHEST_PRIORITY),
@@ -139,13 +170,15 @@ FIELDS: dict[str, Rule] = {
 }
 
 
-def _check_buildable(session: Session, fields: Mapping[str, Any]) -> None:
-    hook = build_hook(fields["trigger"], fields["implementation"], fields["builtin_name"], fields["config"])
-    for index, rule in enumerate(fields["config"].get("redirect_rules", [])):
+def _check_built(session: Session, hook: Hook) -> None:
+    if not is_builtin(hook):
+        return  # what it redirects to and grants it says when it is asked
+    built = build_hook(hook.trigger, hook.builtin_name, hook.config)
+    for index, rule in enumerate(hook.config.get("redirect_rules", [])):
         if storage_location_by_name(session, rule["destination"]) is None:
             problem = f"there is no storage location named {rule['destination']}"
             raise InvalidInput(f"config.redirect_rules[{index}].destination", problem)
-    for index, grantee in enumerate(hook.literal_grantees if isinstance(hook, AccessAssignment) else ()):
+    for index, grantee in enumerate(built.literal_grantees if isinstance(built, AccessAssignment) else ()):
         if grantee is not None and referable_grantee(session, grantee) is None:
             raise InvalidInput(f"config.grants[{index}].grantee_id", f"there is no such {grantee.type}")
 

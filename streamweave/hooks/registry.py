@@ -1,4 +1,4 @@
-"""The hooks that exist, and how a configured row becomes one. A new built-in hook is one more line in its table."""
+"""The hooks that are built in, and how a configured row becomes one. A new one is one more line in its table."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -21,17 +21,13 @@ BUILTINS = {"pre_transfer": PRE_TRANSFER, "post_transfer": POST_TRANSFER}
 Hook = TypeVar("Hook")
 
 
-def build_hook(
-    trigger: str, implementation: str, builtin_name: str | None, config: object
-) -> PreTransferHook | PostTransferHook:
-    """The hook that a row describes.
+def build_hook(trigger: str, builtin_name: str | None, config: object) -> PreTransferHook | PostTransferHook:
+    """The built-in hook that a row describes.
 
-    Raises ``InvalidInput`` for ``trigger``, ``implementation``, ``builtin_name`` or a field below ``config``.
+    Raises ``InvalidInput`` for ``trigger``, ``builtin_name`` or a field below ``config``.
     """
     if trigger not in BUILTINS:
         raise InvalidInput("trigger", f"must be one of {', '.join(BUILTINS)}")
-    if implementation != "builtin":
-        raise InvalidInput("implementation", f"{implementation!r} is not available; the implementations are: builtin")
     return build_pre_hook(builtin_name, config) if trigger == "pre_transfer" else build_post_hook(builtin_name, config)
 
 

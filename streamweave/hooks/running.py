@@ -29,7 +29,7 @@ def decide(hooks: Sequence[PreTransferHook], context: HookContext) -> Decision:
         try:
             verdict = hook.decide(context)
         except HookFailed as failure:
-            raise _of(hook, failure) from failure
+            raise failure.of(hook.name) from failure
         if isinstance(verdict, Skip):
             return verdict
         if isinstance(verdict, Redirect):
@@ -49,7 +49,7 @@ def enrich(hooks: Sequence[PostTransferHook], context: HookContext) -> Enriched:
         try:
             told = hook.enrich(replace(context, metadata={**context.metadata, **found}))
         except HookFailed as failure:
-            failures.append(_of(hook, failure))
+            failures.append(failure.of(hook.name))
         else:
             found |= told.metadata
             grants |= told.grants
@@ -63,7 +63,3 @@ def fingerprint(configs: Iterable[Mapping[str, object]]) -> str:
     """
     canonical = json.dumps([dict(config) for config in configs], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def _of(hook: PreTransferHook | PostTransferHook, failure: HookFailed) -> HookFailed:
-    return HookFailed(f"{hook.name}: {failure}")

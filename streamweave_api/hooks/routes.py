@@ -14,10 +14,11 @@ from streamweave.hooks.configuration import (
     restore_hook,
     update_hook,
 )
+from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted
-from streamweave_api.hooks.schemas import HookBody, HookChanges, NewHook
+from streamweave_api.hooks.schemas import HookAnswered, HookBody, HookChanges, HookNotUsable, HookSample, NewHook
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
@@ -35,9 +36,9 @@ def list_hooks(
 
 @post("/", sync_to_thread=True, summary="Enter a hook")
 def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
-    """A new hook; its configuration must be one that the built-in hook takes."""
+    """A new hook; its configuration must be one that it takes. A script lies in the facility's folder of scripts."""
     with service.sessions.begin() as session:
-        return hook_body(create_hook(session, given(data)))
+        return hook_body(create_hook(session, given(data), service.reach))
 
 
 @get("/{hook_id:uuid}", sync_to_thread=True, summary="Show a hook")
@@ -51,7 +52,7 @@ def show_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
 def change_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookChanges]) -> HookBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return hook_body(update_hook(session, hook_id, given(data)))
+        return hook_body(update_hook(session, hook_id, given(data), service.reach))
 
 
 @delete("/{hook_id:uuid}", sync_to_thread=True, summary="Delete a hook")
@@ -68,9 +69,19 @@ def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
         return hook_body(restore_hook(session, hook_id))
 
 
+@post("/{hook_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a hook")
+def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookSample]) -> HookAnswered | HookNotUsable:
+    """Ask a hook about a file that is made up, and tell what it answered. Nothing is changed."""
+    sample = sample_from(given(data))
+    with service.sessions() as session:
+        hook = hook_by_id(session, hook_id)
+    answer = try_hook(hook, service.reach, sample)
+    return shown(answer, HookAnswered) if isinstance(answer, HookAnswer) else shown(answer, HookNotUsable)
+
+
 hooks_router = Router(
     "/api/hooks",
-    route_handlers=[list_hooks, add_hook, show_hook, change_hook, remove_hook, bring_back_hook],
+    route_handlers=[list_hooks, add_hook, show_hook, change_hook, remove_hook, bring_back_hook, test_hook],
     guards=[admin_only],
     tags=["Hooks"],
 )

@@ -10,8 +10,10 @@ from pydantic.json_schema import models_json_schema
 from streamweave.access import grants, groups, names, owners, projects
 from streamweave.files import commands as files
 from streamweave.hooks import configuration as hooks
+from streamweave.hooks import trial
 from streamweave.hooks.access_assignment import AccessAssignmentConfig
 from streamweave.hooks.base import HookConfig
+from streamweave.hooks.calling.policy import ScriptConfig, WebhookConfig
 from streamweave.hooks.file_filter import FileFilterConfig
 from streamweave.hooks.metadata_enrichment import MetadataEnrichmentConfig
 from streamweave.hooks.registry import BUILTINS
@@ -30,6 +32,7 @@ RULES: dict[str, Mapping[str, Rule]] = {
     "ArchiveRequest": {},
     "GroupChanges": names.FIELDS,
     "HookChanges": hooks.FIELDS,
+    "HookSample": trial.SAMPLE,
     "InstrumentChanges": instruments.CHANGEABLE,
     "MailWanted": {},
     "NewApiToken": api_tokens.FIELDS,
@@ -59,7 +62,13 @@ RULES: dict[str, Mapping[str, Rule]] = {
     "Verification": {},
     "Withdrawal": files.WITHDRAWAL,
 }
-CONFIGURATIONS: list[type[HookConfig]] = [FileFilterConfig, MetadataEnrichmentConfig, AccessAssignmentConfig]
+CONFIGURATIONS: list[type[HookConfig]] = [
+    FileFilterConfig,
+    MetadataEnrichmentConfig,
+    AccessAssignmentConfig,
+    ScriptConfig,
+    WebhookConfig,
+]
 REFERENCE = "#/components/schemas/{model}"
 
 
@@ -87,7 +96,7 @@ def _with_configurations(schema: dict[str, Any]) -> dict[str, Any]:
     """Which hooks there are, and what each of them takes as its ``config``."""
     names = [name for those in BUILTINS.values() for name in those]
     configurations = [{"$ref": REFERENCE.format(model=model.__name__)} for model in CONFIGURATIONS]
-    known = {"builtin_name": {"type": "string", "enum": names}, "config": {"anyOf": configurations}}
+    known = {"builtin_name": {"enum": [*names, None]}, "config": {"anyOf": configurations}}
     return {**schema, "properties": {**schema["properties"], **known}}
 
 

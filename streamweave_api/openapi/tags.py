@@ -12,7 +12,7 @@ DESCRIPTIONS = {
     "Service accounts": "What the instruments' shares are read with. A password goes in and never comes out.",
     "Storage locations": "Where archived versions go.",
     "Schedules": "When an instrument is harvested, and into which storage location.",
-    "Hooks": "Configured steps before a transfer (filters) and after it (metadata, access).",
+    "Hooks": "Configured steps before a transfer (filters) and after it (metadata, access), built in or others'.",
     "Runs": "How a harvest that was triggered is getting on, in Dagster's words.",
     "Files": "The catalog: every file that was ever found, its versions, its history, and its content.",
     "Transfers": "Each attempt to bring a version to a storage location, with its proof.",

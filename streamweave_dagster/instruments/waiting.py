@@ -36,7 +36,7 @@ class Waiting:
 def waiting(facility: Facility, instrument: Instrument) -> Waiting:
     """Ask the catalog. Raises ``InvalidInput`` when a hook's row can't be used."""
     with facility.sessions() as session:
-        policy = policy_for(session, instrument)
+        policy = policy_for(session, instrument, facility.reach)
         days = days_with_work(session, instrument, policy, facility.now())
         states = versions_by_state(session, instrument)
     partitions = [day for day in days if day >= instrument.first_acquisition_day]

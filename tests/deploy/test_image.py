@@ -76,4 +76,13 @@ def test_every_mount_point_in_the_image_is_the_users(dockerfile: str, services: 
         for arguments in re.findall(r"install -d -o streamweave -g streamweave ([^&\n]*)", dockerfile)
         for path in arguments.split()
     }
-    assert {mount.rsplit(":", 1)[1] for mount in services["code-server"]["volumes"]} <= owned
+    written = [mount for mount in services["code-server"]["volumes"] if not mount.endswith(":ro")]
+    assert {mount.rsplit(":", 1)[1] for mount in written} <= owned
+
+
+def test_scripts_of_hooks_are_mounted_where_they_are_looked_for_and_can_not_be_written(
+    services: dict[str, Any],
+) -> None:
+    for name in ("code-server", "api"):
+        folder = services[name]["environment"]["STREAMWEAVE_HOOK_SCRIPTS_FOLDER"]
+        assert [mount for mount in services[name]["volumes"] if mount.endswith(f":{folder}:ro")]

@@ -43,6 +43,7 @@ STRICTER = {
     "instrument: name": "too many bytes, and names that Windows reserves",
     "instrument: first_acquisition_day": "days to come",
     "schedule: cron_expression": "days that never come",
+    "hook: webhook_url": "hosts that can't exist",
     "storage location: base_path": "what may not be part of a bucket's keys",
     "storage location: connection_config": "what the type of storage asks for",
 }

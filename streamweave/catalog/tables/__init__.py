@@ -9,6 +9,7 @@ from streamweave.catalog.tables.file_versions import FileVersion, VersionState
 from streamweave.catalog.tables.grants import FileGrant, GranteeType, InstrumentGrant, PendingGrant
 from streamweave.catalog.tables.groups import Group, GroupMember
 from streamweave.catalog.tables.harvest_runs import HarvestRun
+from streamweave.catalog.tables.hook_runs import HookOutcome, HookRun
 from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookTrigger
 from streamweave.catalog.tables.instrument_requests import InstrumentRequest, RequestStatus
 from streamweave.catalog.tables.instruments import Instrument
@@ -40,6 +41,8 @@ __all__ = [
     "HarvestRun",
     "Hook",
     "HookImplementation",
+    "HookOutcome",
+    "HookRun",
     "HookTrigger",
     "Instrument",
     "InstrumentGrant",

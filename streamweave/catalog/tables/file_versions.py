@@ -70,6 +70,11 @@ class FileVersion(Identified, Base):
     redirected: Mapped[bool] = mapped_column(default=False)
     enriched_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the post hooks that enriched")
     enrichment_error: Mapped[str | None]
+    # of hooks that call out, before or after the transfer
+    hook_failures: Mapped[int] = mapped_column(default=0, server_default=text("0"), comment="of one hook, in a row")
+    failing_hook_id: Mapped[uuid.UUID | None]
+    failing_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the hooks of which one failed")
+    hook_retry_at: Mapped[datetime | None] = mapped_column(comment="these hooks are not asked before")
 
     file: Mapped[FileRecord] = relationship()
 
@@ -107,4 +112,10 @@ class FileVersion(Identified, Base):
             "ix_file_versions_decided_destinations", instrument_id, decided_destinations, postgresql_where=text(IS_DONE)
         ),
         Index("ix_file_versions_enriched_hooks", instrument_id, enriched_hooks, postgresql_where=text(IS_DONE)),
+        Index(
+            "ix_file_versions_hook_retry_at",
+            instrument_id,
+            hook_retry_at,
+            postgresql_where=text("hook_retry_at IS NOT NULL"),
+        ),
     )

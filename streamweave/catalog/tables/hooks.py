@@ -22,6 +22,8 @@ class HookImplementation(StrEnum):
     """Whose code a hook is."""
 
     BUILTIN = "builtin"
+    PYTHON_SCRIPT = "python_script"
+    HTTP_WEBHOOK = "http_webhook"
 
 
 class Hook(Identified, Dated, Deletable, Base):
@@ -39,6 +41,7 @@ class Hook(Identified, Dated, Deletable, Base):
     builtin_name: Mapped[str | None]
     script_path: Mapped[str | None]
     webhook_url: Mapped[str | None]
+    sealed_webhook_secret: Mapped[bytes | None]
     config: Mapped[dict[str, Any]] = mapped_column(default=dict)
     instrument_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("instruments.id", ondelete="CASCADE"))
     priority: Mapped[int] = mapped_column(default=0)

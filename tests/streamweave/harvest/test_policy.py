@@ -42,6 +42,6 @@ def test_a_deleted_schedule_names_no_destination(bench: Any) -> None:
 def test_no_hook_redirects_to_a_deleted_storage_location(bench: Any, tmp_path: Any) -> None:
     location = bench.add_location("restricted", tmp_path / "restricted", scheduled=False)
     with bench.facility.sessions.begin() as session:
-        assert set(policy_for(session, bench.instrument).locations) == {"archive", "restricted"}
+        assert set(policy_for(session, bench.instrument, bench.facility.reach).locations) == {"archive", "restricted"}
         delete_storage_location(session, location.id)
-        assert set(policy_for(session, bench.instrument).locations) == {"archive"}
+        assert set(policy_for(session, bench.instrument, bench.facility.reach).locations) == {"archive"}

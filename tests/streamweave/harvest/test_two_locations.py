@@ -152,7 +152,7 @@ def test_a_file_that_is_gone_before_every_location_has_it_is_not_called_unarchiv
 
 def days(bench: Any) -> list[Any]:
     with bench.facility.sessions() as session:
-        policy = policy_for(session, bench.instrument)
+        policy = policy_for(session, bench.instrument, bench.facility.reach)
         return days_with_work(session, bench.instrument, policy, bench.facility.now())
 
 

@@ -1,0 +1,112 @@
+"""Hooks that call out, made of their rows. One that can't be used fails when it is asked: no harvest stops for it."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger
+from streamweave.errors import HookFailed, HookTimedOut, SealBroken, WebhookError, WebhookTimedOut
+from streamweave.hooks.base import Decision, Enrichment, HookContext, read_config
+from streamweave.hooks.calling.contract import decision_from, enrichment_from, question
+from streamweave.hooks.calling.policy import MEBIBYTE, CallConfig, ScriptConfig, WebhookConfig
+from streamweave.hooks.calling.reach import Reach
+from streamweave.hooks.scripts.process import LARGEST_ANSWER, Limits, answer_of
+from streamweave.webhooks.delivery import deliver
+
+Ask = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class CalledHook:
+    """A hook that asks somebody else. ``made_of`` is what its answers depend on, as JSON can hold it.
+
+    ``ask`` takes the question and returns the answer; it raises ``HookFailed``.
+    """
+
+    id: uuid.UUID
+    name: str
+    trigger: HookTrigger
+    config: CallConfig
+    made_of: Mapping[str, object]
+    ask: Ask
+
+    def decide(self, context: HookContext) -> Decision:
+        """What the answer decides about one file. Raises ``HookFailed``."""
+        return decision_from(self._answer(context))
+
+    def enrich(self, context: HookContext) -> Enrichment:
+        """What the answer tells about one file. Raises ``HookFailed``."""
+        return enrichment_from(self._answer(context))
+
+    def _answer(self, context: HookContext) -> bytes:
+        asked = question(self.trigger, self.name, context, self.config.parameters)
+        try:
+            return self.ask(asked)
+        except OSError as error:  # no space for temporary files, no descriptors left
+            raise HookFailed(f"it can't be asked: {error}") from error
+
+
+def called_hook(row: Hook, reach: Reach) -> CalledHook:
+    """The hook of a row whose implementation calls out. Raises ``InvalidInput`` for its ``config``."""
+    if row.implementation == HookImplementation.PYTHON_SCRIPT:
+        return _script_hook(row, reach)
+    return _webhook(row, reach)
+
+
+def _script_hook(row: Hook, reach: Reach) -> CalledHook:
+    config = read_config(ScriptConfig, row.config)
+    made_of: dict[str, object] = {"script": row.script_path, "parameters": config.parameters}
+    try:
+        script = reach.script(row.script_path or "")
+    except HookFailed as failure:
+        return _hook(row, config, {**made_of, "sha256": None}, _failing(str(failure)))
+    limits = Limits(config.timeout_seconds, config.memory_mib * MEBIBYTE)
+    return _hook(
+        row, config, {**made_of, "sha256": script.sha256}, lambda question: answer_of(script, question, limits)
+    )
+
+
+def _webhook(row: Hook, reach: Reach) -> CalledHook:
+    config = read_config(WebhookConfig, row.config)
+    made_of: dict[str, object] = {"webhook": row.webhook_url, "parameters": config.parameters}
+    try:
+        secret = reach.opened(row.sealed_webhook_secret or b"")
+    except SealBroken as error:
+        return _hook(row, config, made_of, _failing(f"its secret can't be opened: {error}"))
+    return _hook(row, config, made_of, _poster(row, secret, reach, config))
+
+
+def _hook(row: Hook, config: CallConfig, made_of: Mapping[str, object], ask: Ask) -> CalledHook:
+    return CalledHook(row.id, row.name, HookTrigger(row.trigger), config, made_of, ask)
+
+
+def _failing(sentence: str) -> Ask:
+    def ask(_question: bytes) -> bytes:
+        raise HookFailed(sentence)
+
+    return ask
+
+
+def _poster(row: Hook, secret: str, reach: Reach, config: WebhookConfig) -> Ask:
+    hook_id, url, policy = row.id, row.webhook_url or "", reach.egress
+
+    def ask(question: bytes) -> bytes:
+        named = hashlib.sha256(hook_id.bytes + question).hexdigest()[:32]
+        try:
+            delivery = deliver(
+                url,
+                question,
+                secret=secret,
+                policy=policy,
+                timeout_seconds=config.timeout_seconds,
+                message_id=f"msg_{named}",
+                largest_answer=LARGEST_ANSWER,
+            )
+        except WebhookTimedOut as error:
+            raise HookTimedOut(str(error)) from error
+        except WebhookError as error:
+            raise HookFailed(str(error)) from error
+        return delivery.body
+
+    return ask

@@ -1,0 +1,98 @@
+"""Calls: the hooks of one run, asked about several files side by side. Nobody holds a session or a lock meanwhile."""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import Any, TypeVar
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.bulk import insert_many, is_one_of
+from streamweave.catalog.tables import HookRun
+from streamweave.catalog.tables.hook_runs import FAILURES
+from streamweave.errors import HookFailed
+from streamweave.hooks.base import Decision, HookContext, PostTransferHook, PreTransferHook
+from streamweave.hooks.calling.answers import Answers, Told
+from streamweave.hooks.calling.called import CalledHook
+from streamweave.hooks.calling.circuit import Circuit
+from streamweave.hooks.calling.watched import Subject, WatchedHook
+from streamweave.hooks.running import Enriched, decide, enrich
+
+AT_ONCE = 4
+"""So many files are asked about side by side; a script is a process, and a receiver somebody else's machine."""
+BATCH = 100
+"""After so many files their answers are written: what a killed run has to ask again."""
+RUNS_KEPT = 20
+"""Of the calls of one hook about one version, so many stay on record once it has failed: the newest."""
+
+Result = TypeVar("Result")
+AnyHook = PreTransferHook | PostTransferHook
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The calls of one run. ``now`` is our clock."""
+
+    now: Callable[[], datetime]
+    circuit: Circuit = field(default_factory=Circuit)
+
+    def decisions(
+        self, hooks: Sequence[PreTransferHook], fingerprint: str, subjects: Sequence[Subject]
+    ) -> Answers[Decision | HookFailed]:
+        """What the hooks of that fingerprint decide about each of the subjects, or why they can't."""
+
+        def judge(hooks: Sequence[PreTransferHook], shown: HookContext) -> Decision | HookFailed:
+            try:
+                return decide(hooks, shown)
+            except HookFailed as failure:
+                return failure
+
+        return Answers(fingerprint, self._side_by_side(judge, hooks, subjects))
+
+    def enrichments(
+        self, hooks: Sequence[PostTransferHook], fingerprint: str, subjects: Sequence[Subject]
+    ) -> Answers[Enriched]:
+        """What the hooks of that fingerprint tell about each of the subjects."""
+        return Answers(fingerprint, self._side_by_side(enrich, hooks, subjects))
+
+    def _side_by_side(
+        self,
+        ask: Callable[[Sequence[Any], HookContext], Result],
+        hooks: Sequence[AnyHook],
+        subjects: Sequence[Subject],
+    ) -> Mapping[uuid.UUID, Told[Result]]:
+        def told(subject: Subject) -> Told[Result]:
+            watched = [self._watched(hook, subject) for hook in hooks]
+            result = ask(watched, subject.shown)
+            runs = chain.from_iterable(hook.runs for hook in watched if isinstance(hook, WatchedHook))
+            return Told(subject.shown, result, list(runs))
+
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hook") as threads:
+            answers = threads.map(told, subjects)
+            return {subject.version_id: answer for subject, answer in zip(subjects, answers, strict=True)}
+
+    def _watched(self, hook: AnyHook, subject: Subject) -> AnyHook:
+        return WatchedHook(hook, subject, self.circuit, self.now) if isinstance(hook, CalledHook) else hook
+
+
+def call_out(hooks: Iterable[AnyHook]) -> bool:
+    """Whether any of the hooks calls out."""
+    return any(isinstance(hook, CalledHook) for hook in hooks)
+
+
+def record_runs(session: Session, runs: Sequence[dict[str, Any]]) -> None:
+    """Put calls on record. A file that waits for a hook for weeks doesn't fill the catalog with its failures."""
+    insert_many(session, HookRun, runs)
+    failed = {run["version_id"] for run in runs if run["outcome"] in FAILURES}
+    if not failed:
+        return
+    place = func.row_number().over(
+        partition_by=(HookRun.version_id, HookRun.hook_id), order_by=(HookRun.started_at.desc(), HookRun.id.desc())
+    )
+    placed = select(HookRun.id, place.label("place")).where(is_one_of(HookRun.version_id, failed)).subquery()
+    outdated = select(placed.c.id).where(placed.c.place > RUNS_KEPT)
+    session.execute(delete(HookRun).where(HookRun.id.in_(outdated)).execution_options(synchronize_session=False))

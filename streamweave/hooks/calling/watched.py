@@ -1,0 +1,116 @@
+"""Watched hooks: a hook that calls out, as it is asked about one file, with every call on record."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from streamweave.catalog.tables.base import uuid7
+from streamweave.catalog.tables.hook_runs import HookOutcome
+from streamweave.errors import HookFailed, HookTimedOut, HookUnanswered
+from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, Redirect, Skip
+from streamweave.hooks.calling.called import CalledHook
+from streamweave.hooks.calling.circuit import Circuit
+from streamweave.hooks.calling.waiting import ANSWERED, Waiting
+
+Answer = TypeVar("Answer", Decision, Enrichment)
+UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A version that hooks are asked about, as they are shown it, and what their earlier failures have made of it."""
+
+    file_id: uuid.UUID
+    version_id: uuid.UUID
+    shown: HookContext
+    waiting: Waiting = ANSWERED
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedHook:
+    """``runs`` collects the rows of the calls that were made."""
+
+    hook: CalledHook
+    subject: Subject
+    circuit: Circuit
+    now: Callable[[], datetime]
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What people call the hook."""
+        return self.hook.name
+
+    def decide(self, context: HookContext) -> Decision:
+        """As the hook decides. Raises ``HookUnanswered``, unless the hook lets a file proceed after its attempts."""
+        config = self.hook.config
+        used_up = config.on_failure == "proceed" and self._failures + 1 >= config.attempts
+        try:
+            return self._asked(self.hook.decide, context, note=UNJUDGED if used_up else "")
+        except HookFailed as failure:
+            if used_up:
+                return Proceed()
+            raise self._unanswered(failure) from failure
+
+    def enrich(self, context: HookContext) -> Enrichment:
+        """As the hook enriches. Raises ``HookUnanswered``."""
+        try:
+            return self._asked(self.hook.enrich, context)
+        except HookFailed as failure:
+            raise self._unanswered(failure) from failure
+
+    @property
+    def _failures(self) -> int:
+        waiting = self.subject.waiting
+        return waiting.hook_failures if waiting.failing_hook_id == self.hook.id else 0
+
+    def _unanswered(self, failure: HookFailed) -> HookUnanswered:
+        return HookUnanswered(str(failure), self.hook.id, self.hook.config.retry_delay_seconds)
+
+    def _asked(self, ask: Callable[[HookContext], Answer], context: HookContext, note: str = "") -> Answer:
+        self.circuit.check(self.hook.id)
+        at, began = self.now(), time.monotonic()
+        try:
+            answer = ask(context)
+        except HookTimedOut as failure:
+            self.circuit.timed_out(self.hook.id)
+            self._note(at, began, HookOutcome.TIMED_OUT, f"{failure}{note}", failure.diagnostics)
+            raise
+        except HookFailed as failure:
+            self.circuit.answered(self.hook.id)
+            self._note(at, began, HookOutcome.FAILED, f"{failure}{note}", failure.diagnostics)
+            raise
+        self.circuit.answered(self.hook.id)
+        self._note(at, began, *_told(answer))
+        return answer
+
+    def _note(self, at: datetime, began: float, outcome: HookOutcome, message: str, diagnostics: str = "") -> None:
+        self.runs.append(
+            {
+                "id": uuid7(),
+                "hook_id": self.hook.id,
+                "file_id": self.subject.file_id,
+                "version_id": self.subject.version_id,
+                "trigger": self.hook.trigger,
+                "started_at": at,
+                "seconds": round(time.monotonic() - began, 3),
+                "outcome": outcome,
+                "message": message,
+                "diagnostics": diagnostics or None,
+            }
+        )
+
+
+def _told(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
+    match answer:
+        case Skip():
+            return HookOutcome.SKIP, answer.reason
+        case Redirect():
+            return HookOutcome.REDIRECT, f"to '{answer.destination}': {answer.reason}"
+        case Proceed():
+            return HookOutcome.PROCEED, ""
+        case _:
+            return HookOutcome.ENRICHED, f"{len(answer.metadata)} metadata, {len(answer.grants)} grants"
