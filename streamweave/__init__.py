@@ -24,6 +24,8 @@ transfer
     One attempt to archive one version in one storage location; while it is under way it is the run's claim on it.
 hook
     A configured step before (``pre_transfer``) or after (``post_transfer``) a transfer.
+webhook
+    A signed request to an address that somebody entered; the egress policy says which addresses may be reached.
 schedule
     A cron line that harvests an instrument into a storage location.
 acquisition day

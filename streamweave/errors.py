@@ -19,6 +19,11 @@
     ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
     ├── OrchestratorUnavailable (Transient)
     ├── HookFailed (Permanent)
+    ├── WebhookError
+    │   ├── WebhookUnavailable (Transient)     no answer, or one that says: not now
+    │   │   └── WebhookTimedOut (Transient)    no complete answer in time
+    │   ├── WebhookRefused (Permanent)         answered otherwise, or by somebody we don't trust
+    │   └── WebhookForbidden (Permanent)       the facility lets no webhook go there
     ├── SourceError
     │   ├── SourceUnreachable (Transient)      no answer at the host and port, or the connection was lost
     │   ├── CredentialsRefused (Permanent)     the server knows us not
@@ -139,6 +144,26 @@ class OrchestratorUnavailable(Transient):
 
 class HookFailed(Permanent):
     """A hook could not decide or enrich."""
+
+
+class WebhookError(StreamWeaveError):
+    """Something about a message to an address that people entered."""
+
+
+class WebhookUnavailable(WebhookError, Transient):
+    """Nobody answers, the connection was lost, or the answer says: not now."""
+
+
+class WebhookTimedOut(WebhookUnavailable):
+    """No complete answer in time."""
+
+
+class WebhookRefused(WebhookError, Permanent):
+    """The answer is a refusal, a redirect or too large, or comes from somebody whom we don't trust."""
+
+
+class WebhookForbidden(WebhookError, Permanent):
+    """The facility lets no webhook go to this address."""
 
 
 class SourceError(StreamWeaveError):

@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streamweave.webhooks.egress import EgressPolicy
+
 NAAN_PATTERN = r"^[0-9bcdfghjkmnpqrstvwxz]{5,9}$"
 SHOULDER_PATTERN = r"^[bcdfghjkmnpqrstvwxz]+[0-9]$"
 
@@ -53,6 +55,10 @@ class Settings(BaseSettings):
         default="The content is kept unchanged, and never deleted; a change is a new version",
         description="What is promised for what the identifiers name",
     )
+    webhook_networks: str = Field(
+        default="",
+        description="Networks, comma-separated, that webhooks may reach besides public addresses, also without https",
+    )
     home: Path = Field(default=Path(".streamweave"), description="Where `streamweave up` keeps everything")
 
     @field_validator("database_url")
@@ -61,3 +67,9 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
             raise ValueError("must be a PostgreSQL address: postgresql://user:password@host:port/name")
         return url
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _is_networks(cls, networks: str) -> str:
+        EgressPolicy.listed(networks)
+        return networks

@@ -1,15 +1,24 @@
 """What all tests share: one real PostgreSQL for each test process, and a fresh catalog in it for each test."""
 
+import ssl
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
@@ -110,3 +119,104 @@ def start_smtp_server() -> Iterator[Callable[..., SmtpServer]]:
 def smtp_server(start_smtp_server: Callable[..., SmtpServer]) -> SmtpServer:
     """A mail server that takes everything from everybody."""
     return start_smtp_server()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as the receiver of a webhook saw it; header names are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class WebhookReceiver(ThreadingHTTPServer):
+    """An HTTP server on a free port of loopback. It keeps what it receives, and answers what ``answer`` says.
+
+    ``answer`` gives status, headers and body for a request.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _WebhookRequest)
+        self.received: list[Received] = []
+        self.answer: Callable[[Received], tuple[int, Mapping[str, str], bytes]] = lambda request: (200, {}, b"{}")
+        self.scheme = "http"
+        self.port = int(self.server_address[1])
+
+    def url(self, host: str = "127.0.0.1") -> str:
+        """Where it listens."""
+        return f"{self.scheme}://{host}:{self.port}/hook"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever hangs up on it is of no interest."""
+
+
+class _WebhookRequest(BaseHTTPRequestHandler):
+    server: WebhookReceiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        request = Received({name.lower(): value for name, value in self.headers.items()}, body)
+        self.server.received.append(request)
+        status, headers, answer = self.server.answer(request)
+        self.send_response(status)
+        for name, value in {"content-length": str(len(answer)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *line: Any) -> None:
+        """Tests read ``received`` instead."""
+
+
+@contextmanager
+def _serving(server: WebhookReceiver) -> Iterator[WebhookReceiver]:
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def webhook_receiver() -> Iterator[WebhookReceiver]:
+    """A receiver of webhooks over http."""
+    with _serving(WebhookReceiver()) as server:
+        yield server
+
+
+@pytest.fixture
+def secure_webhook_receiver(tmp_path: Path) -> Iterator[WebhookReceiver]:
+    """A receiver of webhooks over https, whose certificate for ``hooks.example`` is its own authority.
+
+    It lies in ``hooks.example.pem``, below the test's own folder.
+    """
+    server = WebhookReceiver()
+    server.scheme = "https"
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(_certificate("hooks.example", tmp_path))
+    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    with _serving(server):
+        yield server
+
+
+def _certificate(host: str, folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / f"{host}.pem"
+    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(key.private_bytes(*private) + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
