@@ -19,6 +19,7 @@
     ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
     ├── OrchestratorUnavailable (Transient)
     ├── HookFailed (Permanent)
+    ├── MailNotTaken (Transient)       the mail server doesn't answer, or refuses the mail at present
     ├── WebhookError
     │   ├── WebhookUnavailable (Transient)     no answer, or one that says: not now
     │   │   └── WebhookTimedOut (Transient)    no complete answer in time
@@ -144,6 +145,10 @@ class OrchestratorUnavailable(Transient):
 
 class HookFailed(Permanent):
     """A hook could not decide or enrich."""
+
+
+class MailNotTaken(Transient):
+    """The mail server doesn't answer, or doesn't take the mail."""
 
 
 class WebhookError(StreamWeaveError):

@@ -1,8 +1,9 @@
 """Alerts: what a person has to be told, once when it begins and once when it is over. In the order in which it is done:
 
 ``findings``
-    ask the catalog what is wrong at this moment; one file for each question: ``overdue_files``, ``shares``,
-    ``silent_instruments`` (what is ``usual`` is decided purely), ``damaged_copies``, ``failing_hooks``, ``full_storage``
+    ask the catalog what is wrong at this moment; one file for each question: ``overdue_files``, ``shares`` (how the
+    ``looks`` at them went), ``silent_instruments`` (what is ``usual`` is decided purely), ``damaged_copies``,
+    ``failing_hooks``, ``full_storage``
 ``comparison``
     compare that with the alerts that are open: which begin, go on, and end. Pure
 ``recording``

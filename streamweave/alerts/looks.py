@@ -51,6 +51,7 @@ def looks_at_shares(session: Session, now: datetime, watching_since: datetime) -
             _any(Scan.started_at > now - GRACE, Scan.outcome.not_in(NOT_GOOD)),
             _any(Scan.started_at >= whole_since, Scan.outcome == ScanOutcome.COMPLETE),
         )
+        .select_from(Instrument)
         .outerjoin(_Last, _Last.id == _newest())
         .outerjoin(_Earlier, _Earlier.id == _newest(Scan.started_at <= now - GRACE))
         .order_by(Instrument.created_at, Instrument.id)

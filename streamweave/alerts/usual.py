@@ -1,7 +1,8 @@
 """What is usual for an instrument, learned from the days on which it brought new files. Pure.
 
 Days are those of the clock on the instrument's wall. A weekday on which it never brought anything counts for nothing:
-neither in what is usual, nor in how long it has been silent.
+neither in what is usual, nor in how long it has been silent. Of an instrument that works on few weekdays the gaps
+between its days tell enough, and all days count.
 """
 
 import math
@@ -17,6 +18,8 @@ FEWEST_GAPS = 10
 """Less history says nothing about what is usual."""
 WEEKS_OF_REST = 4
 """A weekday must have come so often without a file before it is one on which the instrument rests."""
+MOST_RESTING = 3
+"""With more weekdays of rest, half a working day would be most of a week."""
 QUANTILE = 0.95
 """Of twenty gaps the longest is an exception: a holiday, a service."""
 FACTOR = 1.5
@@ -64,10 +67,10 @@ def working_time(since: datetime, until: datetime, zone: ZoneInfo, resting: Coll
 
 
 def _resting(days: Sequence[date]) -> frozenset[int]:
-    """The weekdays that have come often enough, and never with a file."""
-    if days[-1] - days[0] < timedelta(weeks=WEEKS_OF_REST):
-        return frozenset()
-    return frozenset(range(7)) - {day.weekday() for day in days}
+    """The weekdays that have come often enough, and never with a file; none if they are too many."""
+    resting = frozenset(range(7)) - {day.weekday() for day in days}
+    is_known = days[-1] - days[0] >= timedelta(weeks=WEEKS_OF_REST) and len(resting) <= MOST_RESTING
+    return resting if is_known else frozenset()
 
 
 def _working_days(before: date, after: date, resting: Collection[int]) -> int:
