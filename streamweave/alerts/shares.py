@@ -40,9 +40,12 @@ def _has_lasted(looks: Looks) -> bool:
 
 
 def unwatched_shares(session: Session, looks: Sequence[Looks], now: datetime, watching_since: datetime) -> Findings:
-    """Enabled instruments at whose share nobody has looked for too long, though we were here and could have."""
+    """Enabled instruments at whose share nobody has looked for too long, though we were here and could have.
+
+    Where the last look has failed, that is what is told: after a refused password nobody looks for an hour.
+    """
     crons = _crons(session)
-    found = (_unwatched(each, crons, now, watching_since) for each in looks)
+    found = (_unwatched(each, crons, now, watching_since) for each in looks if each.last is None or each.last_is_good)
     return Findings([condition for condition in found if condition is not None])
 
 

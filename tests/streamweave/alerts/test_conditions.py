@@ -74,6 +74,8 @@ def test_a_refused_password_is_told_at_once(tower: Any, microscope: Instrument) 
     tower.wait(minutes=1)
     tower.fail(microscope, "credentials_refused", "wrong password")
     assert tower.kinds() == ["failing_share"]
+    tower.wait(minutes=59)
+    assert tower.kinds() == ["failing_share"], "nobody looks meanwhile, and that is as it should be"
 
 
 def test_a_share_that_has_shrunk_is_told_at_once(tower: Any, microscope: Instrument) -> None:
