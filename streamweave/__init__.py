@@ -28,6 +28,9 @@ webhook
     A signed request to an address that somebody entered; the egress policy says which addresses may be reached.
 schedule
     A cron line that harvests an instrument into a storage location.
+alert
+    What is wrong with an instrument or a storage location, from when to when; told once when it begins and once when it
+    is over. Behind it is a condition: what the catalog says is wrong at this moment.
 acquisition day
     The day of the file's mtime in the instrument's time zone: the partition that the file belongs to.
 harvest

@@ -21,6 +21,7 @@
     ├── HookFailed (Permanent)
     │   ├── HookTimedOut (Permanent)       it gave no answer in its time
     │   └── HookUnanswered (Permanent)     it calls out, and is asked about the same file again by its own policy
+    ├── MailNotTaken (Transient)       the mail server doesn't answer, or refuses the mail at present
     ├── WebhookError
     │   ├── WebhookUnavailable (Transient)     no answer, or one that says: not now
     │   │   └── WebhookTimedOut (Transient)    no complete answer in time
@@ -171,6 +172,10 @@ class HookUnanswered(HookFailed):
     def of(self, hook_name: str) -> Self:
         """The same failure, told with the hook's name."""
         return type(self)(f"{hook_name}: {self}", self.hook_id, self.delay_seconds)
+
+
+class MailNotTaken(Transient):
+    """The mail server doesn't answer, or doesn't take the mail."""
 
 
 class WebhookError(StreamWeaveError):

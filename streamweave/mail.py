@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
+from streamweave.errors import MailNotTaken
+from streamweave.settings import Settings
+
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 30.0
@@ -25,20 +28,31 @@ class Mailer:
 
     def send(self, receiver: str, subject: str, text: str) -> bool:
         """Whether the server took the mail. A mail that can't be sent is in the log, without its text."""
-        if not self.host:
-            logger.warning("no mail to %s (%s): STREAMWEAVE_SMTP_HOST is not set", receiver, subject)
-            return False
         try:
-            self._hand_over(self._mail(receiver, subject, text))
-        except (OSError, smtplib.SMTPException) as error:
-            logger.warning("no mail to %s (%s): %s:%s: %s", receiver, subject, self.host, self.port, error)
+            self.deliver(receiver, subject, text)
+        except MailNotTaken as error:
+            logger.warning("no mail to %s (%s): %s", receiver, subject, error)
             return False
         return True
 
-    def _mail(self, receiver: str, subject: str, text: str) -> EmailMessage:
+    def deliver(self, receiver: str, subject: str, text: str, *, message_name: str | None = None) -> None:
+        """Hand the mail to the server. Raises ``MailNotTaken``.
+
+        A ``message_name`` makes the Message-ID, so that the same mail can be recognised when it comes again.
+        """
+        if not self.host:
+            raise MailNotTaken("STREAMWEAVE_SMTP_HOST is not set")
+        mail = self._mail(receiver, subject, text, message_name)
+        try:
+            self._hand_over(mail)
+        except (OSError, smtplib.SMTPException) as error:
+            raise MailNotTaken(f"{self.host}:{self.port}: {error}") from error
+
+    def _mail(self, receiver: str, subject: str, text: str, name: str | None) -> EmailMessage:
+        domain = self.sender.rpartition("@")[2]
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = self.sender, receiver, subject
-        mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain=self.sender.rpartition("@")[2])
+        mail["Date"], mail["Message-ID"] = formatdate(), f"<{name}@{domain}>" if name else make_msgid(domain=domain)
         mail["Auto-Submitted"] = "auto-generated"  # no out-of-office replies, please (RFC 3834)
         mail.set_content(text)
         return mail
@@ -50,3 +64,15 @@ class Mailer:
             if self.user:
                 server.login(self.user, self.password)
             server.send_message(mail)
+
+
+def mailer_of(settings: Settings) -> Mailer:
+    """The mailer that the settings describe."""
+    return Mailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        starttls=settings.smtp_starttls,
+        sender=settings.mail_from,
+    )

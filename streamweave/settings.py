@@ -62,6 +62,13 @@ class Settings(BaseSettings):
         default="",
         description="Networks, comma-separated, that webhooks may reach besides public addresses, also without https",
     )
+    alert_mail_to: str = Field(
+        default="", description="Mail addresses, comma-separated, that alerts go to; empty: those of all admins"
+    )
+    alert_webhook_url: str = Field(default="", description="Where alerts are posted to; empty: nowhere")
+    alert_webhook_secret: SecretStr = Field(
+        default=SecretStr(""), description="Signs them: whsec_ and 24 to 64 random bytes in Base64"
+    )
     home: Path = Field(default=Path(".streamweave"), description="Where `streamweave up` keeps everything")
 
     @field_validator("database_url")

@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from streamweave.settings import Settings
 from streamweave_api.access.routes import access_router
+from streamweave_api.alerts.routes import alerts_router
 from streamweave_api.api_tokens.routes import api_tokens_router
 from streamweave_api.audit_log.acting import note_actor
 from streamweave_api.audit_log.routes import audit_log_router
@@ -72,6 +73,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     identifiers_router,
     instrument_requests_router,
     notifications_router,
+    alerts_router,
     audit_log_router,
 ]
 

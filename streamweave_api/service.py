@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from litestar.di import NamedDependency
 from sqlalchemy.engine import Engine
 
+from streamweave.alerts.channels import Channels, channels_of
 from streamweave.audit.actor import audited
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions
 from streamweave.errors import StartError
@@ -13,7 +14,7 @@ from streamweave.identifiers.erc import Support
 from streamweave.identity.login_limits import LoginLimits
 from streamweave.identity.tokens import SHORTEST_SECRET
 from streamweave.instruments.credentials import Sealer
-from streamweave.mail import Mailer
+from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
 from streamweave_api.dagster_graphql import Dagster
 from streamweave_api.location_reload import LocationReload
@@ -35,6 +36,7 @@ class Service:
     registration_open: bool
     cookie_secure: bool
     mailer: Mailer
+    alert_channels: Channels
     public_url: str
     hide_private_identifiers: bool
     support: Support
@@ -77,7 +79,8 @@ def service_of(settings: Settings) -> Service:
         login_limits=_login_limits(settings),
         registration_open=settings.registration_open,
         cookie_secure=settings.cookie_secure,
-        mailer=_mailer(settings),
+        mailer=mailer_of(settings),
+        alert_channels=channels_of(settings),
         public_url=settings.public_url,
         hide_private_identifiers=settings.private_identifiers == "hidden",
         support=Support(settings.facility_name, settings.commitment),
@@ -93,15 +96,4 @@ def _login_limits(settings: Settings) -> LoginLimits:
         attempts=settings.login_attempts,
         attempts_per_account=settings.login_attempts_per_account,
         attempts_per_address=settings.login_attempts_per_address,
-    )
-
-
-def _mailer(settings: Settings) -> Mailer:
-    return Mailer(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        user=settings.smtp_user,
-        password=settings.smtp_password.get_secret_value(),
-        starttls=settings.smtp_starttls,
-        sender=settings.mail_from,
     )

@@ -9,35 +9,43 @@ import dagster as dg
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import joinedload
 
+from streamweave.alerts.channels import Channels
 from streamweave.catalog.tables import Instrument, Schedule
 from streamweave.deletion import listing
 from streamweave.errors import StartError
 from streamweave.facility import Facility
+from streamweave_dagster.alerts import alerts_sensor
 from streamweave_dagster.check_job import check_job, nightly_check
 from streamweave_dagster.harvest_job import harvest_job
 from streamweave_dagster.instruments.assets import instrument_asset
 from streamweave_dagster.instruments.checks import instrument_checks
 from streamweave_dagster.instruments.schedules import harvest_schedule
 from streamweave_dagster.instruments.sensors import new_files_sensor
-from streamweave_dagster.resources import FACILITY, IO_MANAGER, HeldInMemory, the_facility
+from streamweave_dagster.resources import CHANNELS, FACILITY, IO_MANAGER, HeldInMemory, the_channels, the_facility
 
 
 @dg.definitions
 def code_location() -> dg.Definitions:
-    """Everything that the catalog's rows ask for. Raises ``StartError`` when there is no catalog."""
-    return definitions_of(the_facility())
+    """Everything that the catalog's rows ask for.
+
+    Raises ``StartError`` when there is no catalog, or alerts can't be sent as the settings say.
+    """
+    return definitions_of(the_facility(), the_channels())
 
 
-def definitions_of(facility: Facility) -> dg.Definitions:
-    """The definitions for the instruments and schedules of ``facility``. Raises ``StartError``."""
+def definitions_of(facility: Facility, channels: Channels | None = None) -> dg.Definitions:
+    """The definitions for the instruments and schedules of ``facility``, whose people are told over ``channels``.
+
+    Raises ``StartError``.
+    """
     instruments, schedules = _rows(facility)
     return dg.Definitions(
         assets=[instrument_asset(instrument) for instrument in instruments],
         asset_checks=[check for instrument in instruments for check in instrument_checks(instrument)],
-        sensors=[new_files_sensor(instrument) for instrument in instruments],
+        sensors=[alerts_sensor, *map(new_files_sensor, instruments)],
         schedules=[nightly_check, *map(harvest_schedule, schedules)],
         jobs=[harvest_job, check_job],
-        resources={FACILITY: facility, IO_MANAGER: HeldInMemory()},
+        resources={FACILITY: facility, CHANNELS: channels or Channels(), IO_MANAGER: HeldInMemory()},
         # a harvest's parallelism is inside its transfer: further processes would only cost their start
         executor=dg.in_process_executor,
     )

@@ -5,11 +5,14 @@ from typing import Any
 
 import dagster as dg
 
+from streamweave.alerts.channels import Channels, channels_of
 from streamweave.facility import Facility, facility_of
 from streamweave.settings import Settings
 
 FACILITY = "facility"
 """The resource's name: ops, sensors and checks ask for it by a parameter of this name."""
+CHANNELS = "channels"
+"""The same, for how people are told of alerts."""
 IO_MANAGER = "io_manager"
 """The name under which Dagster looks for the default one."""
 
@@ -21,6 +24,11 @@ def the_facility() -> Facility:
     Raises ``StartError`` without a catalog and ``SealBroken`` without a key.
     """
     return facility_of(Settings())
+
+
+def the_channels() -> Channels:
+    """The channels that the environment describes. Raises ``StartError``."""
+    return channels_of(Settings())
 
 
 class HeldInMemory(dg.IOManager):

@@ -14,3 +14,9 @@ def lock_instrument(session: Session, instrument_id: uuid.UUID) -> None:
     """
     key = int.from_bytes(instrument_id.bytes[:8], "big", signed=True)
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def try_lock_alerts(session: Session) -> bool:
+    """Let one transaction at a time begin and end alerts; False while another does, which then needs no second."""
+    key = int.from_bytes(b"alerts", "big")
+    return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}))

@@ -6,6 +6,7 @@ one sentence on standard error.
 
 import typer
 
+from streamweave.cli.alerts import alerts
 from streamweave.cli.configuration import configure, create_admin, migrate
 from streamweave.cli.demo import demo
 from streamweave.cli.harvest import harvest
@@ -19,5 +20,5 @@ app = typer.Typer(
 )
 
 
-for command in (up, demo, harvest, migrate, create_admin, configure):
+for command in (up, demo, harvest, migrate, create_admin, configure, alerts):
     app.command()(command)

@@ -127,6 +127,7 @@ CHANGEABLE: dict[str, Rule] = {
     "poll_interval_seconds": integer(1, DAY_SECONDS),
     "max_attempts": integer(1, 100),
     "retry_delay_seconds": integer(1, DAY_SECONDS),
+    "silence_alert_after_seconds": optional(integer(0, YEAR_SECONDS)),
     "enabled": flag,
 }
 AT_CREATION: dict[str, Rule] = {**CHANGEABLE, "slug": slug}

@@ -33,6 +33,7 @@ class InstrumentChanges(Incoming):
     poll_interval_seconds: int | UnsetType = UNSET
     max_attempts: int | UnsetType = UNSET
     retry_delay_seconds: int | UnsetType = UNSET
+    silence_alert_after_seconds: int | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
 
 
@@ -71,6 +72,7 @@ class InstrumentBody(Outgoing):
     poll_interval_seconds: int
     max_attempts: int
     retry_delay_seconds: int
+    silence_alert_after_seconds: int | None
     enabled: bool
     last_harvested_at: datetime | None
     created_at: datetime

@@ -8,6 +8,7 @@ from msgspec import Struct
 from pydantic.json_schema import models_json_schema
 
 from streamweave.access import grants, groups, names, owners, projects
+from streamweave.alerts import commands as alerts
 from streamweave.files import commands as files
 from streamweave.hooks import configuration as hooks
 from streamweave.hooks import trial
@@ -29,6 +30,7 @@ from streamweave.storage import locations
 Schemas = dict[str, dict[str, Any]]
 
 RULES: dict[str, Mapping[str, Rule]] = {
+    "Acknowledgement": alerts.ACKNOWLEDGEMENT,
     "ArchiveRequest": {},
     "GroupChanges": names.FIELDS,
     "HookChanges": hooks.FIELDS,

@@ -44,6 +44,7 @@ DETAILS = {
 # what is not found where the last parameter of a path has that name
 NOUNS = {
     "account_id": "Service account",
+    "alert_id": "Alert",
     "file_id": "File",
     "grant_id": "Grant",
     "group_id": "Group",

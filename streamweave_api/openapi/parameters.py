@@ -6,6 +6,7 @@ DESCRIPTIONS = {
     "account_id": "The service account",
     "action": "Only changes of this kind",
     "actor_id": "Only what this user changed",
+    "alert_id": "The alert",
     "entity_id": "Only changes of this row",
     "file_id": "The file",
     "grant_id": "The grant",

@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "Projects": "Users and whole groups who work on the same.",
     "Instrument requests": "Everyone may ask for an instrument, admins decide.",
     "Notifications": "What one was told.",
+    "Alerts": "What is wrong and what was, who was told, and who is on it.",
     "Audit log": "Every change that was made, by whom, with what was before and after. Nobody can change it.",
 }
 TAGS = [Tag(name=name, description=description) for name, description in DESCRIPTIONS.items()]

@@ -1,19 +1,14 @@
 """Freshness: has the share of an instrument been looked at lately, and with what outcome?"""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from croniter import croniter
 from sqlalchemy import select
 
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule
 from streamweave.facility import Facility
 from streamweave.harvest.scans import latest_scan
-
-POLLING_INTERVALS = 3
-GRACE = timedelta(minutes=10)
-"""A look takes its time, and so may the daemon that orders it."""
+from streamweave.schedules.pauses import longest_pause
 
 
 def freshness_of(facility: Facility, instrument: Instrument) -> tuple[bool, str]:
@@ -37,22 +32,8 @@ def judge(instrument: Instrument, scan: Scan | None, crons: Sequence[str], now: 
     seen = f"the last look ended {scan.finished_at:%Y-%m-%d %H:%M:%S} UTC"
     if scan.outcome in (ScanOutcome.FAILED, ScanOutcome.SUSPECT):
         return False, f"{seen} and is {scan.outcome}: {scan.error_message}"
-    longest = longest_silence(instrument, crons, now)
+    longest = longest_pause(instrument, crons, now)
     age = now - scan.finished_at
     if age > longest:
         return False, f"{seen}, {age.total_seconds():.0f} s ago; it should be at most {longest.total_seconds():.0f} s"
     return True, seen
-
-
-def longest_silence(instrument: Instrument, crons: Sequence[str], now: datetime) -> timedelta:
-    """How old the last look may be: a few polling intervals, or the period of the schedule that comes most often."""
-    polling = POLLING_INTERVALS * timedelta(seconds=instrument.poll_interval_seconds)
-    periods = [_period(cron, now.astimezone(ZoneInfo(instrument.timezone))) for cron in crons]
-    return max(polling, min(periods, default=polling)) + GRACE
-
-
-def _period(cron: str, now: datetime) -> timedelta:
-    """From the last time to the next one, by the calendar on the instrument's wall."""
-    last: datetime = croniter(cron, now).get_prev(datetime)
-    following: datetime = croniter(cron, now).get_next(datetime)
-    return following - last

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from streamweave.access import grants, groups, names, owners, projects
+from streamweave.alerts import commands as alerts
 from streamweave.errors import InvalidInput
 from streamweave.hooks import configuration as hooks
 from streamweave.identity import api_tokens
@@ -36,6 +37,7 @@ TABLES: dict[str, Mapping[str, Rule]] = {
     "owner": owners.OWNER,
     "instrument request": requests.FIELDS,
     "review": requests.REVIEW,
+    "acknowledgement": alerts.ACKNOWLEDGEMENT,
 }
 RULES = {f"{noun}: {field}": rule for noun, fields in TABLES.items() for field, rule in fields.items()}
 # what the schema allows and the rule refuses all the same, because a schema can't say it

@@ -63,6 +63,7 @@ def test_an_instrument_has_the_contracts_fields(instrument: Body) -> None:
         "poll_interval_seconds": 30,
         "max_attempts": 5,
         "retry_delay_seconds": 30,
+        "silence_alert_after_seconds": None,
         "enabled": True,
         "last_harvested_at": None,
         "deleted_at": None,

@@ -27,6 +27,8 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
+    Alert,
+    AlertKind,
     FileGrant,
     FileRecord,
     FileVersion,
@@ -34,6 +36,7 @@ from streamweave.catalog.tables import (
     Role,
     Scan,
     ScanOutcome,
+    SubjectType,
     Transfer,
     TransferStatus,
     User,
@@ -150,9 +153,11 @@ def known(configured: Known, sessions: Sessions, callers: dict[str, uuid.UUID], 
         transfer = _add(session, _transfer(_add(session, _version(record)), location_id))
         _add(session, FileGrant(file_id=record.id, user_id=callers["user"], discovered_at=NOON))
         _add(session, Scan(instrument_id=instrument_id, started_at=NOON, outcome=ScanOutcome.COMPLETE))
+        alert = _add(session, _alert(instrument_id))
         session.add_all(told)
         archived = {"file_id": str(record.id), "name": record.persistent_id.removeprefix("ark:/"), "number": 1}
-        return {**configured, **archived, "transfer_id": str(transfer.id), "notification_id": str(told[-1].id)}
+        others = {"transfer_id": transfer.id, "notification_id": told[-1].id, "alert_id": alert.id}
+        return {**configured, **archived, **{name: str(value) for name, value in others.items()}}
 
 
 def _add(session: Session, row: Row) -> Row:
@@ -200,6 +205,12 @@ def _transfer(version: FileVersion, location_id: uuid.UUID) -> Transfer:
         checksum_verified=True,
         **dict.fromkeys(["created_at", "started_at", "completed_at"], NOON),
     )
+
+
+def _alert(instrument_id: uuid.UUID) -> Alert:
+    about = {"subject_type": SubjectType.INSTRUMENT, "subject_id": instrument_id, "subject": "Microscope"}
+    times = {"began_at": NOON, "last_seen_at": NOON}
+    return Alert(kind=AlertKind.FAILING_SHARE, sentence="it fails", **about, **times)
 
 
 @pytest.mark.parametrize("kind", CALLERS)

@@ -1,5 +1,15 @@
 """The catalog's tables, one file for each noun. Constraints and indexes stand beside the columns they guard."""
 
+from streamweave.catalog.tables.alerts import (
+    Alert,
+    AlertChannel,
+    AlertDelivery,
+    AlertEvent,
+    AlertKind,
+    AlertWatch,
+    DeliveryStatus,
+    SubjectType,
+)
 from streamweave.catalog.tables.api_tokens import ApiToken, TokenScope
 from streamweave.catalog.tables.audit_log import AuditAction, AuditEntry
 from streamweave.catalog.tables.base import Base
@@ -27,11 +37,18 @@ from streamweave.catalog.tables.unfinished_looks import UnfinishedLook
 from streamweave.catalog.tables.users import Role, User
 
 __all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertEvent",
+    "AlertKind",
+    "AlertWatch",
     "ApiToken",
     "AuditAction",
     "AuditEntry",
     "Base",
     "Deletable",
+    "DeliveryStatus",
     "FileGrant",
     "FileRecord",
     "FileVersion",
@@ -65,6 +82,7 @@ __all__ = [
     "ServiceAccount",
     "StorageLocation",
     "StorageType",
+    "SubjectType",
     "TokenScope",
     "Transfer",
     "TransferStatus",

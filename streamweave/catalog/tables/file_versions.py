@@ -30,6 +30,8 @@ class VersionState(StrEnum):
 WATCHED = (VersionState.SETTLING, VersionState.OVERDUE)
 DONE = (VersionState.ARCHIVED, VersionState.UNCHANGED)
 IS_DONE = "is_newest AND state IN ('archived', 'unchanged')"
+NOT_ENRICHED = "is_newest AND enrichment_error IS NOT NULL"
+NOT_DECIDED = "is_newest AND state = 'settled' AND retry_at IS NOT NULL"
 
 
 class FileVersion(Identified, Base):
@@ -118,4 +120,7 @@ class FileVersion(Identified, Base):
             hook_retry_at,
             postgresql_where=text("hook_retry_at IS NOT NULL"),
         ),
+        # what hooks can't cope with, for alerts: few rows among all
+        Index("ix_file_versions_enrichment_error", instrument_id, postgresql_where=text(NOT_ENRICHED)),
+        Index("ix_file_versions_undecided", instrument_id, postgresql_where=text(NOT_DECIDED)),
     )

@@ -48,6 +48,9 @@ class Instrument(Identified, Dated, Deletable, Base):
     poll_interval_seconds: Mapped[int] = mapped_column(default=30)
     max_attempts: Mapped[int] = mapped_column(default=5)
     retry_delay_seconds: Mapped[int] = mapped_column(default=30, comment="of the first retry; each next one doubles it")
+    silence_alert_after_seconds: Mapped[int | None] = mapped_column(
+        comment="without a new file; null: longer than is usual for it, 0: never"
+    )
     enabled: Mapped[bool] = mapped_column(default=True)
     last_harvested_at: Mapped[datetime | None]
 
@@ -62,6 +65,7 @@ class Instrument(Identified, Dated, Deletable, Base):
         CheckConstraint("shrink_threshold BETWEEN 0 AND 1", name="shrink_threshold_is_a_share"),
         CheckConstraint("max_attempts >= 1", name="attempts_are_positive"),
         CheckConstraint("retry_delay_seconds >= 1", name="retry_delay_is_positive"),
+        CheckConstraint("silence_alert_after_seconds >= 0", name="silence_is_no_negative_time"),
         Index("uq_instruments_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
         Index("ix_instruments_service_account_id", service_account_id),
     )

@@ -85,5 +85,12 @@ class Transfer(Identified, Base):
             postgresql_where=text("status = 'completed'"),
         ),
         Index("ix_file_transfers_storage_location_id", storage_location_id),
+        # what is wrong, for alerts: few rows among all
+        Index("ix_file_transfers_damage", instrument_id, postgresql_where=text("damage IS NOT NULL")),
+        Index(
+            "ix_file_transfers_tried_again",
+            storage_location_id,
+            postgresql_where=text("status = 'pending' AND attempt > 1"),
+        ),
         Index("ix_file_transfers_run_id", run_id, postgresql_where=text("status = 'in_progress'")),
     )

@@ -14,6 +14,8 @@ from streamweave.catalog.tables import AuditEntry, Base, Group, GroupMember, Ins
 ADMIN = Actor(uuid.uuid4(), "admin@test.org")
 
 NOT_AUDITED = {
+    "alert_deliveries": "the evaluation of alerts makes and changes them, nobody else",
+    "alert_watch": "the evaluation of alerts makes and changes it, nobody else",
     "audit_log": "it is the record",
     "file_transfers": "harvests make and change them, nobody else",
     "harvest_runs": "harvests make and change them, nobody else",

@@ -1,0 +1,102 @@
+"""Channels: the ways in which people are told of alerts, and to whom each of them leads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.alerts.messages import Message
+from streamweave.catalog.tables import AlertChannel, Role, User
+from streamweave.errors import InvalidInput, StartError
+from streamweave.identity.fields import email_address
+from streamweave.mail import Mailer, mailer_of
+from streamweave.settings import Settings
+from streamweave.webhooks.delivery import check_url, deliver
+from streamweave.webhooks.egress import EgressPolicy
+from streamweave.webhooks.signing import signing_key
+
+WEBHOOK_SECONDS = 10.0
+THE_WEBHOOK = "webhook"
+"""The receiver's name on record: its address may hold secrets."""
+
+
+class Receiver(NamedTuple):
+    """``address`` is a user's id, a mail address, or ``THE_WEBHOOK``."""
+
+    channel: AlertChannel
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where signed messages are posted to; ``networks`` are those that webhooks may reach besides public addresses."""
+
+    url: str
+    secret: str = field(repr=False)
+    networks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What the facility has set up. Admins are always notified; mails and a webhook are sent where they are set up.
+
+    Mails go to ``mail_to``, or to all admins. ``public_url`` is where people reach us.
+    """
+
+    mailer: Mailer = field(default_factory=Mailer)
+    mail_to: Sequence[str] = ()
+    webhook: Webhook | None = None
+    public_url: str = ""
+
+    def receivers(self, session: Session) -> list[Receiver]:
+        """All who are told, as of now."""
+        admins = session.execute(select(User.id, User.email).where(User.role == Role.ADMIN, User.is_active)).all()
+        addresses = self.mail_to or [admin.email for admin in admins]
+        return [
+            *(Receiver(AlertChannel.NOTIFICATION, str(admin.id)) for admin in admins),
+            *(Receiver(AlertChannel.MAIL, address) for address in addresses if self.mailer.host),
+            *(Receiver(AlertChannel.WEBHOOK, THE_WEBHOOK) for _ in [self.webhook] if self.webhook),
+        ]
+
+    def send(self, receiver: Receiver, message: Message) -> None:
+        """Send by mail or webhook. Raises ``MailNotTaken`` or a ``WebhookError``."""
+        if receiver.channel == AlertChannel.MAIL:
+            self.mailer.deliver(receiver.address, message.subject, message.text, message_name=message.name)
+        elif receiver.channel == AlertChannel.WEBHOOK and self.webhook is not None:
+            deliver(
+                self.webhook.url,
+                message.body,
+                secret=self.webhook.secret,
+                policy=EgressPolicy.listed(self.webhook.networks),
+                timeout_seconds=WEBHOOK_SECONDS,
+                message_id=message.name,
+            )
+
+
+def channels_of(settings: Settings) -> Channels:
+    """The channels that the settings describe. Raises ``StartError`` when one of them could never work."""
+    return Channels(
+        mailer=mailer_of(settings),
+        mail_to=[_address(each.strip()) for each in settings.alert_mail_to.split(",") if each.strip()],
+        webhook=_webhook_of(settings) if settings.alert_webhook_url else None,
+        public_url=settings.public_url.rstrip("/"),
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return str(email_address("STREAMWEAVE_ALERT_MAIL_TO", text))
+    except InvalidInput as error:
+        raise StartError(f"{error}: {text}") from error
+
+
+def _webhook_of(settings: Settings) -> Webhook:
+    url, secret = settings.alert_webhook_url, settings.alert_webhook_secret.get_secret_value()
+    for variable, check, value in (("URL", check_url, url), ("SECRET", signing_key, secret)):
+        try:
+            check(value)
+        except ValueError as error:
+            raise StartError(f"STREAMWEAVE_ALERT_WEBHOOK_{variable}: {error}") from error
+    return Webhook(url, secret, settings.webhook_networks)

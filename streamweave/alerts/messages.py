@@ -1,0 +1,83 @@
+"""Messages: how an alert is told, to people and to programs. Pure."""
+
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from streamweave.catalog.tables import Alert, AlertEvent
+
+HEADLINES = {
+    "overdue_files": "files need a person",
+    "failing_share": "the share fails",
+    "unwatched_share": "nobody looks at the share",
+    "silent_instrument": "no new files",
+    "damaged_copies": "archived copies are damaged",
+    "failing_hooks": "hooks fail",
+    "full_storage": "no room for files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for all its attempts: ``name`` stays the same, so that whoever gets it twice can tell.
+
+    ``text`` is for people, ``body`` is the JSON for a webhook.
+    """
+
+    name: str
+    subject: str
+    text: str
+    body: bytes
+
+
+def message_about(alert: Alert, event: str, delivery_id: uuid.UUID, public_url: str) -> Message:
+    """What is told of an alert. That it is over is told so that it makes sense also to whoever didn't hear of it."""
+    told = f"{alert.sentence}\n\nSince {_utc(alert.began_at)}."
+    if event == AlertEvent.END and alert.ended_at is not None:
+        told = f"Over since {_utc(alert.ended_at)}; it began {_utc(alert.began_at)}.\n\nIt was: {alert.sentence}"
+    return Message(
+        name=f"alert-{delivery_id}",
+        subject=headline(alert, event),
+        text=f"{told}\n\n{public_url}/api/alerts/{alert.id}\n",
+        body=_body(f"alert.{event}", alert_as_json(alert)),
+    )
+
+
+def headline(alert: Alert, event: str) -> str:
+    """The alert in a few words."""
+    over = "over: " if event == AlertEvent.END else ""
+    return f"StreamWeave: {over}{alert.subject}: {HEADLINES[alert.kind]}"
+
+
+def trial_message(now: datetime) -> Message:
+    """What is sent to find out whether messages arrive."""
+    text = f"This is a test, sent {_utc(now)}. Whoever reads it will be told of alerts.\n"
+    return Message(
+        f"test-{uuid.uuid4()}", "StreamWeave: a test of the alerts", text, _body("alert.test", {"sentence": text})
+    )
+
+
+def alert_as_json(alert: Alert) -> dict[str, Any]:
+    """The alert for programs, with times in ISO 8601."""
+    return {
+        "id": str(alert.id),
+        "kind": alert.kind,
+        "subject_type": alert.subject_type,
+        "subject_id": str(alert.subject_id),
+        "subject": alert.subject,
+        "sentence": alert.sentence,
+        "details": alert.details,
+        "began_at": alert.began_at.isoformat(),
+        "last_seen_at": alert.last_seen_at.isoformat(),
+        "ended_at": alert.ended_at.isoformat() if alert.ended_at else None,
+    }
+
+
+def _body(kind: str, data: dict[str, Any]) -> bytes:
+    return json.dumps({"type": kind, "data": data}).encode()
+
+
+def _utc(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,117 @@
+"""The outbox: which messages are still to be sent. Written together with what they tell, so that none is forgotten."""
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.orm import Session
+
+from streamweave.alerts.channels import Receiver
+from streamweave.alerts.messages import headline
+from streamweave.catalog.tables import Alert, AlertChannel, AlertDelivery, AlertEvent, DeliveryStatus
+from streamweave.notifications.commands import notify
+
+GIVEN_UP_AFTER = timedelta(days=3)
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(hours=1)
+"""Between two attempts. The shortest outlasts an attempt, which nobody else may make at the same time."""
+OVERTAKEN = "it was over before it could be told; that it is over is told with when it began"
+NO_RECEIVER = "its receiver is no longer told of alerts"
+TOO_OLD = f"it could not be delivered for {GIVEN_UP_AFTER.days} days"
+
+
+def announce(session: Session, alert: Alert, receivers: Iterable[Receiver], now: datetime) -> None:
+    """Have everybody told that an alert has begun."""
+    _post(session, alert, AlertEvent.BEGIN, receivers, now)
+
+
+def announce_end(session: Session, alert: Alert, receivers: Collection[Receiver], now: datetime) -> None:
+    """Have those told that it is over who were, or were still to be, told that it began."""
+    begun = session.scalars(
+        select(AlertDelivery).where(
+            AlertDelivery.alert_id == alert.id,
+            AlertDelivery.event == AlertEvent.BEGIN,
+            AlertDelivery.status != DeliveryStatus.DROPPED,
+        )
+    ).all()
+    for delivery in begun:
+        if delivery.status == DeliveryStatus.WAITING:
+            delivery.status, delivery.next_attempt_at, delivery.detail = DeliveryStatus.DROPPED, None, OVERTAKEN
+    told = [Receiver(AlertChannel(delivery.channel), delivery.receiver) for delivery in begun]
+    _post(session, alert, AlertEvent.END, [receiver for receiver in told if receiver in receivers], now)
+
+
+def _post(session: Session, alert: Alert, event: AlertEvent, receivers: Iterable[Receiver], now: datetime) -> None:
+    for receiver in receivers:
+        delivery = AlertDelivery(
+            alert_id=alert.id,
+            event=event,
+            channel=receiver.channel,
+            receiver=receiver.address,
+            created_at=now,
+            next_attempt_at=now,
+        )
+        if receiver.channel == AlertChannel.NOTIFICATION:
+            _notify(session, alert, event, receiver)
+            delivery.attempts = 1
+            arrived(delivery, now)
+        session.add(delivery)
+    session.flush()
+
+
+def _notify(session: Session, alert: Alert, event: AlertEvent, receiver: Receiver) -> None:
+    """A notification is a row of the catalog: with the others it is delivered, or none of them is."""
+    over = "Over: " if event == AlertEvent.END else ""
+    notify(
+        session,
+        [uuid.UUID(receiver.address)],
+        kind=f"alert_{event}",
+        subject=headline(alert, event).removeprefix("StreamWeave: "),
+        body=f"{over}{alert.sentence}",
+        about=alert,
+    )
+
+
+def drop_what_can_not_arrive(session: Session, receivers: Iterable[Receiver], now: datetime) -> None:
+    """Give up messages to whoever is no receiver any more, and those that were tried for too long."""
+    addresses: dict[AlertChannel, list[str]] = {channel: [] for channel in AlertChannel}
+    for receiver in receivers:
+        addresses[receiver.channel].append(receiver.address)
+    waiting = AlertDelivery.status == DeliveryStatus.WAITING
+    dropped = update(AlertDelivery).values(status=DeliveryStatus.DROPPED, next_attempt_at=None)
+    for channel, known in addresses.items():
+        to_nobody = (AlertDelivery.channel == channel) & AlertDelivery.receiver.not_in(known)
+        session.execute(dropped.where(waiting, to_nobody).values(detail=NO_RECEIVER))
+    why = func.concat_ws(": ", TOO_OLD, AlertDelivery.detail)
+    session.execute(dropped.where(waiting, AlertDelivery.created_at <= now - GIVEN_UP_AFTER).values(detail=why))
+
+
+def channels_with_due_messages(session: Session, now: datetime) -> Sequence[AlertChannel]:
+    """Over which channels there is something to send."""
+    due = select(AlertDelivery.channel).where(_is_due(now)).distinct()
+    return [AlertChannel(channel) for channel in session.scalars(due)]
+
+
+def take_due(session: Session, channel: AlertChannel, now: datetime) -> tuple[AlertDelivery, Alert] | None:
+    """The message that has been due for longest, with its alert; None when there is none left.
+
+    The attempt counts from now on. Whoever dies before it is on record what came of it has it made again later.
+    """
+    due = select(AlertDelivery).where(AlertDelivery.channel == channel, _is_due(now))
+    first = due.order_by(AlertDelivery.next_attempt_at, AlertDelivery.id).limit(1).with_for_update(skip_locked=True)
+    delivery = session.scalar(first)
+    if delivery is None:
+        return None
+    delivery.next_attempt_at = now + min(SHORTEST_PAUSE * 2 ** min(delivery.attempts, 10), LONGEST_PAUSE)
+    delivery.attempts += 1
+    return delivery, session.get_one(Alert, delivery.alert_id)
+
+
+def arrived(delivery: AlertDelivery, now: datetime) -> None:
+    """It is delivered."""
+    delivery.status, delivery.delivered_at = DeliveryStatus.DELIVERED, now
+    delivery.next_attempt_at = delivery.detail = None
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(AlertDelivery.status == DeliveryStatus.WAITING, AlertDelivery.next_attempt_at <= now)
