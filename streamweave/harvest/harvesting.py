@@ -15,9 +15,9 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.scans import Sighting
-from streamweave.harvest.settling import settle
 from streamweave.harvest.transfer import Listener, transfer_files
 from streamweave.harvest.workload import ProgressListener
+from streamweave.settling.settling import settle
 
 Teller = Callable[[str], None]
 MARGIN_SECONDS = 0.05
@@ -33,7 +33,7 @@ def look(
 ) -> Sighting:
     """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at."""
     sighting = discover(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
-    settle(facility, instrument)
+    settle(facility, instrument, sighting.extent)
     return sighting
 
 

@@ -30,6 +30,7 @@ class Standing(NamedTuple):
     decided_hooks: str | None
     decided_destinations: str | None
     redirected: bool
+    unfinished: str | None
 
     def entering(self, state: str, reason: str, now: datetime, **others: Any) -> Self:
         """The same version in ``state``, since now unless it was in it before, and with ``others`` changed."""

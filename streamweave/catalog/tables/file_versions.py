@@ -4,7 +4,7 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from streamweave.catalog.tables.base import Base, Identified, one_of
@@ -64,6 +64,18 @@ class FileVersion(Identified, Base):
     failures: Mapped[int] = mapped_column(default=0, comment="failed attempts since it settled")
     retry_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
+    unfinished: Mapped[str | None] = mapped_column(
+        comment="why it goes into the archive though the instrument may not have finished it; null: it had"
+    )
+    found_by_rereading: Mapped[bool] = mapped_column(
+        default=False, comment="its size and mtime are those of the version before; only its content differs"
+    )
+    source_reread_at: Mapped[datetime | None] = mapped_column(
+        comment="when the source was last to be read again, whatever came of it"
+    )
+    source_verified_at: Mapped[datetime | None] = mapped_column(
+        comment="when the source was last read again and had the archived content"
+    )
 
     decided_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the pre hooks that decided")
     decided_destinations: Mapped[str | None] = mapped_column(comment="fingerprint of the destinations decided for")
@@ -107,4 +119,11 @@ class FileVersion(Identified, Base):
             "ix_file_versions_decided_destinations", instrument_id, decided_destinations, postgresql_where=text(IS_DONE)
         ),
         Index("ix_file_versions_enriched_hooks", instrument_id, enriched_hooks, postgresql_where=text(IS_DONE)),
+        # whose turn it is to be read again at the source
+        Index(
+            "ix_file_versions_rereading",
+            instrument_id,
+            func.coalesce(source_reread_at, state_since),
+            postgresql_where=text(IS_DONE),
+        ),
     )
