@@ -64,6 +64,12 @@ def test_an_instrument_has_the_contracts_fields(instrument: Body) -> None:
         "max_attempts": 5,
         "retry_delay_seconds": 30,
         "enabled": True,
+        "acquisition_depth": None,
+        "marker_name": None,
+        "growing_files": "wait",
+        "rehash_share": 0.01,
+        "rehash_bytes": 256 << 20,
+        "cleanup_acknowledged_at": None,
         "last_harvested_at": None,
         "deleted_at": None,
     }
