@@ -39,7 +39,7 @@
     │       ├── FileDenied (Permanent)
     │       ├── FileInUse (Transient)          the instrument holds it locked
     │       ├── FileChanged (Transient)        it is not what discovery saw: it settles anew
-    │       ├── ContentDiffers (Permanent)     same size and mtime as archived elsewhere, other content
+    │       ├── ContentDiffers (Permanent)     same size and mtime as archived elsewhere, other content: a new version
     │       ├── FileUnreadable (Permanent)     its name can't be asked for
     │       └── FileReadFailed (Transient)
     └── StorageError

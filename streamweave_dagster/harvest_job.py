@@ -7,12 +7,13 @@ why not.
 import dagster as dg
 
 from streamweave.facility import Facility
+from streamweave.rehash.rehashing import rehash
 from streamweave.schedules.launching import JOB_NAME
-from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, summed_up
+from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, errors_as_failures, summed_up
 from streamweave_dagster.instruments.assets import asset_key
 from streamweave_dagster.materializations import day_metadata
 from streamweave_dagster.standing import standing_of
-from streamweave_dagster.steps import Harvest, enrich_step, filter_step, look, transfer
+from streamweave_dagster.steps import Harvest, enrich_step, filter_step, instrument_called, look, transfer
 
 
 class WhichInstrument(dg.Config):
@@ -37,8 +38,8 @@ def filter_pending(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
     return filter_step(context, facility, harvest)
 
 
-@dg.op(description="Let the hooks tell more about archived files, and show what was done.", out=dg.Out(dg.Nothing))
-def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> None:
+@dg.op(description="Let the hooks tell more about archived files, and show what was done.")
+def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
     """Tell of a materialization for each day that was touched; only then fail if something was wrong."""
     instrument = enrich_step(context, facility, harvest)
     with facility.sessions() as session:
@@ -53,6 +54,17 @@ def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
         )
     if failure := summed_up(harvest.alarm, harvest.report.troubles):
         raise failure
+    return harvest
+
+
+@dg.op(description="Read a share of the archived files again at the source.", out=dg.Out(dg.Nothing))
+def rehash_sampled(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> None:
+    """Nothing waits for this any more: the harvest is done, and was told of."""
+    with errors_as_failures():
+        report = rehash(facility, instrument_called(facility, harvest.slug))
+    context.log.info(report.sentence())
+    for path in report.changed:
+        context.log.warning(f"{path} has another content, though size and mtime are the same: it settles anew")
 
 
 @dg.job(
@@ -61,5 +73,6 @@ def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
     tags=RUN_RETRY_TAGS,
 )
 def harvest_job() -> None:
-    """discover → filter → transfer → enrich."""
-    enrich_touched.alias("enrich")(transfer(filter_pending.alias("filter")(discover())))
+    """discover → filter → transfer → enrich → rehash."""
+    harvested = enrich_touched.alias("enrich")(transfer(filter_pending.alias("filter")(discover())))
+    rehash_sampled.alias("rehash")(harvested)

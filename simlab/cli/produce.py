@@ -1,4 +1,4 @@
-"""`simlab produce FOLDER growing|rename|burst|large`: make an instrument write while one watches."""
+"""`simlab produce FOLDER growing|rename|burst|large|acquisition`: make an instrument write while one watches."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from simlab.instruments import Step, burst, growing_file, large_file, renamed_file
+from simlab.instruments import Step, acquisition, burst, growing_file, large_file, renamed_file
 
 produce = typer.Typer(help="Make an instrument write into its folder.", no_args_is_help=True)
 
@@ -53,6 +53,19 @@ def burst_of_files(
 def large(context: typer.Context, name: Name = None, size: Size = 1_000_000_000, pause: Pause = 0.0) -> None:
     """Write one large file, 1 MiB at each step."""
     _report(large_file(context.obj, name or f"{_stamp()}.raw", size=size, pause_seconds=pause))
+
+
+@produce.command(name="acquisition")
+def acquisition_of_files(
+    context: typer.Context,
+    name: Name = None,
+    files: Files = 30,
+    size: Size = 4096,
+    marker: Annotated[bool, typer.Option(help="Write done.txt at the end.")] = True,
+    pause: Pause = 1.0,
+) -> None:
+    """Write many files that belong together into a new folder, and done.txt at the end."""
+    _report(acquisition(context.obj, name or _stamp(), files=files, size=size, marker=marker, pause_seconds=pause))
 
 
 def _report(steps: Iterable[Step]) -> None:

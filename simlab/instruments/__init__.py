@@ -5,10 +5,11 @@ it pauses between steps by calling `sleep`, so a test can step through a recordi
 file: `FileExistsError` is raised instead.
 """
 
+from simlab.instruments.acquisition import acquisition
 from simlab.instruments.burst import burst
 from simlab.instruments.growing import growing_file
 from simlab.instruments.large import large_file
 from simlab.instruments.renamed import renamed_file
 from simlab.instruments.step import Step
 
-__all__ = ["Step", "burst", "growing_file", "large_file", "renamed_file"]
+__all__ = ["Step", "acquisition", "burst", "growing_file", "large_file", "renamed_file"]

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from streamweave.catalog.tables import FileRecord, FileVersion, HookRun, Transfer, TransferStatus, User, VersionState
 from streamweave.catalog.tables.hook_runs import FAILURES
 from streamweave.files.questions import file_by_id
+from streamweave.rehash.findings import FOUND_BY_REREADING
 
 LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
 
@@ -20,9 +21,10 @@ class Event:
     """What happened to a file, in a word, and when (UTC).
 
     Words: ``discovered``, ``changed`` (a new version was seen), ``planned`` (a copy into ``storage_location``),
-    ``copying``, ``transferred``, ``transfer_failed``, ``verified`` (its copy was re-read later), ``damaged``, ``gone``,
-    ``withdrawn``, ``hook_ran`` and ``hook_failed`` (a script or webhook); and each state of a version that it stands
-    in now, such as ``settling``, ``skipped`` or ``archived``.
+    ``copying``, ``transferred``, ``transfer_failed``, ``verified`` (its copy was re-read later), ``damaged``,
+    ``source_verified`` (the source was read again, and has the archived content), ``gone``, ``withdrawn``, ``hook_ran``
+    and ``hook_failed`` (a script or webhook); and each state of a version that it stands in now, such as ``settling``,
+    ``skipped`` or ``archived``.
     """
 
     at: datetime
@@ -70,9 +72,12 @@ def _of_record(record: FileRecord) -> Iterator[Event]:
 
 def _of_version(version: FileVersion) -> Iterator[Event]:
     if version.number > 1:
-        yield Event(version.discovered_at, "changed", version.number)
+        detail = FOUND_BY_REREADING if version.found_by_rereading else None
+        yield Event(version.discovered_at, "changed", version.number, detail)
     if version.archived_at is not None:
-        yield Event(version.archived_at, VersionState.ARCHIVED, version.number)
+        yield Event(version.archived_at, VersionState.ARCHIVED, version.number, version.unfinished)
+    if version.source_verified_at is not None:
+        yield Event(version.source_verified_at, "source_verified", version.number)
     if version.archived_at is None or version.state != VersionState.ARCHIVED:
         yield Event(version.state_since, version.state, version.number, version.reason or None)
 

@@ -10,7 +10,7 @@ from streamweave.sources.base import WHOLE_FILE_BYTES
 
 def is_large(claim: Claim) -> bool:
     """Whether a file is opened and read in pieces, rather than in one go with many others."""
-    return claim.size_bytes > WHOLE_FILE_BYTES
+    return claim.size_bytes > WHOLE_FILE_BYTES or claim.is_unfinished
 
 
 class Agenda:

@@ -7,7 +7,8 @@ from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.cataloguing import Archived, Failed, Holder, Result, Unchanged, catalogue, holders
-from streamweave.harvest.copying import Copied, NotCopied
+from streamweave.harvest.claims import Claim
+from streamweave.harvest.copying import Copied, NotCopied, other_content
 from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
@@ -25,6 +26,8 @@ def take_in(
     copied = [each for each in finished if isinstance(each, Copied)]
     with facility.sessions() as session:
         known = holders(session, {each.claim.file_id for each in copied})
+    finished = _of_one_content(finished, {holder.version_id: sha256 for (_, sha256), holder in known.items()}, storages)
+    copied = [each for each in finished if isinstance(each, Copied)]
     planned = [_plan(each, instrument, storages[each.claim.storage_location_id], known) for each in copied]
     results: list[Result] = [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
     results += [each for each in planned if not isinstance(each, Archived)]
@@ -32,6 +35,31 @@ def take_in(
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
         results += _place(storage, here)
     return results, catalogue(facility, instrument, run_id, results)
+
+
+def _of_one_content(
+    finished: Sequence[Copied | NotCopied], contents: dict[uuid.UUID, str], storages: Mapping[uuid.UUID, Storage]
+) -> list[Copied | NotCopied]:
+    """What was finished, but no two contents of one version: the first one stays, be it from this batch.
+
+    A source can be exchanged between two copies of it without a change of size and mtime.
+    """
+    agreed: list[Copied | NotCopied] = []
+    for each in finished:
+        if isinstance(each, Copied):
+            sha256 = contents.setdefault(each.claim.version_id, each.digest.sha256)
+            if sha256 != each.digest.sha256:
+                each = _discarded(each.claim, storages[each.claim.storage_location_id])
+        agreed.append(each)
+    return agreed
+
+
+def _discarded(claim: Claim, storage: Storage) -> NotCopied:
+    try:
+        storage.discard(claim.staged_name)
+        return NotCopied(claim, other_content(claim))
+    except StorageError as error:
+        return NotCopied(claim, error)
 
 
 def _plan(

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus, VersionState
+from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.results import (
@@ -33,6 +34,7 @@ from streamweave.harvest.results import (
 )
 from streamweave.harvest.standing import Standing, standings, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
+from streamweave.rehash.findings import record_other_contents
 
 __all__ = ["Archived", "Failed", "Holder", "Result", "Unchanged", "catalogue", "holders"]
 
@@ -84,7 +86,16 @@ def catalogue(
         _write_digests(session, mine, after)
         strayed = [id_ for id_ in open_ends if after[id_].state not in (VersionState.PENDING, VersionState.FAILED)]
         withdraw_waiting_transfers(session, strayed, "the file left the way into the archive", now)
+        record_other_contents(session, instrument, _of_other_content(mine), now)
         return [outcome_of(result, after[result.claim.version_id]) for result in mine]
+
+
+def _of_other_content(results: Sequence[Result]) -> dict[uuid.UUID, str]:
+    """The versions whose source has another content than they are archived with, with their paths."""
+    failures = [result for result in results if isinstance(result, Failed)]
+    return {
+        each.claim.version_id: each.claim.source_path for each in failures if isinstance(each.error, ContentDiffers)
+    }
 
 
 def _held(session: Session, run_id: uuid.UUID, results: Sequence[Result]) -> list[Result]:

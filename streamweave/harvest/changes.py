@@ -59,7 +59,8 @@ def _settling_anew(version: Standing, now: datetime) -> Standing:
     reason = "changed since our last look"
     if version.state in WATCHED:
         return version._replace(reason=reason, decided_hooks=None)
-    return version.entering(VersionState.SETTLING, reason, now, decided_hooks=None, failures=0, retry_at=None)
+    anew: dict[str, Any] = {"decided_hooks": None, "failures": 0, "retry_at": None, "unfinished": None}
+    return version.entering(VersionState.SETTLING, reason, now, **anew)
 
 
 def _other_content(

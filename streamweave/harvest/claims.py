@@ -42,6 +42,8 @@ class Claim:
     failures: int
     sha256: str | None
     """Of this version's content, once some storage location has it."""
+    is_unfinished: bool = False
+    """The file may grow on: so much as settled is to be copied of it, and no more."""
 
     @property
     def staged_name(self) -> str:
@@ -133,6 +135,7 @@ def _next(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]
             Transfer.attempt,
             FileVersion.failures,
             FileVersion.sha256,
+            FileVersion.unfinished.is_not(None),
         )
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .join(FileRecord, FileRecord.id == Transfer.file_id)

@@ -56,6 +56,7 @@ class KnownFile:
     state: str
     is_gone: bool
     is_claimed: bool
+    is_unfinished: bool = False
 
 
 @dataclass(slots=True)
@@ -85,9 +86,17 @@ def compare(listed: Iterable[SourceFile], known: Mapping[str, KnownFile]) -> Dif
 
 
 def _compare_one(file: SourceFile, before: KnownFile, differences: Differences) -> None:
+    if _is_growing_on(file, before):
+        return
     if (file.size_bytes, file.mtime) != (before.size_bytes, before.mtime):
         differences.changed.append((before, file))
     elif before.is_gone or before.state == VersionState.VANISHED:
         differences.returned.append(before.file_id)
     elif before.state in WATCHED:
         differences.watched.append(before.version_id)
+
+
+def _is_growing_on(file: SourceFile, before: KnownFile) -> bool:
+    """What stood of it is about to be copied, and still stands at its beginning: what it gains is a later version."""
+    is_on_its_way = before.is_unfinished and before.state in (VersionState.SETTLED, VersionState.PENDING)
+    return is_on_its_way and not before.is_gone and file.size_bytes >= before.size_bytes

@@ -21,6 +21,24 @@ RESUMED_WITHIN = timedelta(hours=1)
 """What was seen longer ago is looked at anew."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a share has been seen.
+
+    All of it was, since the moment ``since``, but for the folders in ``blind``, which could not be listed, and what is
+    below them. ``since`` is None when not all was seen, or what was seen is not to be believed.
+    """
+
+    since: datetime | None = None
+    blind: frozenset[str] = frozenset()
+
+    def has_seen_all_of(self, folder: str) -> bool:
+        """Whether the folder was seen, with all that is below it."""
+        places = (f"{blind}/" for blind in self.blind)
+        here = f"{folder}/"
+        return self.since is not None and not any(here.startswith(each) or each.startswith(here) for each in places)
+
+
 @dataclass(slots=True)
 class Part:
     """Some folders of a share: which, how many files stand in them, and which of the expected files do not."""

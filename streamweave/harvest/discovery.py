@@ -3,8 +3,8 @@
 Folders are held against the catalog as they arrive, without a lock and without a write; only files that are not as
 expected are looked at closer, some at a time, under the instrument's lock, while further folders are listed.
 
-A listing that fails, is empty, or has shrunk far below what is known concludes nothing: a file is called gone only when
-the whole share has been seen and is believed. What is new in such a listing is recorded all the same.
+A listing that fails, is empty, or has shrunk far below what is known concludes nothing (``share_guard``): a file is
+called gone only when the whole share has been seen and is believed. What is new is recorded all the same.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,17 +22,18 @@ from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
 from streamweave.harvest.comparison import Sifted, compare, sift
-from streamweave.harvest.coverage import Coverage, forget
-from streamweave.harvest.knowledge import digest_of_path, expected_by_folder, expected_files, is_at, is_in, known_files
+from streamweave.harvest.coverage import Coverage, Extent, forget
+from streamweave.harvest.knowledge import expected_files, is_at, is_in, known_files
 from streamweave.harvest.recording import Recorder
 from streamweave.harvest.scans import Sighting, scan_on_record
 from streamweave.harvest.write_behind import writing_behind
+from streamweave.share_guard.cleanups import use_acknowledgement
+from streamweave.share_guard.doubt import doubt
+from streamweave.share_guard.expectations import Expectations, expectations_of
 from streamweave.sources.base import FolderListing, SourceFile
 
 FILES_PER_QUERY = 2 * BATCH
 FOLDERS_PER_QUERY = 500
-FEW_FILES = 10
-"""Below this many known files a share may shrink (but not to nothing) without an alarm."""
 
 
 def discover(
@@ -135,46 +136,34 @@ class _Look:
 
         Files that another look recorded since this one began are not its business.
         """
-        expected, vanished = self._expectations()
-        if doubt := _doubt(self.instrument, self.coverage.files, expected):
-            self.sighting.outcome = ScanOutcome.SUSPECT
-            self.sighting.error_kind, self.sighting.error_message = SuspectListing.kind(), doubt
-        else:
-            for folders in batches(vanished):
+        with self.facility.sessions() as session:
+            expectations = expectations_of(session, self.instrument, self.coverage, self.facility.now())
+        if self._is_believed(expectations):
+            self.sighting.extent = Extent(self.coverage.started_at, frozenset(self.coverage.blind))
+            for folders in batches(expectations.vanished_folders):
                 self._conclude_gone(is_in(folders))
             for paths in batches(self.coverage.missing):
                 self._conclude_gone(is_at(paths))
         with self.facility.sessions.begin() as session:
             forget(session, self.instrument.id)
 
-    def _expectations(self) -> tuple[int, list[bytes]]:
-        """How many files should stand where we could look, and in which folders they should that are not there."""
-        expected, vanished = 0, []
-        with self.facility.sessions() as session:
-            for folder, files in expected_by_folder(session, self.instrument.id, self.coverage.started_at):
-                if self.coverage.is_hidden(folder):
-                    continue
-                expected += files
-                if not self.coverage.has_seen(folder):
-                    vanished.append(digest_of_path(folder))
-        return expected, vanished
+    def _is_believed(self, expectations: Expectations) -> bool:
+        """Whether what is missing may be called gone; the alarm if not, or a person's word for it, is on record."""
+        found = doubt(self.instrument, expectations, seen=self.coverage.files)
+        if found is None:
+            return True
+        with self.facility.sessions.begin() as session:
+            self.sighting.acknowledged = use_acknowledgement(session, self.instrument.id, self.facility.now())
+        if not self.sighting.acknowledged:
+            self.sighting.outcome = ScanOutcome.SUSPECT
+            self.sighting.error_kind, self.sighting.error_message = SuspectListing.kind(), found
+        return self.sighting.acknowledged
 
     def _conclude_gone(self, which: ColumnElement[bool]) -> None:
         with self.facility.sessions.begin() as session:
             lock_instrument(session, self.instrument.id)
             recorder = Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now())
             self.sighting.gone_files += recorder.conclude_gone(which, known_before=self.coverage.started_at)
-
-
-def _doubt(instrument: Instrument, seen: int, expected: int) -> str | None:
-    """Why a complete listing of ``seen`` files, where ``expected`` were known, is not to be believed; or None."""
-    if instrument.shrink_threshold == 0:
-        return None
-    if seen == 0 and expected > 0:
-        return f"the share is empty, but {expected} files are known on it: nothing was concluded from this"
-    if expected >= FEW_FILES and seen < expected * instrument.shrink_threshold:
-        return f"only {seen} of {expected} known files stand on the share: nothing was concluded from this"
-    return None
 
 
 def _batches(listings: Iterator[FolderListing], deadline: float | None) -> Iterator[list[FolderListing]]:

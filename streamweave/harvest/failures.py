@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.errors import (
+    ContentDiffers,
     FileChanged,
     FileUnreadable,
     FileVanished,
@@ -36,7 +37,8 @@ def consequence(
 
     Transient failures are tried again after ``retry_delay_seconds``, doubled with each attempt up to an hour, until
     ``max_attempts`` are used up. A share that fails or refuses us and a storage that is full or not for us are no
-    fault of the file's, and use up nothing. Permanent failures end up in front of a person at once; so does, after
+    fault of the file's, and use up nothing. A content that is no longer that of the version archived elsewhere belongs
+    to a further version. Other permanent failures end up in front of a person at once; so does, after
     ``max_attempts``, a file that settles again and again and changes whenever it is copied.
     """
     retry_at = now + retry_delay(instrument, attempt - 1)
@@ -47,6 +49,8 @@ def consequence(
         case FileChanged():
             reason = f"changed while it was copied: {error}"
             return Consequence(VersionState.SETTLING, reason, failures + 1, retry_at if failures else None)
+        case ContentDiffers():
+            return Consequence(VersionState.SUPERSEDED, str(error), failures)
         case FileVanished():
             return Consequence(VersionState.VANISHED, str(error), failures)
         case FileUnreadable():

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import FileVersion, Instrument
+from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.facility import Facility
 from streamweave.harvest.discovery import discover
@@ -15,9 +15,10 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.scans import Sighting
-from streamweave.harvest.settling import settle
 from streamweave.harvest.transfer import Listener, transfer_files
 from streamweave.harvest.workload import ProgressListener
+from streamweave.rehash.rehashing import rehash
+from streamweave.settling.settling import settle
 
 Teller = Callable[[str], None]
 MARGIN_SECONDS = 0.05
@@ -33,7 +34,7 @@ def look(
 ) -> Sighting:
     """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at."""
     sighting = discover(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
-    settle(facility, instrument)
+    settle(facility, instrument, sighting.extent)
     return sighting
 
 
@@ -92,14 +93,16 @@ def harvest(
     """Harvest an instrument: everything on its share, and everything pending from before.
 
     Raises a ``SourceError`` when the share can't be looked at. What went wrong later on is in the report's
-    ``troubles``.
+    ``troubles``. In the end a share of the archived files is read again at the source.
     """
-    look_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
+    sighting = look_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
     with harvest_run(facility.sessions, instrument.id, dagster_run_id) as run_id:
         report = filter_files(facility, instrument)
         report.include(transfer_files(facility, instrument, run_id, on_outcomes=on_outcomes, on_progress=on_progress))
     enrich_files(facility, instrument)
     note_harvested(facility, instrument)
+    if sighting.outcome == ScanOutcome.COMPLETE and not report.troubles:
+        tell(rehash(facility, instrument).sentence())
     return report
 
 

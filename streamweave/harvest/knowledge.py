@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, case, exists, func, select
+from sqlalchemy import ColumnElement, Text, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH, is_one_of
@@ -72,6 +72,7 @@ def known_files(session: Session, instrument_id: uuid.UUID, source_paths: Collec
             FileVersion.state,
             FileRecord.gone_at.is_not(None),
             case((FileVersion.state != VersionState.ARCHIVED, is_claimed()), else_=False),
+            FileVersion.unfinished.is_not(None),
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
         .where(FileRecord.instrument_id == instrument_id, is_at(map(digest_of_path, source_paths)))
@@ -79,13 +80,23 @@ def known_files(session: Session, instrument_id: uuid.UUID, source_paths: Collec
     return {row[2]: KnownFile(*row) for row in rows}
 
 
-def expected_by_folder(session: Session, instrument_id: uuid.UUID, before: datetime) -> Iterator[tuple[str, int]]:
-    """How many files should stand in each folder, as far as we knew at a moment. They come one by one."""
+def expected_by_folder(
+    session: Session, instrument_id: uuid.UUID, before: datetime, *, gone_since: datetime
+) -> Iterator[tuple[str, int, int]]:
+    """How many files should stand in each folder, as far as we knew at the moment ``before``.
+
+    And how many archived ones were called gone after ``gone_since``. Folders come one by one.
+    """
+    stands, is_gone = FileRecord.gone_at.is_(None), FileRecord.gone_at > gone_since
     rows = session.execute(
-        select(FileRecord.folder, func.count())
+        select(
+            FileRecord.folder,
+            func.count().filter(stands),
+            func.count().filter(is_gone, FileRecord.sha256.is_not(None)),
+        )
         .where(
             FileRecord.instrument_id == instrument_id,
-            FileRecord.gone_at.is_(None),
+            or_(stands, is_gone),
             FileRecord.first_discovered_at < before,
         )
         .group_by(FileRecord.folder)

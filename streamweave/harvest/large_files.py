@@ -17,6 +17,7 @@ from streamweave.harvest.copying import (
     expect_settled,
     expect_the_content_archived_elsewhere,
 )
+from streamweave.settling.growth import expect_grown, expect_only_grown
 from streamweave.sources.base import Source
 from streamweave.storage.base import StagedWriter, Storage
 
@@ -43,6 +44,8 @@ def copy_proven(
     copy = _Copy(storage, claim)
     try:
         read = copy.take(pieces(source, claim), on_bytes)
+        if claim.is_unfinished:
+            expect_only_grown(claim, read, pieces(source, claim), on_bytes)
         copy.prove(read)
     except BaseException:
         storage.discard(claim.staged_name)
@@ -53,21 +56,25 @@ def copy_proven(
 def pieces(source: Source, claim: Claim) -> Iterator[bytes]:
     """The content of a file that stays what settled, over as many connections as it takes.
 
+    Of an unfinished file, which may grow on, so much as settled.
+
     After a lost connection the reading goes on where it was, if the file is still the same. Raises
     ``SourceUnreachable`` when a connection was lost twice at the same byte.
     """
+    expect = expect_grown if claim.is_unfinished else expect_settled
     offset = 0
     lost_at: int | None = None
     while True:
         try:
             with source.open(claim.source_path) as file:
-                expect_settled(claim, file.now())
+                expect(claim, file.now())
                 for chunk in file.chunks(offset):
-                    offset += len(chunk)
-                    if offset > claim.size_bytes:
+                    piece = chunk[: claim.size_bytes - offset] if claim.is_unfinished else chunk
+                    offset += len(piece)
+                    if offset > claim.size_bytes or not piece:
                         break  # it grows: reading on might never end
-                    yield chunk
-                expect_settled(claim, file.now())
+                    yield piece
+                expect(claim, file.now())
                 expect_complete(claim, offset)
                 return
         except SourceUnreachable:

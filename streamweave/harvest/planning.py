@@ -145,7 +145,7 @@ class Planner:
         if standing.state == VersionState.UNCHANGED:
             return self._entering(standing, VersionState.UNCHANGED, standing.reason, redirected=redirected)
         others = {"redirected": redirected, "archived_at": standing.archived_at or self.now, "retry_at": None}
-        return self._entering(standing, VersionState.ARCHIVED, "", **others)
+        return self._entering(standing, VersionState.ARCHIVED, standing.unfinished or "", **others)
 
     def _entering(self, standing: Standing, state: VersionState, reason: str, **others: Any) -> Standing:
         if standing.failing_hooks is not None:

@@ -111,7 +111,7 @@ def version_after(result: Result, version: Standing, instrument: Instrument, now
             following = consequence_of(result, instrument, now)
             others: dict[str, Any] = {"failures": following.failures, "retry_at": following.retry_at}
             if following.state in WATCHED:
-                others |= {"unchanged_since": now, "observed_at": now}
+                others |= {"unchanged_since": now, "observed_at": now, "unfinished": None}
             if version.state == VersionState.FAILED:  # a person looks after it; another location changes nothing
                 return version._replace(**others)
             return version.entering(following.state, following.reason, now, **others)
@@ -125,7 +125,8 @@ def concluded(result: Result, version: Standing, now: datetime, *, has_a_copy: b
     if version.state != VersionState.PENDING:
         return version
     if has_a_copy:
-        return version.entering(VersionState.ARCHIVED, "", now, retry_at=None, failures=0, archived_at=now)
+        reason = version.unfinished or ""
+        return version.entering(VersionState.ARCHIVED, reason, now, retry_at=None, failures=0, archived_at=now)
     if isinstance(result, Failed):
         return version._replace(retry_at=None, failures=0)
     digests = {"xxhash": result.digest.xxhash, "sha256": result.digest.sha256}

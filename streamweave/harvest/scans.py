@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.tables import Scan, ScanOutcome
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
+from streamweave.harvest.coverage import Extent
 
 
 @dataclass(slots=True)
@@ -28,9 +29,12 @@ class Sighting:
     gone_files: int = 0
     unreadable_folders: int = 0
     continued: bool = False
+    acknowledged: bool = False
     outcome: ScanOutcome = ScanOutcome.COMPLETE
     error_kind: str | None = None
     error_message: str | None = None
+    extent: Extent = field(default_factory=Extent)
+    """How much of the share this scan, with those that it goes on from, has seen; it is not kept."""
 
     def sentence(self) -> str:
         """What was seen, for a person."""
@@ -41,6 +45,8 @@ class Sighting:
             seen += f", {self.gone_files} gone"
         if self.unreadable_folders:
             seen += f"; {self.unreadable_folders} folders could not be listed"
+        if self.acknowledged:
+            seen += "; believed because a person said that the share was cleaned up"
         if self.continued:
             seen += "; continued from the last look"
         if self.outcome == ScanOutcome.PARTIAL:
@@ -75,8 +81,9 @@ def _finish(facility: Facility, scan_id: uuid.UUID, sighting: Sighting) -> None:
     with facility.sessions.begin() as session:
         scan = session.get_one(Scan, scan_id)
         scan.finished_at = facility.now()
-        for column, value in asdict(sighting).items():
-            setattr(scan, column, value)
+        for each in fields(sighting):
+            if each.name != "extent":
+                setattr(scan, each.name, getattr(sighting, each.name))
 
 
 def latest_scan(session: Session, instrument_id: uuid.UUID, *, outcome: ScanOutcome | None = None) -> Scan | None:

@@ -31,6 +31,7 @@ class Standing(NamedTuple):
     decided_hooks: str | None
     decided_destinations: str | None
     redirected: bool
+    unfinished: str | None
     hook_failures: int
     failing_hook_id: uuid.UUID | None
     failing_hooks: str | None

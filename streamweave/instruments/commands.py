@@ -25,6 +25,7 @@ from streamweave.instruments.questions import instrument_by_id
 from streamweave.rules import checked, require
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
+ACQUISITIONS: dict[str, Any] = {"acquisition_depth": None, "marker_name": None}
 
 
 def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument:
@@ -41,6 +42,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     _check_archive_folder_is_free(session, fields["name"])
     _check_service_account(session, fields.get("service_account_id"))
     _check_waiting({**WAITING, **fields})
+    _check_acquisitions({**ACQUISITIONS, **fields})
     instrument = Instrument(**{**WAITING, **fields}, archive_folder=fields["name"])
     session.add(instrument)
     session.flush()
@@ -55,6 +57,7 @@ def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mappi
         _check_name_is_free(session, fields["name"], besides=instrument_id)
     _check_service_account(session, fields.get("service_account_id"))
     _check_waiting({field: fields.get(field, getattr(instrument, field)) for field in WAITING})
+    _check_acquisitions({field: fields.get(field, getattr(instrument, field)) for field in ACQUISITIONS})
     return change(session, instrument, fields)
 
 
@@ -122,3 +125,8 @@ def _check_service_account(session: Session, account_id: uuid.UUID | None) -> No
 def _check_waiting(fields: Mapping[str, Any]) -> None:
     if fields["max_wait_seconds"] < fields["quiet_period_seconds"]:
         raise InvalidInput("max_wait_seconds", "must not be shorter than the quiet period")
+
+
+def _check_acquisitions(fields: Mapping[str, Any]) -> None:
+    if fields["marker_name"] is not None and fields["acquisition_depth"] is None:
+        raise InvalidInput("marker_name", "needs acquisition_depth, which says in which folders it stands")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from streamweave.catalog.tables import GrowingFiles
 from streamweave.errors import InvalidInput
 from streamweave.harvest.acquisition import known_timezone, timezones
 from streamweave.harvest.hours import span
@@ -30,6 +31,8 @@ DAY_SECONDS = 86_400
 YEAR_SECONDS = 365 * DAY_SECONDS
 EARLIEST_DAY = date(1980, 1, 1)
 LONGEST_MARKER_SUFFIX = 32
+DEEPEST_ACQUISITION = 32
+MOST_REHASH_BYTES = 1 << 40
 
 LOWEST_RATE = 1 << 10
 HIGHEST_RATE = 1 << 40
@@ -64,6 +67,15 @@ def marker_suffix(field: str, value: Any) -> str:
     if "/" in suffix or "\\" in suffix:
         raise InvalidInput(field, "must not hold a separator")
     return suffix
+
+
+@shaped(type="string", minLength=1, maxLength=LONGEST_NAME, pattern=sound(CONTROL + r"/\\"))
+def marker_name(field: str, value: Any) -> str:
+    """The name of the file that marks an acquisition folder as complete."""
+    name: str = text(longest=LONGEST_NAME)(field, value)
+    if "/" in name or "\\" in name:
+        raise InvalidInput(field, "must not hold a separator")
+    return name
 
 
 @shaped(type="array", minItems=1, maxItems=MOST_SPANS, items={"type": "string", "pattern": A_SPAN})
@@ -129,5 +141,10 @@ CHANGEABLE: dict[str, Rule] = {
     "retry_delay_seconds": integer(1, DAY_SECONDS),
     "silence_alert_after_seconds": optional(integer(0, YEAR_SECONDS)),
     "enabled": flag,
+    "acquisition_depth": optional(integer(1, DEEPEST_ACQUISITION)),
+    "marker_name": optional(marker_name),
+    "growing_files": one_word_of(*GrowingFiles),
+    "rehash_share": number(0, 1),
+    "rehash_bytes": integer(0, MOST_REHASH_BYTES),
 }
 AT_CREATION: dict[str, Rule] = {**CHANGEABLE, "slug": slug}

@@ -37,7 +37,12 @@ class FileBody(Outgoing):
 
 
 class VersionBody(Outgoing):
-    """One content of a file."""
+    """One content of a file.
+
+    ``unfinished`` says why it was archived though the instrument may not have finished it; ``found_by_rereading`` that
+    size and mtime did not tell it from the version before; ``source_verified_at`` when the source was last read again
+    and had this content.
+    """
 
     id: UUID
     file_id: UUID
@@ -56,6 +61,9 @@ class VersionBody(Outgoing):
     failures: int
     retry_at: datetime | None
     archived_at: datetime | None
+    unfinished: str | None
+    found_by_rereading: bool
+    source_verified_at: datetime | None
     enrichment_error: str | None
 
 

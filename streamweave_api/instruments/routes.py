@@ -11,6 +11,7 @@ from streamweave.instruments.commands import create_instrument, delete_instrumen
 from streamweave.instruments.connection_test import ShareAnswer, try_share
 from streamweave.instruments.questions import instrument_by_id, instruments, scans_of
 from streamweave.schedules.questions import destinations
+from streamweave.share_guard.cleanups import acknowledge_cleanup
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted
@@ -117,6 +118,21 @@ def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Ha
     return HarvestStarted(run_id=service.dagster.launch_harvest(instrument.slug), instrument_id=instrument_id)
 
 
+@post(
+    "/{instrument_id:uuid}/acknowledge-cleanup",
+    sync_to_thread=True,
+    status_code=200,
+    summary="Say that an instrument's share was cleaned up",
+)
+def acknowledge(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
+    """Let the next look that finds the share empty or shrunken be believed: that one alone, within 24 hours.
+
+    What is missing then is called gone from the source; the archive keeps it.
+    """
+    with service.sessions.begin() as session:
+        return instrument_body(acknowledge_cleanup(session, instrument_id))
+
+
 @get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the looks at an instrument's share")
 def list_scans(
     service: TheService,
@@ -140,6 +156,7 @@ instruments_router = Router(
         bring_back_instrument,
         test_instrument,
         harvest_instrument,
+        acknowledge,
         list_scans,
     ],
     guards=[admin_only],

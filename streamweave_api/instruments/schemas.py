@@ -35,6 +35,11 @@ class InstrumentChanges(Incoming):
     retry_delay_seconds: int | UnsetType = UNSET
     silence_alert_after_seconds: int | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
+    acquisition_depth: int | UnsetType | None = UNSET
+    marker_name: str | UnsetType | None = UNSET
+    growing_files: str | UnsetType = UNSET
+    rehash_share: float | UnsetType = UNSET
+    rehash_bytes: int | UnsetType = UNSET
 
 
 class NewInstrument(InstrumentChanges, kw_only=True):
@@ -74,6 +79,12 @@ class InstrumentBody(Outgoing):
     retry_delay_seconds: int
     silence_alert_after_seconds: int | None
     enabled: bool
+    acquisition_depth: int | None
+    marker_name: str | None
+    growing_files: str
+    rehash_share: float
+    rehash_bytes: int
+    cleanup_acknowledged_at: datetime | None
     last_harvested_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -96,6 +107,7 @@ class ScanBody(Outgoing):
     changed_files: int
     gone_files: int
     unreadable_folders: int
+    acknowledged: bool
     started_at: datetime
     finished_at: datetime | None
 

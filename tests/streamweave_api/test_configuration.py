@@ -65,6 +65,12 @@ def test_an_instrument_has_the_contracts_fields(instrument: Body) -> None:
         "retry_delay_seconds": 30,
         "silence_alert_after_seconds": None,
         "enabled": True,
+        "acquisition_depth": None,
+        "marker_name": None,
+        "growing_files": "wait",
+        "rehash_share": 0.01,
+        "rehash_bytes": 256 << 20,
+        "cleanup_acknowledged_at": None,
         "last_harvested_at": None,
         "deleted_at": None,
     }

@@ -20,10 +20,10 @@ def test_it_harvests_everything_and_tells_of_each_day_it_touched(
     assert [row["path"] for row in told[lab.day(5)]["table"]] == ["share/5.csv"]
 
 
-def test_its_steps_are_discover_filter_transfer_enrich(orchestra: Any, microscope: Instrument) -> None:
+def test_its_steps_are_discover_filter_transfer_enrich_rehash(orchestra: Any, microscope: Instrument) -> None:
     result = orchestra.harvest(microscope.slug)
     steps = [event.step_key for event in result.all_events if event.is_step_start]
-    assert steps == ["discover", "filter", "transfer", "enrich"]
+    assert steps == ["discover", "filter", "transfer", "enrich", "rehash"]
 
 
 def test_nothing_to_do_is_a_success_without_materializations(orchestra: Any, microscope: Instrument) -> None:

@@ -94,15 +94,33 @@ def tick(instance: dg.DagsterInstance) -> Any:
         return repository.get_sensor_def("new_files_microscope_01").evaluate_tick(context)
 
 
-def test_the_job_brings_what_stands_on_the_share_into_the_archive(site: Site, instance: dg.DagsterInstance) -> None:
-    site.write("scan_01.csv", b"frame,value\n1,2\n")
-    result = (
+def harvest(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return (
         code_location()
         .resolve_job_def("harvest")
         .execute_in_process(
             run_config={"ops": {"discover": {"config": {"instrument": "microscope_01"}}}}, instance=instance
         )
     )
+
+
+def test_another_content_under_the_same_size_and_mtime_is_found_and_archived(
+    site: Site, instance: dg.DagsterInstance
+) -> None:
+    for content in (b"first", b"other"):
+        site.write("scan_01.csv", content)
+        assert harvest(instance).success
+    assert harvest(instance).success
+    archive = site.archive / "Microscope 01" / "microscope"
+    assert {path.name: path.read_bytes() for path in archive.iterdir()} == {
+        "scan_01.csv": b"first",
+        "scan_01~v2.csv": b"other",
+    }
+
+
+def test_the_job_brings_what_stands_on_the_share_into_the_archive(site: Site, instance: dg.DagsterInstance) -> None:
+    site.write("scan_01.csv", b"frame,value\n1,2\n")
+    result = harvest(instance)
     assert [event.partition for event in result.get_asset_materialization_events()] == ["2026-02-03"]
     archived = site.archive / "Microscope 01" / "microscope" / "scan_01.csv"
     assert archived.read_bytes() == b"frame,value\n1,2\n"

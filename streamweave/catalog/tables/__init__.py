@@ -22,7 +22,7 @@ from streamweave.catalog.tables.harvest_runs import HarvestRun
 from streamweave.catalog.tables.hook_runs import HookOutcome, HookRun
 from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookTrigger
 from streamweave.catalog.tables.instrument_requests import InstrumentRequest, RequestStatus
-from streamweave.catalog.tables.instruments import Instrument
+from streamweave.catalog.tables.instruments import GrowingFiles, Instrument
 from streamweave.catalog.tables.login_counts import KnownAddress, LoginCount
 from streamweave.catalog.tables.mailed_tokens import MailedToken, MailPurpose
 from streamweave.catalog.tables.notifications import Notification
@@ -55,6 +55,7 @@ __all__ = [
     "GranteeType",
     "Group",
     "GroupMember",
+    "GrowingFiles",
     "HarvestRun",
     "Hook",
     "HookImplementation",

@@ -4,7 +4,7 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from streamweave.catalog.tables.base import Base, Identified, one_of
@@ -66,6 +66,18 @@ class FileVersion(Identified, Base):
     failures: Mapped[int] = mapped_column(default=0, comment="failed attempts since it settled")
     retry_at: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
+    unfinished: Mapped[str | None] = mapped_column(
+        comment="why it goes into the archive though the instrument may not have finished it; null: it had"
+    )
+    found_by_rereading: Mapped[bool] = mapped_column(
+        default=False, comment="its size and mtime are those of the version before; only its content differs"
+    )
+    source_reread_at: Mapped[datetime | None] = mapped_column(
+        comment="when the source was last to be read again, whatever came of it"
+    )
+    source_verified_at: Mapped[datetime | None] = mapped_column(
+        comment="when the source was last read again and had the archived content"
+    )
 
     decided_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the pre hooks that decided")
     decided_destinations: Mapped[str | None] = mapped_column(comment="fingerprint of the destinations decided for")
@@ -123,4 +135,11 @@ class FileVersion(Identified, Base):
         # what hooks can't cope with, for alerts: few rows among all
         Index("ix_file_versions_enrichment_error", instrument_id, postgresql_where=text(NOT_ENRICHED)),
         Index("ix_file_versions_undecided", instrument_id, postgresql_where=text(NOT_DECIDED)),
+        # whose turn it is to be read again at the source
+        Index(
+            "ix_file_versions_rereading",
+            instrument_id,
+            func.coalesce(source_reread_at, state_since),
+            postgresql_where=text(IS_DONE),
+        ),
     )

@@ -2,14 +2,22 @@
 
 import uuid
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from streamweave.catalog.tables.base import Base, Dated, Identified
+from streamweave.catalog.tables.base import Base, Dated, Identified, one_of
 from streamweave.catalog.tables.deletable import Deletable
 from streamweave.catalog.tables.service_accounts import ServiceAccount
+
+
+class GrowingFiles(StrEnum):
+    """What becomes of a file that is not finished after the maximum wait."""
+
+    WAIT = "wait"  # it is overdue: a person is told, and it is watched on
+    VERSIONS = "versions"  # what stands is harvested as a version that says so; the next one waits as long again
 
 
 class Instrument(Identified, Dated, Deletable, Base):
@@ -52,6 +60,23 @@ class Instrument(Identified, Dated, Deletable, Base):
         comment="without a new file; null: longer than is usual for it, 0: never"
     )
     enabled: Mapped[bool] = mapped_column(default=True)
+    acquisition_depth: Mapped[int | None] = mapped_column(
+        comment="folders so many levels below the base path are one acquisition each, and settle as one"
+    )
+    marker_name: Mapped[str | None] = mapped_column(
+        comment="an acquisition is finished once a file of this name stands in its folder"
+    )
+    growing_files: Mapped[str] = mapped_column(default=GrowingFiles.WAIT)
+    rehash_share: Mapped[float] = mapped_column(
+        default=0.01, comment="of the archived files, how many are read again at the source by each harvest"
+    )
+    rehash_bytes: Mapped[int] = mapped_column(default=256 << 20, comment="what one harvest reads again at most")
+    rehash_debt_bytes: Mapped[int] = mapped_column(
+        default=0, comment="what earlier harvests have read again beyond that; the next ones read so much less"
+    )
+    cleanup_acknowledged_at: Mapped[datetime | None] = mapped_column(
+        comment="when a person said that the share was cleaned up; the next look in doubt is believed"
+    )
     last_harvested_at: Mapped[datetime | None]
 
     service_account: Mapped[ServiceAccount | None] = relationship(lazy="joined")
@@ -66,6 +91,11 @@ class Instrument(Identified, Dated, Deletable, Base):
         CheckConstraint("max_attempts >= 1", name="attempts_are_positive"),
         CheckConstraint("retry_delay_seconds >= 1", name="retry_delay_is_positive"),
         CheckConstraint("silence_alert_after_seconds >= 0", name="silence_is_no_negative_time"),
+        CheckConstraint("acquisition_depth >= 1", name="acquisition_depth_is_positive"),
+        CheckConstraint("marker_name IS NULL OR acquisition_depth IS NOT NULL", name="marker_name_has_a_folder"),
+        one_of("growing_files", GrowingFiles),
+        CheckConstraint("rehash_share BETWEEN 0 AND 1", name="rehash_share_is_a_share"),
+        CheckConstraint("rehash_bytes >= 0", name="rehash_bytes_are_not_negative"),
         Index("uq_instruments_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
         Index("ix_instruments_service_account_id", service_account_id),
     )

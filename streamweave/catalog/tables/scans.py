@@ -40,6 +40,9 @@ class Scan(Identified, Base):
     gone_files: Mapped[int] = mapped_column(default=0)
     unreadable_folders: Mapped[int] = mapped_column(default=0)
     continued: Mapped[bool] = mapped_column(default=False, comment="it went on where the last one ran out of time")
+    acknowledged: Mapped[bool] = mapped_column(
+        default=False, comment="it is believed because a person had said that the share was cleaned up"
+    )
 
     __table_args__ = (
         one_of("outcome", ScanOutcome),

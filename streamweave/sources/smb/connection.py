@@ -25,8 +25,11 @@ class Messages(Protocol):
     def open_folder(self, path: str) -> Message:
         """Open a folder below the share for listing."""
 
-    def open_file(self, path: str, share_access: int) -> Message:
-        """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile."""
+    def open_file(self, path: str, share_access: int, *, yielding: bool = False) -> Message:
+        """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile.
+
+        With ``yielding``, whoever wants to do something else waits until we have let go, instead of being refused.
+        """
 
     def list_entries(self, length: int, handle: bytes = COMPOUND_HANDLE) -> Message:
         """Ask for at most ``length`` bytes of a folder's next entries."""

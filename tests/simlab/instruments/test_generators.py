@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simlab.instruments import Step, burst, growing_file, large_file, renamed_file
+from simlab.instruments import Step, acquisition, burst, growing_file, large_file, renamed_file
 from simlab.instruments.content import BLOCK_BYTES, content_of
 
 
@@ -51,6 +51,19 @@ def test_a_burst_writes_many_files_no_two_alike(tmp_path: Path) -> None:
     assert all(step.finished for step in steps)
 
 
+def test_an_acquisition_is_a_folder_of_folders_with_its_marker_last(tmp_path: Path) -> None:
+    steps = list(acquisition(tmp_path, "user_a/run_1", files=12, size=100, sleep=never_pausing))
+    below = [step.path.relative_to(tmp_path / "user_a" / "run_1").as_posix() for step in steps]
+    assert below[0] == "position_000/frame_000000.raw"
+    assert below[-2:] == ["position_001/frame_000011.raw", "done.txt"]
+    assert len({step.path.read_bytes() for step in steps}) == 13
+
+
+def test_an_acquisition_may_lack_its_marker(tmp_path: Path) -> None:
+    steps = acquisition(tmp_path, "run_1", files=2, marker=False, sleep=never_pausing)
+    assert {step.path.name for step in steps} == {"frame_000000.raw", "frame_000001.raw"}
+
+
 @pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES, 2 * BLOCK_BYTES + 1])
 def test_a_large_file_has_the_size_asked_for(tmp_path: Path, size: int) -> None:
     *_, last = large_file(tmp_path, "stack.raw", size=size, sleep=never_pausing)
@@ -72,7 +85,7 @@ def test_content_has_the_size_asked_for_in_blocks_no_two_alike(size: int, first_
     assert len(set(blocks)) == len(blocks)
 
 
-@pytest.mark.parametrize("generator", [growing_file, renamed_file, burst, large_file])
+@pytest.mark.parametrize("generator", [growing_file, renamed_file, burst, large_file, acquisition])
 def test_no_generator_overwrites(tmp_path: Path, generator: Callable[..., Iterator[Step]]) -> None:
     list(generator(tmp_path, "taken", sleep=never_pausing, **({"size": 10} if generator is large_file else {})))
     with pytest.raises(FileExistsError):

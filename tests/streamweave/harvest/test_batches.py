@@ -13,11 +13,12 @@ from streamweave.catalog.tables import VersionState
 from streamweave.harvest.cataloguing import Archived, catalogue, holders
 from streamweave.harvest.claims import claim_transfers
 from streamweave.harvest.copying import digest_of
+from streamweave.harvest.coverage import Extent
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.runs import harvest_run
-from streamweave.harvest.settling import settle
+from streamweave.settling.settling import settle
 from streamweave.sources.base import FolderListing, SourceFile
 
 ASKED_AT_MOST = 40
@@ -69,7 +70,7 @@ def test_every_stage_asks_as_much_for_many_files_as_for_few(bench: Any, asked: A
         lambda: discover(facility, instrument),
         lambda: bench.clock.wait(6),
         lambda: discover(facility, instrument),
-        lambda: settle(facility, instrument),
+        lambda: settle(facility, instrument, Extent()),
         lambda: filter_files(facility, instrument),
         claim_and_catalogue,
         lambda: enrich_files(facility, instrument),

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from streamweave.catalog.tables import StorageLocation, VersionState
+from streamweave.catalog.tables import FileVersion, StorageLocation, VersionState
 from streamweave.errors import FileChanged, StorageRefused, StorageUnavailable
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
@@ -212,3 +213,47 @@ def test_a_file_that_waited_for_its_redirection_is_archived_as_soon_as_it_works(
     bench.harvest()
 
     assert list(bench.archived(tmp_path / "later")) == [ARCHIVED_PATH]
+
+
+def test_a_content_exchanged_before_a_further_location_has_it_becomes_a_version_of_its_own(
+    bench: Any, tmp_path: Path
+) -> None:
+    """Size and mtime stay the same: only the copy shows it."""
+    bench.change(bench.instrument, rehash_share=0.0)
+    bench.write(PATH, b"first")
+    bench.harvest()
+    bench.laboratory.write(PATH, b"other", bench.laboratory.files[PATH].mtime)
+    later = bench.add_location("later", tmp_path / "later")
+
+    bench.harvest()
+    new = bench.version(PATH)
+    assert (new.number, new.state, new.found_by_rereading) == (2, VersionState.SETTLING, True)
+    assert bench.archived(Path(later.base_path)) == {}
+    bench.harvest()
+
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+    both = {ARCHIVED_PATH: b"first", ARCHIVED_PATH.replace(".csv", "~v2.csv"): b"other"}
+    assert bench.archived() == both
+    assert bench.archived(Path(later.base_path)) == {path: both[path] for path in both if "~v2" in path}
+
+
+def test_a_content_exchanged_between_two_copies_of_one_run_is_not_archived_as_the_same(
+    bench: Any, second: StorageLocation
+) -> None:
+    bench.change(bench.instrument, rehash_share=0.0)
+    bench.write(PATH, b"first")
+
+    def exchange(path: str) -> None:
+        bench.laboratory.while_reading = None
+        bench.laboratory.write(PATH, b"other", bench.laboratory.files[PATH].mtime)
+
+    bench.laboratory.while_reading = exchange
+    for _ in range(3):
+        bench.harvest()
+
+    contents = [*bench.archived().values(), *bench.archived(Path(second.base_path)).values()]
+    assert sorted(contents) == [b"first", b"other", b"other"]
+    assert bench.staged() == bench.staged(Path(second.base_path)) == []
+    with bench.facility.sessions() as session:
+        versions = session.scalars(select(FileVersion).order_by(FileVersion.number)).all()
+    assert [version.sha256 for version in versions] == [digest_of([b]).sha256 for b in (b"first", b"other")]

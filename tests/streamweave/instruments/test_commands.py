@@ -170,3 +170,31 @@ def _file_of(session: Session, instrument: Instrument) -> None:
         )
     )
     session.flush()
+
+
+def test_a_marker_of_acquisitions_needs_to_know_in_which_folders_it_stands(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        with pytest.raises(InvalidInput, match="marker_name: needs acquisition_depth"):
+            create_instrument(session, {**MICROSCOPE, "marker_name": "done.txt"})
+        instrument = create_instrument(session, {**MICROSCOPE, "marker_name": "done.txt", "acquisition_depth": 2})
+        with pytest.raises(InvalidInput, match="marker_name: needs acquisition_depth"):
+            update_instrument(session, instrument.id, {"acquisition_depth": None})
+        changed = update_instrument(session, instrument.id, {"acquisition_depth": None, "marker_name": None})
+        assert changed.acquisition_depth is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("acquisition_depth", 0),
+        ("acquisition_depth", 33),
+        ("growing_files", "copy"),
+        ("rehash_share", 1.1),
+        ("rehash_bytes", -1),
+        ("marker_name", "run/done.txt"),
+        ("cleanup_acknowledged_at", None),
+    ],
+)
+def test_what_makes_no_sense_for_settling_is_refused(sessions: Sessions, field: str, value: object) -> None:
+    with sessions() as session, pytest.raises(InvalidInput, match=field):
+        create_instrument(session, {**MICROSCOPE, "acquisition_depth": 2, field: value})

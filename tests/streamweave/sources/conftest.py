@@ -19,7 +19,13 @@ from streamweave.sources.smb import SmbAddress, SmbSource
 from streamweave.sources.smb.address import Engine
 
 # What impacket lacks (share modes, locks, a dialect later than SMB 2.0.2) can be shown with Samba only.
-NEED_SAMBA = ["test_smb_with_samba.py", "test_smb_protection.py", "test_smb_on_a_bad_line.py", "test_smb_engines.py"]
+NEED_SAMBA = [
+    "test_smb_with_samba.py",
+    "test_smb_protection.py",
+    "test_smb_on_a_bad_line.py",
+    "test_smb_engines.py",
+    "test_smb_beside_a_writer.py",
+]
 collect_ignore = [] if "samba" in available_kinds() else NEED_SAMBA
 
 SHARE = "microscope"

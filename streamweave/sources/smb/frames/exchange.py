@@ -124,7 +124,7 @@ class Exchange:
 
     def _accept(self, told: Header, message: memoryview, payload: bytes = b"") -> None:
         if told.message_id == UNSOLICITED and told.command == header.OPLOCK_BREAK:
-            self._notice()  # we hold no oplock that could be broken
+            self._notice()  # whoever probes has let go of the file already, which is the answer to this
             return
         if self._commands.get(told.message_id) != told.command:
             raise BrokenAnswer("an answer that nobody has asked for")

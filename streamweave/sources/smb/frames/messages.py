@@ -16,6 +16,7 @@ _QUERY_DIRECTORY = struct.Struct("<HBBI16sHHI")  # 2.2.33
 _QUERY_INFO = struct.Struct("<HBBIHHIII16s")  # 2.2.37
 
 _IMPERSONATION, _OPEN_EXISTING = 2, 1
+_BATCH_OPLOCK = 0x09
 _DIRECTORY_FILE, _NON_DIRECTORY_FILE = 0x01, 0x40
 _READ_DATA, _READ_ATTRIBUTES, _SYNCHRONIZE = 0x01, 0x80, 0x100000  # the first means for a folder: list it
 _POSTQUERY_ATTRIBUTES = 1
@@ -37,16 +38,16 @@ def open_folder(path: str) -> Packed:
     return _create(path, SHARE_ALL, _DIRECTORY_FILE)
 
 
-def open_file(path: str, share_access: int) -> Packed:
+def open_file(path: str, share_access: int, *, yielding: bool = False) -> Packed:
     """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile."""
-    return _create(path, share_access, _NON_DIRECTORY_FILE)
+    return _create(path, share_access, _NON_DIRECTORY_FILE, _BATCH_OPLOCK if yielding else 0)
 
 
-def _create(path: str, share_access: int, options: int) -> Packed:
+def _create(path: str, share_access: int, options: int, oplock: int = 0) -> Packed:
     name = path.encode("utf-16-le")
     access = _READ_DATA | _READ_ATTRIBUTES | _SYNCHRONIZE
-    name_offset = HEADER_BYTES + _CREATE.size
-    fixed = (57, 0, 0, _IMPERSONATION, 0, 0, access, 0, share_access, _OPEN_EXISTING, options, name_offset, len(name))
+    how = (access, 0, share_access, _OPEN_EXISTING, options)
+    fixed = (57, 0, oplock, _IMPERSONATION, 0, 0, *how, HEADER_BYTES + _CREATE.size, len(name))
     # the share's own folder has no name; the body has one byte more than its fixed part all the same
     return Packed(CREATE, _CREATE.pack(*fixed, 0, 0) + (name or b"\0\0"))
 

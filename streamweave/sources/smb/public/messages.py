@@ -9,6 +9,7 @@ from smbprotocol.open import (
     CreateOptions,
     FilePipePrinterAccessMask,
     ImpersonationLevel,
+    RequestedOplockLevel,
     SMB2CloseRequest,
     SMB2CreateRequest,
     SMB2QueryDirectoryRequest,
@@ -30,9 +31,12 @@ def open_folder(path: str) -> Any:
     return _create(path, SHARE_ALL, CreateOptions.FILE_DIRECTORY_FILE)
 
 
-def open_file(path: str, share_access: int) -> Any:
+def open_file(path: str, share_access: int, *, yielding: bool = False) -> Any:
     """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile."""
-    return _create(path, share_access, CreateOptions.FILE_NON_DIRECTORY_FILE)
+    message = _create(path, share_access, CreateOptions.FILE_NON_DIRECTORY_FILE)
+    if yielding:
+        message["requested_oplock_level"] = RequestedOplockLevel.SMB2_OPLOCK_LEVEL_BATCH
+    return message
 
 
 def _create(path: str, share_access: int, options: int) -> Any:

@@ -1,0 +1,121 @@
+"""Judging: what follows for a file from our looks at it. Pure.
+
+A file has settled when at least two of our looks, a quiet period apart, saw the same size and mtime, its marker file
+(where the instrument writes one) stands beside it, and (where the instrument's row asks for the probe) nobody holds it
+open for writing. The files of an acquisition folder settle as one: once all of that is true of each of them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from streamweave.catalog.tables import GrowingFiles, Instrument, VersionState
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """A folder whose files settle as one: what is known of those, at any depth, that have not settled. Times are UTC.
+
+    ``last_changed`` is our first look at what is newest in it. ``seen_until`` is up to when we have seen all of it as
+    it was; None when some of it could not be seen. Once a copy of it has begun it ``is_harvested``: what comes then is
+    late, and settles by itself.
+    """
+
+    folder: str
+    last_changed: datetime
+    seen_until: datetime | None
+    markers_stand: bool
+    is_harvested: bool
+    has_open_writer: bool = False
+
+    def is_quiet(self, instrument: Instrument) -> bool:
+        """Whether all of it was seen unchanged over the quiet period."""
+        return self.seen_until is not None and self.seen_until - self.last_changed >= _quiet_period(instrument)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What our looks at one version saw. Times are UTC, on our clock."""
+
+    unchanged_since: datetime
+    observed_at: datetime
+    watched_since: datetime
+    is_overdue: bool
+    marker_stands: bool
+    has_open_writer: bool
+    acquisition: Acquisition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The state that follows, and why. ``unfinished`` says why it goes on though it has not been finished."""
+
+    state: VersionState
+    reason: str
+    unfinished: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Obstacle:
+    """What a file waits for; ``is_growth`` when it is, or belongs to, what the instrument may just be writing."""
+
+    reason: str
+    is_growth: bool = False
+
+
+def judge(observation: Observation, instrument: Instrument, now: datetime) -> Judgement:
+    """Decide whether a version has settled, still settles, or is overdue."""
+    acquisition = observation.acquisition
+    is_late = acquisition is not None and acquisition.is_harvested
+    late = f"; it came after its acquisition folder {acquisition.folder} was harvested" if acquisition else ""
+    obstacles = [_obstacle(observation, instrument)]
+    if acquisition and not is_late:
+        obstacles.insert(0, _obstacle_of_folder(acquisition, instrument))
+    found = [obstacle for obstacle in obstacles if obstacle is not None]
+    remark = late if is_late else ""
+    if not found:
+        return Judgement(VersionState.SETTLED, f"unchanged over the quiet period{remark}")
+    reason = f"{found[0].reason}{remark}"
+    has_waited_long = now - observation.watched_since > timedelta(seconds=instrument.max_wait_seconds)
+    if has_waited_long and instrument.growing_files == GrowingFiles.VERSIONS and all(each.is_growth for each in found):
+        unfinished = f"still growing or changing after {instrument.max_wait_seconds} s: {reason}"
+        return Judgement(VersionState.SETTLED, unfinished, unfinished)
+    if has_waited_long or observation.is_overdue:
+        return Judgement(VersionState.OVERDUE, f"not finished after {instrument.max_wait_seconds} s: {reason}")
+    return Judgement(VersionState.SETTLING, reason)
+
+
+def _obstacle(observation: Observation, instrument: Instrument) -> _Obstacle | None:
+    quiet = observation.observed_at - observation.unchanged_since
+    if quiet < _quiet_period(instrument):
+        reason = f"seen unchanged for {quiet.total_seconds():.0f} of {instrument.quiet_period_seconds} s"
+        return _Obstacle(reason, is_growth=True)
+    if not observation.marker_stands:
+        return _Obstacle(f"its marker file (its name + '{instrument.marker_suffix}') is not there yet")
+    if observation.has_open_writer:
+        return _Obstacle("still open for writing at the instrument", is_growth=True)
+    return None
+
+
+def _obstacle_of_folder(acquisition: Acquisition, instrument: Instrument) -> _Obstacle | None:
+    itself = f"its acquisition folder {acquisition.folder}"
+    if acquisition.seen_until is None:
+        return _Obstacle(f"{itself} has not been seen as a whole")
+    if not acquisition.is_quiet(instrument):
+        changed = f"{acquisition.last_changed:%Y-%m-%d %H:%M:%S} UTC"
+        reason = f"{itself} was last seen to change at {changed}; it must be quiet for "
+        return _Obstacle(f"{reason}{instrument.quiet_period_seconds} s", is_growth=True)
+    if not acquisition.markers_stand:
+        return _Obstacle(f"{itself} lacks a marker file ({_markers(instrument)})")
+    if acquisition.has_open_writer:
+        return _Obstacle(f"{itself} holds a file that is still open for writing at the instrument", is_growth=True)
+    return None
+
+
+def _markers(instrument: Instrument) -> str:
+    of_folder = [f"'{instrument.marker_name}' in it"] if instrument.marker_name else []
+    of_files = [f"a file's name + '{instrument.marker_suffix}'"] if instrument.marker_suffix else []
+    return " or ".join([*of_folder, *of_files])
+
+
+def _quiet_period(instrument: Instrument) -> timedelta:
+    return timedelta(seconds=instrument.quiet_period_seconds)
