@@ -12,6 +12,6 @@
     what is damaged is given up as a copy; ``streamweave.repairs`` gives it a successor
 ``standing``, ``questions``
     how long ago things were re-read, and what was found
-``verification``, ``strays``
+``verification``, ``strays``, ``glances``
     archive and catalog compared completely, both ways
 """

@@ -14,6 +14,7 @@ from streamweave.schedules.questions import destinations
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted
+from streamweave_api.fixity.routes import show_standing
 from streamweave_api.instruments.schemas import (
     HarvestStarted,
     InstrumentBody,
@@ -141,6 +142,7 @@ instruments_router = Router(
         test_instrument,
         harvest_instrument,
         list_scans,
+        show_standing,
     ],
     guards=[admin_only],
     tags=["Instruments"],

@@ -30,6 +30,10 @@ from streamweave.catalog.tables import (
     FileGrant,
     FileRecord,
     FileVersion,
+    FixityCheck,
+    FixityHold,
+    FixityOutcome,
+    FixitySweep,
     Notification,
     Role,
     Scan,
@@ -151,8 +155,17 @@ def known(configured: Known, sessions: Sessions, callers: dict[str, uuid.UUID], 
         _add(session, FileGrant(file_id=record.id, user_id=callers["user"], discovered_at=NOON))
         _add(session, Scan(instrument_id=instrument_id, started_at=NOON, outcome=ScanOutcome.COMPLETE))
         session.add_all(told)
+        damage = {"status": TransferStatus.DAMAGED, "damage": "it is no longer there", "damage_found_at": NOON}
+        damaged = _transfer(transfer.version, location_id)
+        for name, value in damage.items():
+            setattr(damaged, name, value)
+        _add(session, damaged)
+        sweep = _add(session, FixitySweep(storage_location_id=location_id, started_at=NOON))
+        hold = {"storage_location_id": location_id, "sweep_id": sweep.id, "held_at": NOON, "because": "too much"}
+        held = {"hold_id": str(_add(session, FixityHold(**hold)).id)}
+        _add(session, _check(damaged, sweep))
         archived = {"file_id": str(record.id), "name": record.persistent_id.removeprefix("ark:/"), "number": 1}
-        return {**configured, **archived, "transfer_id": str(transfer.id), "notification_id": str(told[-1].id)}
+        return {**configured, **archived, **held, "transfer_id": str(transfer.id), "notification_id": str(told[-1].id)}
 
 
 def _add(session: Session, row: Row) -> Row:
@@ -199,6 +212,18 @@ def _transfer(version: FileVersion, location_id: uuid.UUID) -> Transfer:
         status=TransferStatus.COMPLETED,
         checksum_verified=True,
         **dict.fromkeys(["created_at", "started_at", "completed_at"], NOON),
+    )
+
+
+def _check(transfer: Transfer, sweep: FixitySweep) -> FixityCheck:
+    return FixityCheck(
+        sweep_id=sweep.id,
+        transfer_id=transfer.id,
+        file_id=transfer.file_id,
+        storage_location_id=transfer.storage_location_id,
+        checked_at=NOON,
+        outcome=FixityOutcome.MISSING,
+        found=transfer.damage,
     )
 
 
