@@ -21,6 +21,7 @@ from streamweave_api.bodies import body_is_understood
 from streamweave_api.client_address import provide_client_address
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files.routes import files_router
+from streamweave_api.fixity.routes import fixity_router
 from streamweave_api.groups.routes import groups_router
 from streamweave_api.health import health
 from streamweave_api.hooks.routes import hooks_router
@@ -68,6 +69,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     projects_router,
     access_router,
     transfers_router,
+    fixity_router,
     runs_router,
     summary,
     identifiers_router,

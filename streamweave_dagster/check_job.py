@@ -1,4 +1,4 @@
-"""The job ``check_instruments``, and the schedule that runs it in the quiet of each night."""
+"""The job ``check_instruments``, and the schedule that runs it in the quiet of each night, after the sweep began."""
 
 import dagster as dg
 

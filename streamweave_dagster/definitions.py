@@ -22,6 +22,7 @@ from streamweave_dagster.instruments.checks import instrument_checks
 from streamweave_dagster.instruments.schedules import harvest_schedule
 from streamweave_dagster.instruments.sensors import new_files_sensor
 from streamweave_dagster.resources import CHANNELS, FACILITY, IO_MANAGER, HeldInMemory, the_channels, the_facility
+from streamweave_dagster.sweep_job import nightly_sweep, sweep_job
 
 
 @dg.definitions
@@ -43,8 +44,8 @@ def definitions_of(facility: Facility, channels: Channels | None = None) -> dg.D
         assets=[instrument_asset(instrument) for instrument in instruments],
         asset_checks=[check for instrument in instruments for check in instrument_checks(instrument)],
         sensors=[alerts_sensor, *map(new_files_sensor, instruments)],
-        schedules=[nightly_check, *map(harvest_schedule, schedules)],
-        jobs=[harvest_job, check_job],
+        schedules=[nightly_check, nightly_sweep, *map(harvest_schedule, schedules)],
+        jobs=[harvest_job, check_job, sweep_job],
         resources={FACILITY: facility, CHANNELS: channels or Channels(), IO_MANAGER: HeldInMemory()},
         # a harvest's parallelism is inside its transfer: further processes would only cost their start
         executor=dg.in_process_executor,

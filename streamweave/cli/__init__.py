@@ -11,6 +11,7 @@ from streamweave.cli.configuration import configure, create_admin, migrate
 from streamweave.cli.demo import demo
 from streamweave.cli.harvest import harvest
 from streamweave.cli.up import up
+from streamweave.cli.verify import verify
 
 app = typer.Typer(
     name="streamweave",
@@ -20,5 +21,5 @@ app = typer.Typer(
 )
 
 
-for command in (up, demo, harvest, migrate, create_admin, configure, alerts):
+for command in (up, demo, harvest, verify, migrate, create_admin, configure, alerts):
     app.command()(command)

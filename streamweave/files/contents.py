@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from streamweave.access.visibility import visible_files
 from streamweave.catalog.tables import (
+    ONCE_COMPLETED,
     FileRecord,
     FileVersion,
     StorageLocation,
@@ -35,7 +36,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """An archived version, with every copy of it. ``sha256`` is in hexadecimal digits."""
+    """An archived version, with every copy of it that is not known to be damaged: perhaps none.
+
+    ``sha256`` is in hexadecimal digits.
+    """
 
     file_id: uuid.UUID
     number: int
@@ -106,12 +110,12 @@ def contents_selected(session: Session, viewer: User, selection: Selection) -> l
 
 
 def _completed() -> Select[tuple[Transfer]]:
-    """Completed transfers by file, the newest version's first."""
+    """The transfers of what was archived by file, the newest version's first; those of copies since damaged too."""
     return (
         select(Transfer)
         .join(Transfer.version)
         .join(FileVersion.file)
-        .where(Transfer.status == TransferStatus.COMPLETED, FileVersion.sha256.is_not(None))
+        .where(Transfer.status.in_(ONCE_COMPLETED), FileVersion.sha256.is_not(None))
         .options(
             contains_eager(Transfer.version).contains_eager(FileVersion.file).joinedload(FileRecord.instrument),
             joinedload(Transfer.storage_location),
@@ -136,7 +140,11 @@ def _content(copies: list[Transfer]) -> Content:
         size_bytes=version.size_bytes,
         sha256=version.sha256 or "",
         archived_at=version.archived_at,
-        copies=tuple(Copy(copy.storage_location, copy.destination_path or "") for copy in copies),
+        copies=tuple(
+            Copy(copy.storage_location, copy.destination_path or "")
+            for copy in copies
+            if copy.status == TransferStatus.COMPLETED and copy.damage is None
+        ),
     )
 
 

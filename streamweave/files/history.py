@@ -84,7 +84,7 @@ def _of_version(version: FileVersion) -> Iterator[Event]:
 
 def _of_transfer(transfer: Transfer) -> Iterator[Event]:
     ended = "transfer_failed" if transfer.status == TransferStatus.FAILED else "transferred"
-    reread = "damaged" if transfer.damage else "verified"
+    reread = "verified" if transfer.damage is None else "damaged"
     moments = [
         (transfer.created_at, "planned", None),
         (transfer.started_at, "copying", None),

@@ -33,7 +33,7 @@ def take_in(
     results += [each for each in planned if not isinstance(each, Archived)]
     for location_id, storage in storages.items():
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
-        results += _place(storage, here)
+        results += place(storage, here)
     return results, catalogue(facility, instrument, run_id, results)
 
 
@@ -67,11 +67,12 @@ def _plan(
 ) -> Result:
     """What a copy is to become: the claimed version, or a further copy of an earlier one that has this content."""
     claim, digest = copied.claim, copied.digest
-    own = Holder(claim.version_id, 0, frozenset())
+    own = Holder(claim.version_id, 0)
     holder = known.get((claim.file_id, digest.sha256), own)
     path = claim.destination_path
     if holder.version_id != claim.version_id:
-        path = destination_path(instrument.archive_folder, claim.source_path, holder.number)
+        damaged = holder.damaged[claim.storage_location_id]
+        path = destination_path(instrument.archive_folder, claim.source_path, holder.number, damaged)
     if claim.storage_location_id not in holder.locations:
         return Archived(claim, digest, holder.version_id, path, storage.address(path))
     try:
@@ -81,7 +82,7 @@ def _plan(
         return Failed(claim, error)
 
 
-def _place(storage: Storage, planned: Sequence[Archived]) -> list[Result]:
+def place(storage: Storage, planned: Sequence[Archived]) -> list[Archived | Failed]:
     """Publish into one storage location, and make what was published durable."""
     failed = publish(
         storage,

@@ -5,9 +5,9 @@ are taken over by whoever holds them now.
 """
 
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,15 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many
 from streamweave.catalog.locking import lock_instrument
-from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus, VersionState
+from streamweave.catalog.tables import (
+    ONCE_COMPLETED,
+    FileRecord,
+    FileVersion,
+    Instrument,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
 from streamweave.harvest.report import FileOutcome
@@ -41,25 +49,35 @@ __all__ = ["Archived", "Failed", "Holder", "Result", "Unchanged", "catalogue", "
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The version that holds some content, and the storage locations that have it."""
+    """The version that holds some content, the storage locations that have it, and how often it was damaged there."""
 
     version_id: uuid.UUID
     number: int
-    locations: frozenset[uuid.UUID]
+    locations: set[uuid.UUID] = field(default_factory=set)
+    damaged: Counter[uuid.UUID] = field(default_factory=Counter)
 
 
 def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], Holder]:
     """Who holds the contents of these files that are archived somewhere, by file and sha256."""
     rows = session.connection().execute(
-        select(Transfer.file_id, FileVersion.sha256, FileVersion.id, FileVersion.number, Transfer.storage_location_id)
+        select(
+            Transfer.file_id,
+            FileVersion.sha256,
+            FileVersion.id,
+            FileVersion.number,
+            Transfer.storage_location_id,
+            Transfer.status,
+        )
         .join(FileVersion, FileVersion.id == Transfer.version_id)
-        .where(is_one_of(Transfer.file_id, file_ids), Transfer.status == TransferStatus.COMPLETED)
+        .where(is_one_of(Transfer.file_id, file_ids), Transfer.status.in_(ONCE_COMPLETED))
     )
     known: dict[tuple[uuid.UUID, str], Holder] = {}
-    for file_id, sha256, version_id, number, location_id in rows:
-        earlier = known.get((file_id, sha256))
-        locations = earlier.locations if earlier else frozenset()
-        known[file_id, sha256] = Holder(version_id, number, locations | {location_id})
+    for file_id, sha256, version_id, number, location_id, status in rows:
+        holder = known.setdefault((file_id, sha256), Holder(version_id, number))
+        if status == TransferStatus.COMPLETED:
+            holder.locations.add(location_id)
+        else:
+            holder.damaged[location_id] += 1
     return known
 
 
@@ -69,7 +87,7 @@ def catalogue(
     """Write what became of some claims; returns the outcomes of those that this run still held."""
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
-        mine = _held(session, run_id, results)
+        mine = _without_repaired(session, _held(session, run_id, results))
         now = facility.now()
         before = standings(session, {result.claim.version_id for result in mine})
         after = {version.id: version for version in before}
@@ -109,6 +127,29 @@ def _held(session: Session, run_id: uuid.UUID, results: Sequence[Result]) -> lis
     return [result for result in results if is_held.get(result.claim.claim_id)]
 
 
+def _without_repaired(session: Session, results: Sequence[Result]) -> list[Result]:
+    """A further copy of an earlier version is none when a repair has made that copy meanwhile, or is making it.
+
+    Both publish to the same path, so that whichever comes second takes over the bytes of the first.
+    """
+    further = {each.holder for each in results if isinstance(each, Archived) and each.holder != each.claim.version_id}
+    if not further:
+        return list(results)
+    live = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS, TransferStatus.COMPLETED)
+    rows = select(Transfer.version_id, Transfer.storage_location_id).where(
+        is_one_of(Transfer.version_id, further), Transfer.status.in_(live)
+    )
+    taken = {row._tuple() for row in session.connection().execute(rows)}
+    return [
+        Unchanged(each.claim, each.digest)
+        if isinstance(each, Archived)
+        and each.holder in further
+        and (each.holder, each.claim.storage_location_id) in taken
+        else each
+        for each in results
+    ]
+
+
 def _write_transfers(session: Session, results: Sequence[Result], instrument: Instrument, now: datetime) -> None:
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for result in results:
@@ -122,7 +163,7 @@ def _write_transfers(session: Session, results: Sequence[Result], instrument: In
 
 
 def _ends(session: Session, version_ids: Collection[uuid.UUID]) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
-    """Which of these versions have transfers that wait or are under way, and which have completed ones.
+    """Which of these versions have transfers that wait or are under way, and which have or had completed ones.
 
     A version that has none of the former waits for nothing more, and is done.
     """
@@ -131,7 +172,7 @@ def _ends(session: Session, version_ids: Collection[uuid.UUID]) -> tuple[set[uui
     for version_id, status in session.connection().execute(rows):
         if status in (TransferStatus.PENDING, TransferStatus.IN_PROGRESS):
             open_ends.add(version_id)
-        elif status == TransferStatus.COMPLETED:
+        elif status in ONCE_COMPLETED:
             copied.add(version_id)
     return open_ends, copied
 

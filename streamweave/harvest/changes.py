@@ -12,7 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many
-from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus, VersionState
+from streamweave.catalog.tables import (
+    ONCE_COMPLETED,
+    FileRecord,
+    FileVersion,
+    Instrument,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.harvest.comparison import KnownFile
@@ -90,8 +98,8 @@ def _of_record(known: KnownFile, file: SourceFile) -> dict[str, Any]:
 
 
 def _copied(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those that some storage location has."""
-    completed = Transfer.status == TransferStatus.COMPLETED
+    """Those that some storage location has, or had until its copy was damaged."""
+    completed = Transfer.status.in_(ONCE_COMPLETED)
     return set(
         session.scalars(select(Transfer.version_id).where(is_one_of(Transfer.version_id, version_ids), completed))
     )

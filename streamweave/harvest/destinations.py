@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import Instrument, StorageLocation, Transfer, TransferStatus
+from streamweave.catalog.tables import ONCE_COMPLETED, Instrument, StorageLocation, Transfer
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import due_locations, staged_names_under_way
@@ -45,7 +45,7 @@ def open_destinations(
 
 def _holds_versions(session: Session, location: StorageLocation) -> bool:
     completed = select(Transfer.id).where(
-        Transfer.storage_location_id == location.id, Transfer.status == TransferStatus.COMPLETED
+        Transfer.storage_location_id == location.id, Transfer.status.in_(ONCE_COMPLETED)
     )
     return bool(session.scalar(select(completed.exists())))
 

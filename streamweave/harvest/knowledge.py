@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Text, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH, is_one_of
-from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus, VersionState
+from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Transfer, TransferStatus, VersionState
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.harvest.comparison import Expected, KnownFile
 
@@ -35,8 +35,8 @@ def is_claimed() -> ColumnElement[bool]:
 
 
 def has_a_copy() -> ColumnElement[bool]:
-    """Over ``FileVersion``: some storage location has it."""
-    return exists().where(Transfer.version_id == FileVersion.id, Transfer.status == TransferStatus.COMPLETED)
+    """Over ``FileVersion``: some storage location has it, or had it until its copy was damaged."""
+    return exists().where(Transfer.version_id == FileVersion.id, Transfer.status.in_(ONCE_COMPLETED))
 
 
 def expected_files(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> Sequence[Expected]:

@@ -18,7 +18,7 @@ from streamweave.harvest.copying import (
     expect_the_content_archived_elsewhere,
 )
 from streamweave.settling.growth import expect_grown, expect_only_grown
-from streamweave.sources.base import Source
+from streamweave.sources.base import FileOpener
 from streamweave.storage.base import StagedWriter, Storage
 
 PIECES_AHEAD = 8
@@ -33,7 +33,7 @@ Listener = Callable[[int], None]
 
 
 def copy_proven(
-    source: Source, storage: Storage, claim: Claim, on_bytes: Listener = lambda number_of_bytes: None
+    source: FileOpener, storage: Storage, claim: Claim, on_bytes: Listener = lambda number_of_bytes: None
 ) -> Digest:
     """Stage a proven copy of the claimed version in its storage; returns the digest that source and copy share.
 
@@ -53,7 +53,7 @@ def copy_proven(
     return read
 
 
-def pieces(source: Source, claim: Claim) -> Iterator[bytes]:
+def pieces(source: FileOpener, claim: Claim) -> Iterator[bytes]:
     """The content of a file that stays what settled, over as many connections as it takes.
 
     Of an unfinished file, which may grow on, so much as settled.

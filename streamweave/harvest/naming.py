@@ -7,8 +7,8 @@ written so that no two (path, version) meet, and that the way back is known:
   non-characters anywhere; a dot or blank at the end (so ``.`` and ``..``); the first character of names that Windows
   reserves (``CON``, ``nul.txt``) or that begin like our own hidden folder.
 - Nothing is normalised: names that only look alike stay apart.
-- Versions from the second on carry their number before the extension: ``scan_01~v2.csv``. The tilde of a name that
-  looks so by itself is encoded.
+- Versions from the second on carry their number before the extension: ``scan_01~v2.csv``; copies that repair a damaged
+  one carry both numbers: ``scan_01~v1r1.csv``. The tilde of a name that looks so by itself is encoded.
 - An empty part becomes ``%-``.
 - A part of more than 255 bytes is cut; ``%~`` and 16 hexadecimal digits of the whole's SHA-256 take the place of what
   is missing. Encoding never makes a ``%~``. From such a part there is no way back.
@@ -30,8 +30,8 @@ _LAST_OF_EACH_PLANE = "".join(chr(plane << 16 | low) for plane in range(17) for 
 _UNSAFE = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\<>:"|?*%\ud800-\udfff\ufdd0-\ufdef{_LAST_OF_EACH_PLANE}]|[. ]\Z')
 _RESERVED_BY_WINDOWS = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 _RESERVED_BY_US = re.compile(r"\.streamweave", re.IGNORECASE)
-_TILDE_OF_A_VERSION = re.compile(r"~(?=v[0-9]+(?:\.[^.]*)?\Z)")
-_FILENAME = re.compile(r"(?P<stem>.+?)(?P<mark>~v[0-9]+)?(?P<extension>\.[^.]*)?")
+_TILDE_OF_A_VERSION = re.compile(r"~(?=v[0-9]+(?:r[0-9]+)?(?:\.[^.]*)?\Z)")
+_FILENAME = re.compile(r"(?P<stem>.+?)(?P<mark>~v(?P<version>[0-9]+)(?:r(?P<repair>[0-9]+))?)?(?P<extension>\.[^.]*)?")
 _HALF_AN_ESCAPE = re.compile(r"%[0-9A-F]?\Z")
 
 
@@ -50,16 +50,18 @@ def archive_folder_problem(name: str) -> str | None:
     return None
 
 
-def destination_path(archive_folder: str, source_path: str, version: int) -> str:
+def destination_path(archive_folder: str, source_path: str, version: int, repair: int = 0) -> str:
     """Where a version stands within its storage location, ``/``-separated: ``Microscope 01/share/scan~v2.csv``.
 
+    ``repair`` counts the copies of it that were found damaged there before: each further one has a name of its own.
     Never leaves the location; no part has more than 255 bytes. Raises ``InvalidInput`` if the folder has an
     ``archive_folder_problem``, or if ``version`` is less than 1.
     """
     if version < 1:
         raise InvalidInput("version", "must be at least 1")
     folder, slash, filename = source_path.rpartition("/")
-    mark = f"~v{version}" if version > 1 else ""
+    mark = f"~v{version}" if version > 1 or repair else ""
+    mark += f"r{repair}" if repair else ""
     return f"{_placed_folder(archive_folder, folder + slash)}{_placed(filename, mark)}"
 
 
@@ -73,7 +75,7 @@ def _placed_folder(archive_folder: str, folders: str) -> str:
 
 
 def source_path_of(destination: str) -> tuple[str, int]:
-    """The source path and version that stand at ``destination``.
+    """The source path and version that stand at ``destination``, be it as a repaired copy.
 
     Raises ``InvalidInput`` for a path that ``destination_path`` never makes, and for one with a part that was cut.
     """
@@ -81,12 +83,12 @@ def source_path_of(destination: str) -> tuple[str, int]:
     *folders, filename = rest.split("/")
     named = _FILENAME.fullmatch(filename)
     try:
-        version = int(named["mark"][2:]) if named and named["mark"] else 1
+        version, repair = (int(named["version"] or 1), int(named["repair"] or 0)) if named else (1, 0)
         bare = named["stem"] + (named["extension"] or "") if named else filename
         source_path = "/".join(_decoded(part) for part in [*folders, bare])
     except ValueError as undecodable:
         raise InvalidInput("destination_path", "is not encoded as StreamWeave does it") from undecodable
-    if destination_path(archive_folder, source_path, version) != destination:
+    if destination_path(archive_folder, source_path, version, repair) != destination:
         raise InvalidInput("destination_path", "is not a path that StreamWeave makes, or a part of it was cut")
     return source_path, version
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from streamweave.catalog.tables import Instrument, StorageLocation, TransferStatus, VersionState
+from streamweave.catalog.tables import ONCE_COMPLETED, Instrument, StorageLocation, TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
 from streamweave.errors import HookFailed, HookUnanswered
 from streamweave.harvest.failures import retry_delay
@@ -122,11 +122,12 @@ class Planner:
 
     def _skip(self, candidate: Candidate, reason: str) -> Plan:
         skipped = self._entering(candidate.standing, VersionState.SKIPPED, reason)
-        lacking = _lacking(TransferStatus.SKIPPED, self.policy.destinations, candidate)
+        lacking = _lacking((TransferStatus.SKIPPED,), self.policy.destinations, candidate)
         return Plan(skipped, lacking, reason, _outcome(candidate, skipped, reason))
 
     def _transfer(self, candidate: Candidate, locations: Sequence[StorageLocation], *, redirected: bool) -> Plan:
-        lacking = _lacking(TransferStatus.COMPLETED, locations, candidate)
+        # what is damaged is repaired, to another path, and not archived once more
+        lacking = _lacking(ONCE_COMPLETED, locations, candidate)
         standing = candidate.standing
         after = (
             self._pending(standing, redirected=redirected) if lacking else self._done(standing, redirected=redirected)
@@ -180,12 +181,12 @@ class Planner:
 
 
 def _lacking(
-    status: TransferStatus, locations: Sequence[StorageLocation], candidate: Candidate
+    statuses: Sequence[TransferStatus], locations: Sequence[StorageLocation], candidate: Candidate
 ) -> Sequence[StorageLocation]:
-    """Those of the locations to which the candidate has no transfer of that status."""
+    """Those of the locations to which the candidate has no transfer of these statuses."""
     if not candidate.transfers:
         return locations
-    return [each for each in locations if (each.id, status) not in candidate.transfers]
+    return [each for each in locations if not any((each.id, status) in candidate.transfers for status in statuses)]
 
 
 def _outcome(candidate: Candidate, standing: Standing, reason: str) -> FileOutcome:

@@ -68,7 +68,14 @@ class OpenSourceFile(Protocol):
         """Size and mtime as the server tells them at this moment. Raises as ``chunks``."""
 
 
-class Source(Protocol):
+class FileOpener(Protocol):
+    """What files can be read from, one at a time."""
+
+    def open(self, source_path: str) -> AbstractContextManager[OpenSourceFile]:
+        """Open a file for reading. Raises ``FileVanished``, ``FileDenied``, ``FileInUse`` or ``FileReadFailed``."""
+
+
+class Source(FileOpener, Protocol):
     """One connection to one instrument's share. Not to be shared between threads: one for each worker.
 
     Connecting happens at the first use. Every method may raise ``SourceUnreachable``, ``CredentialsRefused``,
@@ -83,9 +90,6 @@ class Source(Protocol):
         that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed
         raises. Links that leave the share are not followed.
         """
-
-    def open(self, source_path: str) -> AbstractContextManager[OpenSourceFile]:
-        """Open a file for reading. Raises ``FileVanished``, ``FileDenied``, ``FileInUse`` or ``FileReadFailed``."""
 
     def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
         """Read many files in one go each: for every one, in the order of ``files``, its content or its own error.

@@ -33,6 +33,7 @@ from streamweave_api.files.schemas import (
     Withdrawal,
     file_body,
 )
+from streamweave_api.fixity.routes import list_file_checks
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 from streamweave_api.transfers.schemas import TransferBody, transfer_body
@@ -167,6 +168,7 @@ files_router = Router(
         list_file_transfers,
         list_file_scans,
         show_history,
+        list_file_checks,
         download_file,
         download_version,
         download_archive,

@@ -15,6 +15,7 @@ from streamweave.share_guard.cleanups import acknowledge_cleanup
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted
+from streamweave_api.fixity.routes import show_standing
 from streamweave_api.instruments.schemas import (
     HarvestStarted,
     InstrumentBody,
@@ -158,6 +159,7 @@ instruments_router = Router(
         harvest_instrument,
         acknowledge,
         list_scans,
+        show_standing,
     ],
     guards=[admin_only],
     tags=["Instruments"],

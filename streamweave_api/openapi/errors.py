@@ -48,6 +48,7 @@ NOUNS = {
     "file_id": "File",
     "grant_id": "Grant",
     "group_id": "Group",
+    "hold_id": "Hold",
     "hook_id": "Hook",
     "instrument_id": "Instrument",
     "location_id": "Storage location",

@@ -11,6 +11,7 @@ DESCRIPTIONS = {
     "file_id": "The file",
     "grant_id": "The grant",
     "group_id": "The group",
+    "hold_id": "The hold",
     "hook_id": "The hook",
     "instrument_id": "The instrument",
     "location_id": "The storage location",

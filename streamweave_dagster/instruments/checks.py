@@ -1,7 +1,7 @@
 """Three checks for each instrument, all of them in the job ``check_instruments``, once a day:
 
 ``fixity``
-    archived bytes are still what the catalog says
+    archived bytes are still what the catalog says, as the job ``sweep_archive`` found them, and re-read often enough
 ``completeness``
     no file needs a person, none waits for a destination
 ``freshness``
@@ -14,17 +14,14 @@ import dagster as dg
 
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.facility import Facility
+from streamweave.fixity.damage import unrepaired
+from streamweave.fixity.standing import standing_of_instrument, troubles_of
 from streamweave.harvest.backlog import stragglers
-from streamweave.harvest.fixity import known_damage, verify_archived
 from streamweave_dagster.failures import errors_as_failures
 from streamweave_dagster.instruments.assets import asset_key
 from streamweave_dagster.instruments.freshness import freshness_of
 from streamweave_dagster.instruments.waiting import waiting
 from streamweave_dagster.steps import instrument_called
-
-FIXITY_BYTES = 10 << 30
-FIXITY_FILES = 5_000
-"""What one check re-reads at most; the next one goes on from there."""
 
 Examination = Callable[[Facility, Instrument], dg.AssetCheckResult]
 
@@ -44,16 +41,17 @@ def _check(slug: str, name: str, about: str, examine: Examination) -> dg.AssetCh
 
 
 def _fixity(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
-    report = verify_archived(facility, instrument, max_bytes=FIXITY_BYTES, max_files=FIXITY_FILES)
     with facility.sessions() as session:
-        damage = known_damage(session, instrument)
+        standing = standing_of_instrument(session, instrument.id, facility.now())
+        damage = unrepaired(session, instrument.id)
+        troubles = troubles_of(session, instrument.id)
     return dg.AssetCheckResult(
-        passed=not damage and not report.troubles,
-        severity=dg.AssetCheckSeverity.ERROR if damage else dg.AssetCheckSeverity.WARN,
-        description=report.sentence(),
+        passed=not standing.damaged and not standing.overdue and not troubles,
+        severity=dg.AssetCheckSeverity.ERROR if standing.damaged else dg.AssetCheckSeverity.WARN,
+        description="; ".join([standing.sentence(), *troubles]),
         metadata={
-            "files": report.files,
-            "bytes": report.bytes,
+            "copies": standing.copies,
+            "overdue": standing.overdue,
             "damaged": _table([{"path": path, "finding": finding} for path, finding in damage], "path", "finding"),
         },
     )
@@ -87,7 +85,7 @@ def _table(rows: list[dict[str, str]], *columns: str) -> dg.TableMetadataValue:
 
 
 EXAMINATIONS: dict[str, tuple[str, Examination]] = {
-    "fixity": ("Archived bytes are read again: they are still what the catalog says.", _fixity),
+    "fixity": ("Archived bytes were read again lately, and are still what the catalog says.", _fixity),
     "completeness": ("No file is overdue, failed, unreadable, vanished, or without a destination.", _completeness),
     "freshness": ("The share has been looked at lately, and the last look is to be believed.", _freshness),
 }

@@ -32,6 +32,10 @@ from streamweave.catalog.tables import (
     FileGrant,
     FileRecord,
     FileVersion,
+    FixityCheck,
+    FixityHold,
+    FixityOutcome,
+    FixitySweep,
     Notification,
     Role,
     Scan,
@@ -155,9 +159,18 @@ def known(configured: Known, sessions: Sessions, callers: dict[str, uuid.UUID], 
         _add(session, Scan(instrument_id=instrument_id, started_at=NOON, outcome=ScanOutcome.COMPLETE))
         alert = _add(session, _alert(instrument_id))
         session.add_all(told)
+        damage = {"status": TransferStatus.DAMAGED, "damage": "it is no longer there", "damage_found_at": NOON}
+        damaged = _transfer(transfer.version, location_id)
+        for name, value in damage.items():
+            setattr(damaged, name, value)
+        _add(session, damaged)
+        sweep = _add(session, FixitySweep(storage_location_id=location_id, started_at=NOON))
+        hold = {"storage_location_id": location_id, "sweep_id": sweep.id, "held_at": NOON, "because": "too much"}
+        held = {"hold_id": str(_add(session, FixityHold(**hold)).id)}
+        _add(session, _check(damaged, sweep))
         archived = {"file_id": str(record.id), "name": record.persistent_id.removeprefix("ark:/"), "number": 1}
         others = {"transfer_id": transfer.id, "notification_id": told[-1].id, "alert_id": alert.id}
-        return {**configured, **archived, **{name: str(value) for name, value in others.items()}}
+        return {**configured, **archived, **held, **{name: str(value) for name, value in others.items()}}
 
 
 def _add(session: Session, row: Row) -> Row:
@@ -211,6 +224,18 @@ def _alert(instrument_id: uuid.UUID) -> Alert:
     about = {"subject_type": SubjectType.INSTRUMENT, "subject_id": instrument_id, "subject": "Microscope"}
     times = {"began_at": NOON, "last_seen_at": NOON}
     return Alert(kind=AlertKind.FAILING_SHARE, sentence="it fails", **about, **times)
+
+
+def _check(transfer: Transfer, sweep: FixitySweep) -> FixityCheck:
+    return FixityCheck(
+        sweep_id=sweep.id,
+        transfer_id=transfer.id,
+        file_id=transfer.file_id,
+        storage_location_id=transfer.storage_location_id,
+        checked_at=NOON,
+        outcome=FixityOutcome.MISSING,
+        found=transfer.damage,
+    )
 
 
 @pytest.mark.parametrize("kind", CALLERS)

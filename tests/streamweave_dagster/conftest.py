@@ -150,6 +150,12 @@ class Orchestra:
             raise_on_error=False,
         )
 
+    def sweep(self) -> dg.ExecuteInProcessResult:
+        """Run the job ``sweep_archive``, a minute later."""
+        self.lab.wait(timedelta(minutes=1))
+        job = self.lab.definitions.resolve_job_def("sweep_archive")
+        return job.execute_in_process(instance=self.instance, raise_on_error=False)
+
     def check(self) -> dict[str, dg.AssetCheckEvaluation]:
         """Run the job ``check_instruments``; the evaluations by check."""
         job = self.lab.definitions.resolve_job_def("check_instruments")

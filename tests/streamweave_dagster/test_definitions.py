@@ -31,7 +31,7 @@ def test_each_instrument_has_its_asset_sensor_schedule_and_checks(lab: Any) -> N
     assert len(graph.asset_check_keys) == 3 * len(instruments)
     repository = lab.definitions.get_repository_def()
     assert {each.name for each in repository.sensor_defs} == {"alerts", "new_files_i0", "new_files_i1", "new_files_i2"}
-    assert len(repository.schedule_defs) == 3 + 1
+    assert len(repository.schedule_defs) == 3 + 2
 
 
 def test_what_is_deleted_is_out_of_dagsters_sight_until_it_is_restored(lab: Any, microscope: Any) -> None:
@@ -41,18 +41,19 @@ def test_what_is_deleted_is_out_of_dagsters_sight_until_it_is_restored(lab: Any,
         delete_schedule(session, session.query(Schedule).filter_by(instrument_id=spectrometer.id).one().id)
     repository = lab.definitions.get_repository_def()
     assert {each.name for each in repository.sensor_defs} == {"alerts", "new_files_spectrometer_01"}
-    assert [each.name for each in repository.schedule_defs] == ["check_instruments_nightly"]
+    nightly = ["check_instruments_nightly", "sweep_archive_nightly"]
+    assert sorted(each.name for each in repository.schedule_defs) == nightly
     with lab.sessions.begin() as session:
         restore_instrument(session, microscope.id)
     repository = lab.definitions.get_repository_def()
     assert len(repository.sensor_defs) == 2 + 1
-    assert len(repository.schedule_defs) == 2
+    assert len(repository.schedule_defs) == 3
 
 
 def test_every_job_runs_in_one_process(lab: Any, microscope: Any) -> None:
     repository = lab.definitions.get_repository_def()
     executors = {job.name: job.executor_def.name for job in repository.get_all_jobs()}
-    assert set(executors) >= {"harvest", "check_instruments"}
+    assert set(executors) >= {"harvest", "check_instruments", "sweep_archive"}
     assert set(executors.values()) == {"in_process"}
 
 

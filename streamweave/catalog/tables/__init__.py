@@ -16,6 +16,7 @@ from streamweave.catalog.tables.base import Base
 from streamweave.catalog.tables.deletable import Deletable
 from streamweave.catalog.tables.file_records import FileRecord
 from streamweave.catalog.tables.file_versions import FileVersion, VersionState
+from streamweave.catalog.tables.fixity import FixityCheck, FixityHold, FixityOutcome, FixitySweep, SweepKind
 from streamweave.catalog.tables.grants import FileGrant, GranteeType, InstrumentGrant, PendingGrant
 from streamweave.catalog.tables.groups import Group, GroupMember
 from streamweave.catalog.tables.harvest_runs import HarvestRun
@@ -32,11 +33,12 @@ from streamweave.catalog.tables.scans import Scan, ScanOutcome
 from streamweave.catalog.tables.schedules import Schedule
 from streamweave.catalog.tables.service_accounts import ServiceAccount
 from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
-from streamweave.catalog.tables.transfers import Transfer, TransferStatus
+from streamweave.catalog.tables.transfers import ONCE_COMPLETED, Transfer, TransferStatus
 from streamweave.catalog.tables.unfinished_looks import UnfinishedLook
 from streamweave.catalog.tables.users import Role, User
 
 __all__ = [
+    "ONCE_COMPLETED",
     "Alert",
     "AlertChannel",
     "AlertDelivery",
@@ -52,6 +54,10 @@ __all__ = [
     "FileGrant",
     "FileRecord",
     "FileVersion",
+    "FixityCheck",
+    "FixityHold",
+    "FixityOutcome",
+    "FixitySweep",
     "GranteeType",
     "Group",
     "GroupMember",
@@ -84,6 +90,7 @@ __all__ = [
     "StorageLocation",
     "StorageType",
     "SubjectType",
+    "SweepKind",
     "TokenScope",
     "Transfer",
     "TransferStatus",

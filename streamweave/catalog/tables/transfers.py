@@ -14,13 +14,22 @@ from streamweave.catalog.tables.storage_locations import StorageLocation
 
 
 class TransferStatus(StrEnum):
-    """``in_progress`` is a claim: it belongs to one harvest run, and is free again when that run has died."""
+    """``in_progress`` is a claim: it belongs to one harvest run, and is free again when that run has died.
+
+    ``damaged`` was completed, and its copy was found damaged, missing or unreadable since: a further transfer to
+    another path repairs it, and what stands under the old one is evidence.
+    """
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"
+    DAMAGED = "damaged"
+
+
+ONCE_COMPLETED = (TransferStatus.COMPLETED, TransferStatus.DAMAGED)
+"""The version was archived there, whatever has become of the copy since."""
 
 
 class Transfer(Identified, Base):
@@ -50,6 +59,7 @@ class Transfer(Identified, Base):
     completed_at: Mapped[datetime | None]
     last_verified_at: Mapped[datetime | None] = mapped_column(comment="when the archived bytes were last re-read")
     damage: Mapped[str | None] = mapped_column(comment="what the last re-reading found wrong, if anything")
+    damage_found_at: Mapped[datetime | None] = mapped_column(comment="when a re-reading first found it so")
 
     version: Mapped[FileVersion] = relationship()
     run: Mapped[HarvestRun | None] = relationship()
@@ -58,6 +68,7 @@ class Transfer(Identified, Base):
     __table_args__ = (
         one_of("status", TransferStatus),
         CheckConstraint("status != 'completed' OR checksum_verified", name="completed_is_verified"),
+        CheckConstraint("status != 'damaged' OR damage IS NOT NULL", name="damaged_is_described"),
         CheckConstraint(
             "status != 'in_progress' OR (run_id IS NOT NULL AND claim_id IS NOT NULL)", name="claim_has_a_run"
         ),
@@ -78,11 +89,20 @@ class Transfer(Identified, Base):
         ),
         Index("ix_file_transfers_created_at", created_at.desc(), text("id DESC")),
         Index("ix_file_transfers_file_id", file_id, created_at.desc()),
+        # whose turn it is to be re-read; and, over the index alone, how long ago an instrument's copies were
         Index(
             "ix_file_transfers_last_verified_at",
-            instrument_id,
-            last_verified_at,
+            storage_location_id,
+            last_verified_at.asc().nulls_first(),
+            "id",
             postgresql_where=text("status = 'completed'"),
+            postgresql_include=["instrument_id"],
+        ),
+        Index(
+            "ix_file_transfers_damage",
+            storage_location_id,
+            damage_found_at,
+            postgresql_where=text("damage IS NOT NULL"),
         ),
         Index("ix_file_transfers_storage_location_id", storage_location_id),
         # what is wrong, for alerts: few rows among all

@@ -19,6 +19,8 @@ NOT_AUDITED = {
     "audit_log": "it is the record",
     "file_transfers": "harvests make and change them, nobody else",
     "harvest_runs": "harvests make and change them, nobody else",
+    "fixity_checks": "sweeps make them, and nobody can change them",
+    "fixity_sweeps": "sweeps make and change them, nobody else",
     "known_addresses": "bookkeeping of logins",
     "login_counts": "bookkeeping of logins",
     "mailed_tokens": "bookkeeping of mails; what they are used for is audited",

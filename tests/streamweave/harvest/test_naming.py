@@ -11,7 +11,7 @@ from streamweave.harvest.naming import LONGEST_PART, archive_folder_problem, des
 
 FOLDER = "Microscope 01"
 any_character = st.characters(exclude_characters="/")  # surrogates among them
-tricky = st.text(st.sampled_from("~v012.% -CONcon\\\n:é"), max_size=9)
+tricky = st.text(st.sampled_from("~vr012.% -CONcon\\\n:é"), max_size=9)
 parts = st.text(any_character, max_size=12) | tricky | st.sampled_from(["..", ".", "", "CON", "nul.txt", "%-", "%2E"])
 paths = st.lists(parts, min_size=1, max_size=4).map("/".join)
 long_paths = st.builds(lambda part, times, end: part * times + end, parts, st.integers(1, 200), tricky)
@@ -205,3 +205,15 @@ def test_an_archive_folder_needs_no_encoding(name: str) -> None:
     assume(archive_folder_problem(name) is None)
     assert "/" not in name
     assert destination_path(name, f"{name}/a", 1) in (f"{name}/{name}/a", f"{name}/{name.replace('~', '%7E')}/a")
+
+
+@given(source_path=st.sampled_from(["a/scan.csv", "a/scan~v1r1.csv", "a/scan~v1.csv", "a/~v2r3", "a/x"]))
+def test_a_repaired_copy_has_a_name_of_its_own_and_the_way_back_is_known(source_path: str) -> None:
+    paths = [destination_path(FOLDER, source_path, version, repair) for version in (1, 2) for repair in (0, 1, 2)]
+    assert len(set(paths)) == len(paths)
+    assert [source_path_of(path) for path in paths] == [(source_path, version) for version in (1, 2) for _ in range(3)]
+
+
+def test_no_file_is_taken_for_the_repaired_copy_of_another() -> None:
+    assert destination_path(FOLDER, "a/scan.csv", 1, 1) == f"{FOLDER}/a/scan~v1r1.csv"
+    assert destination_path(FOLDER, "a/scan~v1r1.csv", 1) == f"{FOLDER}/a/scan%7Ev1r1.csv"

@@ -15,9 +15,10 @@ from litestar.testing import TestClient
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Role, User
 from streamweave.facility import Facility, facility_of
-from streamweave.harvest.fixity import verify_archived
+from streamweave.fixity.nightly import sweep_archive
 from streamweave.harvest.harvesting import harvest
 from streamweave.identity.tokens import issue_token
+from streamweave.repairs.repairing import repair_copies
 from streamweave.settings import Settings
 from streamweave.sources.memory import Laboratory
 from streamweave_api.app import create_app
@@ -141,17 +142,24 @@ def test_a_harvest_into_a_bucket_is_proven_read_back_and_re_read(
         assert archive.read("microscope/day 1/large.raw") == large
         assert archive.read("microscope/day 1/ä scan+1.csv") == b"0,1\n"
 
-    assert verify(facility, instrument) == (3, [], [])
+    assert sweep(facility) == (3, [], [])
     bucket.keys["archive/Microscope 01/microscope/day 1/ä scan+1.csv"].value = b"0,2\n"
     del bucket.keys["raw/Microscope 01/microscope/day 1/large.raw"]
-    files_read, damaged, _ = verify(facility, instrument)
+    files_read, damaged, _ = sweep(facility)
     assert (files_read, len(damaged)) == (3, 2)
     assert f"s3://{bucket.name}/raw/Microscope 01/microscope/day 1/large.raw" in damaged
+    assert len(repair_copies(facility, instrument).repaired) == 2
+    assert bucket.keys["archive/Microscope 01/microscope/day 1/ä scan+1~v1r1.csv"].value == b"0,1\n"
+    assert bucket.keys["archive/Microscope 01/microscope/day 1/ä scan+1.csv"].value == b"0,2\n"
+    assert api.get(f"/api/files/{files['large.raw']}/content").content == large
     s3_server.drop_bucket(bucket.name)
-    assert verify(facility, instrument)[1:] == ([], ["storage_refused", "storage_refused"])
+    assert sweep(facility)[1:] == ([], ["storage_refused", "storage_refused"])
     assert api.get(f"/api/files/{files['large.raw']}/content").status_code == 503
 
 
-def verify(facility: Facility, instrument: Instrument) -> tuple[int, list[str], list[str]]:
-    report = verify_archived(facility, instrument, max_bytes=1 << 30, max_files=10)
-    return report.files, [damage.address for damage in report.damaged], [error.kind() for error in report.troubles]
+def sweep(facility: Facility) -> tuple[int, list[str], list[str]]:
+    """Copies re-read, the addresses of damaged ones, and the kinds of trouble, a minute later."""
+    facility.wait(60)
+    reports = sweep_archive(facility)
+    damaged = [damage.address for report in reports for damage in report.damaged]
+    return sum(each.files for each in reports), damaged, [each.trouble.kind() for each in reports if each.trouble]

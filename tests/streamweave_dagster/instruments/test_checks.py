@@ -1,6 +1,6 @@
 """The checks tell whether an instrument's archive is intact, complete and up to date."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,24 @@ def archived(lab: Any, orchestra: Any, microscope: Instrument) -> Path:
 
 
 def test_all_of_them_pass_for_a_healthy_instrument(orchestra: Any, archived: Path) -> None:
+    assert orchestra.sweep().success
     checks = orchestra.check()
     assert {name: check.passed for name, check in checks.items()} == {
         "fixity": True,
         "completeness": True,
         "freshness": True,
     }
-    assert checks["fixity"].description == "1 files (5 bytes) re-read, 0 damaged"
+    assert checks["fixity"].description.startswith("1 copies, all re-read since ")
+    assert checks["fixity"].description.endswith(", 0 overdue, 0 damaged")
 
 
-def test_a_changed_byte_in_the_archive_fails_fixity(orchestra: Any, archived: Path) -> None:
+def test_a_changed_byte_that_can_not_be_repaired_fails_fixity(
+    lab: Any, microscope: Instrument, orchestra: Any, archived: Path
+) -> None:
     archived.chmod(0o644)
     archived.write_bytes(b"12349")
+    lab.shares[microscope.slug].write("share/a.csv", b"new", datetime.now(UTC))
+    assert not orchestra.sweep().success
     fixity = orchestra.check()["fixity"]
     assert not fixity.passed
     assert fixity.severity == dg.AssetCheckSeverity.ERROR
@@ -41,10 +47,18 @@ def test_a_changed_byte_in_the_archive_fails_fixity(orchestra: Any, archived: Pa
 
 def test_a_location_that_is_not_there_fails_fixity_without_damage(orchestra: Any, archived: Path, lab: Any) -> None:
     lab.archive.rename(lab.archive.with_name("unmounted"))
+    assert "archive: " in orchestra.complaint(orchestra.sweep())
     fixity = orchestra.check()["fixity"]
     assert not fixity.passed
     assert fixity.severity == dg.AssetCheckSeverity.WARN
     assert fixity.metadata["damaged"].records == []
+
+
+def test_copies_that_nobody_re_reads_fail_fixity(lab: Any, orchestra: Any, archived: Path) -> None:
+    lab.wait(timedelta(days=91))
+    fixity = orchestra.check()["fixity"]
+    assert (fixity.passed, fixity.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "1 overdue" in fixity.description
 
 
 def test_a_failed_file_fails_completeness(lab: Any, orchestra: Any, microscope: Instrument) -> None:

@@ -14,7 +14,16 @@ from litestar.testing import TestClient
 from sqlalchemy import text
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import FileRecord, Instrument, Scan, ScanOutcome, User
+from streamweave.catalog.tables import (
+    FileRecord,
+    FixityCheck,
+    FixityOutcome,
+    Instrument,
+    Scan,
+    ScanOutcome,
+    Transfer,
+    User,
+)
 from streamweave.identity.csrf import csrf_token
 from streamweave.identity.tokens import claims_of, issue_token
 from streamweave.settings import Settings
@@ -256,6 +265,12 @@ def stage(settings: Settings, client: Client, admin: Headers, shelf: Any, sessio
         session.add_all(
             Scan(instrument_id=uuid.UUID(each), started_at=NOON + timedelta(days=1), outcome=ScanOutcome.COMPLETE)
             for each in instruments
+        )
+        copies = [(each.id, each.file_id, each.storage_location_id) for each in session.query(Transfer)]
+        intact = {"sweep_id": uuid.uuid4(), "checked_at": NOON + timedelta(days=1), "outcome": FixityOutcome.INTACT}
+        session.add_all(
+            FixityCheck(transfer_id=copy, file_id=file_id, storage_location_id=location, **intact)
+            for copy, file_id, location in copies
         )
     del client.headers["Authorization"]
     with TestClient(create_app(settings.model_copy(update={"private_identifiers": "hidden"}))) as hiding:

@@ -222,6 +222,7 @@ REVEALING: dict[str, Callable[[Any], None]] = {
     f"GET {FILE}/transfers": partial(check_part, f"{FILE}/transfers"),
     f"GET {FILE}/scans": partial(check_part, f"{FILE}/scans"),
     f"GET {FILE}/history": partial(check_part, f"{FILE}/history"),
+    f"GET {FILE}/fixity": partial(check_part, f"{FILE}/fixity"),
     f"GET {FILE}/content": partial(check_part, f"{FILE}/content", conditions=CONDITIONS),
     f"HEAD {FILE}/content": partial(check_part, f"{FILE}/content", method="HEAD", conditions=CONDITIONS),
     f"GET {FILE}/versions/{{number}}/content": partial(check_part, f"{FILE}/versions/1/content", conditions=CONDITIONS),

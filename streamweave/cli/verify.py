@@ -1,0 +1,129 @@
+"""`streamweave verify`: compare archive and catalog completely, both ways."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import StorageLocation
+from streamweave.cli.progress import progress_shown
+from streamweave.cli.refusal import CANNOT_BE_DONE, one_sentence
+from streamweave.deletion import listing
+from streamweave.errors import NotFound
+from streamweave.facility import facility_of
+from streamweave.fixity.verification import FindingKind, VerificationReport, verify_location
+from streamweave.local.running import settings_of
+
+THEY_DIFFER = 1
+SHOWN = 50
+"""Of each kind, so many differences are shown; the JSON names more."""
+
+HEADINGS = {
+    FindingKind.DAMAGED: "other bytes",
+    FindingKind.MISSING: "row without bytes",
+    FindingKind.UNREADABLE: "unreadable",
+    FindingKind.UNREPAIRED: "damaged before, not repaired",
+    FindingKind.STRAY: "bytes without row",
+    FindingKind.LEFTOVER: "staged leftover",
+}
+
+LocationsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[LOCATION]…", help="Names of storage locations; all of them if none.")
+]
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="Look whether each copy stands there and is as long as it was; hash nothing.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
+
+
+def verify(
+    locations: LocationsArgument = None,
+    quick: QuickOption = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Compare archive and catalog both ways: exit code 1 when they differ, 2 when a location can't be compared."""
+    console, beside = Console(), Console(stderr=True)
+    with one_sentence(), closing(facility_of(settings_of(home))) as facility:
+        with facility.sessions() as session:
+            chosen = _chosen(session, locations or [])
+        reports = []
+        for location in chosen:
+            with progress_shown(beside) as show:
+                reports.append(verify_location(facility, location, quick=quick, on_progress=show))
+    if as_json:
+        typer.echo(json.dumps(_as_json(reports, quick=quick), indent=2, ensure_ascii=False))
+    else:
+        _show(console, reports)
+    if any(report.trouble for report in reports):
+        raise typer.Exit(CANNOT_BE_DONE)
+    if any(report.counts.total() for report in reports):
+        raise typer.Exit(THEY_DIFFER)
+
+
+def _chosen(session: Session, names: list[str]) -> list[StorageLocation]:
+    """The locations of these names, or all of them. Raises ``NotFound``."""
+    known = {each.name: each for each in session.scalars(listing(StorageLocation).order_by(StorageLocation.name))}
+    for name in names:
+        if name not in known:
+            raise NotFound(f"Storage location {name}")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+
+def _show(console: Console, reports: list[VerificationReport]) -> None:
+    table = Table("location", "copies", "bytes", *HEADINGS.values())
+    for report in reports:
+        counts = [f"{report.counts[kind]:,}" for kind in HEADINGS]
+        table.add_row(Text(report.location), f"{report.files:,}", f"{report.bytes:,}", *counts)
+    console.print(table)
+    for report in reports:
+        for kind, heading in HEADINGS.items():
+            _show_kind(console, report, kind, heading)
+        for sentence in filter(None, [report.held, str(report.trouble or "")]):
+            console.print(Text(f"{report.location}: {sentence}", "red"), soft_wrap=True)
+    if not any(report.trouble or report.counts.total() for report in reports):
+        console.print("archive and catalog agree")
+
+
+def _show_kind(console: Console, report: VerificationReport, kind: FindingKind, heading: str) -> None:
+    differences = [each for each in report.named if each.kind == kind]
+    for each in differences[:SHOWN]:
+        of_what = f" ({each.source_path})" if each.source_path else ""
+        told = f": {each.found}" if each.found else ""
+        console.print(Text(f"{heading}: {each.address}{of_what}{told}"), soft_wrap=True)
+    if (more := report.counts[kind] - SHOWN) > 0:
+        console.print(f"{heading}: {more:,} more in {report.location}", soft_wrap=True)
+
+
+def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any]:
+    return {
+        "quick": quick,
+        "differences": sum(report.counts.total() for report in reports),
+        "locations": [
+            {
+                "name": report.location,
+                "copies": report.files,
+                "bytes": report.bytes,
+                "counts": {kind: report.counts[kind] for kind in FindingKind},
+                "named": [
+                    {
+                        "kind": each.kind,
+                        "address": each.address,
+                        "source_path": each.source_path,
+                        "found": each.found,
+                    }
+                    for each in report.named
+                ],
+                "held": report.held or None,
+                "trouble": str(report.trouble) if report.trouble else None,
+            }
+            for report in reports
+        ],
+    }

@@ -1,0 +1,87 @@
+"""Where an archive stands with its re-readings: how long ago, how many are overdue, and whether the pace suffices."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import FixitySweep, StorageLocation, SweepKind, Transfer, TransferStatus
+from streamweave.facility import Facility
+from streamweave.fixity.damage import is_unrepaired
+from streamweave.fixity.quota import INTERVAL, SPREAD_NIGHTS, Quota
+
+
+@dataclass(frozen=True, slots=True)
+class FixityStanding:
+    """Of an instrument's archived copies, or of a location's: ``damaged`` are those not repaired.
+
+    ``oldest_reread_at`` is when the copy that was not re-read for the longest time was last proven; None when there is
+    no copy. ``overdue`` ones were last re-read longer ago than they should be.
+    """
+
+    copies: int
+    oldest_reread_at: datetime | None
+    overdue: int
+    damaged: int
+
+    def sentence(self) -> str:
+        """For a person."""
+        if self.oldest_reread_at is None:
+            return f"{self.copies} copies, {self.damaged} damaged"
+        oldest = f"{self.oldest_reread_at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.copies} copies, all re-read since {oldest}, {self.overdue} overdue, {self.damaged} damaged"
+
+
+def standing_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityStanding:
+    """Where an instrument's copies stand."""
+    return _standing(session, Transfer.instrument_id == instrument_id, now)
+
+
+def missed(facility: Facility, location: StorageLocation, quota: Quota, work_done: int) -> str:
+    """What to tell when a location's copies are not re-read as often as they should be; empty when they are."""
+    now = facility.now()
+    with facility.sessions() as session:
+        standing = _standing(session, Transfer.storage_location_id == location.id, now)
+    told = []
+    if standing.overdue:
+        told.append(f"{standing.overdue} copies were last re-read more than {INTERVAL.days} days ago")
+    if work_done < quota.work and standing.oldest_reread_at and standing.oldest_reread_at < quota.due_before:
+        nights = quota.work * SPREAD_NIGHTS // max(work_done, 1)
+        told.append(f"at this night's pace re-reading all of them takes {nights} nights")
+    return f"the interval of {INTERVAL.days} days is being missed: {', '.join(told)}" if told else ""
+
+
+def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
+    """What the last nightly sweeps over the locations that hold copies of an instrument could not do."""
+    locations = select(StorageLocation).where(
+        select(Transfer.id)
+        .where(
+            Transfer.storage_location_id == StorageLocation.id,
+            Transfer.instrument_id == instrument_id,
+            Transfer.status == TransferStatus.COMPLETED,
+        )
+        .exists()
+    )
+    troubles = []
+    for location in session.scalars(locations.order_by(StorageLocation.name)):
+        last = select(FixitySweep.trouble).where(
+            FixitySweep.storage_location_id == location.id,
+            FixitySweep.kind == SweepKind.NIGHTLY,
+            FixitySweep.finished_at.is_not(None),
+        )
+        if trouble := session.scalar(last.order_by(FixitySweep.started_at.desc()).limit(1)):
+            troubles.append(f"{location.name}: {trouble}")
+    return troubles
+
+
+def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> FixityStanding:
+    late = or_(Transfer.last_verified_at.is_(None), Transfer.last_verified_at < now - INTERVAL)
+    copies, oldest, overdue = session.execute(
+        select(func.count(), func.min(Transfer.last_verified_at), func.count().filter(late)).where(
+            which, Transfer.status == TransferStatus.COMPLETED
+        )
+    ).one()
+    damaged = session.scalar(select(func.count()).select_from(Transfer).where(which, is_unrepaired()))
+    return FixityStanding(copies, oldest, overdue, damaged or 0)

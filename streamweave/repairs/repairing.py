@@ -1,0 +1,170 @@
+"""Repairing: damaged copies of an instrument's files get successors, one after the other."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Instrument, StorageLocation
+from streamweave.errors import (
+    SourceError,
+    SourceFileError,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+    StreamWeaveError,
+)
+from streamweave.facility import Facility
+from streamweave.fixity.guard import held_locations
+from streamweave.harvest.arrival import place
+from streamweave.harvest.cataloguing import Archived, catalogue
+from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, open_locations
+from streamweave.harvest.copying import Digest
+from streamweave.harvest.large_files import copy_proven
+from streamweave.harvest.limits import Pace, limits_of
+from streamweave.harvest.runs import harvest_run
+from streamweave.repairs.claims import claim_repair, give_up
+from streamweave.repairs.origins import Origin, share_origin, share_refusal, stored_origins
+from streamweave.repairs.wanted import Repair, repairs_wanted
+from streamweave.sources.base import Source
+from streamweave.storage.base import Storage
+
+NOWHERE = "nothing intact is left to repair it from"
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What became of an instrument's damaged copies: their source paths, with the new address, or why there is none."""
+
+    repaired: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def sentence(self) -> str:
+        """The outcome for a person."""
+        return f"{len(self.repaired)} damaged copies repaired, {len(self.failed)} not"
+
+
+def repair_copies(facility: Facility, instrument: Instrument, *, dagster_run_id: str | None = None) -> RepairReport:
+    """Repair what is damaged of an instrument's files, in all storage locations that work and are not held.
+
+    A repair that failed is tried again some nights later.
+    """
+    report = RepairReport()
+    with harvest_run(facility.sessions, instrument.id, dagster_run_id) as run_id:
+        free_claims_of_dead_runs(facility, instrument)
+        with facility.sessions() as session:
+            wanted = repairs_wanted(session, instrument.id)
+            locations = _usable(session, {repair.storage_location_id for repair in wanted})
+        due = [each for each in wanted if each.storage_location_id in locations and each.is_due(facility.now())]
+        with closing(_Repairing(facility, instrument, run_id, locations, report)) as repairing:
+            repairing.repair_all(due)
+    return report
+
+
+def _usable(session: Session, location_ids: set[uuid.UUID]) -> dict[uuid.UUID, StorageLocation]:
+    """Those of the locations that may be written to, and that nobody holds."""
+    usable = (location_ids - held_locations(session, location_ids)) & set(session.scalars(open_locations()))
+    rows = session.scalars(select(StorageLocation).where(StorageLocation.id.in_(usable)))
+    return {location.id: location for location in rows}
+
+
+class _Repairing:
+    """One run's repairs of one instrument's files."""
+
+    def __init__(
+        self,
+        facility: Facility,
+        instrument: Instrument,
+        run_id: uuid.UUID,
+        locations: dict[uuid.UUID, StorageLocation],
+        report: RepairReport,
+    ) -> None:
+        self._facility = facility
+        self._instrument = instrument
+        self._run_id = run_id
+        self._source: Source | None = None
+        self._locations = locations
+        self._report = report
+        self._pace = Pace(limits_of(instrument).bytes_per_second)
+        self._lost_share = ""
+        self._opened: dict[uuid.UUID, Storage] = {}
+
+    def repair_all(self, repairs: list[Repair]) -> None:
+        """Repair one after the other. A location that fails is left alone from then on."""
+        closed: dict[uuid.UUID, str] = {}
+        for repair in repairs:
+            if why := closed.get(repair.storage_location_id):
+                self._report.failed.append((repair.source_path, why))
+                continue
+            try:
+                self._repair(repair, self._storage(repair.storage_location_id))
+            except StorageError as error:
+                closed[repair.storage_location_id] = str(error)
+                self._report.failed.append((repair.source_path, str(error)))
+
+    def close(self) -> None:
+        """Let go of the share."""
+        if self._source is not None:
+            self._source.close()
+
+    def _share(self) -> Source:
+        """The share, which is not opened before it is needed."""
+        self._source = self._source or self._facility.open_source(self._instrument)
+        return self._source
+
+    def _storage(self, location_id: uuid.UUID) -> Storage:
+        """The location, found to be what it was. Raises ``StorageError``."""
+        if location_id not in self._opened:
+            storage = self._facility.open_storage(self._locations[location_id])
+            storage.prepare(holds_versions=True)
+            self._opened[location_id] = storage
+        return self._opened[location_id]
+
+    def _repair(self, repair: Repair, storage: Storage) -> None:
+        why: list[str] = []
+        for origin in self._origins(repair, why):
+            claim = claim_repair(self._facility, self._instrument, self._run_id, repair)
+            if claim is None:
+                return
+            try:
+                self._archive(claim, storage, self._copied(origin, claim, storage))
+            except StreamWeaveError as error:
+                give_up(self._facility, claim, error.kind(), f"from {origin.name}: {error}")
+                if isinstance(error, StorageUnavailable | StorageRefused):
+                    raise
+                why.append(f"from {origin.name}: {error}")
+            else:
+                self._report.repaired.append((repair.source_path, storage.address(claim.destination_path)))
+                return
+        self._report.failed.append((repair.source_path, "; ".join(why) or NOWHERE))
+
+    def _origins(self, repair: Repair, why: list[str]) -> Iterator[Origin]:
+        with self._facility.sessions() as session:
+            refusal = self._lost_share or share_refusal(session, self._facility, self._instrument, self._run_id)
+            stored = list(stored_origins(session, self._facility, repair))
+        if not refusal:
+            yield from share_origin(repair, self._share)
+        elif repair.mtime_at_source is not None:
+            why.append(f"from the share: {refusal}")
+        yield from stored
+
+    def _copied(self, origin: Origin, claim: Claim, storage: Storage) -> Digest:
+        take = self._pace.take if origin.is_share else lambda number_of_bytes: None
+        try:
+            return copy_proven(origin.reads(claim), storage, origin.claim_for(claim), take)
+        except SourceError as error:
+            if not isinstance(error, SourceFileError):
+                self._lost_share = str(error)
+            raise
+
+    def _archive(self, claim: Claim, storage: Storage, digest: Digest) -> None:
+        """Publish, make durable, catalogue. Raises what prevents it."""
+        path = claim.destination_path
+        archived = Archived(claim, digest, claim.version_id, path, storage.address(path))
+        for result in place(storage, [archived]):
+            if not isinstance(result, Archived):
+                raise result.error
+        catalogue(self._facility, self._instrument, self._run_id, [archived])

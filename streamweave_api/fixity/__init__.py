@@ -1,0 +1,1 @@
+"""What re-readings of the archive found, over HTTP."""

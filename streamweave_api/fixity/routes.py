@@ -1,0 +1,93 @@
+"""Re-readings: of a file for whoever may see it; damage, sweeps and holds for admins."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, Router, get, post
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from streamweave.fixity.damage import damaged_copies
+from streamweave.fixity.questions import checks_of_file, holds, sweeps
+from streamweave.fixity.release import release
+from streamweave.fixity.standing import standing_of_instrument
+from streamweave.instruments.questions import instrument_by_id
+from streamweave_api.auth import Viewer, admin_only
+from streamweave_api.bodies import shown
+from streamweave_api.fixity.schemas import (
+    DamagedCopyBody,
+    FixityCheckBody,
+    FixityHoldBody,
+    FixityStandingBody,
+    FixitySweepBody,
+)
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+Repaired = Annotated[bool | None, QueryParameter(description="Only copies that are repaired, or only others")]
+
+check_body = partial(shown, body=FixityCheckBody)
+damage_body = partial(shown, body=DamagedCopyBody)
+sweep_body = partial(shown, body=FixitySweepBody)
+hold_body = partial(shown, body=FixityHoldBody)
+
+
+@get("/{file_id:uuid}/fixity", sync_to_thread=True, summary="List the re-readings of a file")
+def list_file_checks(
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+) -> Response[list[FixityCheckBody]]:
+    """The re-readings of all archived copies of a file, newest first."""
+    with service.sessions() as session:
+        return listed(request, checks_of_file(session, viewer, file_id, page), check_body)
+
+
+@get("/{instrument_id:uuid}/fixity", sync_to_thread=True, summary="Sum up the re-readings of an instrument's copies")
+def show_standing(service: TheService, instrument_id: FromPath[UUID]) -> FixityStandingBody:
+    """How long ago the copies of an instrument's files were re-read, and how many are overdue or damaged."""
+    with service.sessions() as session:
+        instrument_by_id(session, instrument_id)
+        return shown(standing_of_instrument(session, instrument_id, datetime.now(UTC)), FixityStandingBody)
+
+
+@get("/damage", sync_to_thread=True, summary="List damaged copies")
+def list_damage(
+    service: TheService,
+    page: PageAsked,
+    request: Asked,
+    repaired: Repaired = None,
+    instrument_id: FromQuery[UUID | None] = None,
+) -> Response[list[DamagedCopyBody]]:
+    """The archived copies that re-readings found damaged, missing or unreadable, the last found first."""
+    with service.sessions() as session:
+        found = damaged_copies(session, page, repaired=repaired, instrument_id=instrument_id)
+        return listed(request, found, damage_body)
+
+
+@get("/sweeps", sync_to_thread=True, summary="List sweeps")
+def list_sweeps(service: TheService, page: PageAsked, request: Asked) -> Response[list[FixitySweepBody]]:
+    """The sweeps over all storage locations, newest first; those under way too."""
+    with service.sessions() as session:
+        return listed(request, sweeps(session, page), sweep_body)
+
+
+@get("/holds", sync_to_thread=True, summary="List holds")
+def list_holds(service: TheService, page: PageAsked, request: Asked) -> Response[list[FixityHoldBody]]:
+    """The storage locations that were held because too much was damaged at once, newest first; released ones too."""
+    with service.sessions() as session:
+        return listed(request, holds(session, page), hold_body)
+
+
+@post("/holds/{hold_id:uuid}/release", sync_to_thread=True, status_code=200, summary="Release a hold")
+def release_hold(service: TheService, viewer: Viewer, hold_id: FromPath[UUID]) -> FixityHoldBody:
+    """Say that a person has looked: the next sweep re-reads what was found, and repairs what is still damaged."""
+    with service.sessions.begin() as session:
+        return hold_body(release(session, viewer, hold_id, datetime.now(UTC)))
+
+
+fixity_router = Router(
+    "/api/fixity",
+    route_handlers=[list_damage, list_sweeps, list_holds, release_hold],
+    guards=[admin_only],
+    tags=["Fixity"],
+)

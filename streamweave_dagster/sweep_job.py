@@ -1,0 +1,113 @@
+"""The job ``sweep_archive``: archived copies are re-read in turn, and damaged ones repaired.
+
+It goes by storage location, so that the files of deleted instruments have their turns too. The instruments' ``fixity``
+checks judge what it found.
+"""
+
+import time
+from collections.abc import Sequence
+
+import dagster as dg
+
+from streamweave.catalog.tables import Instrument
+from streamweave.facility import Facility
+from streamweave.fixity.nightly import sweep_archive
+from streamweave.fixity.report import SweepReport
+from streamweave.fixity.rereading import ArchivedCopy
+from streamweave.repairs.repairing import RepairReport, repair_copies
+from streamweave.repairs.wanted import instruments_with_repairs
+from streamweave_dagster.failures import errors_as_failures
+
+NAME = "sweep_archive"
+SECONDS_BETWEEN_LINES = 60.0
+NAMED_COPIES = 100
+Context = dg.OpExecutionContext
+
+
+@dg.op(description="Re-read what is due in every storage location.")
+def sweep(context: Context, facility: dg.ResourceParam[Facility]) -> list[str]:
+    """Returns what has to be told in the end: repairs come first."""
+    log = _SweepLog(context)
+    with errors_as_failures():
+        reports = sweep_archive(
+            facility, dagster_run_id=context.run.run_id, on_batch=log.batch, on_location=log.location
+        )
+    context.add_output_metadata(
+        {
+            "files": sum(report.files for report in reports),
+            "bytes": sum(report.bytes for report in reports),
+            "damaged": _table(reports),
+        }
+    )
+    return [report.sentence() for report in reports if report.warnings()]
+
+
+@dg.op(description="Give damaged copies successors, from the share or from another storage location.")
+def repair(context: Context, facility: dg.ResourceParam[Facility], warnings: list[str]) -> None:
+    """Fails, once everything is done that could be, when a person has to know of something."""
+    told = list(warnings)
+    with facility.sessions() as session:
+        instruments = [session.get_one(Instrument, each) for each in instruments_with_repairs(session)]
+    for instrument in instruments:
+        with errors_as_failures():
+            report = repair_copies(facility, instrument, dagster_run_id=context.run.run_id)
+        _tell(context, instrument, report)
+        if report.failed:
+            told.append(f"{instrument.name}: {report.sentence()}")
+    if told:
+        raise dg.Failure("; ".join(told), allow_retries=False)
+
+
+@dg.job(
+    name=NAME,
+    description="Re-read what is due in every storage location, and repair what is damaged.",
+    tags={"dagster/max_retries": "0"},
+)
+def sweep_job() -> None:
+    """sweep → repair."""
+    repair(sweep())
+
+
+nightly_sweep = dg.ScheduleDefinition(
+    name="sweep_archive_nightly",
+    job=sweep_job,
+    cron_schedule="17 1 * * *",
+    description="Re-reads a share of the archive every night (UTC).",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+
+class _SweepLog:
+    """A line for each location once a minute, and one in the end."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._told_at = dict[str, float]()
+
+    def batch(self, report: SweepReport, _: Sequence[ArchivedCopy]) -> None:
+        now = time.monotonic()
+        if now - self._told_at.setdefault(report.location, now) >= SECONDS_BETWEEN_LINES:
+            self._told_at[report.location] = now
+            self._context.log.info(f"under way: {report.sentence()}")
+
+    def location(self, report: SweepReport) -> None:
+        tell = self._context.log.error if report.damaged or report.warnings() else self._context.log.info
+        tell(report.sentence())
+
+
+def _tell(context: Context, instrument: Instrument, report: RepairReport) -> None:
+    context.log.info(f"{instrument.name}: {report.sentence()}")
+    for path, address in report.repaired[:NAMED_COPIES]:
+        context.log.info(f"{path}: repaired as {address}")
+    for path, why in report.failed[:NAMED_COPIES]:
+        context.log.error(f"{path}: not repaired: {why}")
+
+
+def _table(reports: Sequence[SweepReport]) -> dg.TableMetadataValue:
+    damaged = [damage for report in reports for damage in report.damaged][:NAMED_COPIES]
+    schema = dg.TableSchema(columns=[dg.TableColumn(column) for column in ("path", "address", "finding")])
+    records = [
+        dg.TableRecord({"path": each.source_path, "address": each.address, "finding": f"{each.outcome}: {each.found}"})
+        for each in damaged
+    ]
+    return dg.MetadataValue.table(records, schema)
