@@ -22,10 +22,10 @@ from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
 from streamweave.harvest.comparison import Sifted, compare, sift
-from streamweave.harvest.coverage import Coverage, forget
+from streamweave.harvest.coverage import Coverage, address_of, forget
 from streamweave.harvest.knowledge import digest_of_path, expected_by_folder, expected_files, is_at, is_in, known_files
 from streamweave.harvest.recording import Recorder
-from streamweave.harvest.scans import Sighting, scan_on_record
+from streamweave.harvest.scans import NAMED_FOLDERS, Sighting, scan_on_record
 from streamweave.harvest.write_behind import writing_behind
 from streamweave.sources.base import FolderListing, SourceFile
 
@@ -79,6 +79,8 @@ class _Look:
 
     def __post_init__(self) -> None:
         self.sighting.continued = self.coverage.goes_on
+        self.sighting.covers_since = self.coverage.started_at
+        self.sighting.address = address_of(self.instrument)
 
     def take_all(self, batches_of_listings: Iterable[list[FolderListing]], deadline: float | None) -> bool:
         """Compare all folders with the catalog and record the differences; returns whether the time sufficed."""
@@ -135,6 +137,7 @@ class _Look:
 
         Files that another look recorded since this one began are not its business.
         """
+        self.sighting.unlisted_folders = sorted(self.coverage.blind)[:NAMED_FOLDERS]
         expected, vanished = self._expectations()
         if doubt := _doubt(self.instrument, self.coverage.files, expected):
             self.sighting.outcome = ScanOutcome.SUSPECT

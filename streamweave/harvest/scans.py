@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,12 +13,17 @@ from streamweave.catalog.tables import Scan, ScanOutcome
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
 
+NAMED_FOLDERS = 1_000
+"""More unreadable folders than these are counted, and not named."""
+
 
 @dataclass(slots=True)
 class Sighting:
     """What one scan has seen so far. ``bytes`` counts the sizes of all files seen.
 
-    A ``continued`` scan goes on where the last one ran out of time: what that one saw is not counted again.
+    A ``continued`` scan goes on where the last one ran out of time: what that one saw is not counted again, and
+    ``covers_since`` is when the first of them began. ``unlisted_folders`` names the unreadable folders, or the first
+    ``NAMED_FOLDERS`` of them, once the whole share was seen.
     """
 
     folders: int = 0
@@ -28,6 +34,9 @@ class Sighting:
     gone_files: int = 0
     unreadable_folders: int = 0
     continued: bool = False
+    covers_since: datetime | None = None
+    address: str | None = None
+    unlisted_folders: list[str] = field(default_factory=list)
     outcome: ScanOutcome = ScanOutcome.COMPLETE
     error_kind: str | None = None
     error_message: str | None = None

@@ -15,6 +15,7 @@ ADMIN = Actor(uuid.uuid4(), "admin@test.org")
 
 NOT_AUDITED = {
     "audit_log": "it is the record",
+    "certificates": "they are a record, and append-only",
     "file_transfers": "harvests make and change them, nobody else",
     "harvest_runs": "harvests make and change them, nobody else",
     "known_addresses": "bookkeeping of logins",
