@@ -17,6 +17,7 @@ from streamweave_api.audit_log.acting import note_actor
 from streamweave_api.audit_log.routes import audit_log_router
 from streamweave_api.auth import Authentication, provide_credential, provide_viewer
 from streamweave_api.bodies import body_is_understood
+from streamweave_api.certificates.routes import certificates_router
 from streamweave_api.client_address import provide_client_address
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files.routes import files_router
@@ -65,6 +66,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     projects_router,
     access_router,
     transfers_router,
+    certificates_router,
     runs_router,
     summary,
     identifiers_router,

@@ -8,6 +8,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from streamweave.certificates.evidence import Circumstances
 from streamweave.certificates.judgement import LOOK_WITHIN, REREAD_WITHIN, RULES, Verdict
@@ -70,7 +71,12 @@ def verdict_of(tally: Tally, unlisted: tuple[str, ...], *, names_all_unlisted: b
 
 
 def document_of(
-    certificate_id: uuid.UUID, subject: Subject, circumstances: Circumstances, tally: Tally, file: Json | None
+    certificate_id: uuid.UUID,
+    issued_at: datetime,
+    subject: Subject,
+    circumstances: Circumstances,
+    tally: Tally,
+    file: Json | None,
 ) -> Json:
     """The certificate. ``file`` is what is certified of the only file, if there is one only."""
     look = circumstances.look
@@ -84,7 +90,7 @@ def document_of(
             "reread_within_seconds": int(REREAD_WITHIN.total_seconds()),
         },
         "id": str(certificate_id),
-        "issued_at": timestamp(circumstances.now),
+        "issued_at": timestamp(issued_at),
         "issued_to": subject.issued_to,
         "instrument": {"id": str(subject.instrument_id), "slug": subject.slug, "name": subject.instrument},
         "path": subject.path,

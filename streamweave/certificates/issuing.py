@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, IssuedCertificate
 from streamweave.catalog.tables.base import uuid7
@@ -22,12 +24,13 @@ from streamweave.certificates.documents import (
 )
 from streamweave.certificates.evidence import Circumstances, FileEvidence
 from streamweave.certificates.judgement import RULES, Judgement, Verdict, judge, required_places
-from streamweave.certificates.questions import Scope, circumstances_of, evidence_batches
+from streamweave.certificates.questions import Scope, circumstances_of, evidence_batches, evidence_page
 from streamweave.certificates.rereading import Rereader
 from streamweave.certificates.signing import Signer
 from streamweave.certificates.statements import Json, statement_of
 from streamweave.certificates.tally import Tally
 from streamweave.errors import NothingKnown
+from streamweave.pages import Page, PageRequest
 
 LineListener = Callable[[bytes], object]
 
@@ -73,8 +76,8 @@ class Issuer:
     def _put_on_record(
         self, subject: Subject, circumstances: Circumstances, tally: Tally, file: Json | None
     ) -> Certificate:
-        certificate_id = uuid7()
-        document = document_of(certificate_id, subject, circumstances, tally, file)
+        certificate_id, issued_at = uuid7(), self.now()
+        document = document_of(certificate_id, issued_at, subject, circumstances, tally, file)
         content = canonical(document)
         certificate = Certificate(
             document, content, digest_of_document(content), self.signer.sign(content) if self.signer else None
@@ -83,7 +86,7 @@ class Issuer:
             session.add(
                 IssuedCertificate(
                     id=certificate_id,
-                    issued_at=circumstances.now,
+                    issued_at=issued_at,
                     issued_to=subject.issued_to,
                     instrument_id=subject.instrument_id,
                     file_id=subject.file_id,
@@ -97,6 +100,16 @@ class Issuer:
                 )
             )
         return certificate
+
+
+def statements_page(
+    session: Session, instrument: Instrument, scope: Scope, request: PageRequest, now: datetime
+) -> Page[Json]:
+    """What would be certified of some files of a scope, in the order of their paths. Nothing goes on record."""
+    circumstances = circumstances_of(session, instrument, now)
+    page = evidence_page(session, scope, request)
+    rows = [statement_of(file, judge(file, circumstances), circumstances) for file in page.rows]
+    return Page(rows, page.next_cursor)
 
 
 def _subject(

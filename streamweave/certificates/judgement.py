@@ -14,6 +14,7 @@ from enum import StrEnum
 from streamweave.catalog.tables import VersionState
 from streamweave.catalog.tables.file_versions import DONE
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
+from streamweave.harvest.recording import GONE_BEFORE_ALL
 
 RULES = "1"
 """The version of what is decided here: raised whenever a file could be judged differently."""
@@ -137,8 +138,8 @@ def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Findin
     places = required_places(file, circumstances)
     if not places and not file.is_redirected:
         yield Finding(Reason.NO_DESTINATION, "no enabled schedule names a storage location")
-    elif not places:
-        yield Finding(Reason.NO_COPY, "redirected, and without any copy")
+    elif not places or (file.is_redirected and file.reason == GONE_BEFORE_ALL):
+        yield Finding(Reason.NO_COPY, "redirected to a storage location that never had it")
     for place in places:
         if not place.is_open:
             yield Finding(Reason.LOCATION_DISABLED, place.name)

@@ -16,6 +16,7 @@ DESCRIPTIONS = {
     "Runs": "How a harvest that was triggered is getting on, in Dagster's words.",
     "Files": "The catalog: every file that was ever found, its versions, its history, and its content.",
     "Transfers": "Each attempt to bring a version to a storage location, with its proof.",
+    "Certificates": "May this be deleted at the source? Safe with the proof, or every reason why not; signed.",
     "Summary": "What a dashboard draws from.",
     "Identifiers": "The resolver of ARKs: citation, description and place of what they name.",
     "Access": "Who may see which files: grants on files, instruments and folders, owners, and what waits for a name.",
