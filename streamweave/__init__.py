@@ -33,6 +33,9 @@ alert
     is over. Behind it is a condition: what the catalog says is wrong at this moment.
 acquisition day
     The day of the file's mtime in the instrument's time zone: the partition that the file belongs to.
+certificate
+    The answer to "may this be deleted at the source?": safe with the proof chain behind it, or every reason why not; as
+    of the last complete look.
 harvest
     The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
 """

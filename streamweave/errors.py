@@ -8,7 +8,8 @@
     ├── InvalidInput (Permanent)       a value that was entered can't be accepted; names its field
     ├── NotFound (Permanent)           what was asked for is not in the catalog
     │   ├── IdentifierMistyped         it can't be right: its check character is wrong
-    │   └── NotArchived                a selection names a file without an archived version
+    │   ├── NotArchived                a selection names a file without an archived version
+    │   └── NothingKnown               a certificate is asked for where no file was ever seen
     ├── IdentifierPrivate (Permanent)  the identifier exists; its file is not for whoever asks
     ├── CopyUnavailable (Transient)    no copy of an archived version can be read at present
     ├── Conflict (Permanent)           the catalog already holds something that forbids it
@@ -99,6 +100,14 @@ class NotArchived(NotFound):
 
     def __init__(self, file_id: object) -> None:
         StreamWeaveError.__init__(self, f"File {file_id} is not archived yet")
+
+
+class NothingKnown(NotFound):
+    """No file was ever seen there: that is no ground for calling anything safe."""
+
+    def __init__(self, path: str | None) -> None:
+        where = "on this instrument" if path is None else f"at {path}"
+        StreamWeaveError.__init__(self, f"Nothing is known {where}: no look has ever seen a file there")
 
 
 class IdentifierPrivate(Permanent):

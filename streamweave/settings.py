@@ -26,6 +26,9 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Fernet keys, comma-separated; the first seals, all of them open"
     )
     secret_key: SecretStr = Field(default=SecretStr(""), description="Signs the tokens of the REST service")
+    certificate_key: SecretStr = Field(
+        default=SecretStr(""), description="Signs certificates: 32 random bytes in hexadecimal; empty: nothing signs"
+    )
     admin_email: str | None = Field(default=None, description="The first admin's e-mail address")
     admin_password: SecretStr | None = Field(default=None, description="The first admin's password")
     ark_naan: str = Field(default="99999", pattern=NAAN_PATTERN, description="Name Assigning Authority Number")

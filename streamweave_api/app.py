@@ -18,6 +18,7 @@ from streamweave_api.audit_log.acting import note_actor
 from streamweave_api.audit_log.routes import audit_log_router
 from streamweave_api.auth import Authentication, provide_credential, provide_viewer
 from streamweave_api.bodies import body_is_understood
+from streamweave_api.certificates.routes import certificates_router
 from streamweave_api.client_address import provide_client_address
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files.routes import files_router
@@ -70,6 +71,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     access_router,
     transfers_router,
     fixity_router,
+    certificates_router,
     runs_router,
     summary,
     identifiers_router,

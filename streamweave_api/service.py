@@ -8,7 +8,10 @@ from sqlalchemy.engine import Engine
 from streamweave.alerts.channels import Channels, channels_of
 from streamweave.audit.actor import audited
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions
+from streamweave.certificates.issuing import Issuer
+from streamweave.certificates.signing import signer_of
 from streamweave.errors import StartError
+from streamweave.facility import utc_now
 from streamweave.hooks.calling.reach import Reach
 from streamweave.identifiers.erc import Support
 from streamweave.identity.login_limits import LoginLimits
@@ -24,7 +27,10 @@ CONNECTIONS = 10
 
 @dataclass(frozen=True)
 class Service:
-    """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster."""
+    """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster.
+
+    ``certificate_issuer`` says what may be deleted at the source.
+    """
 
     engine: Engine
     sessions: Sessions
@@ -40,6 +46,7 @@ class Service:
     public_url: str
     hide_private_identifiers: bool
     support: Support
+    certificate_issuer: Issuer
     dagster: Dagster
     location_reload: LocationReload
 
@@ -68,10 +75,12 @@ def service_of(settings: Settings) -> Service:
         )
     sealer = Sealer(settings.encryption_keys.get_secret_value())
     engine = catalog_engine(settings.database_url, pool_size=CONNECTIONS, settings=FOR_ANSWERS)
+    sessions = audited(catalog_sessions(engine))
+    signer = signer_of(settings.certificate_key.get_secret_value())
     dagster = Dagster(settings.dagster_url)
     return Service(
         engine=engine,
-        sessions=audited(catalog_sessions(engine)),
+        sessions=sessions,
         sealer=sealer,
         reach=Reach.told_by(settings, sealer),
         secret_key=secret_key,
@@ -84,6 +93,7 @@ def service_of(settings: Settings) -> Service:
         public_url=settings.public_url,
         hide_private_identifiers=settings.private_identifiers == "hidden",
         support=Support(settings.facility_name, settings.commitment),
+        certificate_issuer=Issuer(sessions, signer, utc_now),
         dagster=dagster,
         location_reload=LocationReload(dagster.reload_location),
     )

@@ -1,12 +1,13 @@
 """StreamWeave at a terminal.
 
 Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 something failed while running; 2 it can't be done as asked, with
-one sentence on standard error.
+one sentence on standard error. For `certify`, 1 means that it is not safe.
 """
 
 import typer
 
 from streamweave.cli.alerts import alerts
+from streamweave.cli.certify import certify
 from streamweave.cli.configuration import configure, create_admin, migrate
 from streamweave.cli.demo import demo
 from streamweave.cli.harvest import harvest
@@ -21,5 +22,5 @@ app = typer.Typer(
 )
 
 
-for command in (up, demo, harvest, verify, migrate, create_admin, configure, alerts):
+for command in (up, demo, harvest, verify, certify, alerts, migrate, create_admin, configure):
     app.command()(command)

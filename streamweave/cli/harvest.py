@@ -32,7 +32,7 @@ def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
         closing(facility_of(settings_of(home))) as facility,
         progress_shown(console) as show,
     ):
-        report = harvest_instrument(facility, _instrument(facility, slug), tell=console.print, on_progress=show)
+        report = harvest_instrument(facility, instrument_named(facility, slug), tell=console.print, on_progress=show)
     console.print(_table(report))
     if report.pause:
         console.print(report.pause)
@@ -42,7 +42,8 @@ def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
         raise typer.Exit(NOT_EVERYTHING_WORKED)
 
 
-def _instrument(facility: Facility, slug: str) -> Instrument:
+def instrument_named(facility: Facility, slug: str) -> Instrument:
+    """The instrument of that slug. Raises ``NotFound``."""
     with facility.sessions() as session:
         instrument = instrument_by_slug(session, slug)
     if instrument is None:

@@ -22,10 +22,10 @@ from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
 from streamweave.harvest.comparison import Sifted, compare, sift
-from streamweave.harvest.coverage import Coverage, Extent, forget
+from streamweave.harvest.coverage import Coverage, Extent, address_of, forget
 from streamweave.harvest.knowledge import expected_files, is_at, is_in, known_files
 from streamweave.harvest.recording import Recorder
-from streamweave.harvest.scans import Sighting, scan_on_record
+from streamweave.harvest.scans import NAMED_FOLDERS, Sighting, scan_on_record
 from streamweave.harvest.write_behind import writing_behind
 from streamweave.share_guard.cleanups import use_acknowledgement
 from streamweave.share_guard.doubt import doubt
@@ -80,6 +80,8 @@ class _Look:
 
     def __post_init__(self) -> None:
         self.sighting.continued = self.coverage.goes_on
+        self.sighting.covers_since = self.coverage.started_at
+        self.sighting.address = address_of(self.instrument)
 
     def take_all(self, batches_of_listings: Iterable[list[FolderListing]], deadline: float | None) -> bool:
         """Compare all folders with the catalog and record the differences; returns whether the time sufficed."""
@@ -136,6 +138,7 @@ class _Look:
 
         Files that another look recorded since this one began are not its business.
         """
+        self.sighting.unlisted_folders = sorted(self.coverage.blind)[:NAMED_FOLDERS]
         with self.facility.sessions() as session:
             expectations = expectations_of(session, self.instrument, self.coverage, self.facility.now())
         if self._is_believed(expectations):

@@ -115,7 +115,9 @@ class Recorder:
     def _welcome_back(self, file_ids: Collection[uuid.UUID]) -> None:
         if not file_ids:
             return
-        self.session.execute(update(FileRecord).where(is_one_of(FileRecord.id, file_ids)).values(gone_at=None))
+        self.session.execute(
+            update(FileRecord).where(is_one_of(FileRecord.id, file_ids)).values(gone_at=None, back_at=self.now)
+        )
         self.session.execute(
             update(FileVersion)
             .where(

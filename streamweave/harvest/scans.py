@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,12 +14,17 @@ from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
 from streamweave.harvest.coverage import Extent
 
+NAMED_FOLDERS = 1_000
+"""More unreadable folders than these are counted, and not named."""
+
 
 @dataclass(slots=True)
 class Sighting:
     """What one scan has seen so far. ``bytes`` counts the sizes of all files seen.
 
-    A ``continued`` scan goes on where the last one ran out of time: what that one saw is not counted again.
+    A ``continued`` scan goes on where the last one ran out of time: what that one saw is not counted again, and
+    ``covers_since`` is when the first of them began. ``unlisted_folders`` names the unreadable folders, or the first
+    ``NAMED_FOLDERS`` of them, once the whole share was seen.
     """
 
     folders: int = 0
@@ -30,6 +36,9 @@ class Sighting:
     unreadable_folders: int = 0
     continued: bool = False
     acknowledged: bool = False
+    covers_since: datetime | None = None
+    address: str | None = None
+    unlisted_folders: list[str] = field(default_factory=list)
     outcome: ScanOutcome = ScanOutcome.COMPLETE
     error_kind: str | None = None
     error_message: str | None = None

@@ -45,6 +45,7 @@ def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str
             home.keys,
             encryption_keys=settings.encryption_keys.get_secret_value(),
             secret_key=settings.secret_key.get_secret_value(),
+            certificate_key=settings.certificate_key.get_secret_value(),
             catalog_holds_secrets=holds_secrets(engine),
             say=say,
         )

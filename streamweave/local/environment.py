@@ -27,6 +27,7 @@ def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports) -> Ma
         "STREAMWEAVE_DATABASE_URL": catalog.url,
         "STREAMWEAVE_ENCRYPTION_KEYS": catalog.keys.encryption_keys,
         "STREAMWEAVE_SECRET_KEY": catalog.keys.secret_key,
+        "STREAMWEAVE_CERTIFICATE_KEY": catalog.keys.certificate_key,
         "STREAMWEAVE_DAGSTER_URL": f"http://{LOOPBACK}:{ports.dagster}",
         DATABASE_VARIABLE: for_dagster(sibling(catalog.url, DAGSTER)),
         "DAGSTER_HOME": str(home.dagster),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from streamweave.certificates.signing import SEED_BYTES
 from streamweave.errors import StartError
 from streamweave.local.private_file import tighten, write_private
 
@@ -16,10 +17,13 @@ SIGNING_BYTES = 48
 
 @dataclass(frozen=True)
 class Keys:
-    """``encryption_keys``: Fernet keys, comma-separated, newest first. ``secret_key`` signs tokens."""
+    """``encryption_keys``: Fernet keys, comma-separated, newest first. ``secret_key`` signs tokens, ``certificate_key``
+    certificates (an Ed25519 seed in hexadecimal).
+    """
 
     encryption_keys: str
     secret_key: str
+    certificate_key: str
 
 
 def open_keys(
@@ -27,14 +31,15 @@ def open_keys(
     *,
     encryption_keys: str,
     secret_key: str,
+    certificate_key: str,
     catalog_holds_secrets: bool,
     say: Callable[[str], None],
 ) -> Keys:
     """The keys of the home whose key folder is ``folder``.
 
-    ``encryption_keys`` and ``secret_key`` are those of the environment; they win, and "" means the files ``encryption``
-    (one Fernet key a line, newest first) and ``signing``, which are made when missing. An encryption key is never
-    made up for a catalog that already holds secrets.
+    Those of the environment win, and "" means the files ``encryption`` (one Fernet key a line, newest first),
+    ``signing`` and ``certificates``, which are made when missing. An encryption key is never made up for a catalog that
+    already holds secrets.
 
     Raises ``StartError``: the key is missing, is none, or is another home's.
     """
@@ -44,7 +49,11 @@ def open_keys(
             say(f"others could read {path}: now only its owner can")
     origin, keys = _encryption_keys(folder / "encryption", encryption_keys, catalog_holds_secrets)
     _check_belonging(folder / "canary", origin, keys)
-    return Keys(",".join(keys), secret_key or _signing_secret(folder / "signing"))
+    return Keys(
+        ",".join(keys),
+        secret_key or _kept(folder / "signing", lambda: secrets.token_urlsafe(SIGNING_BYTES)),
+        certificate_key or _kept(folder / "certificates", lambda: secrets.token_hex(SEED_BYTES)),
+    )
 
 
 def _encryption_keys(path: Path, from_environment: str, catalog_holds_secrets: bool) -> tuple[str, list[str]]:
@@ -79,8 +88,8 @@ def _check_belonging(canary: Path, origin: str, keys: list[str]) -> None:
     write_private(canary, fernet.encrypt(CANARY).decode())
 
 
-def _signing_secret(path: Path) -> str:
-    """A new one only ends the logins of the moment, so a missing file is no error."""
+def _kept(path: Path, new: Callable[[], str]) -> str:
+    """A missing file is no error: a new key ends the logins of the moment, or signs certificates from now on."""
     if not path.exists() or not path.read_text().strip():
-        write_private(path, secrets.token_urlsafe(SIGNING_BYTES) + "\n")
+        write_private(path, new() + "\n")
     return path.read_text().strip()

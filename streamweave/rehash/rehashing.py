@@ -104,4 +104,6 @@ def _asked_now_and_then(question: Callable[[], bool]) -> Callable[[], bool]:
 
 def _has_work(facility: Facility, instrument: Instrument) -> bool:
     with facility.sessions() as session:
-        return bool(days_with_work(session, instrument, policy_for(session, instrument), facility.now()))
+        return bool(
+            days_with_work(session, instrument, policy_for(session, instrument, facility.reach), facility.now())
+        )

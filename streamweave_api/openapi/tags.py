@@ -17,6 +17,7 @@ DESCRIPTIONS = {
     "Files": "The catalog: every file that was ever found, its versions, its history, and its content.",
     "Transfers": "Each attempt to bring a version to a storage location, with its proof.",
     "Fixity": "Re-readings of the archive: what was found damaged, how it was repaired, and what waits for a person.",
+    "Certificates": "May this be deleted at the source? Safe with the proof, or every reason why not; signed.",
     "Summary": "What a dashboard draws from.",
     "Identifiers": "The resolver of ARKs: citation, description and place of what they name.",
     "Access": "Who may see which files: grants on files, instruments and folders, owners, and what waits for a name.",

@@ -33,7 +33,7 @@ def told_by_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
     """What `streamweave up` tells the processes of the system, and nothing that it hands down."""
     for name in list(os.environ):
         monkeypatch.delenv(name)
-    catalog = PreparedCatalog("postgresql://streamweave@postgres:5432/streamweave", Keys("keys", "secret"))
+    catalog = PreparedCatalog("postgresql://streamweave@postgres:5432/streamweave", Keys("keys", "secret", "seed"))
     return dict(system_environment(Home.at(tmp_path), catalog, Ports(8000, 3000, 4000)))
 
 

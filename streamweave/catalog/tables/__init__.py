@@ -13,6 +13,7 @@ from streamweave.catalog.tables.alerts import (
 from streamweave.catalog.tables.api_tokens import ApiToken, TokenScope
 from streamweave.catalog.tables.audit_log import AuditAction, AuditEntry
 from streamweave.catalog.tables.base import Base
+from streamweave.catalog.tables.certificates import IssuedCertificate
 from streamweave.catalog.tables.deletable import Deletable
 from streamweave.catalog.tables.file_records import FileRecord
 from streamweave.catalog.tables.file_versions import FileVersion, VersionState
@@ -71,6 +72,7 @@ __all__ = [
     "Instrument",
     "InstrumentGrant",
     "InstrumentRequest",
+    "IssuedCertificate",
     "KnownAddress",
     "LoginCount",
     "MailPurpose",

@@ -61,6 +61,7 @@ class FileRecord(Identified, Base):
     sha256: Mapped[str | None] = mapped_column(comment="64 hexadecimal digits")
     first_discovered_at: Mapped[datetime] = mapped_column()
     gone_at: Mapped[datetime | None] = mapped_column(comment="when a complete listing first lacked it")
+    back_at: Mapped[datetime | None] = mapped_column(comment="when it was last found again after it had been gone")
     metadata_: Mapped[dict[str, Any]] = mapped_column(default=dict)
     owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ARRAY, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streamweave.catalog.tables.base import Base, Identified, one_of
@@ -42,6 +42,13 @@ class Scan(Identified, Base):
     continued: Mapped[bool] = mapped_column(default=False, comment="it went on where the last one ran out of time")
     acknowledged: Mapped[bool] = mapped_column(
         default=False, comment="it is believed because a person had said that the share was cleaned up"
+    )
+    covers_since: Mapped[datetime | None] = mapped_column(
+        comment="when the looking began of which this is the end: of the first look, if it went on from others"
+    )
+    address: Mapped[str | None] = mapped_column(comment="of the folder that was looked at")
+    unlisted_folders: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default="{}", comment="the unreadable folders, or the first 1,000 of them"
     )
 
     __table_args__ = (

@@ -17,6 +17,7 @@ NOT_AUDITED = {
     "alert_deliveries": "the evaluation of alerts makes and changes them, nobody else",
     "alert_watch": "the evaluation of alerts makes and changes it, nobody else",
     "audit_log": "it is the record",
+    "certificates": "they are a record, and append-only",
     "file_transfers": "harvests make and change them, nobody else",
     "harvest_runs": "harvests make and change them, nobody else",
     "fixity_checks": "sweeps make them, and nobody can change them",

@@ -1,6 +1,7 @@
 """The home's keys: made once, kept private, and known when they are wrong."""
 
 import stat
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from streamweave.local.keys import Keys, open_keys
 
 
 def opened(folder: Path, said: list[str] | None = None, **changes: Any) -> Keys:
-    arguments: dict[str, Any] = {"encryption_keys": "", "secret_key": "", "catalog_holds_secrets": False}
+    arguments: dict[str, Any] = {"encryption_keys": "", "secret_key": "", "certificate_key": ""}
+    arguments["catalog_holds_secrets"] = False
     return open_keys(folder, **(arguments | changes), say=[].append if said is None else said.append)
 
 
@@ -26,7 +28,8 @@ def test_the_first_start_makes_private_keys_and_the_next_finds_them(tmp_path: Pa
 
 def test_keys_of_the_environment_win(tmp_path: Path) -> None:
     key = Fernet.generate_key().decode()
-    assert opened(tmp_path / "keys", encryption_keys=key, secret_key="s" * 32) == Keys(key, "s" * 32)
+    given = Keys(key, "s" * 32, "5f" * 32)
+    assert opened(tmp_path / "keys", **asdict(given)) == given
     assert {path.name for path in (tmp_path / "keys").iterdir()} == {"canary"}
 
 

@@ -14,9 +14,14 @@ from streamweave_api.openapi.parameters import DESCRIPTIONS
 
 Part = dict[str, Any]
 
-WITHOUT_LOGIN = {"/health", "/auth/jwt/login", "/auth/cookie/login", "/auth/register", "/auth/verify"} | {
-    f"/auth/{path}" for path in ("forgot-password", "reset-password", "request-verify-token")
-}
+WITHOUT_LOGIN = {
+    "/health",
+    "/api/certificates/key",
+    "/auth/jwt/login",
+    "/auth/cookie/login",
+    "/auth/register",
+    "/auth/verify",
+} | {f"/auth/{path}" for path in ("forgot-password", "reset-password", "request-verify-token")}
 
 
 def operations(document: Part) -> Iterator[tuple[str, Part]]:

@@ -134,6 +134,20 @@ def check_part(template: str, view: Any, method: str = "GET", conditions: Sequen
             assert told(answer) == told(view.ask(template.format(file_id=uuid.uuid4()), method, headers))
 
 
+def check_certificate(view: Any) -> None:
+    """Each certificate has an id and a time of its own; what it says of the file is the same for everybody."""
+    path = f"{FILE}/certificate"
+    for file_id in view.some(list(view.world.files), SOME):
+        answer = view.ask(path.format(file_id=file_id))
+        if file_id in view.seen:
+            admins = view.admin_is_told(path.format(file_id=file_id))
+            assert answer.status_code == admins.status_code == 200, answer.text
+            assert answer.json()["certificate"]["file"] == admins.json()["certificate"]["file"]
+        else:
+            assert told(answer) == told(view.ask(path.format(file_id=uuid.uuid4())))
+            assert answer.status_code == 404
+
+
 def check_archive(view: Any) -> None:
     packed = [body["id"] for body in view.bodies if body["state"] == "archived"]
 
@@ -223,6 +237,7 @@ REVEALING: dict[str, Callable[[Any], None]] = {
     f"GET {FILE}/scans": partial(check_part, f"{FILE}/scans"),
     f"GET {FILE}/history": partial(check_part, f"{FILE}/history"),
     f"GET {FILE}/fixity": partial(check_part, f"{FILE}/fixity"),
+    f"GET {FILE}/certificate": check_certificate,
     f"GET {FILE}/content": partial(check_part, f"{FILE}/content", conditions=CONDITIONS),
     f"HEAD {FILE}/content": partial(check_part, f"{FILE}/content", method="HEAD", conditions=CONDITIONS),
     f"GET {FILE}/versions/{{number}}/content": partial(check_part, f"{FILE}/versions/1/content", conditions=CONDITIONS),
@@ -263,6 +278,7 @@ HARMLESS = {
     ],
     "the same for everybody": [
         "GET /health",
+        "GET /api/certificates/key",
         "GET /schema",
         "GET /schema/swagger",
         "GET /schema/{path}",

@@ -1,0 +1,133 @@
+"""What a certificate rests on: values that were read from the catalog, or from the bytes themselves. Times are UTC."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A storage location that files are meant for."""
+
+    id: uuid.UUID
+    name: str
+    is_open: bool
+    """Enabled, and not deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The last complete look at a share. Each folder was listed at some time between ``covers_since`` and ``ended_at``.
+
+    ``unlisted`` are folders that could not be listed; of ``unlisted_count`` in all, the first ones by name.
+    """
+
+    scan_id: uuid.UUID
+    covers_since: datetime
+    ended_at: datetime
+    address: str | None
+    unlisted: tuple[str, ...]
+    unlisted_count: int
+
+    @property
+    def names_all_unlisted(self) -> bool:
+        """Whether it is known which folders could not be listed."""
+        return self.unlisted_count == len(self.unlisted)
+
+    def hides(self, folder: str) -> str | None:
+        """The folder that could not be listed and that is ``folder``, or holds it."""
+        return next((each for each in self.unlisted if is_at_or_below(folder, each)), None)
+
+    def unlisted_within(self, path: str | None) -> tuple[str, ...]:
+        """The folders that could not be listed at, below or above a path; all of them for None."""
+        if path is None:
+            return self.unlisted
+        return tuple(each for each in self.unlisted if is_at_or_below(each, path) or is_at_or_below(path, each))
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What holds for all files of an instrument at one moment.
+
+    ``address`` is where its files are now, written like a look's. ``doubted_at`` is when a later look began that saw a
+    share which was not to be believed.
+    """
+
+    now: datetime
+    address: str
+    look: Look | None
+    doubted_at: datetime | None
+    destinations: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What came of reading bytes again now: their size and SHA-256, or the error."""
+
+    at: datetime
+    size_bytes: int = 0
+    sha256: str = ""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of the newest version's content in a storage location, as its transfer proved it.
+
+    ``planned_at`` is when the filter decided for it, ``claimed_at`` when the run took it on, ``catalogued_at`` when its
+    proof went on record: in between it was read from the source, read back from the storage, and compared.
+    """
+
+    transfer_id: uuid.UUID
+    place: Place
+    path: str
+    is_completed: bool
+    is_verified: bool
+    size_bytes: int | None
+    xxhash_read: str | None
+    xxhash_read_back: str | None
+    planned_at: datetime
+    claimed_at: datetime | None
+    catalogued_at: datetime | None
+    last_reread_at: datetime | None
+    damage: str | None
+    run_id: uuid.UUID | None
+    dagster_run_id: str | None
+    reread: Reread | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEvidence:
+    """One file: its newest version, and every copy of that version's content.
+
+    ``back_at`` is when it was found again after it had been gone. ``seen_at`` is our first look at this version,
+    ``quiet_since`` our first look at its present size and mtime, ``observed_at`` the last one before it settled.
+    """
+
+    file_id: uuid.UUID
+    source_path: str
+    folder: str
+    persistent_id: str
+    gone_at: datetime | None
+    back_at: datetime | None
+    number: int
+    size_bytes: int
+    source_mtime: datetime
+    state: str
+    reason: str
+    state_since: datetime
+    seen_at: datetime
+    quiet_since: datetime
+    observed_at: datetime
+    xxhash: str | None
+    sha256: str | None
+    is_redirected: bool
+    clock_skew_seconds: float | None
+    enrichment_error: str | None
+    copies: tuple[Copy, ...] = ()
+    reread: Reread | None = None
+
+
+def is_at_or_below(path: str, folder: str) -> bool:
+    """Whether a path is ``folder``, or lies in it at any depth."""
+    return path == folder or path.startswith(f"{folder}/")

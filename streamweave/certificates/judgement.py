@@ -1,0 +1,227 @@
+"""May a file be deleted at the source? Safe, or every reason why not. Pure.
+
+Everything counts against safety that is not known: people delete originals because of this answer.
+
+A clock that is off is no reason. What is compared are sizes and times that the same server tells, for equality, and
+looks and copies are put in order by our own clock alone. A failed enrichment is no reason either: bytes don't need it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from streamweave.catalog.tables import VersionState
+from streamweave.catalog.tables.file_versions import DONE
+from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
+from streamweave.harvest.recording import GONE_BEFORE_ALL
+
+RULES = "1"
+"""The version of what is decided here: raised whenever a file could be judged differently."""
+LOOK_WITHIN = timedelta(days=1)
+"""A complete look that ended longer ago says nothing about today."""
+REREAD_WITHIN = timedelta(days=90)
+"""A copy that was last re-read longer ago may have been damaged since."""
+
+
+class Verdict(StrEnum):
+    """``gone``: it no longer stands at the source, so there is nothing to delete."""
+
+    SAFE = "safe"
+    NOT_SAFE = "not_safe"
+    GONE = "gone"
+
+
+class Reason(StrEnum):
+    """Why a file must stay. The order is that in which people should read them."""
+
+    NEVER_ARCHIVED = "never_archived"
+    NOT_FINISHED = "not_finished"
+    NOT_DECIDED = "not_decided"
+    COPY_PENDING = "copy_pending"
+    COPY_FAILED = "copy_failed"
+    NO_DESTINATION = "no_destination"
+    LOCATION_DISABLED = "location_disabled"
+    NO_COPY = "no_copy"
+    COPY_DAMAGED = "copy_damaged"
+    COPY_NOT_PROVEN = "copy_not_proven"
+    NOT_REREAD = "not_reread"
+    NO_COMPLETE_LOOK = "no_complete_look"
+    LOOK_TOO_OLD = "look_too_old"
+    OTHER_ADDRESS = "other_address"
+    SHARE_DOUBTED = "share_doubted"
+    FOLDER_NOT_LISTED = "folder_not_listed"
+    NOT_SEEN_SINCE = "not_seen_since"
+    SOURCE_NOT_REREAD = "source_not_reread"
+    SOURCE_DIFFERS = "source_differs"
+    ARCHIVE_NOT_REREAD = "archive_not_reread"
+    ARCHIVE_DIFFERS = "archive_differs"
+
+
+SENTENCES = {
+    Reason.NEVER_ARCHIVED: "was never archived, and won't be as things stand",
+    Reason.NOT_FINISHED: "is not finished: the instrument may still be writing",
+    Reason.NOT_DECIDED: "waits for the decision whether and where it is archived",
+    Reason.COPY_PENDING: "waits for a copy",
+    Reason.COPY_FAILED: "could not be copied",
+    Reason.NO_DESTINATION: "is meant for no storage location: no enabled schedule names one",
+    Reason.LOCATION_DISABLED: "is meant for a storage location that is out of use",
+    Reason.NO_COPY: "has no copy in a storage location that it is meant for",
+    Reason.COPY_DAMAGED: "has a damaged copy",
+    Reason.COPY_NOT_PROVEN: "has a copy whose proof is not that of this content",
+    Reason.NOT_REREAD: f"has a copy that was last re-read more than {REREAD_WITHIN.days} days ago",
+    Reason.NO_COMPLETE_LOOK: "was on a share that was never seen as a whole",
+    Reason.LOOK_TOO_OLD: f"was last looked at more than {LOOK_WITHIN // timedelta(hours=1)} hours ago",
+    Reason.OTHER_ADDRESS: "was last looked at where the instrument's files no longer are",
+    Reason.SHARE_DOUBTED: "is on a share that has looked wrong since (empty, or far smaller than what is known)",
+    Reason.FOLDER_NOT_LISTED: "lies in a folder that the last look could not list",
+    Reason.NOT_SEEN_SINCE: "has not been seen unchanged since it was archived: the next complete look tells",
+    Reason.SOURCE_NOT_REREAD: "could not be read again at the source",
+    Reason.SOURCE_DIFFERS: "has another content at the source than in the archive",
+    Reason.ARCHIVE_NOT_REREAD: "has a copy that could not be read again",
+    Reason.ARCHIVE_DIFFERS: "has a copy with other bytes than were archived",
+}
+"""Each goes on from "the file …"."""
+
+_OF_STATES = {
+    VersionState.SETTLING: Reason.NOT_FINISHED,
+    VersionState.OVERDUE: Reason.NOT_FINISHED,
+    VersionState.SETTLED: Reason.NOT_DECIDED,
+    VersionState.PENDING: Reason.COPY_PENDING,
+    VersionState.FAILED: Reason.COPY_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason why a file must stay, with what exactly was found."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The answer for one file. A file is safe when nothing was found against it."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+
+
+def judge(file: FileEvidence, circumstances: Circumstances) -> Judgement:
+    """Decide about one file; all that speaks against it is told, not only the first."""
+    if file.gone_at is not None:
+        return Judgement(Verdict.GONE)
+    checks: tuple[Callable[[FileEvidence, Circumstances], Iterator[Finding]], ...] = (_state, _copies, _look, _rereads)
+    findings = tuple(finding for check in checks for finding in check(file, circumstances))
+    return Judgement(Verdict.NOT_SAFE if findings else Verdict.SAFE, findings)
+
+
+def required_places(file: FileEvidence, circumstances: Circumstances) -> tuple[Place, ...]:
+    """Where a file must have a copy: what the schedules name now; if redirected, wherever it has ever had one."""
+    if not file.is_redirected:
+        return circumstances.destinations
+    return tuple({copy.place.id: copy.place for copy in file.copies}.values())
+
+
+def _state(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
+    if file.state not in DONE:
+        reason = _OF_STATES.get(VersionState(file.state), Reason.NEVER_ARCHIVED)
+        yield Finding(reason, f"{file.state}: {file.reason}" if file.reason else file.state)
+    elif file.sha256 is None or file.xxhash is None:
+        yield Finding(Reason.COPY_NOT_PROVEN, f"the catalog says {file.state} and knows no checksum")
+
+
+def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Finding]:
+    if file.sha256 is None:  # nothing was ever copied of it, as its state tells
+        return
+    places = required_places(file, circumstances)
+    if not places and not file.is_redirected:
+        yield Finding(Reason.NO_DESTINATION, "no enabled schedule names a storage location")
+    elif not places or (file.is_redirected and file.reason == GONE_BEFORE_ALL):
+        yield Finding(Reason.NO_COPY, "redirected to a storage location that never had it")
+    for place in places:
+        if not place.is_open:
+            yield Finding(Reason.LOCATION_DISABLED, place.name)
+        yield from _in_place(file, place, circumstances.now)
+
+
+def _in_place(file: FileEvidence, place: Place, now: datetime) -> Iterator[Finding]:
+    """A damaged copy counts until an intact one stands beside it: a repair leaves the damaged bytes as evidence."""
+    here = [copy for copy in file.copies if copy.place.id == place.id]
+    completed = [copy for copy in here if copy.is_completed]
+    damaged = [copy for copy in here if copy.damage is not None and (copy.is_completed or not completed)]
+    if not here:
+        yield Finding(Reason.NO_COPY, place.name)
+    for copy in damaged:
+        yield Finding(Reason.COPY_DAMAGED, f"{place.name}: {copy.damage}")
+    for copy in completed:
+        yield from _proof(file, copy, now)
+
+
+def _proof(file: FileEvidence, copy: Copy, now: datetime) -> Iterator[Finding]:
+    read_as = (copy.size_bytes, copy.xxhash_read, copy.xxhash_read_back)
+    if not copy.is_verified or copy.catalogued_at is None or read_as != (file.size_bytes, file.xxhash, file.xxhash):
+        yield Finding(Reason.COPY_NOT_PROVEN, copy.place.name)
+    if copy.last_reread_at is None:
+        yield Finding(Reason.NOT_REREAD, f"{copy.place.name}: never on record")
+    elif not copy.last_reread_at <= now <= copy.last_reread_at + REREAD_WITHIN:
+        yield Finding(Reason.NOT_REREAD, f"{copy.place.name}: last on {_told(copy.last_reread_at)}")
+
+
+def _look(file: FileEvidence, circumstances: Circumstances) -> Iterator[Finding]:
+    look = circumstances.look
+    if look is None:
+        yield Finding(Reason.NO_COMPLETE_LOOK, "no look at this share has seen all of it")
+        return
+    if not look.ended_at <= circumstances.now <= look.ended_at + LOOK_WITHIN:
+        yield Finding(Reason.LOOK_TOO_OLD, f"the last complete look ended on {_told(look.ended_at)}")
+    if look.address != circumstances.address:
+        yield Finding(Reason.OTHER_ADDRESS, f"that look was at {look.address or 'an address that is not on record'}")
+    if circumstances.doubted_at is not None:
+        yield Finding(Reason.SHARE_DOUBTED, f"by the look of {_told(circumstances.doubted_at)}")
+    yield from _what_it_saw(file, look)
+
+
+def _what_it_saw(file: FileEvidence, look: Look) -> Iterator[Finding]:
+    """A complete look leaves a file alone that is as the catalog says: so it confirms what the catalog said before."""
+    if hidden := look.hides(file.folder):
+        yield Finding(Reason.FOLDER_NOT_LISTED, hidden)
+    elif not look.names_all_unlisted:
+        yield Finding(Reason.FOLDER_NOT_LISTED, f"perhaps: {look.unlisted_count} folders could not be listed")
+    if file.state in DONE:
+        began, known = _told(look.covers_since), _known_since(file)
+        if look.covers_since <= known:
+            yield Finding(
+                Reason.NOT_SEEN_SINCE, f"as it is since {_told(known)}; the last complete look began on {began}"
+            )
+
+
+def _known_since(file: FileEvidence) -> datetime:
+    """When the catalog last learned anything that a look must have confirmed since."""
+    catalogued = (copy.catalogued_at for copy in file.copies)
+    return max(time for time in (file.state_since, file.back_at, *catalogued) if time is not None)
+
+
+def _rereads(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
+    source = _reread(file, file.reread, Reason.SOURCE_NOT_REREAD, Reason.SOURCE_DIFFERS)
+    if source:
+        yield source
+    for copy in file.copies:
+        archive = _reread(file, copy.reread, Reason.ARCHIVE_NOT_REREAD, Reason.ARCHIVE_DIFFERS)
+        if archive:
+            yield Finding(archive.reason, f"{copy.place.name}: {archive.detail}")
+
+
+def _reread(file: FileEvidence, reread: Reread | None, not_read: Reason, differs: Reason) -> Finding | None:
+    if reread is None:
+        return None
+    if reread.error is not None:
+        return Finding(not_read, reread.error)
+    if (reread.size_bytes, reread.sha256) != (file.size_bytes, file.sha256):
+        return Finding(differs, f"{reread.size_bytes} bytes with SHA-256 {reread.sha256}")
+    return None
+
+
+def _told(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

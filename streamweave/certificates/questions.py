@@ -1,0 +1,217 @@
+"""Reads what a certificate rests on: for an instrument as a whole, and for files, many by a few statements."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, true
+from sqlalchemy.orm import Session, aliased
+
+from streamweave.access.visibility import within
+from streamweave.catalog.bulk import BATCH, is_one_of
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    HarvestRun,
+    Instrument,
+    IssuedCertificate,
+    Scan,
+    ScanOutcome,
+    Schedule,
+    StorageLocation,
+    Transfer,
+    TransferStatus,
+)
+from streamweave.catalog.tables.file_records import INDEXED_PATH, path_in_byte_order
+from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place
+from streamweave.harvest.coverage import address_of
+from streamweave.harvest.scans import latest_scan
+from streamweave.instruments.questions import instrument_by_id
+from streamweave.pages import Order, Page, PageRequest, page_of
+
+_NEWEST_CERTIFICATE = Order(IssuedCertificate.issued_at, IssuedCertificate.id, newest_first=True)
+_PATH = path_in_byte_order(FileRecord.source_path)
+_IN_ORDER_OF_PATHS = Order(_PATH, FileRecord.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a certificate is asked for: a file by its id, or all that stands at and below a path; None for everything.
+
+    A ``path`` is written like a ``source_path``, without a slash at its end.
+    """
+
+    instrument_id: uuid.UUID
+    path: str | None = None
+    file_id: uuid.UUID | None = None
+
+    def files(self) -> ColumnElement[bool]:
+        """Over ``FileRecord``."""
+        of_instrument = FileRecord.instrument_id == self.instrument_id
+        if self.file_id is not None:
+            return of_instrument & (FileRecord.id == self.file_id)
+        if self.path is None:
+            return of_instrument
+        return and_(of_instrument, or_(self._is_at(self.path), self._is_below(self.path)))
+
+    def _is_at(self, path: str) -> ColumnElement[bool]:
+        # the digest has the index
+        return and_(func.md5(FileRecord.source_path) == func.md5(path), FileRecord.source_path == path)
+
+    def _is_below(self, path: str) -> ColumnElement[bool]:
+        """Of the whole path; the index, which holds the beginnings of paths, narrows it down where it can."""
+        in_index = within(_PATH, literal(path, Text)) if len(path) < INDEXED_PATH - 1 else true()
+        return and_(in_index, FileRecord.source_path >= f"{path}/", FileRecord.source_path < f"{path}0")
+
+
+def circumstances_of(session: Session, instrument: Instrument, now: datetime) -> Circumstances:
+    """What holds for all files of an instrument. Ask before the files: what changes meanwhile counts against them."""
+    look = latest_scan(session, instrument.id, outcome=ScanOutcome.COMPLETE)
+    suspect = latest_scan(session, instrument.id, outcome=ScanOutcome.SUSPECT)
+    is_doubted = suspect is not None and (look is None or suspect.started_at > look.started_at)
+    return Circumstances(
+        now=now,
+        address=address_of(instrument),
+        look=None if look is None else _look(look),
+        doubted_at=suspect.started_at if suspect is not None and is_doubted else None,
+        destinations=tuple(_destinations(session, instrument.id)),
+    )
+
+
+def _look(scan: Scan) -> Look:
+    assert scan.finished_at is not None, "only finished scans are asked for"
+    return Look(
+        scan_id=scan.id,
+        covers_since=scan.covers_since or scan.started_at,
+        ended_at=scan.finished_at,
+        address=scan.address,
+        unlisted=tuple(scan.unlisted_folders),
+        unlisted_count=scan.unreadable_folders,
+    )
+
+
+def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Place]:
+    """What the enabled schedules name, locations that are out of use included: files were meant for them."""
+    named = select(Schedule.default_storage_location_id).where(
+        Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
+    )
+    locations = select(StorageLocation).where(StorageLocation.id.in_(named))
+    for location in session.scalars(locations.order_by(StorageLocation.created_at, StorageLocation.id)):
+        yield _place(location)
+
+
+def _place(location: StorageLocation) -> Place:
+    return Place(location.id, location.name, location.enabled and not location.is_deleted)
+
+
+def evidence_batches(sessions: Sessions, scope: Scope, size: int = BATCH) -> Iterator[list[FileEvidence]]:
+    """The evidence of all files of a scope in the order of their paths, each batch in a session of its own."""
+    request = PageRequest(size)
+    while True:
+        with sessions() as session:
+            page = evidence_page(session, scope, request)
+        if page.rows:
+            yield page.rows
+        if page.next_cursor is None:
+            return
+        request = PageRequest(size, page.next_cursor)
+
+
+def evidence_page(session: Session, scope: Scope, request: PageRequest) -> Page[FileEvidence]:
+    """The evidence of some files of a scope, in the order of their paths. Raises ``InvalidInput`` for a cursor."""
+    name = f"{scope.instrument_id} {scope.path} {scope.file_id}"
+    page = page_of(session, select(FileRecord.id).where(scope.files()), _IN_ORDER_OF_PATHS, request, scope=name)
+    return Page(_evidence_of(session, page.rows), page.next_cursor)
+
+
+def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEvidence]:
+    copies = _copies_of(session, file_ids)
+    rows = session.connection().execute(
+        select(
+            FileRecord.id,
+            FileRecord.source_path,
+            FileRecord.folder,
+            FileRecord.persistent_id,
+            FileRecord.gone_at,
+            FileRecord.back_at,
+            FileVersion.number,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            FileVersion.state,
+            FileVersion.reason,
+            FileVersion.state_since,
+            FileVersion.discovered_at,
+            FileVersion.unchanged_since,
+            FileVersion.observed_at,
+            FileVersion.xxhash,
+            FileVersion.sha256,
+            FileVersion.redirected,
+            FileVersion.clock_skew_seconds,
+            FileVersion.enrichment_error,
+        )
+        .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
+        .where(is_one_of(FileRecord.id, file_ids))
+    )
+    found = {row[0]: FileEvidence(*[*row, copies.get((row[0], row.sha256), ())]) for row in rows}
+    return [found[file_id] for file_id in file_ids]
+
+
+def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str | None], tuple[Copy, ...]]:
+    """By file and SHA-256 of the content: a file that was only touched has its content as an earlier version."""
+    holder = aliased(FileVersion)
+    rows = session.execute(
+        select(Transfer, StorageLocation, HarvestRun.dagster_run_id, holder.file_id, holder.sha256)
+        .join(holder, holder.id == Transfer.version_id)
+        .join(StorageLocation, StorageLocation.id == Transfer.storage_location_id)
+        .outerjoin(HarvestRun, HarvestRun.id == Transfer.run_id)
+        .where(
+            is_one_of(Transfer.file_id, file_ids),
+            or_(Transfer.status == TransferStatus.COMPLETED, Transfer.damage.is_not(None)),
+        )
+        .order_by(Transfer.created_at, Transfer.id)
+    )
+    return _by_content((file_id, sha256, _copy(*row)) for *row, file_id, sha256 in rows)
+
+
+def _by_content(
+    copies: Iterable[tuple[uuid.UUID, str | None, Copy]],
+) -> dict[tuple[uuid.UUID, str | None], tuple[Copy, ...]]:
+    found: dict[tuple[uuid.UUID, str | None], tuple[Copy, ...]] = defaultdict(tuple)
+    for file_id, sha256, copy in copies:
+        found[file_id, sha256] += (copy,)
+    return found
+
+
+def _copy(transfer: Transfer, location: StorageLocation, dagster_run_id: Any) -> Copy:
+    return Copy(
+        transfer_id=transfer.id,
+        place=_place(location),
+        path=transfer.destination_path or "",
+        is_completed=transfer.status == TransferStatus.COMPLETED,
+        is_verified=transfer.checksum_verified,
+        size_bytes=transfer.bytes_transferred,
+        xxhash_read=transfer.source_checksum,
+        xxhash_read_back=transfer.dest_checksum,
+        planned_at=transfer.created_at,
+        claimed_at=transfer.started_at,
+        catalogued_at=transfer.completed_at,
+        last_reread_at=transfer.last_verified_at,
+        damage=transfer.damage,
+        run_id=transfer.run_id,
+        dagster_run_id=dagster_run_id,
+    )
+
+
+def certificates(
+    session: Session, request: PageRequest, *, instrument_id: uuid.UUID | None = None
+) -> Page[IssuedCertificate]:
+    """The certificates that were issued, newest first. Raises ``NotFound`` for an unknown instrument."""
+    query = select(IssuedCertificate)
+    if instrument_id is not None:
+        instrument_by_id(session, instrument_id)
+        query = query.where(IssuedCertificate.instrument_id == instrument_id)
+    return page_of(session, query, _NEWEST_CERTIFICATE, request)

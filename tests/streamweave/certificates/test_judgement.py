@@ -1,0 +1,185 @@
+"""The decision itself: one safe file, and everything that takes its safety away, one at a time."""
+
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from streamweave.certificates.documents import verdict_of
+from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
+from streamweave.certificates.judgement import LOOK_WITHIN, REREAD_WITHIN, SENTENCES, Judgement, Reason, Verdict, judge
+from streamweave.certificates.tally import Tally
+from streamweave.harvest.recording import GONE_BEFORE_ALL
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PLACE = Place(uuid.uuid4(), "Archive", is_open=True)
+OTHER = Place(uuid.uuid4(), "Other", is_open=True)
+COPY = Copy(
+    transfer_id=uuid.uuid4(),
+    place=PLACE,
+    path="Microscope/share/a.csv",
+    is_completed=True,
+    is_verified=True,
+    size_bytes=23,
+    xxhash_read="7c0d455ba2126c3d",
+    xxhash_read_back="7c0d455ba2126c3d",
+    planned_at=NOW - 5 * HOUR,
+    claimed_at=NOW - 5 * HOUR,
+    catalogued_at=NOW - 4 * HOUR,
+    last_reread_at=NOW - 4 * HOUR,
+    damage=None,
+    run_id=uuid.uuid4(),
+    dagster_run_id=None,
+)
+FILE = FileEvidence(
+    file_id=uuid.uuid4(),
+    source_path="share/run/a.csv",
+    folder="share/run",
+    persistent_id="ark:/99999/fk4",
+    gone_at=None,
+    back_at=None,
+    number=1,
+    size_bytes=23,
+    source_mtime=NOW - 9 * HOUR,
+    state="archived",
+    reason="",
+    state_since=NOW - 4 * HOUR,
+    seen_at=NOW - 8 * HOUR,
+    quiet_since=NOW - 8 * HOUR,
+    observed_at=NOW - 7 * HOUR,
+    xxhash="7c0d455ba2126c3d",
+    sha256="ab" * 32,
+    is_redirected=False,
+    clock_skew_seconds=None,
+    enrichment_error=None,
+    copies=(COPY,),
+)
+LOOK = Look(uuid.uuid4(), NOW - 2 * HOUR, NOW - HOUR, "//host/share", unlisted=(), unlisted_count=0)
+CIRCUMSTANCES = Circumstances(NOW, "//host/share", LOOK, doubted_at=None, destinations=(PLACE,))
+
+
+def reasons(file: FileEvidence = FILE, circumstances: Circumstances = CIRCUMSTANCES) -> set[Reason]:
+    return {finding.reason for finding in judge(file, circumstances).findings}
+
+
+def with_copy(**changes: Any) -> FileEvidence:
+    return replace(FILE, copies=(replace(COPY, **changes),))
+
+
+def with_look(**changes: Any) -> Circumstances:
+    return replace(CIRCUMSTANCES, look=replace(LOOK, **changes))
+
+
+def test_what_speaks_for_it_is_that_nothing_speaks_against_it() -> None:
+    assert judge(FILE, CIRCUMSTANCES) == Judgement(Verdict.SAFE)
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        (Reason.NOT_FINISHED, {"state": "settling"}),
+        (Reason.NOT_FINISHED, {"state": "overdue"}),
+        (Reason.NOT_DECIDED, {"state": "settled"}),
+        (Reason.COPY_PENDING, {"state": "pending"}),
+        (Reason.COPY_FAILED, {"state": "failed"}),
+        (Reason.NEVER_ARCHIVED, {"state": "skipped"}),
+        (Reason.NEVER_ARCHIVED, {"state": "vanished"}),
+        (Reason.NEVER_ARCHIVED, {"state": "unreadable"}),
+        (Reason.NEVER_ARCHIVED, {"state": "superseded"}),
+        (Reason.COPY_NOT_PROVEN, {"sha256": None}),
+        (Reason.COPY_NOT_PROVEN, {"size_bytes": 24}),
+        (Reason.COPY_NOT_PROVEN, {"xxhash": "0" * 16}),
+        (Reason.NO_COPY, {"copies": ()}),
+        (Reason.NO_COPY, {"copies": (), "is_redirected": True}),
+        (Reason.NO_COPY, {"is_redirected": True, "reason": GONE_BEFORE_ALL}),
+        (Reason.NO_COPY, {"copies": (replace(COPY, place=OTHER),)}),
+        (Reason.NOT_SEEN_SINCE, {"state_since": NOW - 2 * HOUR}),
+        (Reason.NOT_SEEN_SINCE, {"back_at": NOW - 2 * HOUR}),
+        (Reason.SOURCE_NOT_REREAD, {"reread": Reread(NOW, error="no answer")}),
+        (Reason.SOURCE_DIFFERS, {"reread": Reread(NOW, 23, "cd" * 32)}),
+        (Reason.SOURCE_DIFFERS, {"reread": Reread(NOW, 24, "ab" * 32)}),
+    ],
+)
+def test_each_fact_of_a_file_counts_for_itself(reason: Reason, changes: dict[str, Any]) -> None:
+    assert reasons(replace(FILE, **changes)) == {reason}
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        (Reason.COPY_NOT_PROVEN, {"is_verified": False}),
+        (Reason.COPY_NOT_PROVEN, {"xxhash_read": "0" * 16}),
+        (Reason.COPY_NOT_PROVEN, {"xxhash_read_back": None}),
+        (Reason.COPY_NOT_PROVEN, {"size_bytes": None}),
+        (Reason.COPY_NOT_PROVEN, {"catalogued_at": None}),
+        (Reason.COPY_DAMAGED, {"damage": "rotten"}),
+        (Reason.COPY_DAMAGED, {"damage": "rotten", "is_completed": False}),
+        (Reason.LOCATION_DISABLED, {}),
+        (Reason.NOT_REREAD, {"last_reread_at": None}),
+        (Reason.NOT_REREAD, {"last_reread_at": NOW - REREAD_WITHIN - timedelta(microseconds=1)}),
+        (Reason.NOT_REREAD, {"last_reread_at": NOW + HOUR}),
+        (Reason.NOT_SEEN_SINCE, {"catalogued_at": NOW - 2 * HOUR}),
+        (Reason.ARCHIVE_NOT_REREAD, {"reread": Reread(NOW, error="not mounted")}),
+        (Reason.ARCHIVE_DIFFERS, {"reread": Reread(NOW, 23, "cd" * 32)}),
+    ],
+)
+def test_each_fact_of_a_copy_counts_for_itself(reason: Reason, changes: dict[str, Any]) -> None:
+    closed = replace(CIRCUMSTANCES, destinations=(replace(PLACE, is_open=False),))
+    assert reasons(with_copy(**changes), closed if reason == Reason.LOCATION_DISABLED else CIRCUMSTANCES) == {reason}
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        (Reason.LOOK_TOO_OLD, {"covers_since": NOW - 3 * HOUR, "ended_at": NOW - LOOK_WITHIN - HOUR}),
+        (Reason.LOOK_TOO_OLD, {"ended_at": NOW + HOUR}),
+        (Reason.OTHER_ADDRESS, {"address": "//other/share"}),
+        (Reason.OTHER_ADDRESS, {"address": None}),
+        (Reason.FOLDER_NOT_LISTED, {"unlisted": ("share/run",), "unlisted_count": 1}),
+        (Reason.FOLDER_NOT_LISTED, {"unlisted": ("share",), "unlisted_count": 1}),
+        (Reason.FOLDER_NOT_LISTED, {"unlisted_count": 1}),
+        (Reason.NOT_SEEN_SINCE, {"covers_since": NOW - 4 * HOUR}),
+    ],
+)
+def test_each_fact_of_the_look_counts_for_itself(reason: Reason, changes: dict[str, Any]) -> None:
+    assert reasons(circumstances=with_look(**changes)) == {reason}
+
+
+def test_without_look_or_destination_and_after_a_doubtful_look_nothing_is_safe() -> None:
+    assert reasons(circumstances=replace(CIRCUMSTANCES, look=None)) == {Reason.NO_COMPLETE_LOOK}
+    assert reasons(circumstances=replace(CIRCUMSTANCES, destinations=())) == {Reason.NO_DESTINATION}
+    assert reasons(circumstances=replace(CIRCUMSTANCES, doubted_at=NOW)) == {Reason.SHARE_DOUBTED}
+
+
+def test_every_destination_counts_and_what_is_no_destination_does_not() -> None:
+    two = replace(CIRCUMSTANCES, destinations=(PLACE, OTHER))
+    assert reasons(circumstances=two) == {Reason.NO_COPY}
+    in_both = replace(FILE, copies=(COPY, replace(COPY, place=OTHER, damage="rotten")))
+    assert reasons(in_both, two) == {Reason.COPY_DAMAGED}
+    assert reasons(in_both) == set()
+
+
+def test_all_that_speaks_against_a_file_is_told_at_once() -> None:
+    file = replace(with_copy(damage="rotten", last_reread_at=None), state="failed")
+    assert reasons(file, with_look(address=None, unlisted=("share",), unlisted_count=1)) == {
+        Reason.COPY_FAILED,
+        Reason.COPY_DAMAGED,
+        Reason.NOT_REREAD,
+        Reason.OTHER_ADDRESS,
+        Reason.FOLDER_NOT_LISTED,
+    }
+
+
+def test_folders_that_only_sound_alike_hide_nothing() -> None:
+    assert reasons(circumstances=with_look(unlisted=("share/ru", "share/run/a.csv"), unlisted_count=2)) == set()
+
+
+def test_an_empty_sum_is_never_safe() -> None:
+    assert verdict_of(Tally(), (), names_all_unlisted=True) == Verdict.GONE
+
+
+def test_every_reason_has_its_sentence() -> None:
+    assert SENTENCES.keys() == set(Reason)
