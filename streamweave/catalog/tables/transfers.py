@@ -106,7 +106,7 @@ class Transfer(Identified, Base):
         ),
         Index("ix_file_transfers_storage_location_id", storage_location_id),
         # what is wrong, for alerts: few rows among all
-        Index("ix_file_transfers_damage", instrument_id, postgresql_where=text("damage IS NOT NULL")),
+        Index("ix_file_transfers_damage_of_instrument", instrument_id, postgresql_where=text("damage IS NOT NULL")),
         Index(
             "ix_file_transfers_tried_again",
             storage_location_id,

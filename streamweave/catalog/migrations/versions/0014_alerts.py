@@ -22,7 +22,7 @@ WHEN (coalesce(current_setting('streamweave.actor', true), '') <> '')
 EXECUTE FUNCTION write_audit_entry()
 """
 FEW_AMONG_ALL = (
-    ("ix_file_transfers_damage", "file_transfers", "instrument_id", "damage IS NOT NULL"),
+    ("ix_file_transfers_damage_of_instrument", "file_transfers", "instrument_id", "damage IS NOT NULL"),
     ("ix_file_transfers_tried_again", "file_transfers", "storage_location_id", "status = 'pending' AND attempt > 1"),
     (
         "ix_file_versions_enrichment_error",
