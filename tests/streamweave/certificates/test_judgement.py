@@ -9,7 +9,8 @@ import pytest
 
 from streamweave.certificates.documents import verdict_of
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
-from streamweave.certificates.judgement import LOOK_WITHIN, REREAD_WITHIN, SENTENCES, Judgement, Reason, Verdict, judge
+from streamweave.certificates.judgement import Judgement, Verdict, judge
+from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, SENTENCES, Reason
 from streamweave.certificates.tally import Tally
 from streamweave.harvest.recording import GONE_BEFORE_ALL
 
