@@ -15,7 +15,6 @@ from streamweave.catalog.tables import VersionState
 from streamweave.catalog.tables.file_versions import DONE
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, Reason
-from streamweave.harvest.recording import GONE_BEFORE_ALL
 
 RULES = "1"
 """The version of what is decided here: raised whenever a file could be judged differently."""
@@ -76,6 +75,8 @@ def _state(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
         yield Finding(reason, f"{file.state}: {file.reason}" if file.reason else file.state)
     elif file.sha256 is None or file.xxhash is None:
         yield Finding(Reason.COPY_NOT_PROVEN, f"the catalog says {file.state} and knows no checksum")
+    elif file.state == VersionState.ARCHIVED and file.reason:  # what is archived without one has none
+        yield Finding(Reason.WITH_RESERVATION, file.reason)
 
 
 def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Finding]:
@@ -84,8 +85,8 @@ def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Findin
     places = required_places(file, circumstances)
     if not places and not file.is_redirected:
         yield Finding(Reason.NO_DESTINATION, "no enabled schedule names a storage location")
-    elif not places or (file.is_redirected and file.reason == GONE_BEFORE_ALL):
-        yield Finding(Reason.NO_COPY, "redirected to a storage location that never had it")
+    elif not places:
+        yield Finding(Reason.NO_COPY, "redirected, and without any copy")
     for place in places:
         if not place.is_open:
             yield Finding(Reason.LOCATION_DISABLED, place.name)

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     NOT_DECIDED = "not_decided"
     COPY_PENDING = "copy_pending"
     COPY_FAILED = "copy_failed"
+    WITH_RESERVATION = "with_reservation"
     NO_DESTINATION = "no_destination"
     LOCATION_DISABLED = "location_disabled"
     NO_COPY = "no_copy"
@@ -41,6 +42,7 @@ SENTENCES = {
     Reason.NOT_DECIDED: "waits for the decision whether and where it is archived",
     Reason.COPY_PENDING: "waits for a copy",
     Reason.COPY_FAILED: "could not be copied",
+    Reason.WITH_RESERVATION: "was archived with a reservation",
     Reason.NO_DESTINATION: "is meant for no storage location: no enabled schedule names one",
     Reason.LOCATION_DISABLED: "is meant for a storage location that is out of use",
     Reason.NO_COPY: "has no copy in a storage location that it is meant for",
