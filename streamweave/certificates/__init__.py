@@ -1,9 +1,10 @@
 """Certificates: may this file, or this folder, be deleted at the source?
 
 ``evidence``
-    what an answer rests on, as frozen values; ``questions`` reads it from the catalog, batch by batch
+    what an answer rests on, as frozen values; ``circumstances`` and ``questions`` read it from the catalog, the latter
+    batch by batch
 ``judgement``
-    safe, or every reason why not: pure
+    safe, or every one of the ``reasons`` why not: pure
 ``rereading``
     if asked for, reads the bytes again now, at the source and in the archive, and adds that to the evidence
 ``statements``

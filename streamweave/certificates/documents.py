@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streamweave.certificates.evidence import Circumstances
-from streamweave.certificates.judgement import LOOK_WITHIN, REREAD_WITHIN, RULES, Verdict
+from streamweave.certificates.judgement import RULES, Verdict
+from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN
 from streamweave.certificates.signing import Signature
 from streamweave.certificates.statements import Json, timestamp
 from streamweave.certificates.tally import Tally

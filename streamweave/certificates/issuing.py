@@ -14,6 +14,7 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, IssuedCertificate
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.file_versions import DONE
+from streamweave.certificates.circumstances import circumstances_of
 from streamweave.certificates.documents import (
     Certificate,
     Subject,
@@ -24,7 +25,7 @@ from streamweave.certificates.documents import (
 )
 from streamweave.certificates.evidence import Circumstances, FileEvidence
 from streamweave.certificates.judgement import RULES, Judgement, Verdict, judge, required_places
-from streamweave.certificates.questions import Scope, circumstances_of, evidence_batches, evidence_page
+from streamweave.certificates.questions import Scope, evidence_batches, evidence_page
 from streamweave.certificates.rereading import Rereader
 from streamweave.certificates.signing import Signer
 from streamweave.certificates.statements import Json, statement_of

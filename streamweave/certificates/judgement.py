@@ -8,20 +8,16 @@ looks and copies are put in order by our own clock alone. A failed enrichment is
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from streamweave.catalog.tables import VersionState
 from streamweave.catalog.tables.file_versions import DONE
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
-from streamweave.harvest.recording import GONE_BEFORE_ALL
+from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, Reason
 
 RULES = "1"
 """The version of what is decided here: raised whenever a file could be judged differently."""
-LOOK_WITHIN = timedelta(days=1)
-"""A complete look that ended longer ago says nothing about today."""
-REREAD_WITHIN = timedelta(days=90)
-"""A copy that was last re-read longer ago may have been damaged since."""
 
 
 class Verdict(StrEnum):
@@ -31,57 +27,6 @@ class Verdict(StrEnum):
     NOT_SAFE = "not_safe"
     GONE = "gone"
 
-
-class Reason(StrEnum):
-    """Why a file must stay. The order is that in which people should read them."""
-
-    NEVER_ARCHIVED = "never_archived"
-    NOT_FINISHED = "not_finished"
-    NOT_DECIDED = "not_decided"
-    COPY_PENDING = "copy_pending"
-    COPY_FAILED = "copy_failed"
-    NO_DESTINATION = "no_destination"
-    LOCATION_DISABLED = "location_disabled"
-    NO_COPY = "no_copy"
-    COPY_DAMAGED = "copy_damaged"
-    COPY_NOT_PROVEN = "copy_not_proven"
-    NOT_REREAD = "not_reread"
-    NO_COMPLETE_LOOK = "no_complete_look"
-    LOOK_TOO_OLD = "look_too_old"
-    OTHER_ADDRESS = "other_address"
-    SHARE_DOUBTED = "share_doubted"
-    FOLDER_NOT_LISTED = "folder_not_listed"
-    NOT_SEEN_SINCE = "not_seen_since"
-    SOURCE_NOT_REREAD = "source_not_reread"
-    SOURCE_DIFFERS = "source_differs"
-    ARCHIVE_NOT_REREAD = "archive_not_reread"
-    ARCHIVE_DIFFERS = "archive_differs"
-
-
-SENTENCES = {
-    Reason.NEVER_ARCHIVED: "was never archived, and won't be as things stand",
-    Reason.NOT_FINISHED: "is not finished: the instrument may still be writing",
-    Reason.NOT_DECIDED: "waits for the decision whether and where it is archived",
-    Reason.COPY_PENDING: "waits for a copy",
-    Reason.COPY_FAILED: "could not be copied",
-    Reason.NO_DESTINATION: "is meant for no storage location: no enabled schedule names one",
-    Reason.LOCATION_DISABLED: "is meant for a storage location that is out of use",
-    Reason.NO_COPY: "has no copy in a storage location that it is meant for",
-    Reason.COPY_DAMAGED: "has a damaged copy",
-    Reason.COPY_NOT_PROVEN: "has a copy whose proof is not that of this content",
-    Reason.NOT_REREAD: f"has a copy that was last re-read more than {REREAD_WITHIN.days} days ago",
-    Reason.NO_COMPLETE_LOOK: "was on a share that was never seen as a whole",
-    Reason.LOOK_TOO_OLD: f"was last looked at more than {LOOK_WITHIN // timedelta(hours=1)} hours ago",
-    Reason.OTHER_ADDRESS: "was last looked at where the instrument's files no longer are",
-    Reason.SHARE_DOUBTED: "is on a share that has looked wrong since (empty, or far smaller than what is known)",
-    Reason.FOLDER_NOT_LISTED: "lies in a folder that the last look could not list",
-    Reason.NOT_SEEN_SINCE: "has not been seen unchanged since it was archived: the next complete look tells",
-    Reason.SOURCE_NOT_REREAD: "could not be read again at the source",
-    Reason.SOURCE_DIFFERS: "has another content at the source than in the archive",
-    Reason.ARCHIVE_NOT_REREAD: "has a copy that could not be read again",
-    Reason.ARCHIVE_DIFFERS: "has a copy with other bytes than were archived",
-}
-"""Each goes on from "the file …"."""
 
 _OF_STATES = {
     VersionState.SETTLING: Reason.NOT_FINISHED,
@@ -130,6 +75,8 @@ def _state(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
         yield Finding(reason, f"{file.state}: {file.reason}" if file.reason else file.state)
     elif file.sha256 is None or file.xxhash is None:
         yield Finding(Reason.COPY_NOT_PROVEN, f"the catalog says {file.state} and knows no checksum")
+    elif file.state == VersionState.ARCHIVED and file.reason:  # what is archived without one has none
+        yield Finding(Reason.WITH_RESERVATION, file.reason)
 
 
 def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Finding]:
@@ -138,8 +85,8 @@ def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Findin
     places = required_places(file, circumstances)
     if not places and not file.is_redirected:
         yield Finding(Reason.NO_DESTINATION, "no enabled schedule names a storage location")
-    elif not places or (file.is_redirected and file.reason == GONE_BEFORE_ALL):
-        yield Finding(Reason.NO_COPY, "redirected to a storage location that never had it")
+    elif not places:
+        yield Finding(Reason.NO_COPY, "redirected, and without any copy")
     for place in places:
         if not place.is_open:
             yield Finding(Reason.LOCATION_DISABLED, place.name)

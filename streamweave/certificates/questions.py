@@ -1,13 +1,12 @@
-"""Reads what a certificate rests on: for an instrument as a whole, and for files, many by a few statements."""
+"""Reads what is known of files and their copies, many by a few statements."""
 
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Text, and_, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.visibility import within
@@ -17,19 +16,14 @@ from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
     HarvestRun,
-    Instrument,
     IssuedCertificate,
-    Scan,
-    ScanOutcome,
-    Schedule,
     StorageLocation,
     Transfer,
     TransferStatus,
 )
 from streamweave.catalog.tables.file_records import INDEXED_PATH, path_in_byte_order
-from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place
-from streamweave.harvest.coverage import address_of
-from streamweave.harvest.scans import latest_scan
+from streamweave.certificates.circumstances import place_of
+from streamweave.certificates.evidence import Copy, FileEvidence
 from streamweave.instruments.questions import instrument_by_id
 from streamweave.pages import Order, Page, PageRequest, page_of
 
@@ -56,56 +50,16 @@ class Scope:
             return of_instrument & (FileRecord.id == self.file_id)
         if self.path is None:
             return of_instrument
-        return and_(of_instrument, or_(self._is_at(self.path), self._is_below(self.path)))
-
-    def _is_at(self, path: str) -> ColumnElement[bool]:
-        # the digest has the index
-        return and_(func.md5(FileRecord.source_path) == func.md5(path), FileRecord.source_path == path)
-
-    def _is_below(self, path: str) -> ColumnElement[bool]:
-        """Of the whole path; the index, which holds the beginnings of paths, narrows it down where it can."""
-        in_index = within(_PATH, literal(path, Text)) if len(path) < INDEXED_PATH - 1 else true()
-        return and_(in_index, FileRecord.source_path >= f"{path}/", FileRecord.source_path < f"{path}0")
+        return and_(of_instrument, *_at_or_below(self.path))
 
 
-def circumstances_of(session: Session, instrument: Instrument, now: datetime) -> Circumstances:
-    """What holds for all files of an instrument. Ask before the files: what changes meanwhile counts against them."""
-    look = latest_scan(session, instrument.id, outcome=ScanOutcome.COMPLETE)
-    suspect = latest_scan(session, instrument.id, outcome=ScanOutcome.SUSPECT)
-    is_doubted = suspect is not None and (look is None or suspect.started_at > look.started_at)
-    return Circumstances(
-        now=now,
-        address=address_of(instrument),
-        look=None if look is None else _look(look),
-        doubted_at=suspect.started_at if suspect is not None and is_doubted else None,
-        destinations=tuple(_destinations(session, instrument.id)),
-    )
-
-
-def _look(scan: Scan) -> Look:
-    assert scan.finished_at is not None, "only finished scans are asked for"
-    return Look(
-        scan_id=scan.id,
-        covers_since=scan.covers_since or scan.started_at,
-        ended_at=scan.finished_at,
-        address=scan.address,
-        unlisted=tuple(scan.unlisted_folders),
-        unlisted_count=scan.unreadable_folders,
-    )
-
-
-def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Place]:
-    """What the enabled schedules name, locations that are out of use included: files were meant for them."""
-    named = select(Schedule.default_storage_location_id).where(
-        Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
-    )
-    locations = select(StorageLocation).where(StorageLocation.id.in_(named))
-    for location in session.scalars(locations.order_by(StorageLocation.created_at, StorageLocation.id)):
-        yield _place(location)
-
-
-def _place(location: StorageLocation) -> Place:
-    return Place(location.id, location.name, location.enabled and not location.is_deleted)
+def _at_or_below(path: str) -> Iterator[ColumnElement[bool]]:
+    """One range of the index, which holds the closed beginnings of paths; and, of the whole path, what is meant."""
+    closed = f"{path}/"
+    beginning = literal(closed[:INDEXED_PATH], Text)
+    yield within(_PATH, literal(path, Text)) if len(closed) < INDEXED_PATH else beginning == _PATH
+    is_below = and_(FileRecord.source_path >= closed, FileRecord.source_path < f"{path}0")
+    yield or_(FileRecord.source_path == path, is_below)
 
 
 def evidence_batches(sessions: Sessions, scope: Scope, size: int = BATCH) -> Iterator[list[FileEvidence]]:
@@ -189,7 +143,7 @@ def _by_content(
 def _copy(transfer: Transfer, location: StorageLocation, dagster_run_id: Any) -> Copy:
     return Copy(
         transfer_id=transfer.id,
-        place=_place(location),
+        place=place_of(location),
         path=transfer.destination_path or "",
         is_completed=transfer.status == TransferStatus.COMPLETED,
         is_verified=transfer.checksum_verified,

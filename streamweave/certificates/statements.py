@@ -7,7 +7,8 @@ from typing import Any
 
 from streamweave.catalog.tables.file_versions import DONE
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Reread
-from streamweave.certificates.judgement import Judgement, Reason, Verdict
+from streamweave.certificates.judgement import Judgement, Verdict
+from streamweave.certificates.reasons import Reason
 
 Json = dict[str, Any]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamweave.certificates.evidence import FileEvidence
-from streamweave.certificates.judgement import SENTENCES, Judgement, Reason, Verdict
+from streamweave.certificates.judgement import Judgement, Verdict
+from streamweave.certificates.reasons import SENTENCES, Reason
 
 NAMED_FILES = 20
 """So many files are named for each reason; all are counted."""

@@ -3,8 +3,9 @@
 Exit codes: 0 it is safe, 1 it is not, or it is gone already; 2 it can't be said as asked.
 """
 
-import getpass
 import json
+import os
+import pwd
 import shutil
 import socket
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def certify(
         with _manifest(save) as manifest, rereader if reread_source or reread_archive else nullcontext() as active:
             certificate = Issuer(facility.sessions, signer, facility.now).issue(
                 instrument,
-                issued_to=f"{getpass.getuser()} at {socket.gethostname()}",
+                issued_to=_account(),
                 path=path.rstrip("/") if path else None,
                 rereader=active,
                 on_line=manifest.write if manifest else lambda line: None,
@@ -67,6 +68,15 @@ def certify(
     _show(certificate, as_json=as_json)
     if certificate.verdict != Verdict.SAFE:
         raise typer.Exit(MUST_STAY)
+
+
+def _account() -> str:
+    """Who asks: an account of this machine, by its number where it has no name, as in a container."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"{name} at {socket.gethostname()}"
 
 
 def _tell(path: str) -> None:

@@ -13,10 +13,12 @@ from sqlalchemy import select
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, Instrument, ScanOutcome, Schedule, StorageLocation, Transfer
+from streamweave.certificates.circumstances import circumstances_of
 from streamweave.certificates.documents import Certificate
 from streamweave.certificates.issuing import Issuer
-from streamweave.certificates.judgement import Reason, Verdict
-from streamweave.certificates.questions import Scope, circumstances_of, evidence_batches
+from streamweave.certificates.judgement import Verdict
+from streamweave.certificates.questions import Scope, evidence_batches
+from streamweave.certificates.reasons import Reason
 from streamweave.certificates.rereading import Rereader
 from streamweave.certificates.signing import Signer
 from streamweave.facility import Facility

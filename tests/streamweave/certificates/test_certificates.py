@@ -13,8 +13,9 @@ from streamweave.harvest.fixity import verify_archived
 
 from streamweave.catalog.tables import FileVersion, Hook, IssuedCertificate, Scan, ScanOutcome, Transfer
 from streamweave.certificates.issuing import Issuer
-from streamweave.certificates.judgement import Reason, Verdict
+from streamweave.certificates.judgement import Verdict
 from streamweave.certificates.questions import Scope, evidence_batches
+from streamweave.certificates.reasons import Reason
 from streamweave.errors import NothingKnown, ShareDenied, SourceUnreachable
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet

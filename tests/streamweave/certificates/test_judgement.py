@@ -9,7 +9,8 @@ import pytest
 
 from streamweave.certificates.documents import verdict_of
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
-from streamweave.certificates.judgement import LOOK_WITHIN, REREAD_WITHIN, SENTENCES, Judgement, Reason, Verdict, judge
+from streamweave.certificates.judgement import Judgement, Verdict, judge
+from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, SENTENCES, Reason
 from streamweave.certificates.tally import Tally
 from streamweave.harvest.recording import GONE_BEFORE_ALL
 
@@ -94,7 +95,8 @@ def test_what_speaks_for_it_is_that_nothing_speaks_against_it() -> None:
         (Reason.COPY_NOT_PROVEN, {"xxhash": "0" * 16}),
         (Reason.NO_COPY, {"copies": ()}),
         (Reason.NO_COPY, {"copies": (), "is_redirected": True}),
-        (Reason.NO_COPY, {"is_redirected": True, "reason": GONE_BEFORE_ALL}),
+        (Reason.WITH_RESERVATION, {"reason": "it never became quiet"}),
+        (Reason.WITH_RESERVATION, {"is_redirected": True, "reason": GONE_BEFORE_ALL}),
         (Reason.NO_COPY, {"copies": (replace(COPY, place=OTHER),)}),
         (Reason.NOT_SEEN_SINCE, {"state_since": NOW - 2 * HOUR}),
         (Reason.NOT_SEEN_SINCE, {"back_at": NOW - 2 * HOUR}),
@@ -183,3 +185,8 @@ def test_an_empty_sum_is_never_safe() -> None:
 
 def test_every_reason_has_its_sentence() -> None:
     assert SENTENCES.keys() == set(Reason)
+
+
+def test_what_is_gone_is_neither_safe_nor_unsafe_whatever_else_is_known_of_it() -> None:
+    gone = replace(with_copy(damage="rotten"), gone_at=NOW)
+    assert judge(gone, CIRCUMSTANCES) == Judgement(Verdict.GONE)

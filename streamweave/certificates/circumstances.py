@@ -1,0 +1,54 @@
+"""Reads what holds for all files of an instrument at this moment: its last complete look, and its destinations."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, StorageLocation
+from streamweave.certificates.evidence import Circumstances, Look, Place
+from streamweave.harvest.coverage import address_of
+from streamweave.harvest.scans import latest_scan
+
+
+def circumstances_of(session: Session, instrument: Instrument, now: datetime) -> Circumstances:
+    """What holds for all files of an instrument. Ask before the files: what changes meanwhile counts against them."""
+    look = latest_scan(session, instrument.id, outcome=ScanOutcome.COMPLETE)
+    suspect = latest_scan(session, instrument.id, outcome=ScanOutcome.SUSPECT)
+    is_doubted = suspect is not None and (look is None or suspect.started_at > look.started_at)
+    return Circumstances(
+        now=now,
+        address=address_of(instrument),
+        look=None if look is None else _look(look),
+        doubted_at=suspect.started_at if suspect is not None and is_doubted else None,
+        destinations=tuple(_destinations(session, instrument.id)),
+    )
+
+
+def _look(scan: Scan) -> Look:
+    assert scan.finished_at is not None, "only finished scans are asked for"
+    return Look(
+        scan_id=scan.id,
+        covers_since=scan.covers_since or scan.started_at,
+        ended_at=scan.finished_at,
+        address=scan.address,
+        unlisted=tuple(scan.unlisted_folders),
+        unlisted_count=scan.unreadable_folders,
+    )
+
+
+def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Place]:
+    """What the enabled schedules name, locations that are out of use included: files were meant for them."""
+    named = select(Schedule.default_storage_location_id).where(
+        Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
+    )
+    locations = select(StorageLocation).where(StorageLocation.id.in_(named))
+    for location in session.scalars(locations.order_by(StorageLocation.created_at, StorageLocation.id)):
+        yield place_of(location)
+
+
+def place_of(location: StorageLocation) -> Place:
+    """A storage location, as evidence has it."""
+    return Place(location.id, location.name, location.enabled and not location.is_deleted)

@@ -1,0 +1,63 @@
+"""Why a file must stay at the source, in a word and in a sentence. Pure."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+LOOK_WITHIN = timedelta(days=1)
+"""A complete look that ended longer ago says nothing about today."""
+REREAD_WITHIN = timedelta(days=90)
+"""A copy that was last re-read longer ago may have been damaged since."""
+
+
+class Reason(StrEnum):
+    """Why a file must stay. The order is that in which people should read them."""
+
+    NEVER_ARCHIVED = "never_archived"
+    NOT_FINISHED = "not_finished"
+    NOT_DECIDED = "not_decided"
+    COPY_PENDING = "copy_pending"
+    COPY_FAILED = "copy_failed"
+    WITH_RESERVATION = "with_reservation"
+    NO_DESTINATION = "no_destination"
+    LOCATION_DISABLED = "location_disabled"
+    NO_COPY = "no_copy"
+    COPY_DAMAGED = "copy_damaged"
+    COPY_NOT_PROVEN = "copy_not_proven"
+    NOT_REREAD = "not_reread"
+    NO_COMPLETE_LOOK = "no_complete_look"
+    LOOK_TOO_OLD = "look_too_old"
+    OTHER_ADDRESS = "other_address"
+    SHARE_DOUBTED = "share_doubted"
+    FOLDER_NOT_LISTED = "folder_not_listed"
+    NOT_SEEN_SINCE = "not_seen_since"
+    SOURCE_NOT_REREAD = "source_not_reread"
+    SOURCE_DIFFERS = "source_differs"
+    ARCHIVE_NOT_REREAD = "archive_not_reread"
+    ARCHIVE_DIFFERS = "archive_differs"
+
+
+SENTENCES = {
+    Reason.NEVER_ARCHIVED: "was never archived, and won't be as things stand",
+    Reason.NOT_FINISHED: "is not finished: the instrument may still be writing",
+    Reason.NOT_DECIDED: "waits for the decision whether and where it is archived",
+    Reason.COPY_PENDING: "waits for a copy",
+    Reason.COPY_FAILED: "could not be copied",
+    Reason.WITH_RESERVATION: "was archived with a reservation",
+    Reason.NO_DESTINATION: "is meant for no storage location: no enabled schedule names one",
+    Reason.LOCATION_DISABLED: "is meant for a storage location that is out of use",
+    Reason.NO_COPY: "has no copy in a storage location that it is meant for",
+    Reason.COPY_DAMAGED: "has a damaged copy",
+    Reason.COPY_NOT_PROVEN: "has a copy whose proof is not that of this content",
+    Reason.NOT_REREAD: f"has a copy that was last re-read more than {REREAD_WITHIN.days} days ago",
+    Reason.NO_COMPLETE_LOOK: "was on a share that was never seen as a whole",
+    Reason.LOOK_TOO_OLD: f"was last looked at more than {LOOK_WITHIN // timedelta(hours=1)} hours ago",
+    Reason.OTHER_ADDRESS: "was last looked at where the instrument's files no longer are",
+    Reason.SHARE_DOUBTED: "is on a share that has looked wrong since (empty, or far smaller than what is known)",
+    Reason.FOLDER_NOT_LISTED: "lies in a folder that the last look could not list",
+    Reason.NOT_SEEN_SINCE: "has not been seen unchanged since it was archived: the next complete look tells",
+    Reason.SOURCE_NOT_REREAD: "could not be read again at the source",
+    Reason.SOURCE_DIFFERS: "has another content at the source than in the archive",
+    Reason.ARCHIVE_NOT_REREAD: "has a copy that could not be read again",
+    Reason.ARCHIVE_DIFFERS: "has a copy with other bytes than were archived",
+}
+"""Each goes on from "the file …"."""
