@@ -23,7 +23,8 @@ storage location
 transfer
     One attempt to archive one version in one storage location; while it is under way it is the run's claim on it.
 hook
-    A configured step before (``pre_transfer``) or after (``post_transfer``) a transfer.
+    A configured step before (``pre_transfer``) or after (``post_transfer``) a transfer: built in, or one that calls
+    out, to a script or a webhook.
 webhook
     A signed request to an address that somebody entered; the egress policy says which addresses may be reached.
 schedule

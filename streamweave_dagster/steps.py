@@ -101,7 +101,7 @@ def enrich_step(context: Context, facility: Facility, harvest: Harvest) -> Instr
         failures = enrich_files(facility, instrument, harvest.days)
         note_harvested(facility, instrument)
     if failures:
-        context.log.warning(f"{failures} files could not be enriched; they are asked again at the next harvest")
+        context.log.warning(f"{failures} files could not be enriched; their hooks are asked again")
     return instrument
 
 

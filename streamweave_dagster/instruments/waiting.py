@@ -39,11 +39,12 @@ def waiting(facility: Facility, instrument: Instrument) -> Waiting:
         policy = policy_for(session, instrument, facility.reach)
         days = days_with_work(session, instrument, policy, facility.now())
         states = versions_by_state(session, instrument)
+    settled = states.get(VersionState.SETTLED, 0)
     partitions = [day for day in days if day >= instrument.first_acquisition_day]
     return Waiting(
         days=partitions,
         days_before_the_first=len(days) - len(partitions),
         settling=sum(states.get(state, 0) for state in WATCHED),
-        without_destination=0 if policy.destinations else states.get(VersionState.SETTLED, 0),
-        failed_for_now=states.get(VersionState.PENDING, 0),
+        without_destination=0 if policy.destinations else settled,
+        failed_for_now=states.get(VersionState.PENDING, 0) + (settled if policy.destinations else 0),
     )

@@ -12,7 +12,9 @@ from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccoun
 from streamweave.configuration import apply_manifest
 from streamweave.deletion import listing
 from streamweave.errors import InvalidInput, SealBroken
+from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import delete_hook
+from streamweave.hooks.scripts.folder import ScriptFolder
 from streamweave.instruments.commands import delete_instrument, update_instrument
 from streamweave.instruments.credentials import Sealer
 from streamweave.instruments.service_accounts import delete_service_account
@@ -186,3 +188,29 @@ def test_a_manifest_of_another_shape_is_refused(sessions: Sessions, manifest: di
     with pytest.raises(InvalidInput) as refused:
         apply_manifest(sessions, KEYS, manifest)
     assert refused.value.field == field
+
+
+def test_hooks_that_call_out_are_entered_too(sessions: Sessions, tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir(mode=0o755)
+    (tmp_path / "scripts" / "a.py").touch(mode=0o644)
+    script = {"implementation": "python_script", "script_path": "a.py"}
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    webhook = {
+        "implementation": "http_webhook",
+        "webhook_url": "https://a.example.org/",
+        "webhook_secret": secret,
+    }
+    described = {
+        "hooks": [
+            {"name": "Script", "trigger": "pre_transfer", **script},
+            {"name": "Webhook", "trigger": "post_transfer", **webhook},
+        ]
+    }
+    with pytest.raises(InvalidInput, match="STREAMWEAVE_HOOK_SCRIPTS_FOLDER"):
+        apply_manifest(sessions, KEYS, described)
+    reach = Reach(ScriptFolder(tmp_path / "scripts"), sealer=Sealer(KEYS))
+    apply_manifest(sessions, KEYS, described, reach)
+    with sessions() as session:
+        entered = {hook.name: hook for hook in session.scalars(listing(Hook))}
+        assert entered["Script"].script_path == "a.py"
+        assert reach.opened(entered["Webhook"].sealed_webhook_secret or b"") == secret

@@ -71,8 +71,13 @@ class WatchedHook:
         return HookUnanswered(str(failure), self.hook.id, self.hook.config.retry_delay_seconds)
 
     def _asked(self, ask: Callable[[HookContext], Answer], context: HookContext, note: str = "") -> Answer:
-        self.circuit.check(self.hook.id)
         at, began = self.now(), time.monotonic()
+        try:
+            self.circuit.check(self.hook.id)
+        except HookTimedOut as failure:
+            if note:  # a file that is let through leaves a trace
+                self._note(at, began, HookOutcome.TIMED_OUT, f"{failure}{note}")
+            raise
         try:
             answer = ask(context)
         except HookTimedOut as failure:

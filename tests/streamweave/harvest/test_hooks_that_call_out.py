@@ -457,3 +457,19 @@ def test_an_earlier_hook_that_skips_spares_the_later_ones(
     calling.write(PATH)
     calling.harvest()
     assert asked_about(webhook_receiver) == ["a.csv"]
+
+
+def test_a_file_that_is_let_through_without_being_asked_about_is_on_record_too(
+    calling: Any, add_webhook: Any, webhook_receiver: Any
+) -> None:
+    add_webhook(timeout_seconds=0.2, attempts=1, on_failure="proceed")
+    for number in range(12):
+        calling.write(f"microscope/{number:02}.csv")
+    over = threading.Event()
+    webhook_receiver.answer = lambda request: (over.wait(60) and 200, {}, b"")
+    calling.harvest()
+    over.set()
+    assert set(calling.states().values()) == {VersionState.ARCHIVED}
+    assert len(runs(calling)) == 12
+    assert all("proceeds unjudged" in run.message for run in runs(calling))
+    assert len(webhook_receiver.received) < 12
