@@ -14,6 +14,14 @@ scan
     One discovery attempt, on record with its outcome: "nothing new" differs from "could not look".
 settling
     Deciding that the instrument has finished a file: size and mtime unchanged over a quiet period on our clock.
+acquisition
+    A folder of files that belong together: they settle as one, where the instrument's row says at which depth.
+unfinished
+    A version that was archived though the instrument was still writing, where the row lets growing files be versions.
+rehash
+    Reading archived files again at the source, a few with each harvest: size and mtime don't tell every change.
+share guard
+    What stops conclusions from a look that finds far too little, until a person says that the share was cleaned up.
 file record
     One path on one instrument. It has one persistent identifier (ARK) for ever.
 version

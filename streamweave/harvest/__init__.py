@@ -2,9 +2,10 @@
 
 ``discovery``
     list the share, compare with the catalog (``comparison``), record what is new, changed (``changes``) or gone
-    (``recording``); a look that runs out of time is gone on with by the next (``coverage``)
-``settling``
-    decide that the instrument has finished a file
+    (``recording``); a look that runs out of time is gone on with by the next (``coverage``); one that finds far too
+    little is not believed (``streamweave.share_guard``)
+settling
+    decide that the instrument has finished a file, or a folder of them (``streamweave.settling``)
 ``filtering``
     let the hooks decide, and plan a transfer to each storage location (``planning``)
 ``claims``
@@ -18,6 +19,8 @@
     put the proof, or the failure and what follows from it (``results``, ``failures``), on record
 ``enrichment``
     let the hooks add metadata
+rehash
+    read a share of what is archived again at the source (``streamweave.rehash``)
 
 ``transfer`` leads from claims to cataloguing over many files at once, within the instrument's ``limits`` and ``hours``;
 it tells its ``progress``, and heeds the ``troubles`` of share and storage. ``harvesting`` runs the whole way for one
