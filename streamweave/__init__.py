@@ -28,6 +28,18 @@ schedule
     A cron line that harvests an instrument into a storage location.
 acquisition day
     The day of the file's mtime in the instrument's time zone: the partition that the file belongs to.
+copy
+    The bytes of one version in one storage location.
+fixity
+    That copies still are what was archived. A sweep re-reads them in turn, each re-reading is a check on record.
+damage
+    What a re-reading found wrong with a copy. It is evidence, and stays where it is.
+repair
+    A further transfer of the same version, to a path beside the damaged copy.
+hold
+    Too much damage at once in a storage location: nothing is concluded or repaired before a person releases it.
+stray
+    Bytes in a storage location that no row of the catalog leads to.
 harvest
     The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
 """
