@@ -45,6 +45,18 @@ acquisition day
 certificate
     The answer to "may this be deleted at the source?": safe with the proof chain behind it, or every reason why not; as
     of the last complete look.
+copy
+    The bytes of one version in one storage location.
+fixity
+    That copies still are what was archived. A sweep re-reads them in turn, each re-reading is a check on record.
+damage
+    What a re-reading found wrong with a copy. It is evidence, and stays where it is.
+repair
+    A further transfer of the same version, to a path beside the damaged copy.
+hold
+    Too much damage at once in a storage location: nothing is concluded or repaired before a person releases it.
+stray
+    Bytes in a storage location that no row of the catalog leads to.
 harvest
     The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
 """

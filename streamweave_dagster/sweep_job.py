@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from streamweave.catalog.tables import Instrument
+from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
 from streamweave.fixity.nightly import sweep_archive
 from streamweave.fixity.report import SweepReport
@@ -49,8 +50,11 @@ def repair(context: Context, facility: dg.ResourceParam[Facility], warnings: lis
     with facility.sessions() as session:
         instruments = [session.get_one(Instrument, each) for each in instruments_with_repairs(session)]
     for instrument in instruments:
-        with errors_as_failures():
+        try:
             report = repair_copies(facility, instrument, dagster_run_id=context.run.run_id)
+        except StreamWeaveError as error:  # one instrument's trouble must not keep others from their repairs
+            told.append(f"{instrument.name}: {error}")
+            continue
         _tell(context, instrument, report)
         if report.failed:
             told.append(f"{instrument.name}: {report.sentence()}")

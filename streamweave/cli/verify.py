@@ -78,10 +78,12 @@ def _chosen(session: Session, names: list[str]) -> list[StorageLocation]:
 
 
 def _show(console: Console, reports: list[VerificationReport]) -> None:
-    table = Table("location", "copies", "bytes", *HEADINGS.values())
+    table = Table("location", "copies", "bytes", "differences")
     for report in reports:
-        counts = [f"{report.counts[kind]:,}" for kind in HEADINGS]
-        table.add_row(Text(report.location), f"{report.files:,}", f"{report.bytes:,}", *counts)
+        counts = [f"{number:,} {heading}" for kind, heading in HEADINGS.items() if (number := report.counts[kind])]
+        differences = "not compared to the end" if report.trouble else "none"
+        row = Text(report.location), f"{report.files:,}", f"{report.bytes:,}", ", ".join(counts) or differences
+        table.add_row(*row)
     console.print(table)
     for report in reports:
         for kind, heading in HEADINGS.items():

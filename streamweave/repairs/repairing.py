@@ -130,14 +130,15 @@ class _Repairing:
             if claim is None:
                 return
             try:
-                self._archive(claim, storage, self._copied(origin, claim, storage))
+                is_ours = self._archive(claim, storage, self._copied(origin, claim, storage))
             except StreamWeaveError as error:
                 give_up(self._facility, claim, error.kind(), f"from {origin.name}: {error}")
                 if isinstance(error, StorageUnavailable | StorageRefused):
                     raise
                 why.append(f"from {origin.name}: {error}")
             else:
-                self._report.repaired.append((repair.source_path, storage.address(claim.destination_path)))
+                if is_ours:
+                    self._report.repaired.append((repair.source_path, storage.address(claim.destination_path)))
                 return
         self._report.failed.append((repair.source_path, "; ".join(why) or NOWHERE))
 
@@ -160,11 +161,14 @@ class _Repairing:
                 self._lost_share = str(error)
             raise
 
-    def _archive(self, claim: Claim, storage: Storage, digest: Digest) -> None:
-        """Publish, make durable, catalogue. Raises what prevents it."""
+    def _archive(self, claim: Claim, storage: Storage, digest: Digest) -> bool:
+        """Publish, make durable, catalogue. False when we were taken for dead: whoever has the claim now takes over.
+
+        Raises what prevents it.
+        """
         path = claim.destination_path
         archived = Archived(claim, digest, claim.version_id, path, storage.address(path))
         for result in place(storage, [archived]):
             if not isinstance(result, Archived):
                 raise result.error
-        catalogue(self._facility, self._instrument, self._run_id, [archived])
+        return bool(catalogue(self._facility, self._instrument, self._run_id, [archived]))

@@ -56,7 +56,7 @@ class DamagedCopyBody(Outgoing):
 
 
 class FixitySweepBody(Outgoing):
-    """A process that re-reads a storage location: how far it is while it has no ``finished_at``.
+    """A process that re-reads a storage location. Without ``finished_at`` it is under way, or was killed.
 
     ``damaged`` counts the damaged, missing and unreadable copies among the ``files``.
     """
