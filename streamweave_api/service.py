@@ -6,7 +6,7 @@ from litestar.di import NamedDependency
 from sqlalchemy.engine import Engine
 
 from streamweave.audit.actor import audited
-from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions
+from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.errors import StartError
 from streamweave.identifiers.erc import Support
 from streamweave.identity.login_limits import LoginLimits
@@ -26,6 +26,7 @@ class Service:
 
     engine: Engine
     sessions: Sessions
+    reading: Sessions
     sealer: Sealer
     secret_key: str
     token_lifetime_seconds: int
@@ -67,6 +68,7 @@ def service_of(settings: Settings) -> Service:
     return Service(
         engine=engine,
         sessions=audited(catalog_sessions(engine)),
+        reading=reading_sessions(engine),
         sealer=Sealer(settings.encryption_keys.get_secret_value()),
         secret_key=secret_key,
         token_lifetime_seconds=settings.token_lifetime_seconds,

@@ -55,7 +55,7 @@ def list_files(
 
     ``metadata.<key>=<value>`` asks for files with that metadata; dots lead into nested objects.
     """
-    with service.sessions() as session:
+    with service.reading() as session:
         answer = listed(request, files(session, viewer, page, selection, sort), file_body)
         if count:
             answer.headers["X-Total-Count"] = str(count_of_files(session, viewer, selection))
@@ -65,7 +65,7 @@ def list_files(
 @get("/{file_id:uuid}", sync_to_thread=True, summary="Show a file")
 def show_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
     """One file."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return file_body(file_by_id(session, viewer, file_id))
 
 
@@ -78,14 +78,14 @@ def list_versions(
     file_id: FromPath[UUID],
 ) -> Response[list[VersionBody]]:
     """All versions of a file, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, versions_of(session, viewer, file_id, page), version_body)
 
 
 @get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True, summary="Show a version")
 def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], number: FromPath[int]) -> VersionBody:
     """One version of a file."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return version_body(version_by_number(session, viewer, file_id, number))
 
 
@@ -98,7 +98,7 @@ def list_file_transfers(
     file_id: FromPath[UUID],
 ) -> Response[list[TransferBody]]:
     """The transfers of all versions of a file, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         file_by_id(session, viewer, file_id)
         return listed(request, transfers(session, viewer, page, file_id=file_id), transfer_body)
 
@@ -112,14 +112,14 @@ def list_file_scans(
     file_id: FromPath[UUID],
 ) -> Response[list[FileScanBody]]:
     """The looks at the file's share since it was discovered, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, scans_of_file(session, viewer, file_id, page), scan_body)
 
 
 @get("/{file_id:uuid}/history", sync_to_thread=True, summary="Show the history of a file")
 def show_history(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> list[EventBody]:
     """What happened to a file, oldest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return [shown(event, EventBody) for event in history_of(session, viewer, file_id)]
 
 
