@@ -32,6 +32,7 @@ from streamweave_api.files.schemas import (
     VersionBody,
     Withdrawal,
     file_body,
+    listed_body,
 )
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
@@ -56,7 +57,7 @@ def list_files(
     ``metadata.<key>=<value>`` asks for files with that metadata; dots lead into nested objects.
     """
     with service.reading() as session:
-        answer = listed(request, files(session, viewer, page, selection, sort), file_body)
+        answer = listed(request, files(session, viewer, page, selection, sort), listed_body)
         if count:
             answer.headers["X-Total-Count"] = str(count_of_files(session, viewer, selection))
         return answer
