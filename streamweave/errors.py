@@ -137,7 +137,7 @@ class NotAllowed(Permanent):
 
 
 class TooManyAttempts(Transient):
-    """Too many attempts to log in. ``retry_after_seconds`` says when the next one is looked at."""
+    """Too many attempts to log in or to register. ``retry_after_seconds`` says when the next one is looked at."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"Too many attempts: try again in {retry_after_seconds} seconds")

@@ -5,12 +5,12 @@ import binascii
 import hashlib
 import struct
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, Select, SQLColumnExpression, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, SQLColumnExpression, bindparam, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.errors import InvalidInput
@@ -23,6 +23,10 @@ MICROSECOND = timedelta(microseconds=1)
 NUMBER = struct.Struct(">q")
 ID_BYTES = 16
 DIGEST_BYTES = 4
+
+Values = dict[str, Any]
+"""The values of a statement's parameters, by their names."""
+ROWS = bindparam("page_rows", type_=BigInteger())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Page(Generic[Row]):
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Order:
     """A list's order: by a key (a time, a whole number or a text), then by id, so that no two rows share a place."""
 
@@ -64,42 +68,84 @@ class Order:
         kind: type[Key] = self.key.type.python_type
         return kind
 
-    def before(self, horizon: Key) -> ColumnElement[bool]:
+    def before(self, horizon: ColumnElement[Any]) -> ColumnElement[bool]:
         """The condition for what comes before the key ``horizon``, or has it."""
         return self.key >= horizon if self.newest_first else self.key <= horizon
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stretch of a list: at most ``limit`` rows after the key and id of ``after``, or from the beginning."""
+    """A stretch of a list as statements speak of it: from its beginning, or ``continued`` after a certain row.
+
+    Which row that is, and how many rows are wanted, are parameters of the statement: ``Bookmark`` has their values. So
+    a statement that was written for one page serves for all.
+    """
 
     order: Order
-    after: tuple[Key, uuid.UUID] | None
-    limit: int
+    continued: bool
 
     def applied(self, query: Select[Any]) -> Select[Any]:
         """The rows of ``query`` that lie there, in order."""
-        return self._in_order(self.beyond(query), self.order.key, self.order.id)
+        return self.in_order(self.beyond(query)).limit(ROWS)
 
     def beyond(self, query: Select[Any]) -> Select[Any]:
-        """All rows of ``query`` after the key and id of ``after``."""
-        if self.after is None:
+        """All rows of ``query`` that come after the place's beginning."""
+        if not self.continued:
             return query
-        place, after = tuple_(self.order.key, self.order.id), tuple_(*map(literal, self.after))
+        key, row_id = self.order.key, self.order.id
+        place = tuple_(key, row_id)
+        after = tuple_(bindparam("after_key", type_=key.type), bindparam("after_id", type_=row_id.type))
         return query.where(place < after if self.order.newest_first else place > after)
+
+    def in_order(self, query: Select[Any]) -> Select[Any]:
+        """All rows of ``query``, in order."""
+        return query.order_by(*self._columns(self.order.key, self.order.id))
 
     def first_of(self, rows: FromClause) -> Select[Any]:
         """The ids of the first of ``rows``, which all lie there, and have the columns ``key`` and ``id``."""
-        return self._in_order(select(rows.c.id), rows.c.key, rows.c.id)
+        return self.of_keyed(rows).with_only_columns(rows.c.id).limit(ROWS)
 
-    def _in_order(
-        self, query: Select[Any], key: SQLColumnExpression[Any], row_id: SQLColumnExpression[Any]
-    ) -> Select[Any]:
-        columns = (key.desc(), row_id.desc()) if self.order.newest_first else (key, row_id)
-        return query.order_by(*columns).limit(self.limit)
+    def of_keyed(self, rows: FromClause) -> Select[Any]:
+        """``rows``, which have the columns ``key`` and ``id``, in order."""
+        return select(rows).order_by(*self._columns(rows.c.key, rows.c.id))
+
+    def _columns(
+        self, key: SQLColumnExpression[Any], row_id: SQLColumnExpression[Any]
+    ) -> tuple[ColumnElement[Any] | SQLColumnExpression[Any], ...]:
+        return (key.desc(), row_id.desc()) if self.order.newest_first else (key, row_id)
 
 
-Narrowing = Callable[[Place], ColumnElement[bool]]
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Where a page begins: the place, the values of its parameters, and what a cursor is bound to."""
+
+    list_name: str
+    place: Place
+    values: Values
+
+    def page(self, found: Sequence[Any]) -> "Page[Any]":
+        """The page of what was found there: rows, the last two columns of which are the order's key and id."""
+        limit = self.values[ROWS.key] - 1
+        rows = found[:limit]
+        next_cursor = make_cursor(self.list_name, *rows[-1][-2:]) if len(found) > limit else None
+        return Page(list(rows), next_cursor)
+
+
+def bookmark(order: Order, request: PageRequest, scope: str = "") -> Bookmark:
+    """Where the page begins that is asked for. Raises ``InvalidInput`` for a cursor that we did not make for this list.
+
+    ``scope`` says what else the list depends on, such as its filters: with another scope it is another list. One row
+    more is wanted than the page has, which tells whether another page follows.
+    """
+    list_name = f"{order.list_name} {scope} {request.scope}"
+    values: Values = {ROWS.key: request.limit + 1}
+    if request.cursor is not None:
+        key, row_id = read_cursor(list_name, request.cursor, order.kind)
+        values |= {"after_key": key, "after_id": row_id}
+    return Bookmark(list_name, Place(order, request.cursor is not None), values)
+
+
+Narrowing = Callable[[Place, Values], ColumnElement[bool]]
 
 
 def page_of(
@@ -111,20 +157,17 @@ def page_of(
     scope: str = "",
     narrowed: Narrowing | None = None,
 ) -> Page[Row]:
-    """One page of ``query``. Raises ``InvalidInput`` for a cursor that we did not make for this list.
+    """One page of ``query``. Raises ``InvalidInput`` as ``bookmark`` does.
 
-    ``scope`` says what else the list depends on, such as its filters: with another scope it is another list.
-    ``narrowed`` makes a further condition, which may hold for the rows of one place only.
+    ``narrowed`` makes a further condition of the place and the values of its parameters; it may hold for the rows of
+    that place only.
     """
-    list_name = f"{order.list_name} {scope} {request.scope}"
-    after = None if request.cursor is None else read_cursor(list_name, request.cursor, order.kind)
-    place = Place(order, after, request.limit + 1)
+    begin = bookmark(order, request, scope)
     if narrowed is not None:
-        query = query.where(narrowed(place))
-    found = session.execute(place.applied(query.add_columns(order.key, order.id))).all()
-    rows = found[: request.limit]
-    next_cursor = make_cursor(list_name, *rows[-1][1:]) if len(found) > request.limit else None
-    return Page([row[0] for row in rows], next_cursor)
+        query = query.where(narrowed(begin.place, begin.values))
+    found = session.execute(begin.place.applied(query.add_columns(order.key, order.id)), begin.values).all()
+    page = begin.page(found)
+    return Page([row[0] for row in page.rows], page.next_cursor)
 
 
 def make_cursor(list_name: str, key: Key, row_id: uuid.UUID) -> str:

@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     login_attempts_per_account: int = Field(
         default=100, ge=2, description="Attempts on one account from addresses it has not logged in from before"
     )
-    login_attempts_per_address: int = Field(default=100, ge=2, description="Attempts from one address on all accounts")
+    login_attempts_per_address: int = Field(
+        default=100, ge=2, description="Attempts from one address on all accounts, and to register from there"
+    )
     smtp_host: str = Field(default="", description="The server that sends our mails; empty: none are sent")
     smtp_port: int = Field(default=587, ge=1, le=65_535, description="Its port")
     smtp_user: str = Field(default="", description="Who we are there; empty: it doesn't ask")

@@ -50,5 +50,5 @@ def recognise(service: Service, shown: Shown | None) -> tuple[User, Credential]:
             user, scope = user_of_api_token(session, shown.token)
         return user, Credential(scope=scope)
     claims = claims_of(shown.token, service.secret_key)
-    with service.sessions() as session:
+    with service.reading() as session:
         return user_of_login(session, claims), Credential(claims=claims, by_cookie=shown.by_cookie)

@@ -10,6 +10,6 @@ from streamweave_api.service import TheService
 @get("/health", sync_to_thread=True, opt=OPEN_TO_ALL, tags=["Health"], summary="Is everything there?")
 def health(service: TheService) -> dict[str, str]:
     """Answers when the catalog does."""
-    with service.sessions() as session:
+    with service.reading() as session:
         session.execute(text("SELECT 1"))
     return {"status": "ok"}

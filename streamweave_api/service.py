@@ -7,7 +7,7 @@ from sqlalchemy.engine import Engine
 
 from streamweave.alerts.channels import Channels, channels_of
 from streamweave.audit.actor import audited
-from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions
+from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.signing import signer_of
 from streamweave.errors import StartError
@@ -34,6 +34,7 @@ class Service:
 
     engine: Engine
     sessions: Sessions
+    reading: Sessions
     sealer: Sealer
     reach: Reach
     secret_key: str
@@ -81,6 +82,7 @@ def service_of(settings: Settings) -> Service:
     return Service(
         engine=engine,
         sessions=sessions,
+        reading=reading_sessions(engine),
         sealer=sealer,
         reach=Reach.told_by(settings, sealer),
         secret_key=secret_key,

@@ -11,7 +11,7 @@ from benchmarks.catalog.downloads import GIB
 from benchmarks.catalog.report import as_json, as_markdown
 
 Files = Annotated[list[int], typer.Option(min=300, help="Sizes of the catalog, the smallest first.")]
-Requests = Annotated[int, typer.Option(min=1, help="How often each question is asked.")]
+Requests = Annotated[int, typer.Option(min=1, help="Rounds, in each of which every question is asked once.")]
 Huge = Annotated[float, typer.Option(min=0, help="Size in GiB of the file that is downloaded whole; it is sparse.")]
 Plans = Annotated[bool, typer.Option("--plans", help="With the plans of all queries.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all that was measured to this file.")]
@@ -20,7 +20,7 @@ MarkdownFile = Annotated[Path | None, typer.Option("--markdown", help="Write the
 
 def run(
     files: Files = [10_000, 1_000_000],  # noqa: B006 - typer reads the default, and nobody changes it
-    requests: Requests = 200,
+    requests: Requests = 300,
     huge: Huge = 10.0,
     plans: Plans = False,
     json: JsonFile = None,

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 from benchmarks.catalog.downloads import GIB, Hauled, haul, lay_down, timed_beside_slow_downloads
 from benchmarks.catalog.filling import email, fill
 from benchmarks.catalog.people import ADMIN
-from benchmarks.catalog.plans import plans
+from benchmarks.catalog.plans import Explained, Explainer
 from benchmarks.catalog.questions import Viewer, files, questions
 from benchmarks.catalog.serving import Served, serving
-from benchmarks.catalog.stopwatch import Client, Times, timed
+from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World
 from streamweave.identity.passwords import hash_password, password_matches
 from streamweave.local.catalog import PreparedCatalog, prepare_admin, prepare_catalog
@@ -44,14 +44,14 @@ class Measured:
     argon2_ms: float = 0.0
     beside_slow_downloads: Times | None = None
     hauled: Hauled | None = None
-    plans: dict[str, list[list[str]]] = field(default_factory=dict)
+    explained: dict[str, Explained] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Wishes:
     """``requests`` for each question. ``huge_bytes`` is the size of the file that is downloaded whole."""
 
-    requests: int = 200
+    requests: int = 300
     huge_bytes: int = 10 * GIB
     with_plans: bool = False
 
@@ -94,15 +94,15 @@ def _own_postgres(home: Home) -> Iterator[EmbeddedPostgres]:
 def _ask_everything(measured: Measured, served: Served, world: World, wishes: Wishes, say: Say) -> None:
     measured.times[LOGIN] = _logins(served, max(2, wishes.requests // 10))
     measured.argon2_ms = _argon2_ms()
-    tokens = {viewer: token_of(served, viewer) for viewer in {question.viewer for question in questions(world)}}
+    every = list(questions(world))
+    tokens = {viewer: token_of(served, viewer) for viewer in {question.viewer for question in every}}
     measured.resident_before_mib = served.resident_mib
-    for question in questions(world):
-        client = Client(served.port, tokens[question.viewer])
-        times = timed(client, question.address(client), wishes.requests)
-        client.close()
-        measured.times[question.name] = times
-        say(f"{question.name:50} p50 {times.p50:7.1f} ms   p99 {times.p99:7.1f} ms   {times.per_second:5.0f}/s")
+    client = Client(served.port)
+    measured.times |= timed(client, [one.asked(client, tokens[one.viewer]) for one in every], wishes.requests)
+    client.close()
     measured.resident_after_mib = served.resident_mib
+    for name, times in measured.times.items():
+        say(f"{name:50} p50 {times.p50:7.1f} ms   p99 {times.p99:7.1f} ms   {times.per_second:5.0f}/s")
 
 
 def _download(
@@ -111,10 +111,8 @@ def _download(
     token = token_of(served, ADMIN)
     path = lay_down(catalog.url, world, home.storage, wishes.huge_bytes)
     measured.hauled = haul(served, token, path)
-    client = Client(served.port, token)
-    measured.beside_slow_downloads = timed_beside_slow_downloads(
-        served, client, token, path, FIRST_PAGE, wishes.requests
-    )
+    client, first_page = Client(served.port), Asked("first page", FIRST_PAGE, token)
+    measured.beside_slow_downloads = timed_beside_slow_downloads(served, client, first_page, path, wishes.requests)
     client.close()
 
 
@@ -124,8 +122,9 @@ def _explain(measured: Measured, catalog: PreparedCatalog, world: World) -> None
         encryption_keys=SecretStr(catalog.keys.encryption_keys),
         secret_key=SecretStr(catalog.keys.secret_key),
     )
-    for question in questions(world):
-        measured.plans[question.name] = plans(settings, question, address_of(question.viewer), PASSWORD)
+    with Explainer(settings, PASSWORD) as explainer:
+        for question in questions(world):
+            measured.explained[question.name] = explainer.explain(question, address_of(question.viewer))
 
 
 def token_of(served: Served, viewer: Viewer) -> str:

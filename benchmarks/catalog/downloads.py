@@ -12,7 +12,7 @@ from threading import Event, Thread
 import psycopg
 
 from benchmarks.catalog.serving import MIB, Served
-from benchmarks.catalog.stopwatch import Client, Times, timed
+from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World, identity
 from streamweave.local.ports import LOOPBACK
 
@@ -74,17 +74,15 @@ def haul(served: Served, token: str, path: str) -> Hauled:
     return Hauled(received, received / MIB / seconds, max(0.0, peak - before))
 
 
-def timed_beside_slow_downloads(
-    served: Served, client: Client, token: str, path: str, asked: str, requests: int
-) -> Times:
+def timed_beside_slow_downloads(served: Served, client: Client, asked: Asked, path: str, requests: int) -> Times:
     """The times of a list, while fifty clients download ``path``, each a few KiB a second."""
     done = Event()
     with ExitStack() as stack:
-        connections = [stack.enter_context(_asked(served, token, path)) for _ in range(SLOW_CLIENTS)]
+        connections = [stack.enter_context(_asked(served, asked.token, path)) for _ in range(SLOW_CLIENTS)]
         reader = Thread(target=_read_slowly, args=(connections, done))
         reader.start()
         try:
-            return timed(client, asked, requests)
+            return timed(client, [asked], requests)[asked.name]
         finally:
             done.set()
             reader.join()

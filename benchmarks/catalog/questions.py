@@ -8,12 +8,13 @@ from enum import StrEnum
 from urllib.parse import urlencode
 
 from benchmarks.catalog.people import ADMIN, FOLDERS, FOLDERS_ON, MANY, NOBODY, ONE, THE_PROJECT, THEIR_INSTRUMENT
-from benchmarks.catalog.stopwatch import Client
+from benchmarks.catalog.stopwatch import Asked, Client
 from benchmarks.catalog.world import COMMON, END, EVERYWHERE, NOWHERE, OLD, RARE, RUN, World, identity
 
 Viewer = str | int
 NEXT = re.compile(r'<([^>]+)>; rel="next"')
 DAY = timedelta(days=1)
+SELDOM = 15  # rounds, in one of which what may take long is asked
 
 
 class Goal(StrEnum):
@@ -33,13 +34,13 @@ class Question:
     goal: Goal = Goal.FAST
     depth: int = 0  # pages to turn first
 
-    def address(self, client: Client) -> str:
+    def asked(self, client: Client, token: str) -> Asked:
         """What to ask for, once the pages before it are turned."""
         path = self.path
         for _ in range(self.depth):
-            following = NEXT.search(client.get(path).headers.get("link", ""))
+            following = NEXT.search(client.get(path, token).headers.get("link", ""))
             path = following[1] if following else path
-        return path
+        return Asked(self.name, path, token, every=1 if self.goal is Goal.FAST else SELDOM)
 
 
 def questions(world: World) -> Iterator[Question]:

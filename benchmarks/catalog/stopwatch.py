@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from random import Random
 from urllib.parse import urlencode
 
 from streamweave.local.ports import LOOPBACK
@@ -45,13 +47,12 @@ class Times:
 class Client:
     """One connection, kept open. ``http.client`` costs the least beside what is measured."""
 
-    def __init__(self, port: int, token: str | None = None) -> None:
+    def __init__(self, port: int) -> None:
         self._connection = HTTPConnection(LOOPBACK, port)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, token: str) -> Answer:
         """The answer to a GET. Raises ``ConnectionError`` for anything else than 200."""
-        return self._ask("GET", path, None, self._headers)
+        return self._ask("GET", path, None, {"Authorization": f"Bearer {token}"})
 
     def log_in(self, email: str, password: str) -> Answer:
         """The answer to a login with the right password."""
@@ -73,12 +74,27 @@ class Client:
         return answer
 
 
-def timed(client: Client, path: str, requests: int) -> Times:
-    """The times of ``requests`` GETs, after a few that don't count."""
-    seconds = []
-    for number in range(-min(WARM_UP, requests), requests):
-        begun = time.perf_counter()
-        client.get(path)
-        if number >= 0:
-            seconds.append(time.perf_counter() - begun)
-    return Times.of(seconds)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A GET with a token, asked in each round, or in one of ``every`` rounds."""
+
+    name: str
+    path: str
+    token: str
+    every: int = 1
+
+
+def timed(client: Client, asked: Sequence[Asked], rounds: int) -> dict[str, Times]:
+    """The times of all that is asked, by name, after a few rounds that don't count.
+
+    Each round asks everything once, in an order of its own: so what the machine does meanwhile falls on all alike.
+    """
+    seconds: dict[str, list[float]] = {question.name: [] for question in asked}
+    for number in range(-min(WARM_UP, rounds), rounds):
+        for question in Random(number).sample(asked, len(asked)):
+            if number % question.every == 0 or number == -1:
+                begun = time.perf_counter()
+                client.get(question.path, question.token)
+                if number >= 0:
+                    seconds[question.name].append(time.perf_counter() - begun)
+    return {name: Times.of(each) for name, each in seconds.items()}

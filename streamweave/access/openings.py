@@ -5,7 +5,8 @@ has statistics about values, knows how much each of them stands for.
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, bindparam, select, union
@@ -16,11 +17,20 @@ from streamweave.catalog.tables import Group, GroupMember, InstrumentGrant, Proj
 Folder = tuple[uuid.UUID, str]
 
 
+class Kind(StrEnum):
+    """How a file can be open to somebody."""
+
+    OWNING = "owning"
+    GRANT = "grant"  # on the file itself
+    INSTRUMENT = "instrument"  # a grant on its instrument
+    FOLDER = "folder"  # a grant on a folder above it
+
+
 @dataclass(frozen=True, slots=True)
 class Openings:
     """What ``owner_id`` owns, what is granted to any of ``grantees``, whole instruments, and folders of others.
 
-    No folder lies in another one.
+    No folder lies in another one, or on an instrument that is open as a whole.
     """
 
     owner_id: uuid.UUID | None = None
@@ -34,8 +44,33 @@ class Openings:
         folders = tuple(folder for folder in self.folders if folder[0] == instrument_id)
         return Openings(self.owner_id, self.grantees, instruments, folders)
 
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Which kinds of ways there are: what is asked for them is the same for all who have the same kinds."""
+        there = {
+            Kind.OWNING: self.owner_id is not None,
+            Kind.GRANT: bool(self.grantees),
+            Kind.INSTRUMENT: bool(self.instruments),
+            Kind.FOLDER: bool(self.folders),
+        }
+        return tuple(kind for kind, is_there in there.items() if is_there)
 
-NOTHING = Openings()
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the parameters by which ``ways`` asks for them."""
+        return {
+            "owners": [] if self.owner_id is None else [self.owner_id],
+            "grantees": list(self.grantees),
+            "instruments": list(self.instruments),
+            "folder_instruments": [instrument_id for instrument_id, _ in self.folders],
+            "folder_prefixes": [prefix for _, prefix in self.folders],
+        }
+
+    @property
+    def with_whole_instruments(self) -> "Openings":
+        """The same with the whole instrument in place of each folder: more files, which an index has in order."""
+        instruments = {*self.instruments, *(instrument_id for instrument_id, _ in self.folders)}
+        return replace(self, instruments=tuple(sorted(instruments)), folders=())
 
 
 def openings_of(session: Session, viewer: User) -> Openings:

@@ -2,39 +2,21 @@
 
 An admin sees all. Others see what they own, and what is granted (the file itself, its instrument, or a folder that it
 lies in) to them, to a group of theirs, or to a project that they or a group of theirs belong to; but nothing that was
-withdrawn. ``openings`` says what is open to whom, ``covered`` which files that is.
+withdrawn. ``openings`` says what is open to whom, ``ways`` which files that is.
 """
 
 import uuid
-from collections.abc import Iterator
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Select,
-    Text,
-    Uuid,
-    and_,
-    any_,
-    exists,
-    false,
-    func,
-    literal,
-    or_,
-    select,
-    true,
-    union_all,
-)
+from sqlalchemy import ColumnElement, CompoundSelect, and_, exists, false, or_, true, union_all
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.access.openings import Openings, openings_of
-from streamweave.catalog.tables import FileGrant, FileRecord, User
-from streamweave.catalog.tables.file_records import path_in_byte_order
+from streamweave.access.openings import Kind, Openings, openings_of
+from streamweave.access.ways import Bind, Way, parameter, values_of, ways
+from streamweave.catalog.tables import FileRecord, User
 
 FEW = 1_000  # files, for each of which an index can be asked
 
-_OPENED = aliased(FileRecord, name="opened")
-_PATH = path_in_byte_order(_OPENED.source_path)
+_WITHDRAWN = aliased(FileRecord, name="withdrawn")
 
 
 def visible_files(session: Session, viewer: User) -> ColumnElement[bool]:
@@ -49,49 +31,43 @@ def opened_files(session: Session, viewer: User) -> ColumnElement[bool]:
     return true() if viewer.is_admin else covered(openings_of(session, viewer))
 
 
+def visible_by(kinds: tuple[Kind, ...]) -> ColumnElement[bool]:
+    """The same for all whose openings are of these kinds; ``Openings.values`` are the values of its parameters."""
+    return and_(FileRecord.withdrawn_at.is_(None), covered_by(kinds))
+
+
+def not_withdrawn(file_id: ColumnElement[uuid.UUID]) -> ColumnElement[bool]:
+    """The condition on an id, where nothing else of the record has to be looked at: few are withdrawn."""
+    return ~exists().where(_WITHDRAWN.id == file_id, _WITHDRAWN.withdrawn_at.is_not(None))
+
+
 def covered(openings: Openings) -> ColumnElement[bool]:
     """The condition on ``FileRecord`` for the files that are open."""
+    return covered_by(openings.kinds, values_of(openings))
+
+
+def covered_by(kinds: tuple[Kind, ...], bind: Bind = parameter) -> ColumnElement[bool]:
+    """The same for all whose openings are of these kinds; ``Openings.values`` are the values of the parameters."""
     # one set of ids: the planner can walk the list and look each file up in it, or begin with the set if that is small
-    return FileRecord.id.in_(union_all(*_ways(openings)))
+    return FileRecord.id.in_(covered_ids(kinds, bind)) if kinds else false()
 
 
-def _ways(openings: Openings) -> Iterator[Select[tuple[uuid.UUID]]]:
-    yield select(FileGrant.file_id).where(FileGrant.grantee_id == any_(literal(list(openings.grantees), ARRAY(Uuid))))
-    if openings.owner_id is not None:
-        yield select(_OPENED.id).where(_OPENED.owner_id == openings.owner_id)
-    if openings.instruments:
-        instruments = literal(list(openings.instruments), ARRAY(Uuid))
-        yield select(_OPENED.id).where(_OPENED.instrument_id == any_(instruments))
-    if openings.folders:
-        ids, prefixes = zip(*openings.folders, strict=True)
-        folders = func.unnest(literal(list(ids), ARRAY(Uuid)), literal(list(prefixes), ARRAY(Text)))
-        folder = folders.table_valued("instrument_id", "path_prefix").render_derived(name="folder")
-        below = within(_PATH, folder.c.path_prefix)
-        yield select(_OPENED.id).join(folder, and_(_OPENED.instrument_id == folder.c.instrument_id, below))
+def covered_ids(kinds: tuple[Kind, ...], bind: Bind = parameter) -> CompoundSelect[tuple[uuid.UUID]]:
+    """The ids of what is open, some of them repeatedly."""
+    return union_all(*(way.rows(way.id.label("id")) for way in ways(kinds, bind)))
 
 
 def few_covered(session: Session, openings: Openings) -> list[uuid.UUID] | None:
     """The ids of all files that are open, if they are few; None if they are many."""
-    found = session.scalars(union_all(*_ways(openings)).limit(FEW + 1)).all()
+    found = session.scalars(covered_ids(openings.kinds, values_of(openings)).limit(FEW + 1)).all()
     return list(found) if len(found) <= FEW else None
 
 
 def covered_one_by_one(openings: Openings) -> ColumnElement[bool]:
     """The same as ``covered``, asked for each file: for who walks a list in order, and stops when they have enough."""
-    granted = FileGrant.grantee_id == any_(literal(list(openings.grantees), ARRAY(Uuid)))
-    path = path_in_byte_order(FileRecord.source_path)
-    return or_(
-        exists().where(FileGrant.file_id == FileRecord.id, granted),
-        FileRecord.owner_id == openings.owner_id if openings.owner_id is not None else false(),
-        FileRecord.instrument_id == any_(literal(list(openings.instruments), ARRAY(Uuid))),
-        *(
-            and_(FileRecord.instrument_id == instrument_id, within(path, literal(prefix, Text)))
-            for instrument_id, prefix in openings.folders
-        ),
-    )
+    return or_(*(_opens(way) for way in ways(openings.kinds, values_of(openings), FileRecord)))
 
 
-def within(path: ColumnElement[str], prefix: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a path, as ``path_in_byte_order`` has it, lies below a folder."""
-    # whole components are one range of the index: in bytes' order "0" follows "/"
-    return and_(path >= prefix.concat("/"), path < prefix.concat("0"))
+def _opens(way: Way) -> ColumnElement[bool]:
+    opened = exists().select_from(way.each).where(way.by_each) if way.among is None else way.among
+    return exists().where(way.id == FileRecord.id, opened) if way.of_grants else opened

@@ -21,7 +21,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.errors import Conflict, InvalidInput, NotArchived, NotFound
 from streamweave.files.questions import file_by_id, version_by_number
-from streamweave.files.selection import Selection, selected
+from streamweave.files.selection import Selection, openings_asked, selected
 
 LARGEST_SELECTION = 10_000  # files
 
@@ -100,8 +100,9 @@ def contents_selected(session: Session, viewer: User, selection: Selection) -> l
 
     Raises ``NotFound`` if none remains, and ``InvalidInput`` if there are too many.
     """
-    ids = selected(session, viewer, selection).with_only_columns(FileRecord.id)
-    wanted = session.scalars(ids.limit(LARGEST_SELECTION + 1)).all()
+    openings = openings_asked(session, viewer, selection)
+    ids = selected(viewer, selection, openings).with_only_columns(FileRecord.id)
+    wanted = session.scalars(ids.limit(LARGEST_SELECTION + 1), selection.values).all()
     _check_number("filters", len(wanted))
     found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))
     if not found:

@@ -1,5 +1,6 @@
 """The orders in which files can be listed. Each ends with the id, so that pages neither repeat nor miss a file."""
 
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement
@@ -30,6 +31,7 @@ _KEYS: dict[str, InstrumentedAttribute[Any] | ColumnElement[Any]] = {
 }
 
 
+@cache
 def order_of(sort: Sort) -> Order:
     """The order that ``sort`` names; a minus means descending. Paths are compared by their first 500 characters."""
     return Order(_KEYS[sort.removeprefix("-")], FileRecord.id, newest_first=sort.startswith("-"))

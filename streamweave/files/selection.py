@@ -4,11 +4,13 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from streamweave.access.openings import Openings, openings_of, openings_of_project
@@ -16,12 +18,16 @@ from streamweave.access.visibility import covered
 from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionState
 from streamweave.catalog.tables.file_records import WORD_BREAKS
 from streamweave.errors import InvalidInput
+from streamweave.pages import Values
 from streamweave.rules import has_control_character
 
 LONGEST_SEARCH = 500
 LARGEST_SIZE = 2**63 - 1
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _WORDS_OF_JSON: dict[str, Any] = {"true": True, "false": False, "null": None}
+
+
+Filters = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,60 +57,65 @@ class Selection:
         """What binds a cursor to this selection."""
         return json.dumps(astuple(self), default=str)
 
-    def records(self) -> Select[tuple[FileRecord]]:
-        """The records of these files. Raises ``InvalidInput``."""
-        records = select(FileRecord).where(*self._of_the_record(), *self._of_the_content())
-        if self.state is None:
-            return records
-        newest = and_(FileVersion.file_id == FileRecord.id, FileVersion.is_newest)
-        return records.join(FileVersion, newest).where(FileVersion.state == self.state)
+    @property
+    def filters(self) -> Filters:
+        """Which filters there are: what is asked for them is the same whatever their values."""
+        given = (field.name for field in fields(self) if field.name not in _SPECIAL)
+        named = (name for name in given if getattr(self, name) is not None)
+        of_metadata = (f"metadata {len(_meanings(value))}" for _, value in self.metadata)
+        return (*named, *of_metadata)
 
     @property
-    def in_order(self) -> "Selection":
-        """As much of it as an index of the catalog has in order of time."""
-        if self.state is not None:
-            return Selection(state=self.state)
-        if self.owner_id is not None:
-            return Selection(owner_id=self.owner_id)
-        if self.extension is not None:
-            return Selection(extension=self.extension)
-        return Selection(instrument_id=self.instrument_id)
-
-    def _of_the_record(self) -> Iterator[ColumnElement[bool]]:
-        if self.instrument_id is not None:
-            yield FileRecord.instrument_id == self.instrument_id
-        if self.owner_id is not None:
-            yield FileRecord.owner_id == self.owner_id
-        if self.acquired_from is not None:
-            yield FileRecord.source_mtime >= _zoned("acquired_from", self.acquired_from)
-        if self.acquired_to is not None:
-            yield FileRecord.source_mtime < _zoned("acquired_to", self.acquired_to)
-
-    def _of_the_content(self) -> Iterator[ColumnElement[bool]]:
-        if self.min_size is not None:
-            yield FileRecord.size_bytes >= self.min_size
-        if self.max_size is not None:
-            yield FileRecord.size_bytes <= self.max_size
-        if self.extension is not None:
-            yield FileRecord.extension == _plain("extension", self.extension).lower().removeprefix(".")
-        if self.search is not None:
-            yield FileRecord.words.bool_op("@@")(_words(_plain("q", self.search)))
-        for key, value in self.metadata:
-            yield _has_metadata(key, value)
+    def values(self) -> Values:
+        """The values of the parameters by which ``records_that_pass`` asks. Raises ``InvalidInput``."""
+        values = {name: _checked(name, getattr(self, name)) for name in self.filters if name in _CONDITIONS}
+        for number, (key, value) in enumerate(self.metadata):
+            values |= {f"metadata_{number}_{i}": meant for i, meant in enumerate(_metadata(key, value))}
+        return values
 
 
 EVERYTHING = Selection()
+# a project is no property of files, but of grants; and of metadata there can be many
+_SPECIAL = ("project_id", "metadata")
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "instrument_id": FileRecord.instrument_id == bindparam("instrument_id"),
+    "state": FileVersion.state == bindparam("state"),
+    "owner_id": FileRecord.owner_id == bindparam("owner_id"),
+    "acquired_from": FileRecord.source_mtime >= bindparam("acquired_from"),
+    "acquired_to": FileRecord.source_mtime < bindparam("acquired_to"),
+    "min_size": FileRecord.size_bytes >= bindparam("min_size"),
+    "max_size": FileRecord.size_bytes <= bindparam("max_size"),
+    "extension": FileRecord.extension == bindparam("extension"),
+    "search": FileRecord.words.bool_op("@@")(func.plainto_tsquery("simple", bindparam("search"))),
+}
 
 
-def records_shown(viewer: User, selection: Selection) -> Select[tuple[FileRecord]]:
-    """The records of ``selection`` that ``viewer`` may see, provided that they are among ``openings_asked``."""
-    records = selection.records()
-    return records if viewer.is_admin else records.where(FileRecord.withdrawn_at.is_(None))
+@lru_cache(maxsize=1024)
+def records_that_pass(filters: Filters, *, withdrawn_too: bool) -> Select[tuple[FileRecord]]:
+    """The records that pass filters, of which ``Selection.values`` has the values; with those withdrawn, or without."""
+    records = select(FileRecord).where(*passing(filters))
+    if "state" in filters:
+        records = records.join(FileVersion, and_(FileVersion.file_id == FileRecord.id, FileVersion.is_newest))
+    return records if withdrawn_too else records.where(FileRecord.withdrawn_at.is_(None))
 
 
-def selected(session: Session, viewer: User, selection: Selection) -> Select[tuple[FileRecord]]:
-    """The records of ``selection`` that ``viewer`` may see."""
-    records, openings = records_shown(viewer, selection), openings_asked(session, viewer, selection)
+def passing(filters: Filters) -> Iterator[ColumnElement[bool]]:
+    """The conditions of filters on ``FileRecord``; that of a state is on its newest ``FileVersion``."""
+    yield from (_CONDITIONS[name] for name in filters if name in _CONDITIONS)
+    of_metadata = (name for name in filters if name not in _CONDITIONS)
+    for number, name in enumerate(of_metadata):
+        meanings = range(int(name.removeprefix("metadata ")))
+        yield or_(
+            *(FileRecord.metadata_.contains(bindparam(f"metadata_{number}_{i}", type_=JSONB())) for i in meanings)
+        )
+
+
+def selected(viewer: User, selection: Selection, openings: Openings | None) -> Select[tuple[FileRecord]]:
+    """The records of ``selection`` that ``viewer`` may see, ``openings`` being those asked for.
+
+    ``selection.values`` are the values of its parameters.
+    """
+    records = records_that_pass(selection.filters, withdrawn_too=viewer.is_admin)
     return records if openings is None else records.where(covered(openings))
 
 
@@ -120,15 +131,22 @@ def openings_asked(session: Session, viewer: User, selection: Selection) -> Open
     return openings if selection.instrument_id is None else openings.on(selection.instrument_id)
 
 
-def _words(search: str) -> ColumnElement[Any]:
-    breaks = func.translate(search, WORD_BREAKS, " " * len(WORD_BREAKS))
-    return func.plainto_tsquery("simple", breaks)
+def _checked(name: str, value: Any) -> Any:
+    """A filter's value as the catalog is asked for it. Raises ``InvalidInput``."""
+    match name:
+        case "acquired_from" | "acquired_to":
+            return _zoned(name, value)
+        case "extension":
+            return _plain(name, value).lower().removeprefix(".")
+        case "search":
+            return _plain("q", value).translate(dict.fromkeys(map(ord, WORD_BREAKS), " "))
+    return value
 
 
-def _has_metadata(key: str, value: str) -> ColumnElement[bool]:
-    field = f"metadata.{_plain('metadata', key)}"
-    keys, text = key.split("."), _plain(field, value)
-    return or_(*(FileRecord.metadata_.contains(_nested(keys, meant)) for meant in _meanings(text)))
+def _metadata(key: str, value: str) -> list[dict[str, Any]]:
+    """The objects that metadata hold if they have that value there: one for each of its meanings."""
+    keys = _plain("metadata", key).split(".")
+    return [_nested(keys, meant) for meant in _meanings(_plain(f"metadata.{key}", value))]
 
 
 def _meanings(text: str) -> list[Any]:

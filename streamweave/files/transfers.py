@@ -10,8 +10,8 @@ from streamweave.access.openings import openings_of
 from streamweave.access.visibility import covered, covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
 from streamweave.errors import NotFound
-from streamweave.filtered_lists import first_passing
-from streamweave.pages import Order, Page, PageRequest, Place, page_of
+from streamweave.filtered_lists import filtered_list
+from streamweave.pages import Order, Page, PageRequest, Place, Values, page_of
 
 _NEWEST = Order(Transfer.created_at, Transfer.id, newest_first=True)
 
@@ -48,7 +48,7 @@ def _with_places_and_runs() -> Select[tuple[Transfer]]:
 
 
 def _first_visible(
-    session: Session, viewer: User, asked: list[ColumnElement[bool]], place: Place
+    session: Session, viewer: User, asked: list[ColumnElement[bool]], place: Place, values: Values
 ) -> ColumnElement[bool]:
     openings = openings_of(session, viewer)
     few = few_covered(session, openings)
@@ -58,4 +58,4 @@ def _first_visible(
         theirs = shown.where(FileRecord.id == any_(literal(few, ARRAY(Uuid))))
         return Transfer.id.in_(place.applied(theirs.with_only_columns(Transfer.id)))
     visible, walked = shown.where(covered(openings)), shown.where(covered_one_by_one(openings))
-    return Transfer.id.in_(first_passing(session, visible, select(Transfer), place, walked=walked))
+    return Transfer.id.in_(filtered_list(visible, select(Transfer), place, walked=walked).first(session, values))

@@ -70,6 +70,14 @@ def count_attempt(session: Session, limits: LoginLimits, attempt: Attempt) -> No
         _count(session, key, allowed[key], limits)
 
 
+def count_registration(session: Session, limits: LoginLimits, address: str) -> None:
+    """Count that somebody registers from a network address; as many may as may try to log in from there.
+
+    Raises ``TooManyAttempts``; the transaction must be rolled back then.
+    """
+    _count(session, _key("registration", network_of(address)), limits.attempts_per_address, limits)
+
+
 def forgive_attempt(session: Session, attempt: Attempt) -> None:
     """It succeeded: this account starts anew from here, and the other counts are as they were before it."""
     for key in sorted((attempt.pair, attempt.place, attempt.account)):

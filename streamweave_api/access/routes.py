@@ -37,7 +37,7 @@ def list_file_grants(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
 ) -> Response[list[GrantBody]]:
     """Who a file is granted to."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, file_grants(session, viewer, file_id, page), grant_body)
 
 
@@ -64,7 +64,7 @@ def list_instrument_grants(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
 ) -> Response[list[InstrumentGrantBody]]:
     """Who an instrument's files are granted to."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, instrument_grants(session, instrument_id, page), instrument_grant_body)
 
 
@@ -91,7 +91,7 @@ def remove_instrument_grant(service: TheService, instrument_id: FromPath[UUID], 
 @get("/pending-grants", sync_to_thread=True, summary="List what waits for somebody to appear")
 def list_pending_grants(service: TheService, page: PageAsked, request: Asked) -> Response[list[PendingGrantBody]]:
     """What hooks have noted for people, groups and projects that are not in the catalog yet, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, pending_grants(session, page), pending_grant_body)
 
 

@@ -21,7 +21,7 @@ def list_api_tokens(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked
 ) -> Response[list[ApiTokenBody]]:
     """One's own tokens in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, api_tokens_of(session, viewer, page), api_token_body)
 
 

@@ -37,7 +37,7 @@ def list_audit_log(
 ) -> Response[list[AuditEntryBody]]:
     """Every change that was made through this service, newest first."""
     wanted = AuditFilter(entity_type, entity_id, actor_id, action, _with_zone(since), _with_zone(until))
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, audit_log(session, page, wanted), audit_entry_body)
 
 

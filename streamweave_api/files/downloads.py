@@ -139,17 +139,17 @@ def _attachment(filename: str) -> str:
 
 
 def _newest(service: Service, viewer: User, file_id: UUID) -> Content:
-    with service.sessions() as session:
+    with service.reading() as session:
         return newest_content(session, viewer, file_id)
 
 
 def _version(service: Service, viewer: User, file_id: UUID, number: int) -> Content:
-    with service.sessions() as session:
+    with service.reading() as session:
         return content_of_version(session, viewer, file_id, number)
 
 
 def _selected(service: Service, viewer: User, file_ids: list[UUID], selection: Selection) -> list[Content]:
-    with service.sessions() as session:
+    with service.reading() as session:
         if file_ids:
             return contents_by_id(session, viewer, file_ids)
         return contents_selected(session, viewer, selection)

@@ -32,6 +32,7 @@ from streamweave_api.files.schemas import (
     VersionBody,
     Withdrawal,
     file_body,
+    listed_body,
 )
 from streamweave_api.fixity.routes import list_file_checks
 from streamweave_api.pagination import Asked, PageAsked, listed
@@ -56,8 +57,8 @@ def list_files(
 
     ``metadata.<key>=<value>`` asks for files with that metadata; dots lead into nested objects.
     """
-    with service.sessions() as session:
-        answer = listed(request, files(session, viewer, page, selection, sort), file_body)
+    with service.reading() as session:
+        answer = listed(request, files(session, viewer, page, selection, sort), listed_body)
         if count:
             answer.headers["X-Total-Count"] = str(count_of_files(session, viewer, selection))
         return answer
@@ -66,7 +67,7 @@ def list_files(
 @get("/{file_id:uuid}", sync_to_thread=True, summary="Show a file")
 def show_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
     """One file."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return file_body(file_by_id(session, viewer, file_id))
 
 
@@ -79,14 +80,14 @@ def list_versions(
     file_id: FromPath[UUID],
 ) -> Response[list[VersionBody]]:
     """All versions of a file, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, versions_of(session, viewer, file_id, page), version_body)
 
 
 @get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True, summary="Show a version")
 def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], number: FromPath[int]) -> VersionBody:
     """One version of a file."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return version_body(version_by_number(session, viewer, file_id, number))
 
 
@@ -99,7 +100,7 @@ def list_file_transfers(
     file_id: FromPath[UUID],
 ) -> Response[list[TransferBody]]:
     """The transfers of all versions of a file, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         file_by_id(session, viewer, file_id)
         return listed(request, transfers(session, viewer, page, file_id=file_id), transfer_body)
 
@@ -113,14 +114,14 @@ def list_file_scans(
     file_id: FromPath[UUID],
 ) -> Response[list[FileScanBody]]:
     """The looks at the file's share since it was discovered, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, scans_of_file(session, viewer, file_id, page), scan_body)
 
 
 @get("/{file_id:uuid}/history", sync_to_thread=True, summary="Show the history of a file")
 def show_history(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> list[EventBody]:
     """What happened to a file, oldest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return [shown(event, EventBody) for event in history_of(session, viewer, file_id)]
 
 

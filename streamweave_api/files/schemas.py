@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import field
 
 from streamweave.catalog.tables import FileVersion
+from streamweave.files.listed_files import ListedFile
 from streamweave_api.bodies import Incoming, Outgoing
 
 
@@ -97,6 +98,11 @@ class Withdrawal(Incoming):
     """Why a file is withdrawn; its tombstone shows it."""
 
     reason: str
+
+
+def listed_body(file: ListedFile) -> FileBody:
+    """A file of a list."""
+    return FileBody(**{field: getattr(file, field) for field in FileBody.__struct_fields__})
 
 
 def file_body(newest: FileVersion) -> FileBody:

@@ -33,7 +33,7 @@ def list_groups(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[GroupBody]]:
     """All groups in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, groups(session, page, include_deleted=include_deleted), group_body)
 
 
@@ -47,7 +47,7 @@ def add_group(service: TheService, data: JSONBody[NewGroup]) -> GroupBody:
 @get("/{group_id:uuid}", sync_to_thread=True, summary="Show a group")
 def show_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
     """One group."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return group_body(group_by_id(session, group_id))
 
 
@@ -77,7 +77,7 @@ def list_group_members(
     service: TheService, page: PageAsked, request: Asked, group_id: FromPath[UUID]
 ) -> Response[list[GroupMemberBody]]:
     """The members in the order in which they were added."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, group_members(session, group_id, page), member_body)
 
 

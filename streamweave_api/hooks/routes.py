@@ -30,7 +30,7 @@ def list_hooks(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[HookBody]]:
     """All hooks in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, hooks(session, page, include_deleted=include_deleted), hook_body)
 
 
@@ -44,7 +44,7 @@ def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
 @get("/{hook_id:uuid}", sync_to_thread=True, summary="Show a hook")
 def show_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
     """One hook."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return hook_body(hook_by_id(session, hook_id))
 
 

@@ -84,7 +84,7 @@ async def _answer(service: Service, viewer: User | None, request: Asked, info: s
 
 
 def _resolved(service: Service, viewer: User | None, text: str) -> Named:
-    with service.sessions() as session:
+    with service.reading() as session:
         return resolve(session, viewer, text, hide_private=service.hide_private_identifiers)
 
 

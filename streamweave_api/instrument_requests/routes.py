@@ -26,7 +26,7 @@ def list_instrument_requests(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, status: Status = None
 ) -> Response[list[InstrumentRequestBody]]:
     """One's own requests in order of creation; for an admin everybody's."""
-    with service.sessions() as session:
+    with service.reading() as session:
         found = instrument_requests(session, viewer, page, status=status)
         return listed(request, found, instrument_request_body)
 
@@ -43,7 +43,7 @@ def add_instrument_request(
 @get("/{request_id:uuid}", sync_to_thread=True, summary="Show an instrument request")
 def show_instrument_request(service: TheService, viewer: Viewer, request_id: FromPath[UUID]) -> InstrumentRequestBody:
     """One request."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return instrument_request_body(instrument_request_by_id(session, viewer, request_id))
 
 

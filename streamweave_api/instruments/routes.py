@@ -38,7 +38,7 @@ def list_instruments(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[InstrumentBody]]:
     """All instruments in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, instruments(session, page, include_deleted=include_deleted), instrument_body)
 
 
@@ -54,7 +54,7 @@ def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> Instru
 @get("/{instrument_id:uuid}", sync_to_thread=True, summary="Show an instrument")
 def show_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
     """One instrument."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return instrument_body(instrument_by_id(session, instrument_id))
 
 
@@ -94,7 +94,7 @@ def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) ->
 )
 def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> ShareAnswered | ShareRefused:
     """List the base folder of the share now, and tell what came of it."""
-    with service.sessions() as session:
+    with service.reading() as session:
         instrument = instrument_by_id(session, instrument_id)
     answer = try_share(instrument, service.sealer)
     return shown(answer, ShareAnswered) if isinstance(answer, ShareAnswer) else shown(answer, ShareRefused)
@@ -109,7 +109,7 @@ def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Share
 )
 def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> HarvestStarted:
     """Harvest the instrument now, into everything that its enabled schedules name."""
-    with service.sessions() as session:
+    with service.reading() as session:
         instrument = instrument_by_id(session, instrument_id)
         places = destinations(session, instrument_id)
     if not instrument.enabled:
@@ -142,7 +142,7 @@ def list_scans(
     instrument_id: FromPath[UUID],
 ) -> Response[list[ScanBody]]:
     """The looks at the instrument's share, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, scans_of(session, instrument_id, page), scan_body)
 
 

@@ -25,7 +25,7 @@ def list_notifications(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, unread: Unread = False
 ) -> Response[list[NotificationBody]]:
     """One's own notifications, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, notifications_of(session, viewer, page, unread=unread), notification_body)
 
 

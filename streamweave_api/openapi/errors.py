@@ -37,7 +37,7 @@ DETAILS = {
     415: "The body must be application/json",
     416: "The range lies beyond the file's 23 bytes",
     422: "limit: Expected `int` <= 1000",
-    429: "Too many failed logins: try again in 60 seconds",
+    429: "Too many attempts: try again in 60 seconds",
     502: "Dagster doesn't answer at http://127.0.0.1:3000: All connection attempts failed",
     503: "The catalog can't be reached",
 }

@@ -39,7 +39,7 @@ def list_projects(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ProjectBody]]:
     """All projects in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, projects(session, page, include_deleted=include_deleted), project_body)
 
 
@@ -53,7 +53,7 @@ def add_project(service: TheService, data: JSONBody[NewProject]) -> ProjectBody:
 @get("/{project_id:uuid}", sync_to_thread=True, summary="Show a project")
 def show_project(service: TheService, project_id: FromPath[UUID]) -> ProjectBody:
     """One project."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return project_body(project_by_id(session, project_id))
 
 
@@ -83,7 +83,7 @@ def list_project_members(
     service: TheService, page: PageAsked, request: Asked, project_id: FromPath[UUID]
 ) -> Response[list[ProjectMemberBody]]:
     """The members in the order in which they were added."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, project_members(session, project_id, page), member_body)
 
 

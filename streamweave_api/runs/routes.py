@@ -15,7 +15,7 @@ from streamweave_api.service import TheService
 def show_run(service: TheService, run_id: FromPath[str]) -> RunBody:
     """One run, as Dagster tells it, and how far the catalog says that its transfers are."""
     body = shown(service.dagster.run(run_id), RunBody)
-    with service.sessions() as session:
+    with service.reading() as session:
         progress = progress_of(session, run_id)
     body.progress = shown(progress, ProgressBody) if progress else None
     return body

@@ -25,7 +25,7 @@ def list_schedules(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ScheduleBody]]:
     """All schedules in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, schedules(session, page, include_deleted=include_deleted), schedule_body)
 
 
@@ -41,7 +41,7 @@ def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBo
 @get("/{schedule_id:uuid}", sync_to_thread=True, summary="Show a schedule")
 def show_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
     """One schedule."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return schedule_body(schedule_by_id(session, schedule_id))
 
 
@@ -80,7 +80,7 @@ def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Sch
 )
 def trigger_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Triggered:
     """Harvest the schedule's instrument now."""
-    with service.sessions() as session:
+    with service.reading() as session:
         schedule = schedule_by_id(session, schedule_id)
     if not schedule.enabled:
         raise ClientException("The schedule is disabled: enable it to harvest by hand")

@@ -29,7 +29,7 @@ def list_service_accounts(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ServiceAccountBody]]:
     """All service accounts in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, service_accounts(session, page, include_deleted=include_deleted), service_account_body)
 
 
@@ -43,7 +43,7 @@ def add_service_account(service: TheService, data: JSONBody[NewServiceAccount]) 
 @get("/{account_id:uuid}", sync_to_thread=True, summary="Show a service account")
 def show_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
     """One service account."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return service_account_body(service_account_by_id(session, account_id))
 
 

@@ -38,7 +38,7 @@ def list_storage_locations(
     service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
 ) -> Response[list[StorageLocationBody]]:
     """All storage locations in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, storage_locations(session, page, include_deleted=include_deleted), storage_location_body)
 
 
@@ -52,7 +52,7 @@ def add_storage_location(service: TheService, data: JSONBody[NewStorageLocation]
 @get("/{location_id:uuid}", sync_to_thread=True, summary="Show a storage location")
 def show_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
     """One storage location."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return storage_location_body(storage_location_by_id(session, location_id))
 
 
@@ -82,7 +82,7 @@ def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]
 @post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a storage location")
 def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageAnswered | StorageNotUsable:
     """Write a probe, read it back and remove it, and tell what came of it."""
-    with service.sessions() as session:
+    with service.reading() as session:
         location = storage_location_by_id(session, location_id)
     answer = try_storage(storage_opener(service.sealer)(location))
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)

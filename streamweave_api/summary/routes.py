@@ -35,7 +35,7 @@ def summary(
             raise InvalidInput(name, "unknown parameter")
     last = to_day or datetime.now(UTC).date()
     first = from_day or max(last, date.min + USUAL_DAYS) - USUAL_DAYS
-    with service.sessions() as session:
+    with service.reading() as session:
         return SummaryBody(
             from_day=first,
             to_day=last,

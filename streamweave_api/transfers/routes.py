@@ -24,7 +24,7 @@ def list_transfers(
     status: FromQuery[TransferStatus | None] = None,
 ) -> Response[list[TransferBody]]:
     """The transfers of files that one may see, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         found = transfers(session, viewer, page, file_id=file_id, instrument_id=instrument_id, status=status)
         return listed(request, found, transfer_body)
 
@@ -32,7 +32,7 @@ def list_transfers(
 @get("/{transfer_id:uuid}", sync_to_thread=True, summary="Show a transfer")
 def show_transfer(service: TheService, viewer: Viewer, transfer_id: FromPath[UUID]) -> TransferBody:
     """One transfer."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return transfer_body(transfer_by_id(session, viewer, transfer_id))
 
 

@@ -17,7 +17,7 @@ from streamweave_api.users.schemas import ManagedUserBody, NewUser, UserChanges,
 @get("/", sync_to_thread=True, summary="List users")
 def list_users(service: TheService, page: PageAsked, request: Asked) -> Response[list[ManagedUserBody]]:
     """All users in order of creation."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, users(session, page), managed_user_body)
 
 
@@ -31,7 +31,7 @@ def add_user(service: TheService, data: JSONBody[NewUser]) -> ManagedUserBody:
 @get("/{user_id:uuid}", sync_to_thread=True, summary="Show a user")
 def show_user(service: TheService, user_id: FromPath[UUID]) -> ManagedUserBody:
     """One user."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return managed_user_body(user_by_id(session, user_id))
 
 

@@ -1,7 +1,7 @@
 """Lists that were filtered: page by page the same as if everything had been looked at, wherever the walk ends."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.files import first_selected
+from streamweave.files import open_lists
 from streamweave.files.questions import files
 from streamweave.files.selection import Selection
 from streamweave.files.transfers import transfers
@@ -42,10 +42,14 @@ worlds = st.lists(found, max_size=14)
 
 
 @pytest.fixture(autouse=True)
-def a_catalog_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_catalog_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(filtered_lists, "STRETCH", 3)
     monkeypatch.setattr(visibility, "FEW", 3)
-    monkeypatch.setattr(first_selected, "STRETCHES", (2, 6))
+    for most in ("MET", "LOOKED_UP", "ACQUIRED"):
+        monkeypatch.setattr(open_lists, most, 3)
+    open_lists.open_list.cache_clear()
+    yield
+    open_lists.open_list.cache_clear()
 
 
 def in_pages(ask: Callable[[PageRequest], Page[Any]]) -> list[Any]:
@@ -142,7 +146,7 @@ def test_a_filtered_list_holds_all_that_pass_and_in_order(
         ]
         for viewer, theirs in ((admin, passing), (owner, [v for v in passing if v.file.owner_id is not None])):
             pages = in_pages(partial(files, session, viewer, selection=selection))
-            assert [version.file_id for version in pages] == newest_first(theirs)
+            assert [file.id for file in pages] == newest_first(theirs)
         session.rollback()
 
 

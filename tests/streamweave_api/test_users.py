@@ -3,6 +3,8 @@ from litestar.testing import TestClient
 
 from streamweave.catalog.session import Sessions
 from streamweave.identity.users import ensure_admin
+from streamweave.settings import Settings
+from streamweave_api.app import create_app
 
 Client = TestClient[Litestar]
 
@@ -46,6 +48,16 @@ def test_an_address_can_be_registered_once(client: Client) -> None:
     again = client.post("/auth/register", json={**RESEARCHER, "email": "RESEARCHER@test.org"})
     assert again.status_code == 400
     assert again.json() == {"detail": "REGISTER_USER_ALREADY_EXISTS"}
+
+
+def test_so_many_may_register_from_one_address_whatever_comes_of_it(settings: Settings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"login_attempts_per_address": 2}))) as strict:
+        asked = [RESEARCHER, RESEARCHER, {**RESEARCHER, "email": "another@test.org"}]
+        answers = [strict.post("/auth/register", json=body) for body in asked]
+        assert [answer.status_code for answer in answers] == [201, 400, 429]
+        assert 0 < int(answers[-1].headers["Retry-After"]) <= 900
+        # logins are counted apart
+        assert log_in(strict, RESEARCHER["email"], RESEARCHER["password"])
 
 
 def test_nobody_can_register_as_an_admin(client: Client) -> None:

@@ -91,8 +91,16 @@ class FileRecord(Identified, Base):
         CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal_has_a_reason"),
         Index("ix_file_records_size_bytes", size_bytes, "id"),
         Index("ix_file_records_instrument_size_bytes", instrument_id, size_bytes, "id"),
-        Index("ix_file_records_source_mtime", source_mtime, "id"),
-        Index("ix_file_records_instrument_source_mtime", instrument_id, source_mtime, "id"),
+        # they tell when files of an acquisition time were discovered, which lists are in the order of
+        Index("ix_file_records_source_mtime", source_mtime, "id", postgresql_include=["first_discovered_at"]),
+        Index(
+            "ix_file_records_instrument_source_mtime",
+            instrument_id,
+            source_mtime,
+            "id",
+            postgresql_include=["first_discovered_at"],
+        ),
+        Index("ix_file_records_withdrawn", "id", postgresql_where=text("withdrawn_at IS NOT NULL")),
         Index("ix_file_records_source_path", path_in_byte_order(source_path), "id"),
         # of an instrument, all paths below a folder are one range
         Index("ix_file_records_instrument_path", instrument_id, path_in_byte_order(source_path), "id"),

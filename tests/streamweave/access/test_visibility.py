@@ -1,8 +1,11 @@
 """The rule that decides who sees what, held against a model that knows nothing of SQL."""
 
-from collections.abc import Callable
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +14,6 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.first_visible import first_covered
 from streamweave.access.grantees import COLUMNS
 from streamweave.access.openings import openings_of
 from streamweave.access.visibility import covered_one_by_one, few_covered, visible_files
@@ -19,6 +21,7 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileGrant,
     FileRecord,
+    FileVersion,
     GranteeType,
     Group,
     GroupMember,
@@ -27,10 +30,18 @@ from streamweave.catalog.tables import (
     ProjectMember,
     Role,
     User,
+    VersionState,
 )
 from streamweave.deletion import mark_deleted
-from streamweave.pages import Order, PageRequest, page_of
+from streamweave.files import open_lists
+from streamweave.files.orders import NEWEST_FIRST, Sort
+from streamweave.files.questions import files
+from streamweave.files.selection import EVERYTHING, Selection
+from streamweave.pages import PageRequest
 
+NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
+STATES = (VersionState.SETTLED, VersionState.SKIPPED)
+WORLDS = int(os.environ.get("RANDOM_WORLDS", 40))
 SOME = range(3)
 PATHS = [
     "share/a/x.csv",
@@ -49,7 +60,7 @@ Grantees = tuple[GranteeType, int]
 
 numbers = st.sampled_from(SOME)
 grantees = st.tuples(st.sampled_from(GranteeType), numbers)
-files = st.tuples(numbers, st.sampled_from(range(len(PATHS))))
+paths = st.tuples(numbers, st.sampled_from(range(len(PATHS))))
 
 
 @dataclass
@@ -87,30 +98,91 @@ class World:
 
 worlds = st.builds(
     World,
-    owners=st.dictionaries(files, numbers, max_size=4),
+    owners=st.dictionaries(paths, numbers, max_size=4),
     group_members=st.sets(st.tuples(numbers, numbers), max_size=4),
     project_members=st.sets(st.tuples(numbers, st.tuples(st.sampled_from(["user", "group"]), numbers)), max_size=4),
-    file_grants=st.sets(st.tuples(files, grantees), max_size=6),
+    file_grants=st.sets(st.tuples(paths, grantees), max_size=6),
     instrument_grants=st.sets(st.tuples(numbers, st.sampled_from(PREFIXES), grantees), max_size=5),
     deleted=st.sets(st.tuples(st.sampled_from(["group", "project"]), numbers), max_size=2),
 )
 
 
-def in_pages(session: Session, viewer: User) -> list[Any]:
-    """What the viewer sees, page by page, as ``first_covered`` finds it; all files were discovered at the same time."""
-    order, seen, cursor, more = Order(FileRecord.first_discovered_at, FileRecord.id, newest_first=True), [], None, True
-    while more:
-        request = PageRequest(limit=4, cursor=cursor)
-        page = page_of(
-            session,
-            select(FileRecord),
-            order,
-            request,
-            narrowed=partial(first_covered, openings_of(session, viewer), select(FileRecord)),
-        )
-        seen += [record.id for record in page.rows]
-        cursor, more = page.next_cursor, page.next_cursor is not None
+@pytest.fixture(autouse=True)
+def lists_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """So that a list of some files ends its stretches, and goes on without them."""
+    for most in ("MET", "LOOKED_UP", "ACQUIRED"):
+        monkeypatch.setattr(open_lists, most, 3)
+    open_lists.open_list.cache_clear()
+    yield
+    open_lists.open_list.cache_clear()
+
+
+def in_pages(session: Session, viewer: User, selection: Selection = EVERYTHING, sort: Sort = NEWEST_FIRST) -> list[Any]:
+    """The ids of what the viewer is shown in lists, page by page."""
+    page = files(session, viewer, PageRequest(limit=4), selection, sort)
+    seen = [file.id for file in page.rows]
+    while page.next_cursor is not None:
+        page = files(session, viewer, PageRequest(limit=4, cursor=page.next_cursor), selection, sort)
+        seen += [file.id for file in page.rows]
     return seen
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Filters, what they mean, and an order with what it means."""
+
+    filters: dict[str, Any]
+    passes: Callable[[FileRecord, VersionState], bool]
+    sort: Sort = NEWEST_FIRST
+    key: Callable[[FileRecord], Any] = lambda record: record.first_discovered_at
+
+    def of(self, records: Iterable[FileRecord], states: Mapping[uuid.UUID, VersionState]) -> list[uuid.UUID]:
+        """The ids of those that pass, in order."""
+        passing = (record for record in records if self.passes(record, states[record.id]))
+        ordered = sorted(passing, key=lambda record: (self.key(record), record.id), reverse=self.sort.startswith("-"))
+        return [record.id for record in ordered]
+
+
+LATE = NOON + timedelta(minutes=2)
+ASKED = [
+    Asked({}, lambda *_: True),
+    Asked({}, lambda *_: True, "first_discovered_at"),
+    Asked({}, lambda *_: True, "-size_bytes", lambda record: record.size_bytes),
+    Asked({"min_size": 2}, lambda record, _: record.size_bytes >= 2, "source_path", lambda r: r.source_path.encode()),
+    Asked({"state": VersionState.SKIPPED}, lambda _, state: state == VersionState.SKIPPED),
+    Asked(
+        {"state": VersionState.SKIPPED, "min_size": 2},
+        lambda record, state: state == VersionState.SKIPPED and record.size_bytes >= 2,
+    ),
+    Asked({"extension": "csv"}, lambda record, _: record.source_path.endswith(".csv")),
+    Asked({"acquired_from": LATE}, lambda record, _: record.source_mtime >= LATE),
+    Asked({"acquired_to": LATE, "min_size": 1}, lambda r, _: r.source_mtime < LATE and r.size_bytes >= 1),
+    Asked({"metadata": (("sample", "iron"),)}, lambda record, _: record.metadata_ == {"sample": "iron"}),
+    Asked({"search": "csv"}, lambda record, _: record.source_path.endswith("csv")),
+]
+
+
+def add_version(session: Session, record: FileRecord, state: VersionState, number: int) -> VersionState:
+    """The newest version of a file, which gets a size, an acquisition time and metadata of its own."""
+    record.size_bytes, record.source_mtime = number, NOON + timedelta(minutes=number)
+    record.metadata_ = {"sample": ("iron", "cobalt")[number % 2]}
+    session.add(
+        FileVersion(
+            file_id=record.id,
+            instrument_id=record.instrument_id,
+            number=1,
+            size_bytes=number,
+            source_mtime=record.source_mtime,
+            acquisition_day=NOON.date(),
+            state=state,
+            state_since=NOON,
+            discovered_at=NOON,
+            unchanged_since=NOON,
+            observed_at=NOON,
+        )
+    )
+    session.flush()
+    return state
 
 
 def one_by_one(session: Session, viewer: User) -> set[Any]:
@@ -122,15 +194,18 @@ def seen_by(session: Session, viewer: User) -> set[Any]:
     return set(session.scalars(select(FileRecord.id).where(visible_files(session, viewer))))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(world=worlds)
+@settings(max_examples=WORLDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(world=worlds, chance=st.integers(0, 2**32), asked=st.sampled_from(ASKED))
 def test_everybody_sees_exactly_what_the_rule_opens_to_them(
     sessions: Sessions,
     add_user: Callable[..., User],
     add_instrument: Callable[..., Any],
     add_record: Callable[..., FileRecord],
     world: World,
+    chance: int,
+    asked: Asked,
 ) -> None:
+    random = Random(chance)
     with sessions() as session:
         users = [add_user(session, f"user{number}@test.org") for number in SOME]
         groups = [Group(name=f"group {number}") for number in SOME]
@@ -140,10 +215,16 @@ def test_everybody_sees_exactly_what_the_rule_opens_to_them(
         rows: dict[str, list[Any]] = {"user": users, "group": groups, "project": projects}
         instruments = [add_instrument(session, f"instrument_{number}") for number in SOME]
         records = {
-            (number, path): add_record(session, instrument, PATHS[path], users[owner] if owner is not None else None)
+            (number, path): add_record(
+                session, instrument, PATHS[path], users[owner] if owner is not None else None, random.randrange(4)
+            )
             for number, instrument in enumerate(instruments)
             for path in range(len(PATHS))
             for owner in [world.owners.get((number, path))]
+        }
+        states = {
+            record.id: add_version(session, record, random.choice(STATES), random.randrange(4))
+            for record in records.values()
         }
 
         def to(grantee: Grantees) -> dict[str, Any]:
@@ -165,12 +246,17 @@ def test_everybody_sees_exactly_what_the_rule_opens_to_them(
         session.flush()
         mark_deleted(session, [rows[kind][number] for kind, number in world.deleted])
         for number, user in enumerate(users):
-            expected = {record.id for file, record in records.items() if world.sees(number, file)}
+            seen = [record for file, record in records.items() if world.sees(number, file)]
+            expected = {record.id for record in seen}
             assert seen_by(session, user) == expected
-            assert in_pages(session, user) == sorted(expected, reverse=True)
+            assert in_pages(session, user) == ASKED[0].of(seen, states)
+            for instrument_id in (None, *(instrument.id for instrument in instruments[:1])):
+                selection = Selection(**asked.filters, instrument_id=instrument_id)
+                there = [record for record in seen if instrument_id in (None, record.instrument_id)]
+                assert in_pages(session, user, selection, asked.sort) == asked.of(there, states)
             assert one_by_one(session, user) == expected
             assert set(few_covered(session, openings_of(session, user)) or ()) == expected
-            for record in records.values():
+            for record in random.sample(list(records.values()), 5):
                 one = select(FileRecord.id).where(FileRecord.id == record.id, visible_files(session, user))
                 assert (session.scalar(one) is not None) == (record.id in expected)
         session.rollback()

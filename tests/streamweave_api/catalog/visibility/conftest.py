@@ -34,6 +34,7 @@ Body = dict[str, Any]
 Headers = dict[str, str]
 Choice = TypeVar("Choice")
 
+A_LONG_RUN_SECONDS = 86_400
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
 # instrument, path, archived content, further values
 FILES: list[tuple[int, str, bytes | None, Body]] = [
@@ -276,6 +277,8 @@ def stage(settings: Settings, client: Client, admin: Headers, shelf: Any, sessio
     with TestClient(create_app(settings.model_copy(update={"private_identifiers": "hidden"}))) as hiding:
         secret = settings.secret_key.get_secret_value()
         admin_id = client.get("/users/me", headers=admin).json()["id"]
+        # a long run of random worlds outlives an ordinary login
+        admin = {"Authorization": f"Bearer {issue_token(uuid.UUID(admin_id), secret, A_LONG_RUN_SECONDS)}"}
         stage = Stage(client, hiding, sessions, secret, admin, admin_id, instruments)
         stage.files = {body["id"]: body for body in stage.ask("GET", "/api/files?limit=1000")}
         stage.transfers = {body["id"]: body for body in stage.ask("GET", "/api/transfers?limit=1000")}

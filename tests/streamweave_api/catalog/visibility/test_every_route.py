@@ -5,6 +5,7 @@ status, body and headers.
 """
 
 import io
+import os
 import re
 import uuid
 import zipfile
@@ -28,6 +29,9 @@ from streamweave.identifiers import ark
 Body = dict[str, Any]
 Headers = dict[str, str]
 
+IN_THE_SUITE = 4
+# a long run has other worlds each time
+WORLDS = int(os.environ.get("RANDOM_WORLDS", IN_THE_SUITE))
 SOME = 3
 PREFIXES = ["", "share", "share/a", "share/a/b", "share/a%", "share/a_", "share/a/x.csv", "shar"]
 SORTS = ["first_discovered_at", "source_path", "size_bytes", "source_mtime"]
@@ -494,11 +498,10 @@ class Facility:
             check_view(view)
 
 
-# in a long run by hand: a hundred examples, and not derandomized
 @settings(
-    max_examples=4,
+    max_examples=WORLDS,
     phases=[Phase.generate],  # each example takes seconds: nobody would wait for smaller ones
-    derandomize=True,
+    derandomize=WORLDS == IN_THE_SUITE,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),

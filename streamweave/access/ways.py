@@ -1,0 +1,123 @@
+"""The ways in which files are open to somebody: owning them, and grants on them, on their instrument, or on a folder.
+
+Here each way is spelled out, and nowhere else. Whoever asks about files puts them together: as a condition on a file
+(``visibility``), or each for its own first rows (``first_open``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Select,
+    TableValuedAlias,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.type_api import TypeEngine
+
+from streamweave.access.openings import Kind, Openings
+from streamweave.catalog.tables import FileGrant, FileRecord
+from streamweave.catalog.tables.file_records import path_in_byte_order
+
+Bind = Callable[[str, TypeEngine[Any]], BindParameter[Any]]
+OPENED = aliased(FileRecord, name="opened")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the ways, and which rows of ``table`` it opens.
+
+    ``each`` holds the openings one by one, and ``by_each`` is the condition for what one of them opens: an index has
+    that in order. ``among`` is the condition for what any of them opens, of which PostgreSQL knows how much it is;
+    folders have none.
+    """
+
+    table: Any
+    each: TableValuedAlias
+    by_each: ColumnElement[bool]
+    among: ColumnElement[bool] | None = None
+
+    @property
+    def of_grants(self) -> bool:
+        """Whether its rows are grants, which repeat when their files were discovered."""
+        return self.table is FileGrant
+
+    @property
+    def id(self) -> Any:
+        """The column that holds the file's id."""
+        return self.table.file_id if self.of_grants else self.table.id
+
+    @property
+    def discovered_at(self) -> Any:
+        """The column that tells when the file was discovered."""
+        return self.table.discovered_at if self.of_grants else self.table.first_discovered_at
+
+    def rows(self, *columns: Any) -> Select[Any]:
+        """All rows that it opens."""
+        rows = select(*columns).select_from(self.table)
+        return rows.where(self.among) if self.among is not None else rows.join(self.each, self.by_each)
+
+
+def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
+    """A parameter that the values of ``Openings.values`` are for: the statement serves for everybody."""
+    return bindparam(name, type_=kind)
+
+
+def values_of(openings: Openings) -> Bind:
+    """The openings' own values, as a part of the statement."""
+    values = openings.values
+    return lambda name, kind: bindparam(name, values[name], type_=kind, unique=True)
+
+
+def ways(kinds: tuple[Kind, ...], bind: Bind = parameter, record: Any = OPENED) -> list[Way]:
+    """The ways of these kinds; files are rows of ``record``, ``FileRecord`` under some name."""
+    return [_WAYS[kind](bind, record) for kind in kinds]
+
+
+def within(path: ColumnElement[str], prefix: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a path, as ``path_in_byte_order`` has it, lies below a folder."""
+    # whole components are one range of the index: in bytes' order "0" follows "/"
+    return and_(path >= prefix.concat("/"), path < prefix.concat("0"))
+
+
+def _of(table: Any, column: Any, ids: BindParameter[Any]) -> Way:
+    """The rows of ``table`` whose ``column`` holds one of the ids."""
+    each = func.unnest(ids).table_valued("id").render_derived(name=f"each_{column.key}")
+    return Way(table, each, column == each.c.id, column == any_(ids))
+
+
+def _owning(bind: Bind, record: Any) -> Way:
+    return _of(record, record.owner_id, bind("owners", ARRAY(Uuid)))
+
+
+def _grants(bind: Bind, _: Any) -> Way:
+    return _of(FileGrant, FileGrant.grantee_id, bind("grantees", ARRAY(Uuid)))
+
+
+def _instruments(bind: Bind, record: Any) -> Way:
+    return _of(record, record.instrument_id, bind("instruments", ARRAY(Uuid)))
+
+
+def _folders(bind: Bind, record: Any) -> Way:
+    ids, prefixes = bind("folder_instruments", ARRAY(Uuid)), bind("folder_prefixes", ARRAY(Text))
+    each = func.unnest(ids, prefixes).table_valued("instrument_id", "path_prefix").render_derived(name="each_folder")
+    below = within(path_in_byte_order(record.source_path), each.c.path_prefix)
+    return Way(record, each, and_(record.instrument_id == each.c.instrument_id, below))
+
+
+_WAYS: Mapping[Kind, Callable[[Bind, Any], Way]] = {
+    Kind.OWNING: _owning,
+    Kind.GRANT: _grants,
+    Kind.INSTRUMENT: _instruments,
+    Kind.FOLDER: _folders,
+}

@@ -1,0 +1,126 @@
+"""Lists of files for somebody who sees a part: the statements by which the first rows are found.
+
+A filter may pass few of the files that are open, and few of those that it passes may be open. So neither is walked to
+the end. A stretch of what is open, told by indexes alone, meets a stretch of what passes the filter, likewise. What
+isn't found there is found by collecting all that is in both. Which of that is asked, and in which words, depends on
+the kinds of openings and filters only: the statements are written once for each.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import FromClause, Select, func, literal, select
+
+from streamweave.access.first_open import HORIZON, first_of_each, open_end, open_ids, open_stretch
+from streamweave.access.openings import Kind
+from streamweave.access.visibility import not_withdrawn
+from streamweave.catalog.tables import FileRecord
+from streamweave.files.leading_filters import by_discovery, leading_filter, place_among, rows_of
+from streamweave.files.selection import Filters, records_that_pass
+from streamweave.filtered_lists import Ids, end_of
+from streamweave.pages import Place
+
+MET = 4_000  # files that are open: in so many, and as many of the filter's, both meet in a few milliseconds
+LOOKED_UP = 2_000  # the same where each has to be looked up
+ACQUIRED = 20_000  # files of a span of time: its index tells in a few milliseconds when they were discovered
+KINDS_OF_LISTS = 1_024  # whose statements are kept
+
+Kinds = tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenList:
+    """The statements of a list.
+
+    ``ends`` asks where the next ``length`` files end that are open, or pass the leading filter, and ``near``
+    for what is before such an end. ``every`` collects all. ``span`` asks when the files of the acquisition time that is
+    wanted were discovered, first and last, and how many they are; up to ``spanned`` of them ``in_span`` collects.
+    """
+
+    every: Ids
+    near: Ids
+    ends: Select[Any] | None = None
+    length: int = 0
+    span: Select[Any] | None = None
+    in_span: Ids | None = None
+    spanned: int = 0
+
+
+@lru_cache(KINDS_OF_LISTS)
+def open_list(kinds: Kinds, filters: Filters, place: Place, *, withdrawn_too: bool) -> OpenList:
+    """The statements for openings of these kinds, of which there is at least one."""
+    if not by_discovery(place):
+        first = first_of_each(kinds, place, records_that_pass(filters, withdrawn_too=withdrawn_too))
+        return OpenList(first, first)
+    if not filters:
+        return _unfiltered(kinds, _Shown((), (), place, withdrawn_too))
+    if leading := leading_filter(filters, place):
+        return _led(kinds, _Shown(filters, leading, place, withdrawn_too))
+    if acquired := tuple(name for name in ("acquired_from", "acquired_to") if name in filters):
+        return _acquired(kinds, _Shown(filters, acquired, place, withdrawn_too))
+    return _looked_up(kinds, _Shown(filters, filters, place, withdrawn_too))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a list shows of files that are open and pass the ``narrow`` ones of its filters."""
+
+    filters: Filters
+    narrow: Filters
+    place: Place
+    withdrawn_too: bool
+
+    def first_of(self, rows: FromClause, *, unfiltered: bool = False) -> Ids:
+        """The first of ``rows``, which have an ``id`` and a ``key``. ``unfiltered`` ones pass no filter yet."""
+        found = select(rows.c.id, rows.c.key)
+        if self.filters != self.narrow or unfiltered:
+            records = records_that_pass(self.filters, withdrawn_too=self.withdrawn_too)
+            found = records.join(rows, rows.c.id == FileRecord.id).with_only_columns(rows.c.id, rows.c.key)
+        elif not self.withdrawn_too:
+            found = found.where(not_withdrawn(rows.c.id))
+        return self.place.first_of(found.subquery())
+
+    def of(self, theirs: FromClause) -> Select[Any]:
+        """The id and key of those of ``theirs``, which have an ``id``, that pass the narrow filters."""
+        there = place_among(self.narrow, self.place)
+        met = there.beyond(rows_of(self.narrow)).join(theirs, theirs.c.id == there.order.id)
+        return met.with_only_columns(there.order.id.label("id"), there.order.key.label("key"))
+
+    def every_of(self, theirs: FromClause) -> Ids:
+        """The first of all of ``theirs``, some of which may be there repeatedly."""
+        # set apart, as the planner may hash either side, and for many filters needs nothing but indexes
+        return self.first_of(self.of(theirs).distinct().cte("met").prefix_with("MATERIALIZED"))
+
+
+def _unfiltered(kinds: Kinds, shown: _Shown) -> OpenList:
+    first = first_of_each(kinds, shown.place, shown=None if shown.withdrawn_too else not_withdrawn)
+    if Kind.FOLDER not in kinds:
+        return OpenList(first, first)
+    # a folder's files have to be sorted, all of them, unless enough are new
+    near = shown.first_of(open_stretch(kinds, shown.place))
+    return OpenList(first, near, open_end(kinds, shown.place), LOOKED_UP)
+
+
+def _led(kinds: Kinds, shown: _Shown) -> OpenList:
+    there = place_among(shown.narrow, shown.place)
+    end = end_of(rows_of(shown.narrow), there, "stretch")
+    ends = select(open_end(kinds, shown.place).scalar_subquery(), end.scalar_subquery())
+    met = shown.of(open_stretch(kinds, shown.place)).where(there.order.before(HORIZON))
+    every = shown.every_of(open_ids(kinds, shown.place))
+    return OpenList(every, shown.first_of(met.subquery()), ends, MET)
+
+
+def _acquired(kinds: Kinds, shown: _Shown) -> OpenList:
+    some = rows_of(shown.narrow).with_only_columns(FileRecord.first_discovered_at.label("at"))
+    first = some.limit(literal(ACQUIRED + 1)).subquery()
+    span = select(func.min(first.c.at), func.max(first.c.at), func.count())
+    in_span = shown.every_of(open_ids(kinds, shown.place, in_span=True))
+    return replace(_looked_up(kinds, shown), span=span, in_span=in_span, spanned=ACQUIRED)
+
+
+def _looked_up(kinds: Kinds, shown: _Shown) -> OpenList:
+    stretch = open_stretch(kinds, shown.place)
+    # in order: no more of them is looked up than it takes to fill a page
+    near = shown.first_of(shown.place.of_keyed(stretch).subquery(), unfiltered=True)
+    return OpenList(shown.every_of(open_ids(kinds, shown.place)), near, open_end(kinds, shown.place), LOOKED_UP)
