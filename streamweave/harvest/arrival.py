@@ -7,7 +7,7 @@ from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.cataloguing import Archived, Failed, Holder, Result, Unchanged, catalogue, holders
-from streamweave.harvest.copying import Copied, NotCopied
+from streamweave.harvest.copying import Copied, NotCopied, content_differs
 from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
@@ -25,13 +25,40 @@ def take_in(
     copied = [each for each in finished if isinstance(each, Copied)]
     with facility.sessions() as session:
         known = holders(session, {each.claim.file_id for each in copied})
-    planned = [_plan(each, instrument, storages[each.claim.storage_location_id], known) for each in copied]
-    results: list[Result] = [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
+    alike, results = _of_one_content(copied, storages, known)
+    planned = [_plan(each, instrument, storages[each.claim.storage_location_id], known) for each in alike]
+    results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
     results += [each for each in planned if not isinstance(each, Archived)]
     for location_id, storage in storages.items():
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
         results += _place(storage, here)
     return results, catalogue(facility, instrument, run_id, results)
+
+
+def _of_one_content(
+    copied: Sequence[Copied], storages: Mapping[uuid.UUID, Storage], known: Mapping[tuple[uuid.UUID, str], Holder]
+) -> tuple[list[Copied], list[Result]]:
+    """The copies but for those of a version whose other copies, or whose record, hold another content.
+
+    A file that changed unseen between the copies to two storage locations is no one version.
+    """
+    contents = {holder.version_id: sha256 for (_, sha256), holder in known.items()}
+    alike: list[Copied] = []
+    failed: list[Result] = []
+    for each in copied:
+        if contents.setdefault(each.claim.version_id, each.digest.sha256) == each.digest.sha256:
+            alike.append(each)
+        else:
+            failed.append(_refused(each, storages[each.claim.storage_location_id]))
+    return alike, failed
+
+
+def _refused(copied: Copied, storage: Storage) -> Failed:
+    try:
+        storage.discard(copied.claim.staged_name)
+    except StorageError as error:
+        return Failed(copied.claim, error)
+    return Failed(copied.claim, content_differs(copied.claim))
 
 
 def _plan(

@@ -112,10 +112,15 @@ def expect_complete(claim: Claim, size_bytes: int) -> None:
 def expect_the_content_archived_elsewhere(claim: Claim, digest: Digest) -> None:
     """Raise ``ContentDiffers`` when another storage location has this version with another content."""
     if claim.sha256 not in (None, digest.sha256):
-        raise ContentDiffers(
-            f"{claim.source_path}: its content is no longer that of the version archived elsewhere, "
-            "though size and mtime are the same"
-        )
+        raise content_differs(claim)
+
+
+def content_differs(claim: Claim) -> ContentDiffers:
+    """What is said of a copy that is not what another storage location has of the same version."""
+    return ContentDiffers(
+        f"{claim.source_path}: its content is no longer that of the version archived elsewhere, "
+        "though size and mtime are the same"
+    )
 
 
 def unexpected(claim: Claim, error: Exception) -> NotCopied:

@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
-from streamweave.errors import SourceUnreachable
+from streamweave.errors import FileChanged, FileVanished, SourceUnreachable
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import (
     Digest,
@@ -17,7 +17,7 @@ from streamweave.harvest.copying import (
     expect_settled,
     expect_the_content_archived_elsewhere,
 )
-from streamweave.sources.base import Source
+from streamweave.sources.base import Source, SourceFile
 from streamweave.storage.base import StagedWriter, Storage
 
 PIECES_AHEAD = 8
@@ -58,22 +58,38 @@ def pieces(source: Source, claim: Claim) -> Iterator[bytes]:
     """
     offset = 0
     lost_at: int | None = None
+    first: SourceFile | None = None
     while True:
         try:
             with source.open(claim.source_path) as file:
-                expect_settled(claim, file.now())
+                opened = file.now()
+                expect_settled(claim, opened)
+                first = first or opened
                 for chunk in file.chunks(offset):
                     offset += len(chunk)
                     if offset > claim.size_bytes:
                         break  # it grows: reading on might never end
                     yield chunk
-                expect_settled(claim, file.now())
+                closing = file.now()
+                expect_settled(claim, closing)
                 expect_complete(claim, offset)
-                return
+            if closing.touched != first.touched:
+                _expect_gone(source, claim)
+            return
         except SourceUnreachable:
             if lost_at == offset:
                 raise
             lost_at = offset
+
+
+def _expect_gone(source: Source, claim: Claim) -> None:
+    """Raise ``FileChanged`` if a file that was touched while it was read still stands under its name.
+
+    While a file is open, a server may go on showing the mtime of its opening, though somebody else writes. One that was
+    renamed or deleted meanwhile was touched by that, and what was read of it is the last there is.
+    """
+    with suppress(FileVanished), source.open(claim.source_path):
+        raise FileChanged(f"{claim.source_path}: touched while it was read, though size and mtime are the same")
 
 
 class _Copy:

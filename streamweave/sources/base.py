@@ -5,7 +5,7 @@ Every implementation passes the same contract suite (``tests/streamweave/sources
 
 from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -22,12 +22,15 @@ class SourceFile:
     ``source_path`` begins with the share's name and uses ``/``; it is valid Unicode and holds no NUL.
     ``mtime`` is in UTC, to the microsecond. ``unreadable`` says why the file can't be asked for by its name (then
     ``source_path`` shows the name with its invalid parts escaped, still unique); it is None for all others.
+    ``touched`` is when content, name or attributes last changed, told of open files only, and not by every server. Two
+    that differ in nothing else are equal.
     """
 
     source_path: str
     size_bytes: int
     mtime: datetime
     unreadable: str | None = None
+    touched: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
