@@ -69,13 +69,13 @@ def main(
             for name in chosen:
                 ledgers.append(EXPERIMENTS[name](setting))
                 show(ledgers[-1], console)
+                if json_file:
+                    json_file.write_text(as_json(ledgers, {"kills": kills, "runs": runs, "seed": seed}))
+                if markdown_file:
+                    markdown_file.write_text(as_markdown(ledgers))
     except (SoakFailed, NoShareServerError) as error:
         typer.echo(f"there is no verdict: {error}", err=True)
         raise typer.Exit(CANNOT_BE_TOLD) from error
-    if json_file:
-        json_file.write_text(as_json(ledgers, {"kills": kills, "runs": runs, "seed": seed}))
-    if markdown_file:
-        markdown_file.write_text(as_markdown(ledgers))
     if not all(ledger.is_sound for ledger in ledgers):
         console.print(f"Something was not as it should be; seed {seed} repeats it.")
         raise typer.Exit(SOMETHING_WAS_LOST)

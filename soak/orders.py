@@ -41,6 +41,8 @@ class Order:
     kill_at: Point | None = None
     kill_after_seconds: float | None = None
     broken_disk: BrokenDisk | None = None
+    counted: tuple[str, ...] = ()
+    """Functions, named as in ``Point``: the victim says, as JSON, how often each was called."""
 
     def as_json(self) -> str:
         """One line."""
@@ -50,8 +52,8 @@ class Order:
 def order_of(line: str) -> Order:
     """The order that ``as_json`` made the line of."""
     told: dict[str, Any] = json.loads(line)
-    point, disk = told.pop("kill_at"), told.pop("broken_disk")
-    return Order(**told, kill_at=point and Point(**point), broken_disk=disk and BrokenDisk(**disk))
+    point, disk, counted = told.pop("kill_at"), told.pop("broken_disk"), tuple(told.pop("counted"))
+    return Order(**told, kill_at=point and Point(**point), broken_disk=disk and BrokenDisk(**disk), counted=counted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ outside of the product: a named function is wrapped so that the process kills it
 the parent kills it after a time.
 """
 
+import json
 import os
 import select
 import signal
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 
 from soak.disk import break_disk
 from soak.orders import End, Order, order_of
-from soak.wrapping import kill_at
+from soak.wrapping import count_calls, kill_at
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility, facility_of, utc_now
 from streamweave.harvest.harvesting import harvest
@@ -29,7 +30,7 @@ from streamweave.settings import Settings
 
 DONE, SOMETHING_IS_WRONG, BROKEN_OFF = 0, 1, 2
 HUNG_SECONDS = 120.0
-LONGEST_SAYING = 2_000
+LONGEST_SAYING = 8_000
 
 
 class Clock:
@@ -88,8 +89,10 @@ def _victim(order: Order) -> tuple[int, str]:
         kill_at(order.kill_at)
     if order.broken_disk:
         break_disk(order.broken_disk)
+    counts = count_calls(order.counted)
     try:
-        return _harvest(_facility(order), order.instrument)
+        code, said = _harvest(_facility(order), order.instrument)
+        return code, json.dumps(counts) if counts else said
     except StreamWeaveError as error:
         return SOMETHING_IS_WRONG, f"{error.kind()}: {error}"
     except BaseException as error:  # noqa: BLE001 - whatever ends a harvest is what we are here to see

@@ -10,6 +10,7 @@ from simlab.faults.stage import Stage
 
 APPENDED = b"and one more row\n" * 4_000
 KEPT_OF_TEN = 1
+OTHER_BYTES = bytes(reversed(range(256)))
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def swaps_a_content(stage: Stage) -> Iterator[None]:
     with file.open("r+b") as content:
         old = content.read()
         content.seek(0)
-        content.write(bytes(byte ^ 0xFF for byte in old))
+        content.write(old.translate(OTHER_BYTES))
     os.utime(file, ns=(shown.st_atime_ns, shown.st_mtime_ns))
     yield
 
@@ -94,7 +95,7 @@ def rewrites_during_copy(stage: Stage) -> Iterator[None]:
     """The instrument writes the largest file anew, as long as before, when half of it has been copied."""
 
     def rewrite(file: Path) -> None:
-        file.write_bytes(bytes(byte ^ 0xFF for byte in file.read_bytes()))
+        file.write_bytes(file.read_bytes().translate(OTHER_BYTES))
 
     with _during_copy(stage, rewrite):
         yield

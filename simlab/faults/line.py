@@ -62,6 +62,12 @@ class Line:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    def cut_all(self) -> None:
+        """End all connections that stand; new ones are taken."""
+        for end in self._open[1:]:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """End all connections, and take no more."""
         for end in self._open:

@@ -25,7 +25,7 @@ from streamweave.catalog.tables import FileVersion, Scan, User, VersionState
 from streamweave.files.commands import try_again
 
 NOT_TOLD = "not told"
-PATIENCE_SECONDS = 2
+PATIENCE_SECONDS = 3
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def kill_a_service(home: Path, what: str, number: int) -> Run:
         time.sleep(chance.uniform(0, 1.0))  # the moment of the kill, not a wait for something
         _kill(home, PROGRAMS[what])
         _until(lambda: not supervised_processes(home), "the supervisor has stopped the rest")
-    with _system(home) as (system, client):
+        password = system.admin_password
+    with _system(home, password) as (system, client):
         harvested = _harvest(client)
         with _catalog(home) as engine:
             evidence = _evidence(system, engine)
@@ -71,9 +72,10 @@ def kill_a_service(home: Path, what: str, number: int) -> Run:
 
 
 @contextmanager
-def _system(home: Path) -> Iterator[tuple[Stage, Client]]:
+def _system(home: Path, password: str | None = None) -> Iterator[tuple[Stage, Client]]:
+    """The running system; from its second start on, the admin's password is that of the first."""
     with stage(home, Console(quiet=True)) as system, closing(Client(system.api)) as client:
-        client.log_in(system.admin_email, system.admin_password)
+        client.log_in(system.admin_email, password or system.admin_password)
         yield system, client
 
 

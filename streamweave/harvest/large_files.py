@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
-from streamweave.errors import FileChanged, FileVanished, SourceUnreachable
+from streamweave.errors import FileVanished, SourceUnreachable
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import (
     Digest,
@@ -17,7 +17,7 @@ from streamweave.harvest.copying import (
     expect_settled,
     expect_the_content_archived_elsewhere,
 )
-from streamweave.sources.base import Source, SourceFile
+from streamweave.sources.base import Source
 from streamweave.storage.base import StagedWriter, Storage
 
 PIECES_AHEAD = 8
@@ -58,23 +58,18 @@ def pieces(source: Source, claim: Claim) -> Iterator[bytes]:
     """
     offset = 0
     lost_at: int | None = None
-    first: SourceFile | None = None
     while True:
         try:
             with source.open(claim.source_path) as file:
-                opened = file.now()
-                expect_settled(claim, opened)
-                first = first or opened
+                expect_settled(claim, file.now())
                 for chunk in file.chunks(offset):
                     offset += len(chunk)
                     if offset > claim.size_bytes:
                         break  # it grows: reading on might never end
                     yield chunk
-                closing = file.now()
-                expect_settled(claim, closing)
+                expect_settled(claim, file.now())
                 expect_complete(claim, offset)
-            if closing.touched != first.touched:
-                _expect_gone(source, claim)
+            _expect_untouched(source, claim)
             return
         except SourceUnreachable:
             if lost_at == offset:
@@ -82,14 +77,15 @@ def pieces(source: Source, claim: Claim) -> Iterator[bytes]:
             lost_at = offset
 
 
-def _expect_gone(source: Source, claim: Claim) -> None:
-    """Raise ``FileChanged`` if a file that was touched while it was read still stands under its name.
+def _expect_untouched(source: Source, claim: Claim) -> None:
+    """Raise ``FileChanged`` unless the file, asked for anew, is what settled.
 
-    While a file is open, a server may go on showing the mtime of its opening, though somebody else writes. One that was
-    renamed or deleted meanwhile was touched by that, and what was read of it is the last there is.
+    As long as somebody has a file open, Samba shows to everybody the mtime that it had when it was opened: only after
+    we have closed it can we see that it was written to meanwhile, if it stayed as long. What was read of a file that
+    has been renamed or deleted meanwhile is the last there is, and is taken.
     """
-    with suppress(FileVanished), source.open(claim.source_path):
-        raise FileChanged(f"{claim.source_path}: touched while it was read, though size and mtime are the same")
+    with suppress(FileVanished), source.open(claim.source_path) as file:
+        expect_settled(claim, file.now())
 
 
 class _Copy:

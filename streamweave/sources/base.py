@@ -5,7 +5,7 @@ Every implementation passes the same contract suite (``tests/streamweave/sources
 
 from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -22,15 +22,12 @@ class SourceFile:
     ``source_path`` begins with the share's name and uses ``/``; it is valid Unicode and holds no NUL.
     ``mtime`` is in UTC, to the microsecond. ``unreadable`` says why the file can't be asked for by its name (then
     ``source_path`` shows the name with its invalid parts escaped, still unique); it is None for all others.
-    ``touched`` is when content, name or attributes last changed, told of open files only, and not by every server. Two
-    that differ in nothing else are equal.
     """
 
     source_path: str
     size_bytes: int
     mtime: datetime
     unreadable: str | None = None
-    touched: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ class Source(Protocol):
 
         Folders in ``passing_over``, written like a ``source_path``, are left out with all that is below them. A folder
         that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed
-        raises. Links that leave the share are not followed.
+        raises. Folders that are links, or lead back to one above them, are not followed: that is their problem.
         """
 
     def open(self, source_path: str) -> AbstractContextManager[OpenSourceFile]:

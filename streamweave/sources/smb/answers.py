@@ -13,11 +13,11 @@ from streamweave.sources.smb.wire_errors import BrokenAnswer
 HEADER_BYTES = 64
 OPENED_BYTES, CLOSED_BYTES, READ_BYTES, OUTPUT_BYTES = 89, 60, 17, 9  # the StructureSize of each answer
 
-_OPENED = struct.Struct("<H22xQQ8xQ8x16s")  # 2.2.14
+_OPENED = struct.Struct("<H22xQ16xQ8x16s")  # 2.2.14
 _CLOSED = struct.Struct("<HH20xQ16xQ")  # 2.2.16
 _READ = struct.Struct("<HBBI")  # 2.2.20
 _OUTPUT = struct.Struct("<HHI")  # 2.2.34, 2.2.38
-_TIMES_AND_SIZE = struct.Struct("<16xQQ8xQ")  # FileNetworkOpenInformation, [MS-FSCC] 2.4.34
+_LAST_WRITE_AND_SIZE = struct.Struct("<16xQ16xQ")  # FileNetworkOpenInformation, [MS-FSCC] 2.4.34
 _ATTRIBUTES_ARE_TOLD = 1  # 2.2.16: SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB
 
 
@@ -25,20 +25,19 @@ class Opened(NamedTuple):
     """What the server says of a file or folder as it opens it."""
 
     filetime: int
-    changed: int
     size_bytes: int
     handle: bytes
 
     def as_source_file(self, source_path: str) -> SourceFile:
         """The file as it was opened."""
-        return _open_file(source_path, self.size_bytes, self.filetime, self.changed)
+        return SourceFile(source_path, self.size_bytes, from_filetime(self.filetime))
 
 
 def opened(body: bytes | memoryview) -> Opened:
     """The answer to an opening."""
-    structure, *told = _OPENED.unpack_from(body)
+    structure, filetime, size, handle = _OPENED.unpack_from(body)
     _expect(structure, OPENED_BYTES)
-    return Opened._make(told)
+    return Opened(filetime, size, handle)
 
 
 def closed(body: bytes | memoryview | None, source_path: str) -> SourceFile | None:
@@ -72,13 +71,8 @@ def output(body: bytes | memoryview) -> bytes | memoryview:
 
 def queried(body: bytes | memoryview, source_path: str) -> SourceFile:
     """The file as the answer to ``query_size_and_time`` shows it."""
-    filetime, changed, size = _TIMES_AND_SIZE.unpack_from(output(body))
-    return _open_file(source_path, size, filetime, changed)
-
-
-def _open_file(source_path: str, size: int, filetime: int, changed: int) -> SourceFile:
-    """``changed`` is the ChangeTime ([MS-FSCC] 2.4.7), which is 0 where a file system has none."""
-    return SourceFile(source_path, size, from_filetime(filetime), touched=from_filetime(changed) if changed else None)
+    filetime, size = _LAST_WRITE_AND_SIZE.unpack_from(output(body))
+    return SourceFile(source_path, size, from_filetime(filetime))
 
 
 def _expect(structure: int, expected: int) -> None:

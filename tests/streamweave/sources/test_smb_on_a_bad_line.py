@@ -44,6 +44,22 @@ def read(source: Any, source_path: str) -> bytes:
         return b"".join(file.chunks())
 
 
+def test_a_listing_held_up_until_the_server_ended_the_connection_fails_and_the_next_one_sees_all(
+    samba_bench: Any, line: Line
+) -> None:
+    """As a server does that hears nothing for a quarter of an hour: there is no keeping alive, but no half listing."""
+    for number in range(80):
+        samba_bench.write(f"run_{number:02}/scan.raw", b"x")
+    source = samba_bench.source(port=line.port, timeout_seconds=1)
+    listings = source.listings()
+    seen = [next(listings)]
+    line.cut_all()
+    with pytest.raises(SourceUnreachable):
+        seen += listings
+    assert len(seen) < 81
+    assert len(list(source.listings())) == 81
+
+
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_bad_line_ends_every_question_in_time_and_the_next_one_connects_again(
     samba_bench: Any, line: Line, name: str
