@@ -1,11 +1,11 @@
-# From a bare checkout: `make demo` shows the system, `make test` proves it, `make bench` measures it.
+# From a bare checkout: `make demo` shows the system, `make test` proves it, `make bench` measures it, `make soak` breaks it.
 
 PYTHON ?= python3
 VENV ?= .venv
 INSTALLED := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo up test lint bench lock clean
+.PHONY: help install demo up test lint bench soak lock clean
 
 help:
 	@echo "make demo    the whole tour: simulated instruments, harvests, catalog; ends with a summary"
@@ -13,6 +13,7 @@ help:
 	@echo "make test    the whole test suite"
 	@echo "make lint    formatting, lint, types and layers alone"
 	@echo "make bench   the benchmarks"
+	@echo "make soak    kill, crash and break everything, and see that nothing is lost: half an hour"
 	@echo "make lock    resolve requirements.lock anew"
 
 install: $(INSTALLED)
@@ -42,6 +43,9 @@ lint: install
 
 bench: install
 	$(VENV)/bin/python -m benchmarks
+
+soak: install
+	$(VENV)/bin/python -m soak --json soak.json --markdown soak.md
 
 lock: install
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

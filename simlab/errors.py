@@ -6,6 +6,8 @@ SimlabError
 ├── ShareServerError        the server ended, or did not answer, before it could be used
 ├── InUseError              another server already keeps its files in the work folder
 ├── UnknownInstrumentError  the seed has no instrument of that slug
+├── UnknownScenarioError    there is no fault of that name
+├── NothingToSpoilError     a fault needs files, and there are none
 └── StateError              what the laboratory remembered from its last start can't be read
 """
 
@@ -32,6 +34,14 @@ class InUseError(SimlabError):
 
 class UnknownInstrumentError(SimlabError):
     """The seed has no instrument of that slug."""
+
+
+class UnknownScenarioError(SimlabError):
+    """There is no fault of that name."""
+
+
+class NothingToSpoilError(SimlabError):
+    """A fault needs files that it can spoil, and the share has none."""
 
 
 class StateError(SimlabError):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.facility import Facility
+from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
@@ -32,7 +33,11 @@ def look(
     budget_seconds: float | None = None,
     dagster_run_id: str | None = None,
 ) -> Sighting:
-    """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at."""
+    """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at.
+
+    Claims of runs that died are freed first: what is claimed is left alone, and might have changed since.
+    """
+    free_claims_of_dead_runs(facility, instrument)
     sighting = discover(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
     settle(facility, instrument, sighting.extent)
     return sighting

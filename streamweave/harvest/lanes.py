@@ -4,6 +4,9 @@ Each *reader* has a connection of its own. Small files are read many in one go a
 queue, to *provers*, which write them, wait for the device, and read them back. A reader that takes a large file copies
 it to its end, with threads of its own for hashing, writing and reading back.
 
+A large file that goes to several storage locations is read for one after the other: a server tells the truth about it
+only while nobody has it open.
+
 The first reader takes small files only, so that large ones never hold them up; the next ones take large files first, so
 that many small ones never hold those up. No more than ``SMALL_AT_ONCE`` take small ones: each has many under way, and
 more would only get into each other's way. An instrument with a single connection has its small files read first.
@@ -14,6 +17,7 @@ beside what its connection has under way, and a few pieces of each of at most ``
 
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -59,6 +63,7 @@ class Lanes:
         self._storages = storages
         self._on_bytes = on_bytes
         self._batches: Queue[Batch | None] = Queue(BATCHES_AHEAD)
+        self._open_for_copying: defaultdict[uuid.UUID, threading.Lock] = defaultdict(threading.Lock)
         self._finished: SimpleQueue[Finished | Exception] = SimpleQueue()
         self._readers = [self._start(self._read, number, connections == 1) for number in range(connections)]
         self._provers = [self._start(self._prove) for _ in range(PROVERS)]
@@ -124,7 +129,8 @@ class Lanes:
     def _copy_large(self, source: Source, claim: Claim) -> Copied | NotCopied:
         storage = self._storages[claim.storage_location_id]
         try:
-            return Copied(claim, copy_proven(source, storage, claim, partial(self._on_bytes, claim)))
+            with self._open_for_copying[claim.file_id]:
+                return Copied(claim, copy_proven(source, storage, claim, partial(self._on_bytes, claim)))
         except StreamWeaveError as error:
             if isinstance(error, SourceError) and not isinstance(error, SourceFileError):
                 self.agenda.close()

@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
-from streamweave.errors import SourceUnreachable
+from streamweave.errors import FileVanished, SourceUnreachable
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import (
     Digest,
@@ -76,11 +76,23 @@ def pieces(source: FileOpener, claim: Claim) -> Iterator[bytes]:
                     yield piece
                 expect(claim, file.now())
                 expect_complete(claim, offset)
-                return
+            _expect_untouched(source, claim)
+            return
         except SourceUnreachable:
             if lost_at == offset:
                 raise
             lost_at = offset
+
+
+def _expect_untouched(source: Source, claim: Claim) -> None:
+    """Raise ``FileChanged`` unless the file, asked for anew, is what settled.
+
+    As long as somebody has a file open, Samba shows to everybody the mtime that it had when it was opened: only after
+    we have closed it can we see that it was written to meanwhile, if it stayed as long. What was read of a file that
+    has been renamed or deleted meanwhile is the last there is, and is taken.
+    """
+    with suppress(FileVanished), source.open(claim.source_path) as file:
+        expect_settled(claim, file.now())
 
 
 class _Copy:

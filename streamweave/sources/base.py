@@ -88,7 +88,7 @@ class Source(FileOpener, Protocol):
 
         Folders in ``passing_over``, written like a ``source_path``, are left out with all that is below them. A folder
         that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed
-        raises. Links that leave the share are not followed.
+        raises. Folders that are links, or lead back to one above them, are not followed: that is their problem.
         """
 
     def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:

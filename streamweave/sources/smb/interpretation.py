@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from streamweave.errors import FileUnreadable
+from streamweave.errors import FileUnreadable, SourceFileError
 from streamweave.sources.base import FolderListing, SourceFile
 from streamweave.sources.smb.entries import Entry
 from streamweave.sources.smb.names import UNASKABLE, is_askable, shown
 from streamweave.sources.smb.times import from_filetime
 
 LINK = "it is a link, which is not followed"
+LEADS_BACK = "it is a folder above it once more, by the server's number for it, and is not followed"
 _NO_IDENTITY = {0, 0xFFFFFFFFFFFFFFFF}  # [MS-FSCC] 2.1.9: the file system has none, or can't tell it in 64 bits (ReFS)
 
 
@@ -22,7 +23,7 @@ class Folder:
 
 
 def interpret(folder: Folder, entries: Iterable[Entry]) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
-    """The folder's listing, the folders in it, and listings that say why some folders in it can't be asked for."""
+    """The folder's listing, the folders in it, and listings that say why some of them are not listed."""
     files: list[SourceFile] = []
     folders: list[Entry] = []
     lineage = folder.lineage
@@ -33,14 +34,26 @@ def interpret(folder: Folder, entries: Iterable[Entry]) -> tuple[FolderListing, 
             lineage |= {entry.identity} - _NO_IDENTITY
         elif entry.name != "..":
             folders.append(entry)
-    unaskable = [_unaskable(f"{folder.path}/{shown(entry.name)}") for entry in folders if not is_askable(entry.name)]
-    inner = [
-        Folder(f"{folder.path}/{entry.name}", lineage)
-        for entry in folders
-        # a link may lead back to a folder above
-        if is_askable(entry.name) and not entry.is_link and entry.identity not in lineage
-    ]
-    return FolderListing(folder.path, tuple(files), folders=len(inner) + len(unaskable)), inner, unaskable
+    inner: list[Folder] = []
+    unlisted: list[FolderListing] = []
+    for entry in folders:
+        path = f"{folder.path}/{shown(entry.name)}"
+        if problem := _obstacle(entry, lineage, path):
+            unlisted.append(FolderListing(path, (), problem))
+        else:
+            inner.append(Folder(path, lineage))
+    return FolderListing(folder.path, tuple(files), folders=len(folders)), inner, unlisted
+
+
+def _obstacle(entry: Entry, lineage: frozenset[int], path: str) -> SourceFileError | None:
+    """Why a folder is not listed; None if it is."""
+    if not is_askable(entry.name):
+        return FileUnreadable(f"{path}: {UNASKABLE}")
+    if entry.is_link:
+        return FileUnreadable(f"{path}: {LINK}")
+    if entry.identity in lineage:
+        return FileUnreadable(f"{path}: {LEADS_BACK}")
+    return None
 
 
 def _source_file(folder: str, entry: Entry) -> SourceFile:
@@ -48,7 +61,3 @@ def _source_file(folder: str, entry: Entry) -> SourceFile:
     if not is_askable(entry.name):
         unreadable = UNASKABLE
     return SourceFile(f"{folder}/{shown(entry.name)}", entry.size_bytes, from_filetime(entry.filetime), unreadable)
-
-
-def _unaskable(path: str) -> FolderListing:
-    return FolderListing(path, (), FileUnreadable(f"{path}: {UNASKABLE}"))

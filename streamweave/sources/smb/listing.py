@@ -38,12 +38,12 @@ def list_folders(connection: ShareConnection, passing_over: Container[str] = ())
     asked = deque([_ask(connection, Folder(connection.address.base_folder, frozenset()), is_base=True)])
     try:
         while asked:
-            listing, inner, unaskable = _listed(connection, asked.popleft())
+            listing, inner, unlisted = _listed(connection, asked.popleft())
             todo.extend(folder for folder in inner if folder.path not in passing_over)
             while todo and (not asked or _may_ask(connection, len(asked))):
                 asked.append(_ask(connection, todo.popleft()))
             yield listing
-            yield from unaskable
+            yield from unlisted
     finally:
         for folder in asked:
             connection.discard(folder.tickets)

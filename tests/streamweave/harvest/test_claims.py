@@ -220,6 +220,17 @@ def test_a_change_after_a_death_between_publishing_and_cataloguing_gets_a_name_o
     assert published.items() <= planned.archived().items()
 
 
+def test_a_file_that_changed_after_its_run_had_died_is_harvested_by_the_next_run(planned: Any) -> None:
+    """The dead run's claim must not hide the change: what is claimed is left alone by the look."""
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+        claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=12)
+    die(planned, run_id)
+    planned.write("microscope/00.csv", b"written anew")
+    planned.harvest()
+    assert set(planned.states().values()) == {VersionState.ARCHIVED}
+    assert b"written anew" in planned.archived().values()
+
+
 def test_refused_credentials_are_not_tried_again_and_again(planned: Any) -> None:
     logins = []
 

@@ -2,8 +2,11 @@
 
 import threading
 import tracemalloc
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import digest_of
 from streamweave.harvest.large_files import copy_proven
 from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile
-from streamweave.sources.memory import Laboratory, MemorySource
+from streamweave.sources.memory import Laboratory, MemorySource, OpenMemoryFile
 from streamweave.storage.memory import MemoryStorage
 
 MTIME = datetime(2026, 3, 2, tzinfo=UTC)
@@ -154,6 +157,46 @@ def test_a_large_file_does_not_hold_up_small_ones(bench: Any) -> None:
     assert waited
     assert all(waited)
     assert set(bench.states().values()) == {VersionState.ARCHIVED}
+
+
+def test_a_large_file_is_read_for_one_location_after_the_other(bench: Any, tmp_path: Path) -> None:
+    bench.add_location("second", tmp_path / "second")
+    bench.laboratory.write("microscope/large.raw", LARGE, MTIME)
+    readers: list[int] = []
+    bench.laboratory.while_reading = lambda path: readers.append(threading.get_ident())
+    bench.harvest()
+    assert len(bench.archived()) == len(bench.archived(tmp_path / "second")) == 1
+    assert len(list(groupby(readers))) <= 2
+
+
+class SlowToTell(MemorySource):
+    """As Samba is: while a file is open it shows the old mtime; ``meanwhile`` shows only when it is closed."""
+
+    def __init__(self, laboratory: Laboratory, meanwhile: Callable[[str], None]) -> None:
+        super().__init__(laboratory)
+        self._meanwhile = meanwhile
+
+    @contextmanager
+    def open(self, source_path: str) -> Iterator[OpenMemoryFile]:
+        with super().open(source_path) as file:
+            yield file
+        self._meanwhile(source_path)
+
+
+def test_a_file_that_was_rewritten_unseen_while_it_was_read_is_no_copy(
+    laboratory: Laboratory, storage: MemoryStorage, claim: Any
+) -> None:
+    source = SlowToTell(laboratory, lambda path: laboratory.write(path, LARGE, MTIME + timedelta(seconds=1)))
+    with pytest.raises(FileChanged):
+        copy_proven(source, storage, claim)
+    assert storage.staged_names() == []
+
+
+def test_a_file_that_is_gone_when_its_copy_is_complete_is_taken(
+    laboratory: Laboratory, storage: MemoryStorage, claim: Any
+) -> None:
+    source = SlowToTell(laboratory, lambda path: laboratory.remove(path))
+    assert copy_proven(source, storage, claim) == digest_of([LARGE])
 
 
 def test_small_files_do_not_hold_up_a_large_one(bench: Any) -> None:

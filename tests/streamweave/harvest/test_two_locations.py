@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from streamweave.catalog.tables import FileVersion, StorageLocation, VersionState
 from streamweave.errors import FileChanged, StorageRefused, StorageUnavailable
+from streamweave.harvest.arrival import take_in
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
 from streamweave.harvest.claims import Claim, claim_transfers
-from streamweave.harvest.copying import digest_of
+from streamweave.harvest.copying import Copied, digest_of
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
@@ -135,6 +136,28 @@ def test_a_change_while_one_location_is_being_copied_to_becomes_a_version_of_its
     assert b"new and longer" in bench.archived().values()
     assert sorted(bench.archived(Path(second.base_path)).values()) == [b"new and longer", b"old"]
     assert bench.version(PATH).state == VersionState.ARCHIVED
+
+
+def test_two_locations_never_hold_two_contents_of_one_version(
+    bench: Any, second: StorageLocation, tmp_path: Path
+) -> None:
+    """The content is swapped between the two copies, and neither size nor mtime shows it."""
+    bench.write(PATH, b"one")
+    plan(bench)
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        first_claim, second_claim = claims(bench, run_id, second)
+        storages = {location.id: bench.facility.open_storage(location) for location in (bench.location, second)}
+        copied = []
+        for claim, content in ((first_claim, b"one"), (second_claim, b"two")):
+            storage = storages[claim.storage_location_id]
+            storage.prepare(holds_versions=False)
+            storage.stage_whole({claim.staged_name: content})
+            copied.append(Copied(claim, digest_of([content])))
+        results, _ = take_in(bench.facility, bench.instrument, run_id, copied, storages)
+    assert {type(result) for result in results} == {Archived, Failed}
+    assert (list(bench.archived().values()), bench.archived(tmp_path / "second")) == ([b"one"], {})
+    assert bench.staged(tmp_path / "second") == []
+    assert "no longer that of the version archived elsewhere" in bench.version(PATH).reason
 
 
 def test_a_file_that_is_gone_before_every_location_has_it_is_not_called_unarchived(bench: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from smbprotocol.exceptions import SMBException
 from streamweave.errors import CredentialsRefused, FileUnreadable, SourceUnreachable
 from streamweave.sources.smb import SmbAddress, faults, wire_errors
 from streamweave.sources.smb.entries import Entry, parse_entries
-from streamweave.sources.smb.interpretation import Folder, interpret
+from streamweave.sources.smb.interpretation import LEADS_BACK, LINK, Folder, interpret
 from streamweave.sources.smb.names import is_askable, shown
 from streamweave.sources.smb.times import from_filetime
 from streamweave.sources.smb.wire_errors import BrokenAnswer
@@ -83,7 +83,7 @@ def test_names_are_shown_as_valid_text_and_no_two_alike(one: str, other: str) ->
 
 
 def test_names_that_can_not_be_asked_for_are_told_and_not_passed_over() -> None:
-    listing, inner, unaskable = interpret(
+    listing, inner, unlisted = interpret(
         Folder("data", frozenset()),
         [entry("ok.raw"), entry("\ud800.raw"), entry("..\\up", folder=True), entry("run", folder=True)],
     )
@@ -92,10 +92,10 @@ def test_names_that_can_not_be_asked_for_are_told_and_not_passed_over() -> None:
         (r"data/\ud800.raw", False),
     ]
     assert [folder.path for folder in inner] == ["data/run"]
-    assert [(folder.folder, type(folder.problem)) for folder in unaskable] == [(r"data/..\x5cup", FileUnreadable)]
+    assert [(folder.folder, type(folder.problem)) for folder in unlisted] == [(r"data/..\x5cup", FileUnreadable)]
 
 
-def test_a_file_that_is_a_link_is_shown_as_one_and_a_folder_that_is_a_link_is_not_entered() -> None:
+def test_links_and_folders_that_lead_back_are_not_entered_and_are_on_record() -> None:
     entries = [
         entry(".", folder=True, identity=7),
         entry("file", link=True),
@@ -103,10 +103,14 @@ def test_a_file_that_is_a_link_is_shown_as_one_and_a_folder_that_is_a_link_is_no
         entry("circle", folder=True, identity=7),
         entry("run", folder=True, identity=8),
     ]
-    listing, inner, unaskable = interpret(Folder("data", frozenset({5})), entries)
+    listing, inner, unlisted = interpret(Folder("data", frozenset({5})), entries)
     assert listing.files[0].unreadable == "it is a link, which is not followed"
     assert inner == [Folder("data/run", frozenset({5, 7}))]
-    assert unaskable == []
+    assert listing.folders == 3
+    assert {folder.folder: str(folder.problem) for folder in unlisted} == {
+        "data/junction": f"data/junction: {LINK}",
+        "data/circle": f"data/circle: {LEADS_BACK}",
+    }
 
 
 @pytest.mark.parametrize("identity", [0, 2**64 - 1])

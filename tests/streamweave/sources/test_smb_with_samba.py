@@ -19,6 +19,7 @@ from smbprotocol.tree import TreeConnect
 from simlab.shares import Share, serve
 from streamweave.errors import FileDenied, FileInUse, ShareDenied
 from streamweave.sources.smb import SmbAddress, SmbSource
+from streamweave.sources.smb.interpretation import LEADS_BACK
 
 SHARE_ALL = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE | ShareAccess.FILE_SHARE_DELETE
 SHARE_NOTHING = 0
@@ -74,6 +75,18 @@ def test_a_file_that_its_writer_shares_with_nobody_is_in_use(samba_bench: Any) -
         assert list(file.chunks()) == []
 
 
+def test_samba_tells_of_a_rewritten_file_only_when_nobody_has_it_open_any_more(samba_bench: Any) -> None:
+    """Why a large file is asked for anew when its copy is complete (``streamweave.harvest.large_files``)."""
+    samba_bench.write("scan.raw", b"x" * 1000)
+    path, source = f"{samba_bench.base}/scan.raw", samba_bench.source()
+    with source.open(path) as file:
+        before = file.now()
+        (samba_bench.folder / "scan.raw").write_bytes(b"y" * 1000)
+        assert file.now() == before
+    with source.open(path) as file:
+        assert file.now().mtime > before.mtime
+
+
 def test_a_file_with_a_locked_range_is_in_use(samba_bench: Any) -> None:
     samba_bench.write("scan.raw", b"x" * 1000)
     source = samba_bench.source()
@@ -108,7 +121,10 @@ def test_links_that_leave_the_share_or_lead_in_circles_are_not_followed(samba_be
     (samba_bench.folder / "outside").symlink_to(tmp_path)
     (samba_bench.folder / "nowhere").symlink_to("gone")
     listings = list(samba_bench.source().listings())
-    assert [listing.folder for listing in listings] == [samba_bench.base, f"{samba_bench.base}/run"]
+    problems = {listing.folder: str(listing.problem) for listing in listings if listing.problem}
+    circle = f"{samba_bench.base}/run/circle"
+    assert problems == {circle: f"{circle}: {LEADS_BACK}"}
+    assert [each.folder for each in listings if not each.problem] == [samba_bench.base, f"{samba_bench.base}/run"]
     assert [file.source_path for listing in listings for file in listing.files] == [f"{samba_bench.base}/run/scan.raw"]
 
 

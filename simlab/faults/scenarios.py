@@ -1,0 +1,60 @@
+"""The scenarios by name. Each is a context: the fault is there, or waits for its moment, until the context ends."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from simlab.errors import UnknownScenarioError
+from simlab.faults import changing, clocks, naming, reaching, writing
+from simlab.faults.stage import Stage
+
+Scenario = Callable[[Stage], AbstractContextManager[None]]
+
+_ALL: tuple[Scenario, ...] = (
+    reaching.freezes,
+    reaching.freezes_during_copy,
+    reaching.drops_mid_file,
+    reaching.drops_again_and_again,
+    reaching.drops_always,
+    reaching.vanishes,
+    changing.denies_one_file,
+    changing.comes_back_empty,
+    changing.comes_back_shrunken,
+    changing.swaps_a_content,
+    changing.appends_during_copy,
+    changing.rewrites_during_copy,
+    changing.renames_during_copy,
+    changing.deletes_during_copy,
+    writing.holds_a_file_open,
+    writing.locks_a_file,
+    clocks.clock_ahead,
+    clocks.clock_jumps,
+    naming.hard_names,
+    naming.crowded_folder,
+)
+
+
+def _name_of(scenario: Scenario) -> str:
+    return scenario.__name__.replace("_", "-")
+
+
+SCENARIOS: Mapping[str, Scenario] = {_name_of(scenario): scenario for scenario in _ALL}
+
+
+def scenario_called(name: str) -> Scenario:
+    """Raises ``UnknownScenarioError``."""
+    if name not in SCENARIOS:
+        raise UnknownScenarioError(f"There is no scenario {name!r}: `python -m simlab faults` lists them.")
+    return SCENARIOS[name]
+
+
+def sentence_of(scenario: Scenario) -> str:
+    """What happens in it."""
+    return " ".join((inspect.getdoc(scenario) or "").split())
+
+
+def server_options_for(scenario: Scenario) -> dict[str, str]:
+    """Samba's options that a scenario needs (smb.conf(5)): to root nothing is denied, so somebody else serves."""
+    is_denied = scenario is changing.denies_one_file and os.geteuid() == 0
+    return {"force user": "nobody"} if is_denied else {}

@@ -1,0 +1,167 @@
+"""A trial: one instrument with a folder of its own, a fresh catalog, two archives; and what ought to be in them."""
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+
+from soak.data import SKIPPED_SUFFIX, Changes
+from soak.evidence import Evidence, archived_in, copies_in, sha256, staged_in, versions_in
+from soak.orders import End, Order
+from soak.site import SHARE, Site
+from soak.victims import Victims
+from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.configuration import apply_manifest
+
+AN_HOUR = 3_600.0
+LOCATIONS = ("archive", "mirror")
+
+
+@dataclass
+class Trial:
+    """``contents`` are all contents that a file has had when a harvest began, by its source path, oldest first.
+
+    ``lapsed`` are those that were gone, or touched, before any harvest came to its end: bytes of them may stand in an
+    archive without a row.
+    ``standing`` are the source paths that stand on the share at this moment.
+    """
+
+    site: Site
+    victims: Victims
+    base: str
+    archives: Mapping[str, Path]
+    database_url: str
+    engine: Engine
+    contents: dict[str, list[bytes]] = field(default_factory=dict)
+    lapsed: dict[str, list[bytes]] = field(default_factory=dict)
+    standing: set[str] = field(default_factory=set)
+    _harvests: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """The instrument's folder."""
+        return self.site.folder / self.base
+
+    @property
+    def prefix(self) -> str:
+        """What source paths begin with."""
+        return f"{SHARE}/{self.base}/" if self.base else f"{SHARE}/"
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Let the instrument write files, each an hour ago by its own clock, and a little later each time."""
+        for path, content in files.items():
+            place = self.folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+            self._date(place)
+            source_path = self.prefix + path
+            self.standing.add(source_path)
+            known = self.contents.setdefault(source_path, [])
+            if content not in known:
+                known.append(content)
+
+    def change(self, changes: Changes) -> None:
+        """Let the instrument change what it has written."""
+        self.write(changes.written)
+        for path in changes.touched:
+            self._date(self.folder / path)
+        for path in changes.removed:
+            (self.folder / path).unlink()
+            self.standing.discard(self.prefix + path)
+
+    def change_unseen(self, changes: Changes) -> None:
+        """Let it change what no harvest has brought to its end yet."""
+        for path in {*changes.written, *changes.removed}:
+            self.lapse(path)
+        for path in changes.touched:  # to us it is another version, until it has been read
+            source_path = self.prefix + path
+            self.lapsed[source_path] = self.contents[source_path]
+        self.change(changes)
+
+    def lapse(self, path: str) -> None:
+        """What the file held so far is gone, before a harvest was left alone with it."""
+        source_path = self.prefix + path
+        if source_path in self.contents:
+            self.lapsed[source_path] = self.contents.pop(source_path)
+
+    def files(self) -> dict[str, bytes]:
+        """What stands on the share, by the paths below the instrument's folder."""
+        paths = [path.removeprefix(self.prefix) for path in self.standing]
+        return {path: (self.folder / path).read_bytes() for path in paths}
+
+    def take_stock(self) -> None:
+        """What stands on the share now is what the next harvest will find, however it came there."""
+        self.standing = set()
+        for place in self.folder.rglob("*"):
+            if place.is_file():
+                path = self.prefix + str(place.relative_to(self.folder))
+                known = self.contents.setdefault(path, [])
+                content = place.read_bytes()
+                known[:] = [*(each for each in known if each != content), content]
+                self.standing.add(path)
+
+    def _date(self, place: Path) -> None:
+        then = time.time() - AN_HOUR + self._harvests
+        os.utime(place, (then, then))
+
+    def order(self, **ending: Any) -> Order:
+        """The next harvest. Each begins two hours after the last one, by its own clock: every retry is due."""
+        self._harvests += 1
+        ahead = 2 * AN_HOUR * self._harvests
+        return Order(self.database_url, self.site.encryption_key, SHARE, ahead_seconds=ahead, **ending)
+
+    def harvest(self, **ending: Any) -> End:
+        """A harvest, which may be made to end early."""
+        return self.victims.run(self.order(**ending))
+
+    def let_the_dead_be_found(self) -> None:
+        """Age the heartbeats of runs that died: they are taken for dead after 15 s of silence, which we spare us."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                text("UPDATE harvest_runs SET heartbeat_at = now() - interval '1 minute' WHERE finished_at IS NULL")
+            )
+
+    def recover(self) -> End:
+        """The next harvest, as it comes once whatever died is there again; it is left alone."""
+        self.let_the_dead_be_found()
+        return self.harvest()
+
+    def evidence(self) -> Evidence:
+        """What is to be judged now."""
+        return Evidence(
+            contents={path: [sha256(content) for content in known] for path, known in self.contents.items()},
+            standing=frozenset(self.standing),
+            lapsed={path: [sha256(content) for content in known] for path, known in self.lapsed.items()},
+            skipped=frozenset(path for path in self.contents if path.endswith(SKIPPED_SUFFIX)),
+            archives={name: archived_in(root) for name, root in self.archives.items()},
+            staged={name: staged_in(root) for name, root in self.archives.items()},
+            versions=versions_in(self.engine),
+            copies=copies_in(self.engine),
+        )
+
+
+@contextmanager
+def trial(site: Site, victims: Victims, *, on_all_of_the_share: bool = False, **instrument: Any) -> Iterator[Trial]:
+    """A new trial, of which nothing is left; ``instrument`` are fields of its row that differ from the others'."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    base = "" if on_all_of_the_share else name
+    (site.folder / base).mkdir(exist_ok=True)
+    archives = {location: site.work / "archives" / name / location for location in LOCATIONS}
+    url = site.create_database()
+    try:
+        with open_catalog(url) as engine:
+            manifest = site.manifest(f"/{base}", archives, **instrument)
+            apply_manifest(catalog_sessions(engine), site.encryption_key, manifest)
+            yield Trial(site, victims, base, archives, url, engine)
+    finally:
+        site.drop_database(url)
+        shutil.rmtree(site.folder / base)
+        shutil.rmtree(site.work / "archives" / name)
