@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, and_, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.access.visibility import within
+from streamweave.access.ways import within
 from streamweave.catalog.bulk import BATCH, is_one_of
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (

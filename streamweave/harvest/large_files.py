@@ -18,7 +18,7 @@ from streamweave.harvest.copying import (
     expect_the_content_archived_elsewhere,
 )
 from streamweave.settling.growth import expect_grown, expect_only_grown
-from streamweave.sources.base import FileOpener
+from streamweave.sources.base import FileOpener, SourceFile
 from streamweave.storage.base import StagedWriter, Storage
 
 PIECES_AHEAD = 8
@@ -76,7 +76,7 @@ def pieces(source: FileOpener, claim: Claim) -> Iterator[bytes]:
                     yield piece
                 expect(claim, file.now())
                 expect_complete(claim, offset)
-            _expect_untouched(source, claim)
+            _expect_untouched(source, claim, expect)
             return
         except SourceUnreachable:
             if lost_at == offset:
@@ -84,15 +84,15 @@ def pieces(source: FileOpener, claim: Claim) -> Iterator[bytes]:
             lost_at = offset
 
 
-def _expect_untouched(source: Source, claim: Claim) -> None:
-    """Raise ``FileChanged`` unless the file, asked for anew, is what settled.
+def _expect_untouched(source: FileOpener, claim: Claim, expect: Callable[[Claim, SourceFile], None]) -> None:
+    """Raise ``FileChanged`` unless the file, asked for anew, is as ``expect`` wants it.
 
     As long as somebody has a file open, Samba shows to everybody the mtime that it had when it was opened: only after
     we have closed it can we see that it was written to meanwhile, if it stayed as long. What was read of a file that
     has been renamed or deleted meanwhile is the last there is, and is taken.
     """
     with suppress(FileVanished), source.open(claim.source_path) as file:
-        expect_settled(claim, file.now())
+        expect(claim, file.now())
 
 
 class _Copy:
