@@ -13,11 +13,15 @@ ENDS_AFTER = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class Comparison:
-    """What becomes of alerts. ``leaving`` are open ones whose condition has just gone away; they may still go on."""
+    """What becomes of alerts. ``leaving`` are open ones whose condition has just gone away.
+
+    ``waiting`` are those that are away not long enough to end, and those of which nothing is known.
+    """
 
     begun: list[Condition] = field(default_factory=list)
     ongoing: list[tuple[Alert, Condition]] = field(default_factory=list)
     leaving: list[Alert] = field(default_factory=list)
+    waiting: list[Alert] = field(default_factory=list)
     ended: list[Alert] = field(default_factory=list)
 
 
@@ -31,10 +35,12 @@ def compare(open_alerts: Iterable[Alert], findings: Findings, now: datetime) -> 
         if condition is not None:
             comparison.ongoing.append((alert, condition))
         elif key in findings.unknown:
-            continue
+            comparison.waiting.append(alert)
         elif alert.away_since is None:
             comparison.leaving.append(alert)
         elif now - alert.away_since >= ENDS_AFTER:
             comparison.ended.append(alert)
+        else:
+            comparison.waiting.append(alert)
     comparison.begun.extend(conditions.values())
     return comparison

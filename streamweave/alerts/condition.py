@@ -62,9 +62,9 @@ def about_location(location: StorageLocation, sentence: str, details: Mapping[st
     )
 
 
-def counted(number: int, noun: str) -> str:
-    """The number with its noun: ``1 file``, ``12 files``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, nouns: str | None = None) -> str:
+    """The number with its noun: ``1 file``, ``12 files``. ``nouns`` is a plural that needs more than an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
 def listed(parts: Iterable[str]) -> str:

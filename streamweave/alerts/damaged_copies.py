@@ -28,13 +28,13 @@ def damaged_copies(session: Session) -> Findings:
     )
     findings = Findings()
     for instrument in session.scalars(listing(Instrument).where(Instrument.id.in_(numbers))) if numbers else ():
-        copies = _first(session, instrument)
+        number, copies = numbers[instrument.id], _first(session, instrument)
         sentence = (
-            f"{counted(numbers[instrument.id], 'archived copy').replace('copys', 'copies')} of {instrument.name} "
-            f"{'is' if numbers[instrument.id] == 1 else 'are'} damaged, the first in {copies[0]['storage_location']}: "
+            f"{counted(number, 'archived copy', 'archived copies')} of {instrument.name} "
+            f"{'is' if number == 1 else 'are'} damaged, the first in {copies[0]['storage_location']}: "
             f"{copies[0]['path']}: {copies[0]['damage']}"
         )
-        details = {"copies": numbers[instrument.id], "files": copies}
+        details = {"copies": number, "files": copies}
         findings.conditions.append(about_instrument(AlertKind.DAMAGED_COPIES, instrument, sentence, details))
     return findings
 

@@ -1,6 +1,6 @@
 """Evaluating: find out what is wrong, write down what that makes of the alerts, and tell whoever is to be told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from streamweave.alerts.channels import Channels
 from streamweave.alerts.comparison import Comparison, compare
@@ -16,16 +16,14 @@ from streamweave.storage.space import space_at
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What became of the alerts, and of the messages about them."""
+    """What became of the alerts (None: another process was at it), and of the messages about them."""
 
-    comparison: Comparison = field(default_factory=Comparison)
-    delivered: Delivered = field(default_factory=Delivered)
+    comparison: Comparison | None
+    delivered: Delivered
 
     def sentence(self) -> str:
         """The outcome for a person."""
-        comparison, delivered = self.comparison, self.delivered
-        still_open = len(comparison.begun) + len(comparison.ongoing) + len(comparison.leaving)
-        told = f"{counted(still_open, 'alert')} seen: {len(comparison.begun)} new; {len(comparison.ended)} over"
+        told, delivered = _told(self.comparison), self.delivered
         if delivered.arrived or delivered.failed:
             told += f"; {counted(delivered.arrived, 'message')} delivered, {delivered.failed} failed for now"
         return told
@@ -33,15 +31,21 @@ class Evaluation:
 
 def evaluate_alerts(facility: Facility, channels: Channels) -> Evaluation:
     """Do it all once. While another process is at it, only messages are sent that it leaves."""
-    spaces = _spaces(facility)
+    spaces, comparison = _spaces(facility), None
     with facility.sessions.begin() as session:
-        comparison = Comparison()
         if try_lock_alerts(session):
             now = facility.now()
             findings = what_is_wrong(session, spaces, now, watching_since(session, now))
             comparison = compare(open_alerts(session), findings, now)
             record(session, comparison, channels.receivers(session), now)
     return Evaluation(comparison, deliver_due(facility, channels))
+
+
+def _told(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return "another process evaluates the alerts at this moment"
+    new, known = len(comparison.begun), len(comparison.ongoing) + len(comparison.leaving) + len(comparison.waiting)
+    return f"{counted(new + known, 'alert')} open: {new} new; {len(comparison.ended)} over"
 
 
 def _spaces(facility: Facility) -> Spaces:

@@ -72,7 +72,7 @@ def _silent_for_longer_than_usual(
         zone, since = ZoneInfo(instrument.timezone), newest[instrument.id]
         learned = usual(days[instrument.id], zone)
         if learned is not None and learned.is_silent(since, now, zone):
-            limit = f"usually the next one comes within {learned.working_days:g} of the days on which it works"
+            limit = f"more than {learned.working_days:g} working days are unusual for it"
             yield _condition(instrument, since, limit)
 
 

@@ -39,7 +39,7 @@ def test_what_goes_away_ends_only_after_a_while() -> None:
         alert(uuid.uuid4(), since) for since in (None, NOON - ENDS_AFTER + timedelta(seconds=1), NOON - ENDS_AFTER)
     )
     found = compare([just_now, a_while, long], Findings(), NOON)
-    assert (found.leaving, found.ended) == ([just_now], [long])
+    assert (found.leaving, found.waiting, found.ended) == ([just_now], [a_while], [long])
 
 
 def test_what_comes_back_in_time_goes_on() -> None:
@@ -53,5 +53,7 @@ def test_what_comes_back_in_time_goes_on() -> None:
 def test_of_what_nothing_is_known_neither_goes_on_nor_ends() -> None:
     subject = uuid.uuid4()
     for since in (None, NOON - 2 * ENDS_AFTER):
-        found = compare([alert(subject, since)], Findings(unknown={Key(SHARE, subject)}), NOON)
+        known = alert(subject, since)
+        found = compare([known], Findings(unknown={Key(SHARE, subject)}), NOON)
+        assert found.waiting == [known]
         assert found.begun == found.ongoing == found.leaving == found.ended == []

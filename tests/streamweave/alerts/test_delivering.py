@@ -51,7 +51,7 @@ def test_a_mail_goes_to_each_admin_when_it_begins_and_when_it_is_over(
 ) -> None:
     tower.add_admin("grace")
     tower.channels = Channels(mailer(smtp_server.port), public_url="https://streamweave.test.org")
-    assert tower.evaluate().sentence() == "1 alert seen: 1 new; 0 over; 2 messages delivered, 0 failed for now"
+    assert tower.evaluate().sentence() == "1 alert open: 1 new; 0 over; 2 messages delivered, 0 failed for now"
     tower.evaluate_for(minutes=5)
     begun = smtp_server.mails[:]
     assert sorted(mail["To"] for mail in begun) == ["admin@test.org", "grace@test.org"]

@@ -30,7 +30,7 @@ def test_an_alert_begins_is_told_once_and_ends_is_told_once(tower: Any, broken: 
     tower.add_admin("grace")
     tower.add(User(email="user@test.org", password_hash="none", role=Role.USER))
     evaluation = tower.evaluate()
-    assert evaluation.sentence() == "1 alert seen: 1 new; 0 over"
+    assert evaluation.sentence() == "1 alert open: 1 new; 0 over"
     assert tower.notifications() == ["Microscope 01: the share fails"] * 2
     tower.evaluate_for(minutes=10)
     assert len(tower.notifications()) == 2
@@ -43,7 +43,7 @@ def test_an_alert_begins_is_told_once_and_ends_is_told_once(tower: Any, broken: 
     tower.look(broken)
     tower.wait(minutes=15)
     tower.look(broken)
-    assert tower.evaluate().sentence() == "0 alerts seen: 0 new; 1 over"
+    assert tower.evaluate().sentence() == "0 alerts open: 0 new; 1 over"
     (alert,) = tower.alerts()
     assert alert.ended_at == repaired_at
     assert tower.notifications()[2:] == ["over: Microscope 01: the share fails"] * 2
@@ -114,8 +114,8 @@ def test_only_one_alert_can_be_open_for_the_same_thing(tower: Any, broken: Instr
 def test_while_another_evaluates_nothing_is_begun_twice(tower: Any, broken: Instrument) -> None:
     with tower.sessions.begin() as other:
         assert try_lock_alerts(other)
-        assert tower.evaluate().sentence() == "0 alerts seen: 0 new; 0 over"
-    assert tower.evaluate().sentence() == "1 alert seen: 1 new; 0 over"
+        assert tower.evaluate().sentence() == "another process evaluates the alerts at this moment"
+    assert tower.evaluate().sentence() == "1 alert open: 1 new; 0 over"
 
 
 def test_it_is_on_record_when_somebody_watched_last_and_since_when(tower: Any) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamweave.alerts.usual import FEWEST_GAPS, Usual, usual, working_time
@@ -85,9 +85,11 @@ def test_a_few_days_of_history_do_not_make_a_weekend() -> None:
 times = st.timedeltas(timedelta(), timedelta(days=700)).map(lambda since: datetime(2025, 1, 1, tzinfo=UTC) + since)
 zones = st.sampled_from([ZoneInfo(name) for name in ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns")])
 rests = st.sets(st.integers(0, 6), max_size=6).map(frozenset)
-discovered = st.lists(times, min_size=20, max_size=60)
+quickly = settings(max_examples=50, deadline=None)
+discovered = st.lists(times, min_size=12, max_size=30)
 
 
+@quickly
 @given(since=times, until=times, zone=zones, resting=rests)
 def test_working_time_is_no_longer_than_time(
     since: datetime, until: datetime, zone: ZoneInfo, resting: frozenset[int]
@@ -98,6 +100,7 @@ def test_working_time_is_no_longer_than_time(
         assert worked == max(until - since, timedelta())
 
 
+@quickly
 @given(moments=st.lists(times, min_size=3, max_size=3).map(sorted), zone=zones, resting=rests)
 def test_working_time_adds_up(moments: list[datetime], zone: ZoneInfo, resting: frozenset[int]) -> None:
     first, middle, last = moments
@@ -105,6 +108,7 @@ def test_working_time_adds_up(moments: list[datetime], zone: ZoneInfo, resting: 
     assert working_time(first, last, zone, resting) == parts
 
 
+@quickly
 @given(days=st.floats(1.5, 60), zone=zones, resting=rests, since=times)
 def test_whoever_is_silent_stays_so_and_becomes_so(
     days: float, zone: ZoneInfo, resting: frozenset[int], since: datetime
@@ -115,11 +119,13 @@ def test_whoever_is_silent_stays_so_and_becomes_so(
     assert learned.is_silent(since, since + timedelta(days=20_000), zone)
 
 
+@quickly
 @given(discoveries=discovered, zone=zones)
 def test_what_is_learned_neither_depends_on_order_nor_on_how_often(discoveries: list[datetime], zone: ZoneInfo) -> None:
     assert usual(discoveries, zone) == usual([*reversed(discoveries), *discoveries], zone)
 
 
+@quickly
 @given(discoveries=discovered, zone=zones)
 def test_an_instrument_never_rests_on_a_day_on_which_it_worked(discoveries: list[datetime], zone: ZoneInfo) -> None:
     learned = usual(discoveries, zone)
