@@ -217,7 +217,7 @@ BEGINNING: list[Step] = [("write", 0), ("write", 2), ("harvest", 0), ("look", 0)
     suppress_health_check=list(HealthCheck),
 )
 @given(life=st.lists(steps, min_size=6, max_size=14))
-@example(life=[("add_a_location", 0), ("look", 0), ("rot", 0), ("verify", 0), ("look", 0)])
+@example(life=[("rot", 0), ("verify", 0), ("look", 0), ("add_a_location", 0), ("look", 0)])
 @example(life=[("hide_for_a_look", 0), ("look_at_some", 1), ("look_at_some", 3), ("remove", 2), ("look", 0)])
 @example(life=[("deny_a_folder", 0), ("write", 0), ("look", 0), ("deny_a_folder", 1), ("look", 0)])
 @example(life=[("swap", 0), ("look", 0), ("rot", 1), ("touch", 2), ("harvest", 0), ("look", 0)])
