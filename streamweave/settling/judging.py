@@ -5,6 +5,7 @@ A file has settled when at least two of our looks, a quiet period apart, saw the
 open for writing. The files of an acquisition folder settle as one: once all of that is true of each of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,24 +65,36 @@ class _Obstacle:
 
 def judge(observation: Observation, instrument: Instrument, now: datetime) -> Judgement:
     """Decide whether a version has settled, still settles, or is overdue."""
-    acquisition = observation.acquisition
-    is_late = acquisition is not None and acquisition.is_harvested
-    late = f"; it came after its acquisition folder {acquisition.folder} was harvested" if acquisition else ""
-    obstacles = [_obstacle(observation, instrument)]
-    if acquisition and not is_late:
-        obstacles.insert(0, _obstacle_of_folder(acquisition, instrument))
-    found = [obstacle for obstacle in obstacles if obstacle is not None]
-    remark = late if is_late else ""
-    if not found:
+    obstacles, remark = _obstacles(observation, instrument), _remark(observation.acquisition)
+    if not obstacles:
         return Judgement(VersionState.SETTLED, f"unchanged over the quiet period{remark}")
-    reason = f"{found[0].reason}{remark}"
-    has_waited_long = now - observation.watched_since > timedelta(seconds=instrument.max_wait_seconds)
-    if has_waited_long and instrument.growing_files == GrowingFiles.VERSIONS and all(each.is_growth for each in found):
-        unfinished = f"still growing or changing after {instrument.max_wait_seconds} s: {reason}"
+    reason, longest = f"{obstacles[0].reason}{remark}", instrument.max_wait_seconds
+    has_waited_long = now - observation.watched_since > timedelta(seconds=longest)
+    if has_waited_long and _may_go_on(obstacles, instrument):
+        unfinished = f"still growing or changing after {longest} s: {reason}"
         return Judgement(VersionState.SETTLED, unfinished, unfinished)
     if has_waited_long or observation.is_overdue:
-        return Judgement(VersionState.OVERDUE, f"not finished after {instrument.max_wait_seconds} s: {reason}")
+        return Judgement(VersionState.OVERDUE, f"not finished after {longest} s: {reason}")
     return Judgement(VersionState.SETTLING, reason)
+
+
+def _remark(acquisition: Acquisition | None) -> str:
+    if acquisition is None or not acquisition.is_harvested:
+        return ""
+    return f"; it came after its acquisition folder {acquisition.folder} was harvested"
+
+
+def _may_go_on(obstacles: Sequence[_Obstacle], instrument: Instrument) -> bool:
+    """Whether what stands is harvested as a version; a marker that is missing is a person's business all the same."""
+    return instrument.growing_files == GrowingFiles.VERSIONS and all(each.is_growth for each in obstacles)
+
+
+def _obstacles(observation: Observation, instrument: Instrument) -> list[_Obstacle]:
+    """What the file waits for: first for its acquisition folder, unless that has been harvested, then by itself."""
+    acquisition = observation.acquisition
+    is_part = acquisition is not None and not acquisition.is_harvested
+    found = [_obstacle_of_folder(acquisition, instrument)] if acquisition and is_part else []
+    return [each for each in [*found, _obstacle(observation, instrument)] if each is not None]
 
 
 def _obstacle(observation: Observation, instrument: Instrument) -> _Obstacle | None:
