@@ -45,7 +45,10 @@ def is_open_damage(location_id: uuid.UUID) -> ColumnElement[bool]:
 
 
 def lock_location(session: Session, location_id: uuid.UUID) -> None:
-    """Let one transaction at a time decide whether a location is held, until it ends."""
+    """Let one transaction at a time write findings about a location, and decide whether it is held, until it ends.
+
+    To be taken before any transfer's row is locked: so two that do both never wait for each other.
+    """
     session.execute(select(StorageLocation.id).where(StorageLocation.id == location_id).with_for_update(key_share=True))
 
 
@@ -54,10 +57,9 @@ def hold_if_too_much(
 ) -> FixityHold | None:
     """The hold on the location, made now if there is more damage than is allowed among what a sweep has re-read.
 
-    Damage that a person knew of when they last released the location does not count. The caller commits, in the
-    transaction that wrote the damage.
+    Damage that a person knew of when they last released the location does not count. The caller holds the location's
+    lock, and commits, in the transaction that wrote the damage.
     """
-    lock_location(session, location_id)
     hold = open_hold(session, location_id)
     if hold is not None:
         return hold

@@ -15,7 +15,7 @@ from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.fixity.conclusions import conclude
 from streamweave.fixity.doubts import Rereader
-from streamweave.fixity.guard import hold_if_too_much, open_hold
+from streamweave.fixity.guard import hold_if_too_much, lock_location, open_hold
 from streamweave.fixity.quota import LONGEST_NIGHT, Quota, quota_of, within
 from streamweave.fixity.recording import begin_sweep, note_counts, record
 from streamweave.fixity.report import SweepReport
@@ -130,6 +130,7 @@ class _Sweep:
             self.report.add(finding, storage)
         now = self.facility.now()
         with self.facility.sessions.begin() as session:
+            lock_location(session, self._location.id)
             record(session, self._location.id, self._id, findings, now)
             hold = hold_if_too_much(session, self._location.id, self._id, self.report.files, now)
             self.report.held = hold.because if hold else ""

@@ -135,3 +135,22 @@ def test_what_only_the_later_schema_holds_is_gone_and_the_log_is_empty(filled: E
         "file_grants": [],
         "audit_log": [],
     }
+
+
+def test_a_damaged_copy_is_the_copy_again_unless_it_was_repaired(filled: Engine) -> None:
+    """The earlier schema knows one copy of a version in a location."""
+    columns = "file_id, version_id, instrument_id, storage_location_id, destination_path, checksum_verified"
+    rest = "transfer_adapter, attempt, created_at, started_at, completed_at"
+    damage = "status = 'damaged', damage = 'it is no longer there', damage_found_at = created_at"
+    further = f"SELECT gen_random_uuid(), {columns}, {rest}, 'completed' FROM file_transfers"
+    with filled.begin() as connection:
+        connection.execute(text(f"UPDATE file_transfers SET {damage}"))
+        connection.execute(text(f"INSERT INTO file_transfers (id, {columns}, {rest}, status) {further}"))
+        connection.execute(text(f"UPDATE file_transfers SET {damage} WHERE status = 'completed'"))
+    downgrade(filled, "0009")
+    with filled.begin() as connection:
+        assert sorted(connection.scalars(text("SELECT status FROM file_transfers"))) == ["completed", "failed"]
+    upgrade_schema(filled)
+    with filled.connect() as connection:
+        found = text("SELECT damage_found_at = created_at OR damage_found_at = completed_at FROM file_transfers")
+        assert list(connection.scalars(found)) == [True, True]
