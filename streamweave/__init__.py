@@ -28,6 +28,10 @@ schedule
     A cron line that harvests an instrument into a storage location.
 acquisition day
     The day of the file's mtime in the instrument's time zone: the partition that the file belongs to.
+grant
+    That a user, group or project may see a file, an instrument's files, or those below one of its folders.
+openings
+    All that is open to somebody: what they own, and what is granted to them or to whom they belong to.
 harvest
     The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
 """
