@@ -57,6 +57,10 @@ hold
     Too much damage at once in a storage location: nothing is concluded or repaired before a person releases it.
 stray
     Bytes in a storage location that no row of the catalog leads to.
+grant
+    That a user, group or project may see a file, an instrument's files, or those below one of its folders.
+openings
+    All that is open to somebody: what they own, and what is granted to them or to whom they belong to.
 harvest
     The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
 """

@@ -69,5 +69,4 @@ def covered_one_by_one(openings: Openings) -> ColumnElement[bool]:
 
 
 def _opens(way: Way) -> ColumnElement[bool]:
-    opened = exists().select_from(way.each).where(way.by_each) if way.among is None else way.among
-    return exists().where(way.id == FileRecord.id, opened) if way.of_grants else opened
+    return exists().where(way.id == FileRecord.id, way.among) if way.of_grants else way.among

@@ -19,6 +19,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    exists,
     func,
     select,
 )
@@ -37,15 +38,16 @@ OPENED = aliased(FileRecord, name="opened")
 class Way:
     """One of the ways, and which rows of ``table`` it opens.
 
-    ``each`` holds the openings one by one, and ``by_each`` is the condition for what one of them opens: an index has
-    that in order. ``among`` is the condition for what any of them opens, of which PostgreSQL knows how much it is;
-    folders have none.
+    ``each`` holds the openings one by one, and ``by_each`` is the condition for what one of them opens: a range of an
+    index. ``among`` is the condition for what any of them opens, of which PostgreSQL knows how much it is; not so of
+    folders, which are ``ranges`` only.
     """
 
     table: Any
     each: TableValuedAlias
     by_each: ColumnElement[bool]
-    among: ColumnElement[bool] | None = None
+    among: ColumnElement[bool]
+    ranges: bool = False
 
     @property
     def of_grants(self) -> bool:
@@ -65,7 +67,7 @@ class Way:
     def rows(self, *columns: Any) -> Select[Any]:
         """All rows that it opens."""
         rows = select(*columns).select_from(self.table)
-        return rows.where(self.among) if self.among is not None else rows.join(self.each, self.by_each)
+        return rows.join(self.each, self.by_each) if self.ranges else rows.where(self.among)
 
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
@@ -112,7 +114,10 @@ def _folders(bind: Bind, record: Any) -> Way:
     ids, prefixes = bind("folder_instruments", ARRAY(Uuid)), bind("folder_prefixes", ARRAY(Text))
     each = func.unnest(ids, prefixes).table_valued("instrument_id", "path_prefix").render_derived(name="each_folder")
     below = within(path_in_byte_order(record.source_path), each.c.path_prefix)
-    return Way(record, each, and_(record.instrument_id == each.c.instrument_id, below))
+    by_each = and_(record.instrument_id == each.c.instrument_id, below)
+    # of a file that is at hand, its instrument tells most
+    among = and_(record.instrument_id == any_(ids), exists().select_from(each).where(by_each))
+    return Way(record, each, by_each, among, ranges=True)
 
 
 _WAYS: Mapping[Kind, Callable[[Bind, Any], Way]] = {

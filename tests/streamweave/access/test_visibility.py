@@ -148,7 +148,8 @@ ASKED = [
     Asked({}, lambda *_: True),
     Asked({}, lambda *_: True, "first_discovered_at"),
     Asked({}, lambda *_: True, "-size_bytes", lambda record: record.size_bytes),
-    Asked({"min_size": 2}, lambda record, _: record.size_bytes >= 2, "source_path", lambda r: r.source_path.encode()),
+    # closed by a slash, as the index has it
+    Asked({"min_size": 2}, lambda r, _: r.size_bytes >= 2, "source_path", lambda r: f"{r.source_path}/".encode()),
     Asked({"state": VersionState.SKIPPED}, lambda _, state: state == VersionState.SKIPPED),
     Asked(
         {"state": VersionState.SKIPPED, "min_size": 2},
