@@ -69,7 +69,8 @@ class Ledger:
 def judged(row: str, again: str, ends: Sequence[End], recovery: End, evidence: Evidence, told: str = "") -> Run:
     """The run in which harvests had these ends, and the last one, left alone, that one."""
     breaches = dict(breaches_in(evidence))
-    breaches[NO_RECOVERY] = () if recovery.exit_code == 0 else (f"the last harvest: {recovery.said or recovery}",)
+    badly = [] if recovery.ended_well else [f"the last harvest: {recovery.said or recovery}"]
+    breaches[NO_RECOVERY] = (*badly, *("a harvest hung" for end in ends if end.hung))
     return Run(row, again, sum(not end.ended_well for end in ends), breaches, told)
 
 

@@ -1,6 +1,7 @@
 """What a victim is told: which harvest to run, and how it is to end. Handed over as JSON, one order a line."""
 
 import json
+import signal
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,8 +72,13 @@ class End:
 
     @property
     def was_killed(self) -> bool:
-        """Whether it ended by a signal."""
-        return self.signal is not None
+        """Whether it was killed, as it was to be."""
+        return self.signal == signal.SIGKILL
+
+    @property
+    def hung(self) -> bool:
+        """Whether it did not end by itself in time: then the process that forked it has ended it."""
+        return self.signal == signal.SIGABRT
 
     @property
     def ended_well(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from soak.ledger import Ledger, Run, judged
 from soak.orders import BrokenDisk, End
 from soak.points import Setting
-from soak.settings import prepare
+from soak.preparation import prepare
 from soak.site import Site
 from soak.trial import LOCATIONS, Trial, trial
 from soak.victims import Victims

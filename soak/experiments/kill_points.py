@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from soak.ledger import NOT_REACHED, Ledger, Run, judged
 from soak.points import MOMENTS, STEPS, Step
-from soak.settings import prepare
+from soak.preparation import prepare
 from soak.site import Site
 from soak.trial import trial
 from soak.victims import Victims

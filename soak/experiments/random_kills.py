@@ -13,7 +13,7 @@ from statistics import median
 from soak.data import changes_to
 from soak.ledger import Ledger, Run, judged
 from soak.points import Setting
-from soak.settings import prepare
+from soak.preparation import prepare
 from soak.site import Site
 from soak.trial import Trial, trial
 from soak.victims import Victims

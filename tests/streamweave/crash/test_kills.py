@@ -11,7 +11,7 @@ from soak.experiments.kill_points import kill
 from soak.experiments.random_kills import kill_at_random
 from soak.ledger import Run
 from soak.points import STEPS, Setting, Step
-from soak.settings import prepare
+from soak.preparation import prepare
 from soak.site import Site
 from soak.trial import trial
 from soak.victims import Victims

@@ -1,13 +1,19 @@
+import os
 import posixpath
 import re
+import tempfile
 import unicodedata
+from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from streamweave.errors import InvalidInput
 from streamweave.harvest.naming import LONGEST_PART, archive_folder_problem, destination_path, source_path_of
+from streamweave.storage.enclosure import path_components
+from streamweave.storage.posix import CONTROL, PosixStorage
+from streamweave.storage.s3.keys import LONGEST_KEY, checked_key, key_problem
 
 FOLDER = "Microscope 01"
 any_character = st.characters(exclude_characters="/")  # surrogates among them
@@ -16,6 +22,19 @@ parts = st.text(any_character, max_size=12) | tricky | st.sampled_from(["..", ".
 paths = st.lists(parts, min_size=1, max_size=4).map("/".join)
 long_paths = st.builds(lambda part, times, end: part * times + end, parts, st.integers(1, 200), tricky)
 versions = st.integers(1, 12) | st.integers(1, 10**9)
+HOSTILE = '/..~~v12%%-- \\:*?<>|"\0\x01\n\x1b\x7f\x85CONcon.nu.l.csvé\u0301\u202e😀\ud800\udfff\ufffe\ufdd0x'
+# many characters out of one draw: code units of UTF-16, as NTFS takes them, or those that mean something somewhere
+hostile = (
+    st.binary(min_size=1, max_size=60)
+    .map(lambda drawn: drawn[1:] * (drawn[0] % 60 or 1) if drawn[0] > 240 else drawn[1:])
+    .map(
+        lambda drawn: (
+            "".join(HOSTILE[byte % len(HOSTILE)] for byte in drawn)
+            if len(drawn) % 2
+            else drawn.decode("utf-16-le", "surrogatepass")
+        )
+    )
+)
 two = st.tuples(paths | long_paths, versions)
 
 
@@ -105,6 +124,44 @@ def test_a_destination_is_safe_wherever_it_is_written(source_path: str, version:
         assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in part)
         assert part[-1] not in ". "
         assert not part.casefold().startswith(".streamweave")
+
+
+@settings(max_examples=10_000, deadline=None, database=None, phases=[Phase.generate])
+@given(hostile, st.integers(1, 20))
+def test_10_000_hostile_names_stay_below_the_base_and_lead_back_to_their_record(source_path: str, version: int) -> None:
+    """As a path of a folder, and as a key of a bucket: neither leaves its base, and each names one record only."""
+    path = destination_path(FOLDER, source_path, version)
+    assert posixpath.normpath(posixpath.join("/base", path)) == f"/base/{path}"
+    assert path_components(path)[0] == FOLDER
+    assert not any(part.casefold().startswith(CONTROL) for part in path_components(path))
+    key = f"prefix/{path}"
+    assert (key_problem(key) is None) == (len(key.encode()) <= LONGEST_KEY)
+    if key_problem(key) is None:
+        assert checked_key("prefix", path) == key
+    if "%~" in path:  # a part was cut: the way back is the record alone, which the path still names uniquely
+        assert destination_path(FOLDER, source_path, version + 1) != path
+    else:
+        assert source_path_of(path) == (source_path, version)
+
+
+@settings(max_examples=5, deadline=None, database=None, phases=[Phase.generate])
+@given(st.sets(hostile, min_size=40, max_size=40).map(sorted))
+def test_hostile_names_are_published_below_the_base_and_read_back_by_their_record(names: list[str]) -> None:
+    """Two hundred of them, in a real folder: what isn't archived is refused, and nothing stands anywhere else."""
+    with tempfile.TemporaryDirectory() as outside:
+        storage = PosixStorage(base := Path(outside) / "base")
+        storage.prepare(holds_versions=False)
+        folders = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
+        files = [name for name in names if name not in folders]  # no share has a file and a folder of one name
+        contents = {str(number): name.encode("utf-8", "surrogatepass") for number, name in enumerate(files)}
+        places = {str(number): destination_path(FOLDER, name, 1) for number, name in enumerate(files)}
+        assert storage.stage_whole(contents) == {}
+        refused = storage.publish_many(places)
+        assert all(len(os.fsencode(storage.address(places[number]))) > 4_000 for number in refused)
+        published = {places[number]: contents[number] for number in places.keys() - refused.keys()}
+        assert {path: b"".join(storage.read(path)) for path in storage.paths()} == published
+        assert os.listdir(outside) == [base.name]
+        assert sorted(os.listdir(base)) == sorted({CONTROL, *([FOLDER] if published else [])})
 
 
 @given(parts, parts, st.integers(2, 12))

@@ -1,4 +1,4 @@
-"""Settings: a trial brought to where the harvest begins that is to die."""
+"""Preparation: a trial brought to where the harvest begins that is to die."""
 
 from soak.data import changes_to, first_files
 from soak.errors import SoakFailed
