@@ -41,7 +41,7 @@ def list_alerts(
     instrument_id: InstrumentId = None,
 ) -> Response[list[AlertBody]]:
     """What is wrong, the latest first, then what was wrong, the last that ended first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, alerts(session, page, kind=kind, state=in_state, subject_id=instrument_id), alert_body)
 
 
@@ -50,7 +50,7 @@ def show_watch(service: TheService) -> AlertWatchBody:
     """When the alerts were last evaluated. More than ten minutes ago: Dagster's daemon does not run, and nobody is told
     of anything.
     """
-    with service.sessions() as session:
+    with service.reading() as session:
         watch = last_watch(session)
     return AlertWatchBody(None, None) if watch is None else shown(watch, AlertWatchBody)
 
@@ -58,7 +58,7 @@ def show_watch(service: TheService) -> AlertWatchBody:
 @get("/{alert_id:uuid}", sync_to_thread=True, summary="Show an alert")
 def show_alert(service: TheService, alert_id: FromPath[UUID]) -> AlertWithDeliveries:
     """One alert, with the messages that tell of it."""
-    with service.sessions() as session:
+    with service.reading() as session:
         alert = alert_by_id(session, alert_id)
         deliveries = [shown(delivery, AlertDeliveryBody) for delivery in deliveries_of(session, alert)]
         body = alert_body(alert)

@@ -43,7 +43,7 @@ NO_KEY = "Certificate key"
 @get("/files/{file_id:uuid}/certificate", sync_to_thread=True, summary="May this file be deleted at the source?")
 def certify_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> CertificateBody:
     """Safe to delete at the source with the proof chain behind it, or every reason why not. It is kept on record."""
-    with service.sessions() as session:
+    with service.reading() as session:
         record = file_by_id(session, viewer, file_id).file
         instrument = record.instrument
     issuer = service.certificate_issuer
@@ -60,7 +60,7 @@ def certify_instrument(
     service: TheService, viewer: Viewer, instrument_id: FromPath[UUID], path: PathBelow = None
 ) -> CertificateBody:
     """The same for all files at and below a path, counted by reason. Where no file was ever seen the answer is 404."""
-    with service.sessions() as session:
+    with service.reading() as session:
         instrument = instrument_by_id(session, instrument_id)
     return _body(service.certificate_issuer.issue(instrument, issued_to=viewer.email, path=_path(path)))
 
@@ -75,7 +75,7 @@ def list_statements(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID], path: PathBelow = None
 ) -> Response[list[FileStatementBody]]:
     """What would be certified of each file at and below a path, in the order of paths. Nothing is issued."""
-    with service.sessions() as session:
+    with service.reading() as session:
         instrument = instrument_by_id(session, instrument_id)
         scope = Scope(instrument.id, _path(path))
         statements = statements_page(session, instrument, scope, page, service.certificate_issuer.now())
@@ -87,7 +87,7 @@ def list_certificates(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromQuery[UUID | None] = None
 ) -> Response[list[IssuedCertificateBody]]:
     """Who was told what, newest first. Nobody can change or remove an entry."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, certificates(session, page, instrument_id=instrument_id), issued_body)
 
 

@@ -38,14 +38,14 @@ def list_file_checks(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
 ) -> Response[list[FixityCheckBody]]:
     """The re-readings of all archived copies of a file, newest first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, checks_of_file(session, viewer, file_id, page), check_body)
 
 
 @get("/{instrument_id:uuid}/fixity", sync_to_thread=True, summary="Sum up the re-readings of an instrument's copies")
 def show_standing(service: TheService, instrument_id: FromPath[UUID]) -> FixityStandingBody:
     """How long ago the copies of an instrument's files were re-read, and how many are overdue or damaged."""
-    with service.sessions() as session:
+    with service.reading() as session:
         instrument_by_id(session, instrument_id)
         return shown(standing_of_instrument(session, instrument_id, datetime.now(UTC)), FixityStandingBody)
 
@@ -59,7 +59,7 @@ def list_damage(
     instrument_id: FromQuery[UUID | None] = None,
 ) -> Response[list[DamagedCopyBody]]:
     """The archived copies that re-readings found damaged, missing or unreadable, the last found first."""
-    with service.sessions() as session:
+    with service.reading() as session:
         found = damaged_copies(session, page, repaired=repaired, instrument_id=instrument_id)
         return listed(request, found, damage_body)
 
@@ -67,14 +67,14 @@ def list_damage(
 @get("/sweeps", sync_to_thread=True, summary="List sweeps")
 def list_sweeps(service: TheService, page: PageAsked, request: Asked) -> Response[list[FixitySweepBody]]:
     """The sweeps over all storage locations, newest first; those under way too."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, sweeps(session, page), sweep_body)
 
 
 @get("/holds", sync_to_thread=True, summary="List holds")
 def list_holds(service: TheService, page: PageAsked, request: Asked) -> Response[list[FixityHoldBody]]:
     """The storage locations that were held because too much was damaged at once, newest first; released ones too."""
-    with service.sessions() as session:
+    with service.reading() as session:
         return listed(request, holds(session, page), hold_body)
 
 

@@ -73,7 +73,7 @@ def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
 def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookSample]) -> HookAnswered | HookNotUsable:
     """Ask a hook about a file that is made up, and tell what it answered. Nothing is changed."""
     sample = sample_from(given(data))
-    with service.sessions() as session:
+    with service.reading() as session:
         hook = hook_by_id(session, hook_id)
     answer = try_hook(hook, service.reach, sample)
     return shown(answer, HookAnswered) if isinstance(answer, HookAnswer) else shown(answer, HookNotUsable)

@@ -27,7 +27,7 @@ def list_hook_runs(
     failed: Failed = False,
 ) -> Response[list[HookRunBody]]:
     """The runs of scripts and webhooks, newest first. Of a hook that has failed for a file, the newest 20 are kept."""
-    with service.sessions() as session:
+    with service.reading() as session:
         found = hook_runs(session, page, hook_id=hook_id, file_id=file_id, failed=failed)
         return listed(request, found, hook_run_body)
 
