@@ -10,7 +10,7 @@ digest taken there would help. The nightly fixity check reads with SHA-256.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import xxhash
@@ -92,6 +92,9 @@ class NotCopied:
 
     claim: Claim
     error: StreamWeaveError
+
+
+Finished = Sequence[Copied | NotCopied]
 
 
 def expect_settled(claim: Claim, found: SourceFile) -> None:

@@ -21,6 +21,7 @@ from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.comparison import Sifted, compare, sift
 from streamweave.harvest.coverage import Coverage, forget
 from streamweave.harvest.knowledge import digest_of_path, expected_by_folder, expected_files, is_at, is_in, known_files
@@ -35,6 +36,7 @@ FEW_FILES = 10
 """Below this many known files a share may shrink (but not to nothing) without an alarm."""
 
 
+@seldom_sought()
 def discover(
     facility: Facility,
     instrument: Instrument,

@@ -19,6 +19,7 @@ from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Instrument
 from streamweave.catalog.tables.file_versions import DONE
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.policy import hooks_fingerprint, is_other
 from streamweave.hooks.base import HookContext, PostTransferHook
 from streamweave.hooks.configuration import active_hooks
@@ -36,6 +37,7 @@ class Archived:
     shown: HookContext
 
 
+@seldom_sought()
 def enrich_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> int:
     """Enrich every archived file that these hooks have not enriched yet; returns how many failed."""
     with facility.sessions() as session:

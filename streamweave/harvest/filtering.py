@@ -17,6 +17,7 @@ from streamweave.catalog.bulk import id_batches, insert_many, is_one_of
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.knowledge import is_claimed
 from streamweave.harvest.planning import Candidate, Plan, Planner
 from streamweave.harvest.policy import Policy, policy_for
@@ -25,6 +26,7 @@ from streamweave.harvest.standing import COLUMNS, Standing, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
 
 
+@seldom_sought()
 def filter_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> HarvestReport:
     """Decide on everything undecided of an instrument, or of some acquisition days of it: the oldest first.
 
