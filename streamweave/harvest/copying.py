@@ -63,7 +63,7 @@ class ReadBack:
         self.size_bytes = 0
         self._xxhash = xxhash.xxh64()
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next piece."""
         self._xxhash.update(data)
         self.size_bytes += len(data)

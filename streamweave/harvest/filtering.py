@@ -78,7 +78,7 @@ def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: S
         .where(is_one_of(FileVersion.id, version_ids), undecided)
         .order_by(FileVersion.acquisition_day, FileRecord.source_path, FileVersion.id)
     )
-    return [_candidate(row, transfers) for row in rows]
+    return [_candidate(row, transfers) for row in rows.all()]
 
 
 def _candidate(row: Sequence[Any], transfers: Mapping[uuid.UUID, Collection[tuple[uuid.UUID, str]]]) -> Candidate:
