@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
+from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.errors import StartError
 from streamweave.hooks.calling.reach import Reach
@@ -54,7 +54,7 @@ def facility_of(settings: Settings) -> Facility:
         account = instrument.service_account
         return open_source(instrument, sealer.open(account.sealed_password) if account else "")
 
-    engine = catalog_engine(settings.database_url)
+    engine = catalog_engine(settings.database_url, settings=FOR_HARVESTS)
     return Facility(
         sessions=catalog_sessions(engine),
         open_source=source_of,

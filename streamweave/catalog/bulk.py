@@ -12,6 +12,7 @@ from sqlalchemy import (
     Dialect,
     Select,
     Table,
+    Update,
     Uuid,
     any_,
     column,
@@ -63,8 +64,24 @@ def insert_many(session: Session, table: type[Base], rows: Iterable[Row]) -> Non
 
 def update_many(session: Session, table: type[Base], rows: Sequence[Row]) -> None:
     """Update rows by their ``id``. They all map the same columns; one that is the same for all travels once."""
+    if rows:
+        session.execute(_update(table, rows))
+
+
+def update_those(
+    session: Session,
+    table: type[Base],
+    rows: Sequence[Row],
+    which: ColumnElement[bool],
+    *told: InstrumentedAttribute[Any],
+) -> Sequence[Any]:
+    """As ``update_many``, but only where ``which`` holds; returns the columns ``told`` of what was updated."""
     if not rows:
-        return
+        return []
+    return session.connection().execute(_update(table, rows).where(which).returning(*told)).all()
+
+
+def _update(table: type[Base], rows: Sequence[Row]) -> Update:
     target = _table(table)
     first = rows[0]
     differing = [name for name in first if name == "id" or any(row[name] != first[name] for row in rows)]
@@ -74,7 +91,7 @@ def update_many(session: Session, table: type[Base], rows: Sequence[Row]) -> Non
         .render_derived("given")
     )
     values = {name: given.c[name] if name in differing else first[name] for name in first if name != "id"}
-    session.execute(update(target).where(target.c.id == given.c.id).values(values))
+    return update(target).where(target.c.id == given.c.id).values(values)
 
 
 def id_batches(sessions: Sessions, ids: Select[tuple[uuid.UUID]], size: int = BATCH) -> Iterator[list[uuid.UUID]]:

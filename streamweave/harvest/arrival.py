@@ -1,27 +1,72 @@
 """Arrival: copies that were proven get their final names, durably, and go on record: one batch at a time."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
 
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.cataloguing import Archived, Failed, Holder, Result, Unchanged, catalogue, holders
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.copying import Copied, NotCopied, other_content
+from streamweave.harvest.copying import Copied, Finished, NotCopied, other_content
 from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
+from streamweave.harvest.write_behind import WriteBehind
 from streamweave.storage.base import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What became of a batch.
+
+    ``results`` has every claim, ``refused`` those of them that had a copy, which its storage did not take in.
+    ``outcomes`` are of the claims that this run still held.
+    """
+
+    results: Sequence[Result]
+    refused: Sequence[Failed]
+    outcomes: Sequence[FileOutcome]
+
+
+class Arrivals:
+    """Takes in one batch after the other, in a thread of its own, while whoever hands them over claims and copies on.
+
+    ``under_way`` is how many files were handed over, and not told of yet.
+    """
+
+    def __init__(self, behind: WriteBehind, take_in: Callable[[Finished], Arrived]) -> None:
+        self._behind = behind
+        self._take_in = take_in
+        self._arrived: SimpleQueue[Arrived] = SimpleQueue()
+        self.under_way = 0
+
+    def hand_over(self, finished: Finished) -> None:
+        """Begin with a batch as soon as the one before has been taken in. Raises what that one raised."""
+        self._behind.hand_over(lambda: self._arrived.put(self._take_in(finished)))
+        self.under_way += len(finished)
+
+    def wait(self) -> None:
+        """Until everything is taken in. Raises what that raised."""
+        self._behind.wait()
+
+    def news(self) -> Iterator[Arrived]:
+        """What has been taken in since the last question."""
+        while not self._arrived.empty():
+            arrived = self._arrived.get()
+            self.under_way -= len(arrived.results)
+            yield arrived
 
 
 def take_in(
     facility: Facility,
     instrument: Instrument,
     run_id: uuid.UUID,
-    finished: Sequence[Copied | NotCopied],
+    finished: Finished,
     storages: Mapping[uuid.UUID, Storage],
-) -> tuple[list[Result], list[FileOutcome]]:
+) -> Arrived:
     """Publish a batch, make it durable, catalogue it: in this order, so that nothing on record can still be lost."""
     copied = [each for each in finished if isinstance(each, Copied)]
     with facility.sessions() as session:
@@ -29,16 +74,17 @@ def take_in(
     finished = _of_one_content(finished, {holder.version_id: sha256 for (_, sha256), holder in known.items()}, storages)
     copied = [each for each in finished if isinstance(each, Copied)]
     planned = [_plan(each, instrument, storages[each.claim.storage_location_id], known) for each in copied]
-    results: list[Result] = [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
-    results += [each for each in planned if not isinstance(each, Archived)]
+    results: list[Result] = [each for each in planned if not isinstance(each, Archived)]
     for location_id, storage in storages.items():
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
         results += place(storage, here)
-    return results, catalogue(facility, instrument, run_id, results)
+    refused = [each for each in results if isinstance(each, Failed)]
+    results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
+    return Arrived(results, refused, catalogue(facility, instrument, run_id, results))
 
 
 def _of_one_content(
-    finished: Sequence[Copied | NotCopied], contents: dict[uuid.UUID, str], storages: Mapping[uuid.UUID, Storage]
+    finished: Finished, contents: dict[uuid.UUID, str], storages: Mapping[uuid.UUID, Storage]
 ) -> list[Copied | NotCopied]:
     """What was finished, but no two contents of one version: the first one stays, be it from this batch.
 

@@ -6,15 +6,15 @@ are taken over by whoever holds them now.
 
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import insert_many, is_one_of, update_many
+from streamweave.catalog.bulk import insert_many, is_one_of, update_many, update_those
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import (
     ONCE_COMPLETED,
@@ -33,6 +33,7 @@ from streamweave.harvest.results import (
     Failed,
     Result,
     Unchanged,
+    archived,
     concluded,
     consequence_of,
     next_attempt,
@@ -45,6 +46,9 @@ from streamweave.harvest.withdrawal import withdraw_waiting_transfers
 from streamweave.rehash.findings import record_other_contents
 
 __all__ = ["Archived", "Failed", "Holder", "Result", "Unchanged", "catalogue", "holders"]
+
+OPEN = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
+ON_THE_WAY = (VersionState.PENDING, VersionState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,44 +91,18 @@ def catalogue(
     """Write what became of some claims; returns the outcomes of those that this run still held."""
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
-        mine = _without_repaired(session, _held(session, run_id, results))
         now = facility.now()
-        before = standings(session, {result.claim.version_id for result in mine})
-        after = {version.id: version for version in before}
-        for result in mine:
-            version_id = result.claim.version_id
-            after[version_id] = version_after(result, after[version_id], instrument, now)
-        _write_transfers(session, mine, instrument, now)
-        open_ends, copied = _ends(session, after)
-        for result in mine:
-            version = after[result.claim.version_id]
-            if version.id not in open_ends:
-                after[version.id] = concluded(result, version, now, has_a_copy=version.id in copied)
-        write_standings(session, zip(before, after.values(), strict=True))
-        _write_digests(session, mine, after)
-        strayed = [id_ for id_ in open_ends if after[id_].state not in (VersionState.PENDING, VersionState.FAILED)]
-        withdraw_waiting_transfers(session, strayed, "the file left the way into the archive", now)
+        mine = _end_transfers(session, run_id, _without_repaired(session, results), now)
+        _plan_again(session, mine, instrument, now)
+        open_ends = _with_transfers(session, {result.claim.version_id for result in mine}, OPEN)
+        is_newest = _archive(session, _plain(mine, open_ends), now)
+        others = [result for result in mine if result.claim.version_id not in is_newest]
+        after = _move_on(session, others, open_ends, instrument, now)
+        is_newest |= {version.id: version.is_newest for version in after.values()}
+        _write_digests(session, [result for result in mine if is_newest[result.claim.version_id]])
         record_other_contents(session, instrument, _of_other_content(mine), now)
-        return [outcome_of(result, after[result.claim.version_id]) for result in mine]
-
-
-def _of_other_content(results: Sequence[Result]) -> dict[uuid.UUID, str]:
-    """The versions whose source has another content than they are archived with, with their paths."""
-    failures = [result for result in results if isinstance(result, Failed)]
-    return {
-        each.claim.version_id: each.claim.source_path for each in failures if isinstance(each.error, ContentDiffers)
-    }
-
-
-def _held(session: Session, run_id: uuid.UUID, results: Sequence[Result]) -> list[Result]:
-    """The results of claims that this run holds."""
-    transfers = select(Transfer.claim_id, Transfer.run_id, Transfer.status).where(
-        is_one_of(Transfer.id, [result.claim.transfer_id for result in results])
-    )
-    is_held = {
-        row.claim_id: row[1:] == (run_id, TransferStatus.IN_PROGRESS) for row in session.connection().execute(transfers)
-    }
-    return [result for result in results if is_held.get(result.claim.claim_id)]
+        ends = {version.id: (version.state, version.reason) for version in after.values()}
+        return [outcome_of(each, *ends.get(each.claim.version_id, (VersionState.ARCHIVED, ""))) for each in mine]
 
 
 def _without_repaired(session: Session, results: Sequence[Result]) -> list[Result]:
@@ -150,39 +128,97 @@ def _without_repaired(session: Session, results: Sequence[Result]) -> list[Resul
     ]
 
 
-def _write_transfers(session: Session, results: Sequence[Result], instrument: Instrument, now: datetime) -> None:
+def _of_other_content(results: Sequence[Result]) -> dict[uuid.UUID, str]:
+    """The versions whose source has another content than they are archived with, with their paths."""
+    failures = [result for result in results if isinstance(result, Failed)]
+    return {
+        each.claim.version_id: each.claim.source_path for each in failures if isinstance(each.error, ContentDiffers)
+    }
+
+
+def _end_transfers(session: Session, run_id: uuid.UUID, results: Sequence[Result], now: datetime) -> list[Result]:
+    """End the transfers of claims that this run holds; returns the results of those."""
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for result in results:
         ended = transfer_after(result, now)
         alike[tuple(ended)].append(ended)
-    for rows in alike.values():
-        update_many(session, Transfer, rows)
+    is_held = and_(
+        is_one_of(Transfer.claim_id, [result.claim.claim_id for result in results]),
+        Transfer.run_id == run_id,
+        Transfer.status == TransferStatus.IN_PROGRESS,
+    )
+    held = {row.id for rows in alike.values() for row in update_those(session, Transfer, rows, is_held, Transfer.id)}
+    return [result for result in results if result.claim.transfer_id in held]
+
+
+def _plan_again(session: Session, results: Sequence[Result], instrument: Instrument, now: datetime) -> None:
     failures = [result for result in results if isinstance(result, Failed)]
     again = [each for each in failures if consequence_of(each, instrument, now).state == VersionState.PENDING]
     insert_many(session, Transfer, [next_attempt(each, instrument, now) for each in again])
 
 
-def _ends(session: Session, version_ids: Collection[uuid.UUID]) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
-    """Which of these versions have transfers that wait or are under way, and which have or had completed ones.
+def _with_transfers(
+    session: Session, version_ids: Collection[uuid.UUID], statuses: Collection[TransferStatus]
+) -> set[uuid.UUID]:
+    """Those of the versions that have transfers of these statuses."""
+    found = select(Transfer.version_id).where(
+        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(statuses)
+    )
+    return set(session.connection().execute(found).scalars())
 
-    A version that has none of the former waits for nothing more, and is done.
+
+def _plain(results: Sequence[Result], open_ends: Collection[uuid.UUID]) -> list[Archived]:
+    """Those of versions that have arrived wherever they were meant for, with their own contents and without a hitch."""
+    plain: list[Archived] = []
+    others = set(open_ends)
+    for result in results:
+        is_own = isinstance(result, Archived) and result.holder == result.claim.version_id
+        if isinstance(result, Archived) and is_own and not result.claim.is_unfinished:
+            plain.append(result)
+        else:
+            others.add(result.claim.version_id)
+    return [result for result in plain if result.holder not in others]
+
+
+def _archive(session: Session, results: Sequence[Archived], now: datetime) -> dict[uuid.UUID, bool]:
+    """Call the versions archived that are pending, without reading them first: nearly all are of this kind.
+
+    Returns which were, and whether each is the newest of its file.
     """
-    open_ends, copied = set(), set()
-    rows = select(Transfer.version_id, Transfer.status).where(is_one_of(Transfer.version_id, version_ids))
-    for version_id, status in session.connection().execute(rows):
-        if status in (TransferStatus.PENDING, TransferStatus.IN_PROGRESS):
-            open_ends.add(version_id)
-        elif status in ONCE_COMPLETED:
-            copied.add(version_id)
-    return open_ends, copied
+    digests = {each.holder: {"xxhash": each.digest.xxhash, "sha256": each.digest.sha256} for each in results}
+    rows = [{"id": version_id, **digest, **archived(now)} for version_id, digest in digests.items()]
+    is_pending = FileVersion.state == VersionState.PENDING
+    return dict(update_those(session, FileVersion, rows, is_pending, FileVersion.id, FileVersion.is_newest))
 
 
-def _write_digests(session: Session, results: Sequence[Result], versions: Mapping[uuid.UUID, Standing]) -> None:
-    """A file record shows the digests of its newest version."""
-    told = {
-        result.claim.file_id: result.digest
-        for result in results
-        if not isinstance(result, Failed) and versions[result.claim.version_id].is_newest
-    }
+def _move_on(
+    session: Session,
+    results: Sequence[Result],
+    open_ends: Collection[uuid.UUID],
+    instrument: Instrument,
+    now: datetime,
+) -> dict[uuid.UUID, Standing]:
+    """Decide where the versions of all others stand, and write it; returns it by their ids."""
+    if not results:
+        return {}
+    before = standings(session, {result.claim.version_id for result in results})
+    after = {version.id: version for version in before}
+    for result in results:
+        version_id = result.claim.version_id
+        after[version_id] = version_after(result, after[version_id], instrument, now)
+    copied = _with_transfers(session, after, ONCE_COMPLETED)
+    for result in results:
+        version = after[result.claim.version_id]
+        if version.id not in open_ends:
+            after[version.id] = concluded(result, version, now, has_a_copy=version.id in copied)
+    write_standings(session, zip(before, after.values(), strict=True))
+    strayed = [version.id for version in after.values() if version.id in open_ends and version.state not in ON_THE_WAY]
+    withdraw_waiting_transfers(session, strayed, "the file left the way into the archive", now)
+    return after
+
+
+def _write_digests(session: Session, results: Sequence[Result]) -> None:
+    """A file record shows the digests of its newest version: that of each of these."""
+    told = {result.claim.file_id: result.digest for result in results if not isinstance(result, Failed)}
     rows = [{"id": file_id, "xxhash": each.xxhash, "sha256": each.sha256} for file_id, each in told.items()]
     update_many(session, FileRecord, rows)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import is_one_of, update_many
+from streamweave.catalog.bulk import is_one_of
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import (
     FileRecord,
@@ -68,23 +68,8 @@ def claim_transfers(
     now = facility.now()
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
-        due = is_due(instrument.id, now, days)
-        claims = _next(session, due & Transfer.storage_location_id.in_(into), limit)
-        update_many(
-            session,
-            Transfer,
-            [
-                {
-                    "id": claim.transfer_id,
-                    "claim_id": claim.claim_id,
-                    "status": TransferStatus.IN_PROGRESS,
-                    "run_id": run_id,
-                    "started_at": now,
-                }
-                for claim in claims
-            ],
-        )
-    return claims
+        due = is_due(instrument.id, now, days) & Transfer.storage_location_id.in_(into)
+        return _take_next(session, due, limit, run_id, now)
 
 
 def open_locations() -> Select[tuple[uuid.UUID]]:
@@ -119,11 +104,18 @@ def due_locations(
     return session.scalars(select(StorageLocation).where(StorageLocation.id.in_(waiting))).all()
 
 
-def _next(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]:
-    rows = session.connection().execute(
-        select(
-            Transfer.id,
-            func.gen_random_uuid(),
+def _take_next(session: Session, due: ColumnElement[bool], limit: int, run_id: uuid.UUID, now: datetime) -> list[Claim]:
+    """Claim what was planned first, by one statement."""
+    order = Transfer.created_at, Transfer.id
+    waiting = select(Transfer.id).join(FileVersion, FileVersion.id == Transfer.version_id).where(due)
+    first = waiting.order_by(*order).limit(limit).subquery("first")
+    taken = (
+        update(Transfer)
+        .where(Transfer.id == first.c.id, FileVersion.id == Transfer.version_id, FileRecord.id == Transfer.file_id)
+        .values(status=TransferStatus.IN_PROGRESS, run_id=run_id, claim_id=func.gen_random_uuid(), started_at=now)
+        .returning(
+            *order,
+            Transfer.claim_id,
             FileVersion.id,
             FileRecord.id,
             Transfer.storage_location_id,
@@ -137,13 +129,9 @@ def _next(session: Session, due: ColumnElement[bool], limit: int) -> list[Claim]
             FileVersion.sha256,
             FileVersion.unfinished.is_not(None),
         )
-        .join(FileVersion, FileVersion.id == Transfer.version_id)
-        .join(FileRecord, FileRecord.id == Transfer.file_id)
-        .where(due)
-        .order_by(Transfer.created_at, Transfer.id)
-        .limit(limit)
     )
-    return [Claim(*row) for row in rows]
+    rows = session.connection().execute(taken).all()
+    return [Claim(*row[1:]) for row in sorted(rows, key=lambda row: (row[0], row[1]))]
 
 
 def give_back(facility: Facility, claims: Collection[Claim]) -> None:

@@ -10,7 +10,7 @@ digest taken there would help. The nightly fixity check reads with SHA-256.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import xxhash
@@ -63,7 +63,7 @@ class ReadBack:
         self.size_bytes = 0
         self._xxhash = xxhash.xxh64()
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next piece."""
         self._xxhash.update(data)
         self.size_bytes += len(data)
@@ -92,6 +92,9 @@ class NotCopied:
 
     claim: Claim
     error: StreamWeaveError
+
+
+Finished = Sequence[Copied | NotCopied]
 
 
 def expect_settled(claim: Claim, found: SourceFile) -> None:

@@ -21,6 +21,7 @@ from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.comparison import Sifted, compare, sift
 from streamweave.harvest.coverage import Coverage, Extent, address_of, forget
 from streamweave.harvest.knowledge import expected_files, is_at, is_in, known_files
@@ -36,6 +37,7 @@ FILES_PER_QUERY = 2 * BATCH
 FOLDERS_PER_QUERY = 500
 
 
+@seldom_sought()
 def discover(
     facility: Facility,
     instrument: Instrument,

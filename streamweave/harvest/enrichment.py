@@ -21,6 +21,7 @@ from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Ins
 from streamweave.catalog.tables.file_versions import DONE
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.policy import is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
 from streamweave.hooks.building import hooks_fingerprint, post_hooks
@@ -46,6 +47,7 @@ class Archived:
     shown: HookContext
 
 
+@seldom_sought()
 def enrich_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> int:
     """Enrich every archived file that these hooks have not enriched yet; returns how many failed."""
     return sum(Enriching(facility, instrument, days, facility.reach.for_a_run(), Calls(facility.now)).batches())

@@ -19,6 +19,7 @@ from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus
 from streamweave.errors import HookFailed
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.knowledge import is_claimed
 from streamweave.harvest.planning import Candidate, Plan, Planner
 from streamweave.harvest.policy import Policy, policy_for
@@ -36,6 +37,7 @@ Verdicts = Answers[Decision | HookFailed]
 NOTHING_ASKED: Verdicts = Answers("", {})
 
 
+@seldom_sought()
 def filter_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> HarvestReport:
     """Decide on everything undecided of an instrument, or of some acquisition days of it: the oldest first.
 
@@ -140,7 +142,7 @@ def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: S
         .where(is_one_of(FileVersion.id, version_ids), undecided)
         .order_by(FileVersion.acquisition_day, FileRecord.source_path, FileVersion.id)
     )
-    return [_candidate(row, transfers) for row in rows]
+    return [_candidate(row, transfers) for row in rows.all()]
 
 
 def _candidate(row: Sequence[Any], transfers: Mapping[uuid.UUID, Collection[tuple[uuid.UUID, str]]]) -> Candidate:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.enrichment import enrich_files
@@ -26,6 +27,7 @@ MARGIN_SECONDS = 0.05
 """Waited beyond a quiet period, so that the next look surely lies behind its end."""
 
 
+@seldom_sought()
 def look(
     facility: Facility,
     instrument: Instrument,

@@ -18,7 +18,7 @@ beside what its connection has under way, and a few pieces of each of at most ``
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
 from queue import Empty, Queue, SimpleQueue
@@ -26,7 +26,7 @@ from queue import Empty, Queue, SimpleQueue
 from streamweave.errors import SourceError, SourceFileError, StreamWeaveError
 from streamweave.harvest.agenda import Agenda
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.copying import Copied, NotCopied, unexpected
+from streamweave.harvest.copying import Copied, Finished, NotCopied, unexpected
 from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.proving import Batch, prove_batch
 from streamweave.harvest.small_files import SmallFilesReader
@@ -38,7 +38,6 @@ LARGE_AT_ONCE = 3
 PROVERS = 2
 BATCHES_AHEAD = 2
 
-Finished = Sequence[Copied | NotCopied]
 ByteListener = Callable[[Claim, int], None]
 
 

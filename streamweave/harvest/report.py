@@ -53,7 +53,9 @@ class HarvestReport:
 
     def add(self, outcome: FileOutcome) -> None:
         """Count a file under its acquisition day."""
-        self.days.setdefault(outcome.day, DayReport()).add(outcome)
+        if outcome.day not in self.days:
+            self.days[outcome.day] = DayReport()
+        self.days[outcome.day].add(outcome)
 
     def include(self, other: "HarvestReport") -> None:
         """Add what a further step of the same harvest did."""

@@ -118,6 +118,12 @@ def version_after(result: Result, version: Standing, instrument: Instrument, now
     return version
 
 
+def archived(now: datetime, reason: str = "") -> dict[str, Any]:
+    """The columns of a version that was pending, and is archived now; ``reason`` is a reservation, if there is one."""
+    reached = {"state": VersionState.ARCHIVED, "reason": reason, "state_since": now, "archived_at": now}
+    return reached | {"retry_at": None, "failures": 0}
+
+
 def concluded(result: Result, version: Standing, now: datetime, *, has_a_copy: bool) -> Standing:
     """Where a version stands that waits for nothing more; ``result`` is one of those that it waited for."""
     if version.state == VersionState.VANISHED and has_a_copy:
@@ -125,22 +131,21 @@ def concluded(result: Result, version: Standing, now: datetime, *, has_a_copy: b
     if version.state != VersionState.PENDING:
         return version
     if has_a_copy:
-        reason = version.unfinished or ""
-        return version.entering(VersionState.ARCHIVED, reason, now, retry_at=None, failures=0, archived_at=now)
+        return version._replace(**archived(now, version.unfinished or ""))
     if isinstance(result, Failed):
         return version._replace(retry_at=None, failures=0)
     digests = {"xxhash": result.digest.xxhash, "sha256": result.digest.sha256}
     return version.entering(VersionState.UNCHANGED, ARCHIVED_BEFORE, now, retry_at=None, failures=0, **digests)
 
 
-def outcome_of(result: Result, version: Standing) -> FileOutcome:
-    """What to report of a claim whose version now stands so."""
+def outcome_of(result: Result, state: str, reason: str) -> FileOutcome:
+    """What to report of a claim whose version is in this state now."""
     is_archived = isinstance(result, Archived)
     return FileOutcome(
         source_path=result.claim.source_path,
         day=result.claim.day,
-        state=VersionState.ARCHIVED if is_archived else VersionState(version.state),
+        state=VersionState.ARCHIVED if is_archived else VersionState(state),
         size_bytes=result.claim.size_bytes,
-        reason=version.reason,
+        reason=reason,
         destination=result.address if isinstance(result, Archived) else "",
     )

@@ -55,7 +55,7 @@ COLUMNS = [getattr(FileVersion, name) for name in Standing._fields]
 def standings(session: Session, version_ids: Collection[uuid.UUID]) -> list[Standing]:
     """Where these versions stand."""
     rows = session.connection().execute(select(*COLUMNS).where(is_one_of(FileVersion.id, version_ids)))
-    return [Standing._make(row) for row in rows]
+    return [Standing._make(row) for row in rows.all()]
 
 
 def write_standings(session: Session, steps: Iterable[tuple[Standing, Standing]]) -> None:

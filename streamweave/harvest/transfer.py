@@ -1,6 +1,7 @@
 """Transfer: from claims to catalogued versions, many files at once.
 
-Lanes copy side by side; this thread claims ahead of them, and publishes and catalogues what they finish, in batches.
+Lanes copy side by side; this thread claims ahead of them; a further one publishes and catalogues what they finish, in
+batches.
 No database session is open while bytes are copied. One bad file never stops the others; a share or a storage location
 that is out of order stops what depends on it.
 """
@@ -12,8 +13,9 @@ from datetime import date
 
 from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
 from streamweave.harvest.agenda import is_large
-from streamweave.harvest.arrival import take_in
+from streamweave.harvest.arrival import Arrivals, Arrived, take_in
 from streamweave.harvest.cataloguing import Failed
 from streamweave.harvest.claims import (
     Claim,
@@ -22,14 +24,15 @@ from streamweave.harvest.claims import (
     give_back,
     others_at_work,
 )
-from streamweave.harvest.copying import Copied, NotCopied
+from streamweave.harvest.copying import Copied, Finished, NotCopied
 from streamweave.harvest.destinations import open_destinations
-from streamweave.harvest.lanes import Finished, Lanes
+from streamweave.harvest.lanes import Lanes
 from streamweave.harvest.limits import Pace, closed_until, limits_of
 from streamweave.harvest.progress import Meter
 from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.troubles import Troubles
 from streamweave.harvest.workload import ProgressListener, ProgressReports, due_work
+from streamweave.harvest.write_behind import writing_behind
 from streamweave.storage.base import Storage
 
 CLAIMED_AT_ONCE = 2_000
@@ -42,6 +45,7 @@ OTHERS_SECONDS = 1.0
 Listener = Callable[[Sequence[FileOutcome]], None]
 
 
+@seldom_sought()
 def transfer_files(
     facility: Facility,
     instrument: Instrument,
@@ -104,6 +108,7 @@ class _Transfer:
         self._claimed: dict[uuid.UUID, Claim] = {}
         self._finished: list[Copied | NotCopied] = []
         self._all_claimed = False
+        self._last_batch = time.monotonic()
         self._is_ended = False
 
     def run(self, progress: ProgressReports) -> HarvestReport:
@@ -115,14 +120,14 @@ class _Transfer:
             self._slow_down_and_count,
             lambda: self._limits.opens_at(self._facility.now()) is None,
         )
-        last_batch = time.monotonic()
         try:
-            while self._keep_busy(lanes):
-                self._hear(lanes.finished(BATCH_SECONDS), lanes)
-                if self._is_batch_due(last_batch):
-                    self._take_in_finished(lanes)
-                    last_batch = time.monotonic()
-                progress.tell()
+            with writing_behind() as behind:
+                arrivals = Arrivals(behind, self._take_in)
+                while self._keep_busy(lanes, arrivals):
+                    self._hear(lanes, arrivals)
+                    self._hand_over_what_is_due(arrivals)
+                    self._learn(lanes, arrivals)
+                    progress.tell()
         except BaseException:
             self._is_ended = True
             raise
@@ -139,21 +144,21 @@ class _Transfer:
         if is_large(claim):
             self._meter.read(claim.claim_id, number_of_bytes)
 
-    def _keep_busy(self, lanes: Lanes) -> bool:
+    def _keep_busy(self, lanes: Lanes, arrivals: Arrivals) -> bool:
         """Claim as much as there is room for; False when all is done."""
         self._heed_hours(lanes)
-        if self._is_room_for_more(lanes):
+        if self._is_room_for_more(lanes, arrivals):
             claims = self._claim_more()
             self._claimed |= {claim.claim_id: claim for claim in claims}
             self._all_claimed = len(claims) < CLAIMED_AT_ONCE
             lanes.agenda.add(claims)
-        return bool(self._claimed)
+        return bool(self._claimed or arrivals.under_way)
 
-    def _is_room_for_more(self, lanes: Lanes) -> bool:
+    def _is_room_for_more(self, lanes: Lanes, arrivals: Arrivals) -> bool:
         if not self._troubles.open or lanes.agenda.is_closed:
             return False
         if self._all_claimed:
-            return not self._claimed  # in the end, what has become due meanwhile
+            return not self._claimed and not arrivals.under_way  # in the end, what has become due meanwhile
         small, large = lanes.agenda.waiting()
         return (small < CLAIMED_AT_ONCE or not large) and len(self._claimed) <= CLAIMED_AT_MOST - CLAIMED_AT_ONCE
 
@@ -175,33 +180,44 @@ class _Transfer:
             lanes.agenda.close()
             self._give_back(lanes.agenda.withdraw())
 
-    def _is_batch_due(self, last_batch: float) -> bool:
-        overdue = time.monotonic() - last_batch >= BATCH_SECONDS
-        everything = len(self._finished) == len(self._claimed)
-        return bool(self._finished) and (len(self._finished) >= BATCH_FILES or overdue or everything)
-
-    def _hear(self, finished: Finished, lanes: Lanes) -> None:
-        """Remember what is finished; what a failure says about share or storage is heeded at once."""
+    def _hear(self, lanes: Lanes, arrivals: Arrivals) -> None:
+        """Remember what is finished next; what a failure says about share or storage is heeded at once."""
+        if not self._claimed:
+            arrivals.wait()  # nothing is copied any more
+            return
+        finished = lanes.finished(BATCH_SECONDS)
         self._finished += finished
         for each in finished:
             if isinstance(each, NotCopied) and self._troubles.failed(each.claim, each.error):
                 self._give_up_what_can_not_be_done(lanes)
 
-    def _take_in_finished(self, lanes: Lanes) -> None:
-        copied = {each.claim.claim_id for each in self._finished if isinstance(each, Copied)}
+    def _hand_over_what_is_due(self, arrivals: Arrivals) -> None:
+        overdue = time.monotonic() - self._last_batch >= BATCH_SECONDS
+        everything = len(self._finished) == len(self._claimed)
+        if not self._finished or not (len(self._finished) >= BATCH_FILES or overdue or everything):
+            return
         finished, self._finished = self._finished, []
         for each in finished:
             del self._claimed[each.claim.claim_id]
-        results, outcomes = take_in(self._facility, self._instrument, self._run_id, finished, self._storages)
-        for result in results:
-            self._meter.done(result.claim.claim_id, result.claim.size_bytes)
-            if not isinstance(result, Failed):
-                self._troubles.archived(result.claim)
-            elif result.claim.claim_id in copied and self._troubles.failed(result.claim, result.error):
-                self._give_up_what_can_not_be_done(lanes)
-        for outcome in outcomes:
-            self._report.add(outcome)
-        self._on_outcomes(outcomes)
+        arrivals.hand_over(finished)
+        self._last_batch = time.monotonic()
+
+    def _take_in(self, finished: Finished) -> Arrived:
+        return take_in(self._facility, self._instrument, self._run_id, finished, self._storages)
+
+    def _learn(self, lanes: Lanes, arrivals: Arrivals) -> None:
+        """Tell of what has arrived; what a failure on the way says about a storage is heeded."""
+        for arrived in arrivals.news():
+            for refused in arrived.refused:
+                if self._troubles.failed(refused.claim, refused.error):
+                    self._give_up_what_can_not_be_done(lanes)
+            for result in arrived.results:
+                self._meter.done(result.claim.claim_id, result.claim.size_bytes)
+                if not isinstance(result, Failed):
+                    self._troubles.archived(result.claim)
+            for outcome in arrived.outcomes:
+                self._report.add(outcome)
+            self._on_outcomes(arrived.outcomes)
 
     def _give_up_what_can_not_be_done(self, lanes: Lanes) -> None:
         if self._troubles.share_is_lost:

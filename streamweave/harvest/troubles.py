@@ -29,7 +29,8 @@ class Troubles:
 
     def archived(self, claim: Claim) -> None:
         """The storage location works."""
-        self._refusals[claim.storage_location_id] = 0
+        if self._refusals:
+            del self._refusals[claim.storage_location_id]
 
     def failed(self, claim: Claim, error: StreamWeaveError) -> bool:
         """Learn from a failure; True when there is something less that can be done because of it."""

@@ -52,11 +52,11 @@ class Storage(Protocol):
         The bytes of all others are on the device then; nothing stays of those that failed.
         """
 
-    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes | memoryview]:
         """Read a staged file back, from the device rather than from a cache where that can be asked for.
 
         From byte ``offset`` on, ``length`` bytes or to its end. A file that is still being written can be read as far
-        as its writer has settled.
+        as its writer has settled. A piece may be gone when the next one is asked for: what is kept must be copied.
         """
 
     def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:

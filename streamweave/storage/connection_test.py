@@ -47,5 +47,5 @@ def try_storage(storage: Storage) -> StorageAnswer | StorageRefusal:
 def _write_and_compare(storage: Storage, probe: str, content: bytes) -> None:
     with storage.stage(probe) as staged:
         staged.write(content)
-    if b"".join(storage.read_staged(probe)) != content:
+    if b"".join(map(bytes, storage.read_staged(probe))) != content:
         raise CopyNotProven("the bytes read back differ from the bytes that were written")

@@ -84,8 +84,11 @@ class BlockWriter:
             return os.write(self._handle, data)
 
 
-def direct_chunks(handle: int, offset: int, length: int | None) -> Iterator[bytes]:
-    """A file from ``offset`` on, ``length`` bytes or to its end, a block at a time. Raises ``OSError``."""
+def direct_chunks(handle: int, offset: int, length: int | None) -> Iterator[memoryview]:
+    """A file from ``offset`` on, ``length`` bytes or to its end, a block at a time, each in the place of the last.
+
+    Raises ``OSError``.
+    """
     make_direct(handle)
     os.lseek(handle, offset, os.SEEK_SET)
     block = memoryview(mmap.mmap(-1, BLOCK_BYTES))
@@ -93,7 +96,7 @@ def direct_chunks(handle: int, offset: int, length: int | None) -> Iterator[byte
         chunk = block[: _read_some(handle, block)][:length]
         if not chunk:
             return
-        yield bytes(chunk)
+        yield chunk
         length = None if length is None else length - len(chunk)
 
 

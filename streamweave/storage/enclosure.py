@@ -71,27 +71,39 @@ def stands(name: str, folder: int) -> bool:
 
 
 def file_chunks(
-    base: Path, components: Sequence[str], *, offset: int = 0, length: int | None = None, uncached: bool = False
+    base: Path, components: Sequence[str], *, offset: int = 0, length: int | None = None
 ) -> Generator[bytes, None, None]:
     """A regular file below ``base``, from ``offset`` on, ``length`` bytes or to its end, some MiB at a time.
 
-    ``uncached`` asks the system to read the device, and to drop the file's pages first where it would rather not.
-
     Raises ``StorageError``.
     """
+    with _opened(base, components) as handle:
+        _read_far_ahead(handle)
+        os.lseek(handle, offset, os.SEEK_SET)
+        while chunk := os.read(handle, CHUNK_BYTES if length is None else min(CHUNK_BYTES, length)):
+            yield chunk
+            length = None if length is None else length - len(chunk)
+
+
+def uncached_chunks(
+    base: Path, components: Sequence[str], *, offset: int = 0, length: int | None = None
+) -> Iterator[memoryview]:
+    """As ``file_chunks``, each chunk in the place of the last, and from the device.
+
+    That is asked of the system; where it would rather not, the file's pages are dropped first.
+    """
+    with _opened(base, components) as handle:
+        _drop_cached(handle, offset, length)
+        yield from direct_chunks(handle, offset, length)
+
+
+@contextmanager
+def _opened(base: Path, components: Sequence[str]) -> Iterator[int]:
     address = base.joinpath(*components)
     with storage_errors(address), open_folder(base, components[:-1]) as folder:
         handle = _open_file(components[-1], folder)
         try:
-            if uncached:
-                _drop_cached(handle, offset, length)
-                yield from direct_chunks(handle, offset, length)
-                return
-            _read_far_ahead(handle)
-            os.lseek(handle, offset, os.SEEK_SET)
-            while chunk := os.read(handle, CHUNK_BYTES if length is None else min(CHUNK_BYTES, length)):
-                yield chunk
-                length = None if length is None else length - len(chunk)
+            yield handle
         finally:
             os.close(handle)
 

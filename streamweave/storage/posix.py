@@ -51,7 +51,7 @@ class PosixStorage:
         """Write many small staged files; they reach the device side by side."""
         return self._staging.stage_whole(contents)
 
-    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes | memoryview]:
         """Read a staged file back, past the page cache where the system can do that."""
         return self._staging.chunks(staged_name, offset, length)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.direct import BlockWriter
-from streamweave.storage.enclosure import content_of, file_chunks, open_folder, open_uncached, path_components
+from streamweave.storage.enclosure import content_of, open_folder, open_uncached, path_components, uncached_chunks
 from streamweave.storage.faults import as_storage_error, storage_errors
 from streamweave.storage.flushing import Flushing
 
@@ -101,10 +101,10 @@ class StagingArea:
     def _told(self, staged_name: str, error: OSError | StorageError) -> StorageError:
         return error if isinstance(error, StorageError) else as_storage_error(error, self.place / staged_name)
 
-    def chunks(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def chunks(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[memoryview]:
         """A staged file's content, read from the device where the system lets us ask for that."""
         path = (*self._folder, file_name(staged_name))
-        return file_chunks(self._base, path, offset=offset, length=length, uncached=True)
+        return uncached_chunks(self._base, path, offset=offset, length=length)
 
     def read_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
         """The content of each, or its error, read from the device where the system lets us ask for that.

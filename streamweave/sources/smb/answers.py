@@ -21,32 +21,38 @@ _LAST_WRITE_AND_SIZE = struct.Struct("<16xQ16xQ")  # FileNetworkOpenInformation,
 _ATTRIBUTES_ARE_TOLD = 1  # 2.2.16: SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB
 
 
-class Opened(NamedTuple):
-    """What the server says of a file or folder as it opens it."""
+class Seen(NamedTuple):
+    """What the server says of a file as it opens or closes it."""
 
     filetime: int
     size_bytes: int
-    handle: bytes
 
     def as_source_file(self, source_path: str) -> SourceFile:
-        """The file as it was opened."""
+        """The file as it was then."""
         return SourceFile(source_path, self.size_bytes, from_filetime(self.filetime))
+
+
+class Opened(NamedTuple):
+    """A file or folder that the server has opened."""
+
+    seen: Seen
+    handle: bytes
 
 
 def opened(body: bytes | memoryview) -> Opened:
     """The answer to an opening."""
     structure, filetime, size, handle = _OPENED.unpack_from(body)
     _expect(structure, OPENED_BYTES)
-    return Opened(filetime, size, handle)
+    return Opened(Seen(filetime, size), handle)
 
 
-def closed(body: bytes | memoryview | None, source_path: str) -> SourceFile | None:
-    """The file as it was closed; None where the server doesn't tell."""
+def closed(body: bytes | memoryview | None) -> Seen | None:
+    """The answer to a closing; None where the server doesn't tell."""
     if body is None:
         return None
     structure, flags, filetime, size = _CLOSED.unpack_from(body)
     _expect(structure, CLOSED_BYTES)
-    return SourceFile(source_path, size, from_filetime(filetime)) if flags & _ATTRIBUTES_ARE_TOLD else None
+    return Seen(filetime, size) if flags & _ATTRIBUTES_ARE_TOLD else None
 
 
 def data(body: bytes | memoryview) -> bytes:

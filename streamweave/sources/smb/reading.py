@@ -36,7 +36,7 @@ class OpenSmbFile:
             except BaseException:
                 self._abandon_reads()
                 raise
-        self.at_opening, self._handle = opened.as_source_file(source_path), opened.handle
+        self.at_opening, self._handle = opened.seen.as_source_file(source_path), opened.handle
 
     def chunks(self, offset: int = 0) -> Iterator[bytes]:
         """The content in order, until the server says that there is no more: what the file gains is included."""

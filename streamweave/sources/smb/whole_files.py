@@ -89,12 +89,14 @@ def _from_compound(connection: ShareConnection, asked: AskedFile) -> WholeFile |
             try:
                 content = _data(connection, reading, asked.length)
             finally:
-                at_closing = answers.closed(connection.closing(closing, opened.handle), path)
+                at_closing = answers.closed(connection.closing(closing, opened.handle))
     finally:
         connection.discard(asked.tickets)
-    if content is None or at_closing is None or len(content) < min(opened.size_bytes, asked.length):
+    at_opening = opened.seen
+    if content is None or at_closing is None or len(content) < min(at_opening.size_bytes, asked.length):
         return None  # a server may answer a read with less than there is (3.3.5.12)
-    return WholeFile(content, opened.as_source_file(path), at_closing)
+    seen = at_opening.as_source_file(path)
+    return WholeFile(content, seen, seen if at_closing == at_opening else at_closing.as_source_file(path))
 
 
 def _data(connection: ShareConnection, reading: Ticket, length: int) -> bytes | None:

@@ -43,7 +43,7 @@ def write(opened: Opened, *pieces: bytes) -> BlockWriter:
 
 
 def read(opened: Opened, offset: int = 0, length: int | None = None) -> bytes:
-    return b"".join(direct_chunks(opened(os.O_RDONLY), offset, length))
+    return b"".join(map(bytes, direct_chunks(opened(os.O_RDONLY), offset, length)))
 
 
 @pytest.mark.parametrize("length", [0, 1, PAGE, PAGE + 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + PAGE, 9 << 20])
@@ -74,7 +74,7 @@ def test_a_span_is_read_wherever_it_begins_and_ends(
     file = tmp_path_factory.getbasetemp() / "spans"
     file.write_bytes(content(2 * PAGE + 9))
     with file.open("rb") as opened:
-        found = b"".join(direct_chunks(opened.fileno(), offset, length))
+        found = b"".join(map(bytes, direct_chunks(opened.fileno(), offset, length)))
     assert found == content(2 * PAGE + 9)[offset:][:length]
 
 

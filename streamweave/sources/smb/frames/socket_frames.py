@@ -8,6 +8,7 @@ from streamweave.sources.base import WHOLE_FILE_BYTES
 from streamweave.sources.smb.wire_errors import BrokenAnswer
 
 LARGEST_FRAME_BYTES = WHOLE_FILE_BYTES + (1 << 16)  # the largest answer that is asked for, and what comes with it
+RECEIVED_AT_ONCE = 1 << 14  # at least: some answers about small files, or the beginning of a large one
 TIMEOUTS_OF_A_FRAME = 10  # within which it must be whole, however slow the line: some bytes come in time for ever
 
 
@@ -22,6 +23,8 @@ class FrameSocket:
         self._timeout_seconds = timeout_seconds
         self._socket.settimeout(timeout_seconds)
         self._length = bytearray(4)
+        self._buffer = memoryview(bytearray(RECEIVED_AT_ONCE))
+        self._received = self._buffer[:0]  # what nobody has taken yet
         self._deadline = 0.0  # of the frame that is received
 
     def send(self, frame: bytes) -> None:
@@ -39,13 +42,24 @@ class FrameSocket:
 
     def fill(self, view: memoryview) -> None:
         """Receive as many bytes of the frame as the view holds."""
-        while view:
-            received = self._socket.recv_into(view)
-            if not received:
-                raise ConnectionResetError
-            view = view[received:]
-            if view and monotonic() > self._deadline:
+        while True:
+            taken = min(len(view), len(self._received))
+            view[:taken], self._received = self._received[:taken], self._received[taken:]
+            view = view[taken:]
+            if len(view) >= RECEIVED_AT_ONCE:
+                view = view[self._receive(view) :]
+            elif view:
+                self._received = self._buffer[: self._receive(self._buffer)]
+            if not view:
+                return
+            if monotonic() > self._deadline:
                 raise TimeoutError
+
+    def _receive(self, view: memoryview) -> int:
+        received = self._socket.recv_into(view)
+        if not received:
+            raise ConnectionResetError
+        return received
 
     def take(self, length: int) -> bytes:
         """The frame's next ``length`` bytes, received where they stay: ``getvalue`` hands out the filled buffer."""

@@ -1,0 +1,55 @@
+"""Batches are taken in beside the copying, one after the other."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from streamweave.errors import StorageUnavailable
+from streamweave.harvest.arrival import Arrivals, Arrived
+from streamweave.harvest.results import Failed
+from streamweave.harvest.write_behind import writing_behind
+
+A_BATCH: Any = ["one", "two"]
+
+
+def taken_in(finished: Any) -> Arrived:
+    results: Any = [Failed(each, StorageUnavailable("full")) for each in finished]
+    return Arrived(results, results, [])
+
+
+def test_a_batch_is_under_way_until_it_has_been_told_of() -> None:
+    begin = threading.Event()
+
+    def take_in(finished: Any) -> Arrived:
+        begin.wait(10)
+        return taken_in(finished)
+
+    with writing_behind() as behind:
+        arrivals = Arrivals(behind, take_in)
+        arrivals.hand_over(A_BATCH)
+        assert list(arrivals.news()) == []
+        assert arrivals.under_way == 2
+        begin.set()
+        arrivals.wait()
+        assert arrivals.under_way == 2
+        assert [len(arrived.results) for arrived in arrivals.news()] == [2]
+        assert arrivals.under_way == 0
+
+
+def test_what_a_batch_raised_is_raised_before_the_next_begins() -> None:
+    begun: list[Any] = []
+
+    def take_in(finished: Any) -> Arrived:
+        begun.append(finished)
+        raise ConnectionError("the catalog is gone")
+
+    def hand_over_two() -> None:
+        with writing_behind() as behind:
+            arrivals = Arrivals(behind, take_in)
+            arrivals.hand_over(A_BATCH)
+            arrivals.hand_over(["three"])
+
+    with pytest.raises(ConnectionError):
+        hand_over_two()
+    assert begun == [A_BATCH]
