@@ -74,24 +74,28 @@ def update_those(
     rows: Sequence[Row],
     which: ColumnElement[bool],
     *told: InstrumentedAttribute[Any],
+    by: Collection[str] = ("id",),
 ) -> Sequence[Any]:
-    """As ``update_many``, but only where ``which`` holds; returns the columns ``told`` of what was updated."""
+    """As ``update_many``, but only where ``which`` holds and the columns ``by``, one of them the id, are the row's.
+
+    Returns the columns ``told`` of what was updated.
+    """
     if not rows:
         return []
-    return session.connection().execute(_update(table, rows).where(which).returning(*told)).all()
+    return session.connection().execute(_update(table, rows, by).where(which).returning(*told)).all()
 
 
-def _update(table: type[Base], rows: Sequence[Row]) -> Update:
+def _update(table: type[Base], rows: Sequence[Row], by: Collection[str] = ("id",)) -> Update:
     target = _table(table)
     first = rows[0]
-    differing = [name for name in first if name == "id" or any(row[name] != first[name] for row in rows)]
+    differing = [name for name in first if name in by or any(row[name] != first[name] for row in rows)]
     given = (
         func.unnest(*(_array([row[name] for row in rows], target.c[name].type) for name in differing))
         .table_valued(*(column(name, target.c[name].type) for name in differing))
         .render_derived("given")
     )
-    values = {name: given.c[name] if name in differing else first[name] for name in first if name != "id"}
-    return update(target).where(target.c.id == given.c.id).values(values)
+    values = {name: given.c[name] if name in differing else first[name] for name in first if name not in by}
+    return update(target).where(*(target.c[name] == given.c[name] for name in by)).values(values)
 
 
 def id_batches(sessions: Sessions, ids: Select[tuple[uuid.UUID]], size: int = BATCH) -> Iterator[list[uuid.UUID]]:

@@ -142,13 +142,13 @@ def _end_transfers(session: Session, run_id: uuid.UUID, results: Sequence[Result
     for result in results:
         ended = transfer_after(result, now)
         alike[tuple(ended)].append(ended)
-    is_held = and_(
-        is_one_of(Transfer.claim_id, [result.claim.claim_id for result in results]),
-        Transfer.run_id == run_id,
-        Transfer.status == TransferStatus.IN_PROGRESS,
-    )
-    held = {row.id for rows in alike.values() for row in update_those(session, Transfer, rows, is_held, Transfer.id)}
-    return [result for result in results if result.claim.transfer_id in held]
+    is_ours = and_(Transfer.run_id == run_id, Transfer.status == TransferStatus.IN_PROGRESS)
+    held = {
+        row.claim_id
+        for rows in alike.values()
+        for row in update_those(session, Transfer, rows, is_ours, Transfer.claim_id, by=("id", "claim_id"))
+    }
+    return [result for result in results if result.claim.claim_id in held]
 
 
 def _plan_again(session: Session, results: Sequence[Result], instrument: Instrument, now: datetime) -> None:

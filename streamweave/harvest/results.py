@@ -60,8 +60,8 @@ def consequence_of(failed: Failed, instrument: Instrument, now: datetime) -> Con
 
 
 def transfer_after(result: Result, now: datetime) -> dict[str, Any]:
-    """The columns of the claimed transfer that the result ends."""
-    ended = {"id": result.claim.transfer_id, "completed_at": now}
+    """The columns of the claimed transfer that the result ends, its claim among them."""
+    ended = {"id": result.claim.transfer_id, "claim_id": result.claim.claim_id, "completed_at": now}
     match result:
         case Archived(_, digest, holder, destination_path):
             place = {"version_id": holder, "destination_path": destination_path}

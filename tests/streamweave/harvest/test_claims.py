@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
-from streamweave.errors import CredentialsRefused, FileInUse
+from streamweave.errors import CredentialsRefused, FileInUse, FileVanished
 from streamweave.harvest import arrival
 from streamweave.harvest.cataloguing import Failed, catalogue
 from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs, give_back
@@ -181,6 +181,19 @@ def test_only_the_claim_that_is_held_now_is_catalogued(planned: Any) -> None:
         claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=12)
         failed = Failed(lost, FileInUse("locked"))
         assert catalogue(planned.facility, planned.instrument, run_id, [failed]) == []
+
+
+def test_of_a_claim_that_was_lost_and_its_heir_in_one_batch_the_heir_is_catalogued(planned: Any) -> None:
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+        [lost] = claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=1)
+        die(planned, run_id)
+        free_claims_of_dead_runs(planned.facility, planned.instrument)
+        [heir] = claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=1)
+        assert heir.transfer_id == lost.transfer_id
+        results = [Failed(lost, FileInUse("locked")), Failed(heir, FileVanished("gone"))]
+        [outcome] = catalogue(planned.facility, planned.instrument, run_id, results)
+    assert outcome.state == VersionState.VANISHED
+    assert planned.version(heir.source_path).state == VersionState.VANISHED
 
 
 def test_a_zombie_gives_back_only_what_is_still_its_own(planned: Any) -> None:
