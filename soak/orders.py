@@ -31,7 +31,8 @@ class BrokenDisk:
 class Order:
     """One harvest in a process of its own.
 
-    It ends by SIGKILL at ``kill_at``, or when it has run for ``kill_after_seconds``, or else by itself. Its clock is
+    It ends by SIGKILL at ``kill_at``, or when it has run for ``kill_after_seconds``, or else by itself; one that does
+    not within ``patience_seconds`` has hung, and is ended by SIGABRT. Its clock is
     ``ahead_seconds`` ahead of ours: it waits out no quiet period, and retries are due.
     """
 
@@ -41,6 +42,7 @@ class Order:
     ahead_seconds: float = 0.0
     kill_at: Point | None = None
     kill_after_seconds: float | None = None
+    patience_seconds: float = 120.0
     broken_disk: BrokenDisk | None = None
     counted: tuple[str, ...] = ()
     """Functions, named as in ``Point``: the victim says, as JSON, how often each was called."""

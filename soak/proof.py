@@ -48,12 +48,13 @@ def lost(found: Evidence) -> Iterator[str]:
         for location in found.archives
         if (version.id, location) in at
     }
+    standing = {location: set(archive.values()) for location, archive in found.archives.items()}
     for path, contents in found.contents.items():
         for content in contents:
-            for location, archive in found.archives.items():
+            for location in found.archives:
                 if path in found.skipped:
                     continue
-                if content not in archive.values():
+                if content not in standing[location]:
                     yield f"{path}: a content of it stands nowhere in {location}"
                 elif (path, content, location) not in on_record:
                     yield f"{path}: a content of it is not on record in {location}"
@@ -104,8 +105,9 @@ def without_bytes(found: Evidence) -> Iterator[str]:
             yield f"{copy.path}: other bytes stand in {copy.location} than are on record"
         if not copy.is_verified or copy.bytes_transferred != version.size_bytes:
             yield f"{copy.path}: completed in {copy.location} without proof"
+    has_copies = {copy.version_id for copy in completed(found)}
     for version in found.versions:
-        if version.state == VersionState.ARCHIVED and not any(c.version_id == version.id for c in completed(found)):
+        if version.state == VersionState.ARCHIVED and version.id not in has_copies:
             yield f"{version.source_path}: archived, and has no completed transfer"
 
 

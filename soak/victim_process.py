@@ -29,7 +29,6 @@ from streamweave.instruments.questions import instrument_by_slug
 from streamweave.settings import Settings
 
 DONE, SOMETHING_IS_WRONG, BROKEN_OFF = 0, 1, 2
-HUNG_SECONDS = 120.0
 LONGEST_SAYING = 8_000
 
 
@@ -64,7 +63,7 @@ def _run(order: Order) -> End:
         os.write(mouth, said.encode(errors="replace")[:LONGEST_SAYING])
         os._exit(code)  # as it is: no clearing up that the next run could lean on
     os.close(mouth)
-    _await(pid, order.kill_after_seconds)
+    _await(pid, order)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     seconds = time.monotonic() - begun
     with os.fdopen(ear, "rb") as words:
@@ -72,14 +71,15 @@ def _run(order: Order) -> End:
     return End(seconds, -status if status < 0 else None, status if status >= 0 else None, said)
 
 
-def _await(pid: int, kill_after_seconds: float | None) -> None:
+def _await(pid: int, order: Order) -> None:
     """Until the victim has ended, or has been killed: at its time, or because it hangs."""
     handle = os.pidfd_open(pid)
     try:
-        patience = HUNG_SECONDS if kill_after_seconds is None else kill_after_seconds
-        ended, _, _ = select.select([handle], [], [], patience)
+        is_to_die = order.kill_after_seconds is not None
+        seconds = order.kill_after_seconds if is_to_die else order.patience_seconds
+        ended, _, _ = select.select([handle], [], [], seconds)
         if not ended:
-            os.kill(pid, signal.SIGKILL if kill_after_seconds is not None else signal.SIGABRT)
+            os.kill(pid, signal.SIGKILL if is_to_die else signal.SIGABRT)
     finally:
         os.close(handle)
 

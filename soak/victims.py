@@ -12,7 +12,7 @@ from typing import BinaryIO
 from soak.errors import SoakFailed
 from soak.orders import End, Order
 
-PATIENCE_SECONDS = 180.0  # a victim that hangs is ended earlier than that by the process that forked it
+PATIENCE_SECONDS = 2_000.0  # a victim that hangs is ended earlier than that by the process that forked it
 CHECKOUT = Path(__file__).parent.parent
 
 

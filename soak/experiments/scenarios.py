@@ -26,6 +26,7 @@ from streamweave.files.commands import try_again
 
 NOT_TOLD = "not told"
 PATIENCE_SECONDS = 3
+LONGEST_SECONDS = 1_800.0  # for a hundred thousand files
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def play(site: Site, victims: Victims, name: str) -> Run:
         with fault(stage):
             if name not in AWAY:
                 one.take_stock()
-            end = one.harvest()
+            end = one.harvest(patience_seconds=LONGEST_SECONDS)
             told = told_by(one, end)
         if expectation.lapses:
             one.lapse(LARGEST_NAME)

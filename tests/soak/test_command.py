@@ -70,6 +70,12 @@ def test_an_unknown_experiment_is_refused(run: Callable[..., Any]) -> None:
 
 def test_an_order_arrives_as_it_was_given() -> None:
     order = Order(
-        "url", "key", "slug", 7.5, Point("os:link", "after", 3), 0.2, BrokenDisk("/a", "EIO", 9), ("os:link",)
+        "url",
+        "key",
+        "slug",
+        kill_at=Point("os:link", "after", 3),
+        kill_after_seconds=0.2,
+        broken_disk=BrokenDisk("/a", "EIO", 9),
+        counted=("os:link",),
     )
     assert order_of(order.as_json()) == order
