@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, exists, select
+from sqlalchemy.orm import Session, aliased
 
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many, update_those
 from streamweave.catalog.locking import lock_instrument
@@ -27,6 +27,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
+from streamweave.harvest.copying import other_content
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.results import (
     Archived,
@@ -92,9 +93,10 @@ def catalogue(
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
-        mine = _end_transfers(session, run_id, _without_repaired(session, results), now)
+        possible = _of_one_content(session, _without_repaired(session, results))
+        mine = _end_transfers(session, run_id, possible, now)
         _plan_again(session, mine, instrument, now)
-        open_ends = _with_transfers(session, {result.claim.version_id for result in mine}, OPEN)
+        open_ends = _open_ends(session, {result.claim.version_id for result in mine})
         is_newest = _archive(session, _plain(mine, open_ends), now)
         others = [result for result in mine if result.claim.version_id not in is_newest]
         after = _move_on(session, others, open_ends, instrument, now)
@@ -123,6 +125,21 @@ def _without_repaired(session: Session, results: Sequence[Result]) -> list[Resul
         if isinstance(each, Archived)
         and each.holder in further
         and (each.holder, each.claim.storage_location_id) in taken
+        else each
+        for each in results
+    ]
+
+
+def _of_one_content(session: Session, results: Sequence[Result]) -> list[Result]:
+    """A copy is none when another run has archived its version with another content meanwhile, elsewhere."""
+    version_ids = [each.claim.version_id for each in results if not isinstance(each, Failed)]
+    rows = select(FileVersion.id, FileVersion.sha256).where(
+        is_one_of(FileVersion.id, version_ids), FileVersion.sha256.is_not(None)
+    )
+    known = {version_id: sha256 for version_id, sha256 in session.connection().execute(rows)}
+    return [
+        Failed(each.claim, other_content(each.claim))
+        if not isinstance(each, Failed) and known.get(each.claim.version_id, each.digest.sha256) != each.digest.sha256
         else each
         for each in results
     ]
@@ -157,12 +174,25 @@ def _plan_again(session: Session, results: Sequence[Result], instrument: Instrum
     insert_many(session, Transfer, [next_attempt(each, instrument, now) for each in again])
 
 
-def _with_transfers(
-    session: Session, version_ids: Collection[uuid.UUID], statuses: Collection[TransferStatus]
-) -> set[uuid.UUID]:
-    """Those of the versions that have transfers of these statuses."""
+def _open_ends(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the versions that wait for something more. A copy that repairs a damaged one is nothing to wait for."""
+    damaged = aliased(Transfer)
+    is_repair = exists().where(
+        damaged.file_id == Transfer.file_id,
+        damaged.version_id == Transfer.version_id,
+        damaged.storage_location_id == Transfer.storage_location_id,
+        damaged.status == TransferStatus.DAMAGED,
+    )
     found = select(Transfer.version_id).where(
-        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(statuses)
+        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(OPEN), ~is_repair
+    )
+    return set(session.connection().execute(found).scalars())
+
+
+def _once_copied(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the versions that some storage location has, or had until its copy was damaged."""
+    found = select(Transfer.version_id).where(
+        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(ONCE_COMPLETED)
     )
     return set(session.connection().execute(found).scalars())
 
@@ -206,7 +236,7 @@ def _move_on(
     for result in results:
         version_id = result.claim.version_id
         after[version_id] = version_after(result, after[version_id], instrument, now)
-    copied = _with_transfers(session, after, ONCE_COMPLETED)
+    copied = _once_copied(session, after)
     for result in results:
         version = after[result.claim.version_id]
         if version.id not in open_ends:
