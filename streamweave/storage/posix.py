@@ -107,9 +107,11 @@ class PosixStorage:
         self._flush(folders | {folder[:-1] for folder in above})
         self._durable_folders |= above
 
-    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
-        """Read a published file, or a span of it."""
-        return file_chunks(self._base, _components(path), offset=offset, length=length)
+    def read(
+        self, path: str, offset: int = 0, length: int | None = None, *, uncached: bool = False
+    ) -> Generator[bytes, None, None]:
+        """Read a published file, or a span of it; ``uncached`` past the page cache where the system can do that."""
+        return file_chunks(self._base, _components(path), offset=offset, length=length, uncached=uncached)
 
     def exists(self, path: str) -> bool:
         """Whether anything stands under ``path``. A location that is not there at all raises."""
