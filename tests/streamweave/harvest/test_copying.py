@@ -2,7 +2,7 @@
 
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -18,6 +18,7 @@ from streamweave.harvest.blame import IN_A_ROW
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import digest_of
 from streamweave.harvest.large_files import copy_proven
+from streamweave.harvest.report import HarvestReport
 from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile
 from streamweave.sources.memory import Laboratory, MemorySource, OpenMemoryFile
 from streamweave.storage.memory import MemoryStorage
@@ -234,15 +235,36 @@ def test_small_files_that_a_lost_connection_owes_are_asked_for_again(bench: Any)
     assert report.counts == {VersionState.ARCHIVED: 40}
 
 
-@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
-def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any, content: bytes) -> None:
+class Broken(MemorySource):
+    """The connection is lost before the first byte of these files is there; they can be opened."""
+
+    def __init__(self, laboratory: Laboratory, paths: Collection[str]) -> None:
+        super().__init__(laboratory)
+        self._paths = paths
+
+    @contextmanager
+    def open(self, source_path: str) -> Iterator[OpenMemoryFile]:
+        with super().open(source_path) as file:
+            if source_path in self._paths:
+                file.chunks = self._lose  # type: ignore[method-assign]  # this one file is to be broken
+            yield file
+
+    def _lose(self, offset: int = 0) -> Iterator[bytes]:  # noqa: ARG002 - as every open file has it
+        raise SourceUnreachable("the connection was lost")
+
+
+def harvest_broken(bench: Any, content: bytes, broken: Collection[int]) -> HarvestReport:
+    """Ten files of this content, some of which break connections."""
     bench.change(bench.instrument, transfer_config={"connections": 1})
     for number in range(10):
         bench.write(f"microscope/{number}.csv", content)
-    bench.laboratory.read_faults["microscope/4.csv"] = SourceUnreachable("the connection was lost")
+    paths = [f"microscope/{number}.csv" for number in broken]
+    return bench.with_facility(open_source=lambda instrument: Broken(bench.laboratory, paths)).harvest()
 
-    report = bench.harvest()
 
+@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
+def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any, content: bytes) -> None:
+    report = harvest_broken(bench, content, [4])
     assert report.troubles == []
     assert report.counts == {VersionState.ARCHIVED: 9, VersionState.PENDING: 1}
     assert "the connection is lost whenever it is read" in bench.version("microscope/4.csv").reason
@@ -250,13 +272,7 @@ def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any, conten
 
 @pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
 def test_a_share_that_breaks_connections_on_every_file_is_left_alone(bench: Any, content: bytes) -> None:
-    bench.change(bench.instrument, transfer_config={"connections": 1})
-    for number in range(10):
-        bench.write(f"microscope/{number}.csv", content)
-        bench.laboratory.read_faults[f"microscope/{number}.csv"] = SourceUnreachable("the connection was lost")
-
-    report = bench.harvest()
-
+    report = harvest_broken(bench, content, range(10))
     assert [str(trouble) for trouble in report.troubles] == ["the connection was lost"]
     assert report.counts == {VersionState.PENDING: IN_A_ROW + 1}
 
