@@ -2,7 +2,7 @@
 
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -14,9 +14,11 @@ import pytest
 from streamweave.catalog.tables import VersionState
 from streamweave.errors import CopyNotProven, FileChanged, SourceUnreachable, StorageUnavailable
 from streamweave.harvest import large_files
+from streamweave.harvest.blame import IN_A_ROW
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import digest_of
 from streamweave.harvest.large_files import copy_proven
+from streamweave.harvest.report import HarvestReport
 from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile
 from streamweave.sources.memory import Laboratory, MemorySource, OpenMemoryFile
 from streamweave.storage.memory import MemoryStorage
@@ -160,6 +162,7 @@ def test_a_large_file_does_not_hold_up_small_ones(bench: Any) -> None:
 
 
 def test_a_large_file_is_read_for_one_location_after_the_other(bench: Any, tmp_path: Path) -> None:
+    bench.change(bench.instrument, rehash_share=0)  # which would read it once more in the end
     bench.add_location("second", tmp_path / "second")
     bench.laboratory.write("microscope/large.raw", LARGE, MTIME)
     readers: list[int] = []
@@ -232,18 +235,46 @@ def test_small_files_that_a_lost_connection_owes_are_asked_for_again(bench: Any)
     assert report.counts == {VersionState.ARCHIVED: 40}
 
 
-def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any) -> None:
+class Broken(MemorySource):
+    """The connection is lost before the first byte of these files is there; they can be opened."""
+
+    def __init__(self, laboratory: Laboratory, paths: Collection[str]) -> None:
+        super().__init__(laboratory)
+        self._paths = paths
+
+    @contextmanager
+    def open(self, source_path: str) -> Iterator[OpenMemoryFile]:
+        with super().open(source_path) as file:
+            if source_path in self._paths:
+                file.chunks = self._lose  # type: ignore[method-assign]  # this one file is to be broken
+            yield file
+
+    def _lose(self, offset: int = 0) -> Iterator[bytes]:  # noqa: ARG002 - as every open file has it
+        raise SourceUnreachable("the connection was lost")
+
+
+def harvest_broken(bench: Any, content: bytes, broken: Collection[int]) -> HarvestReport:
+    """Ten files of this content, some of which break connections."""
     bench.change(bench.instrument, transfer_config={"connections": 1})
     for number in range(10):
-        bench.write(f"microscope/{number}.csv", b"%d" % number)
-    bench.laboratory.read_faults["microscope/4.csv"] = SourceUnreachable("the connection was lost")
+        bench.write(f"microscope/{number}.csv", content)
+    paths = [f"microscope/{number}.csv" for number in broken]
+    return bench.with_facility(open_source=lambda instrument: Broken(bench.laboratory, paths)).harvest()
 
-    report = bench.harvest()
 
+@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
+def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any, content: bytes) -> None:
+    report = harvest_broken(bench, content, [4])
+    assert report.troubles == []
+    assert report.counts == {VersionState.ARCHIVED: 9, VersionState.PENDING: 1}
+    assert "the connection is lost whenever it is read" in bench.version("microscope/4.csv").reason
+
+
+@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
+def test_a_share_that_breaks_connections_on_every_file_is_left_alone(bench: Any, content: bytes) -> None:
+    report = harvest_broken(bench, content, range(10))
     assert [str(trouble) for trouble in report.troubles] == ["the connection was lost"]
-    assert report.counts == {VersionState.ARCHIVED: 4, VersionState.PENDING: 1}
-    bench.harvest()
-    assert list(bench.states().values()).count(VersionState.ARCHIVED) == 9
+    assert report.counts == {VersionState.PENDING: IN_A_ROW + 1}
 
 
 def test_a_run_that_is_ended_drops_the_large_file_under_way(bench: Any) -> None:
