@@ -136,7 +136,7 @@ def _of_one_content(session: Session, results: Sequence[Result]) -> list[Result]
     rows = select(FileVersion.id, FileVersion.sha256).where(
         is_one_of(FileVersion.id, version_ids), FileVersion.sha256.is_not(None)
     )
-    known = {version_id: sha256 for version_id, sha256 in session.connection().execute(rows)}
+    known = dict(session.connection().execute(rows).tuples().all())
     return [
         Failed(each.claim, other_content(each.claim))
         if not isinstance(each, Failed) and known.get(each.claim.version_id, each.digest.sha256) != each.digest.sha256

@@ -109,7 +109,9 @@ def due_locations(
 def _take_next(session: Session, due: ColumnElement[bool], limit: int, run_id: uuid.UUID, now: datetime) -> list[Claim]:
     """Claim what was planned first, by one statement."""
     order = Transfer.created_at, Transfer.id
-    waiting = select(Transfer.id, Transfer.started_at).join(FileVersion, FileVersion.id == Transfer.version_id).where(due)
+    waiting = (
+        select(Transfer.id, Transfer.started_at).join(FileVersion, FileVersion.id == Transfer.version_id).where(due)
+    )
     first = waiting.order_by(*order).limit(limit).subquery("first")
     taken = (
         update(Transfer)
