@@ -133,17 +133,9 @@ class Recorder:
                 observed_at=self.now,
             )
         )
-        self.session.execute(
-            update(FileVersion)
-            .where(
-                is_one_of(FileVersion.file_id, file_ids),
-                FileVersion.is_newest,
-                FileVersion.state == VersionState.ARCHIVED,
-                FileVersion.reason == GONE_BEFORE_ALL,
-            )
-            .values(decided_destinations=None)  # those that lack it are still to get it
-        )
 
     def _end(self, state: VersionState, reason: str, which: ColumnElement[bool]) -> Sequence[uuid.UUID]:
-        ended = update(FileVersion).where(which).values(state=state, reason=reason, state_since=self.now, retry_at=None)
+        values = {"state": state, "reason": reason, "state_since": self.now, "retry_at": None}
+        # when the file is back, the locations that lack it are still to get it
+        ended = update(FileVersion).where(which).values(**values, decided_destinations=None)
         return self.session.scalars(ended.returning(FileVersion.id)).all()

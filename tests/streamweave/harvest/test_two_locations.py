@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from streamweave.catalog.tables import FileVersion, StorageLocation, VersionState
-from streamweave.errors import ContentDiffers, FileChanged, StorageRefused, StorageUnavailable
+from streamweave.errors import ContentDiffers, FileChanged, FileVanished, StorageRefused, StorageUnavailable
 from streamweave.harvest.arrival import take_in
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
@@ -339,3 +339,21 @@ def test_a_file_that_comes_back_still_reaches_the_location_that_lacked_it(bench:
 
     assert ARCHIVED_PATH in bench.archived(tmp_path / "later")
     assert bench.version(PATH).state == VersionState.ARCHIVED
+
+
+def test_a_file_that_was_away_for_a_moment_still_reaches_the_location_that_lacked_it(
+    bench: Any, tmp_path: Path
+) -> None:
+    """It was missed by the copy alone: the looks have always seen it."""
+    bench.write(PATH)
+    bench.harvest()
+    later = bench.add_location("later", tmp_path / "later")
+    filter_files(bench.facility, bench.instrument)
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        [claim] = claim_transfers(bench.facility, bench.instrument, run_id, into=[later.id], limit=9)
+        catalogue(bench.facility, bench.instrument, run_id, [Failed(claim, FileVanished("its folder was renamed"))])
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+    bench.harvest()
+
+    assert ARCHIVED_PATH in bench.archived(tmp_path / "later")
+    assert bench.version(PATH).reason == ""
