@@ -182,6 +182,7 @@ def _open_ends(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid
         damaged.version_id == Transfer.version_id,
         damaged.storage_location_id == Transfer.storage_location_id,
         damaged.status == TransferStatus.DAMAGED,
+        damaged.damage.is_not(None),  # as all of them; for the index
     )
     found = select(Transfer.version_id).where(
         is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(OPEN), ~is_repair
