@@ -7,7 +7,14 @@ import pytest
 from sqlalchemy import select
 
 from streamweave.catalog.tables import FileVersion, StorageLocation, VersionState
-from streamweave.errors import ContentDiffers, FileChanged, FileVanished, StorageRefused, StorageUnavailable
+from streamweave.errors import (
+    ContentDiffers,
+    FileChanged,
+    FileVanished,
+    StorageRefused,
+    StorageUnavailable,
+    StreamWeaveError,
+)
 from streamweave.harvest.arrival import take_in
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
@@ -357,3 +364,25 @@ def test_a_file_that_was_away_for_a_moment_still_reaches_the_location_that_lacke
 
     assert ARCHIVED_PATH in bench.archived(tmp_path / "later")
     assert bench.version(PATH).reason == ""
+
+
+@pytest.mark.parametrize("failure", [FileVanished("it is gone"), StorageUnavailable("the disk is full")], ids=type)
+def test_a_file_that_is_gone_before_every_location_has_it_was_archived_at_some_time(
+    bench: Any, second: StorageLocation, failure: StreamWeaveError
+) -> None:
+    bench.write(PATH)
+    bench.write("microscope/b.csv")
+    plan(bench)
+    content = bench.laboratory.files[PATH].content
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        taken = claim_transfers(bench.facility, bench.instrument, run_id, into=[bench.location.id, second.id], limit=9)
+        of_first, of_second = (claim for claim in taken if claim.source_path == PATH)
+        done = Archived(of_first, digest_of([content]), of_first.version_id, of_first.destination_path, "")
+        catalogue(bench.facility, bench.instrument, run_id, [done])
+        catalogue(bench.facility, bench.instrument, run_id, [Failed(of_second, failure)])
+    bench.laboratory.remove(PATH)
+    bench.clock.wait(60)
+    discover(bench.facility, bench.instrument)
+
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+    assert bench.version(PATH).archived_at is not None
