@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, exists, select
+from sqlalchemy import and_, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many, update_those
@@ -25,6 +25,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
+from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
 from streamweave.harvest.copying import other_content
@@ -100,6 +101,7 @@ def catalogue(
         is_newest = _archive(session, _plain(mine, open_ends), now)
         others = [result for result in mine if result.claim.version_id not in is_newest]
         after = _move_on(session, others, open_ends, instrument, now)
+        _number_anew(session, mine)
         is_newest |= {version.id: version.is_newest for version in after.values()}
         _write_digests(session, [result for result in mine if is_newest[result.claim.version_id]])
         record_other_contents(session, instrument, _of_other_content(mine), now)
@@ -246,6 +248,16 @@ def _move_on(
     strayed = [version.id for version in after.values() if version.id in open_ends and version.state not in ON_THE_WAY]
     withdraw_waiting_transfers(session, strayed, "the file left the way into the archive", now)
     return after
+
+
+def _number_anew(session: Session, results: Sequence[Result]) -> None:
+    """A file that changed after a run had died: bytes of the earlier content may stand under its final name."""
+    changed = [each.claim.version_id for each in results if isinstance(each, Failed) and each.claim.was_begun]
+    if changed:
+        settles_anew = (
+            is_one_of(FileVersion.id, changed) & FileVersion.state.in_(WATCHED) & FileVersion.sha256.is_(None)
+        )
+        session.execute(update(FileVersion).where(settles_anew).values(number=FileVersion.number + 1))
 
 
 def _write_digests(session: Session, results: Sequence[Result]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
-from streamweave.errors import CredentialsRefused, FileInUse, FileVanished
+from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileVanished
 from streamweave.harvest import arrival
 from streamweave.harvest.cataloguing import Failed, catalogue
 from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs, give_back
@@ -296,3 +296,12 @@ def test_refused_credentials_are_not_tried_again_and_again(planned: Any) -> None
     assert len(logins) <= 4, "one for each connection"
     assert [str(trouble) for trouble in report.troubles] == ["wrong user name or password"]
     assert set(planned.states().values()) == {VersionState.PENDING}
+
+
+def test_what_a_dead_run_published_is_in_nobodys_way_when_the_next_copy_sees_a_change(perhaps_published: Any) -> None:
+    bench = perhaps_published
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        claims = claim_transfers(bench.facility, bench.instrument, run_id, into=locations(bench), limit=12)
+        failed = [Failed(claim, FileChanged("it changed while it was copied")) for claim in claims]
+        catalogue(bench.facility, bench.instrument, run_id, failed)
+    change_and_harvest(bench)
