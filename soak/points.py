@@ -67,7 +67,7 @@ STEPS = (
     Step("catalogue (in the transaction)", f"{HARVEST}.cataloguing:_write_digests"),
     Step("catalogue", f"{HARVEST}.arrival:catalogue"),
     Step("give back what was not worked on", f"{HARVEST}.transfer:give_back"),
-    Step("enrich (in the transaction)", f"{HARVEST}.enrichment:_enrich_batch"),
+    Step("enrich (in the transaction)", f"{HARVEST}.enrichment:_write"),
     Step("enrich", f"{HARVEST}.harvesting:enrich_files"),
     Step("note the harvest", f"{HARVEST}.harvesting:note_harvested"),
 )

@@ -112,14 +112,16 @@ USER = "id, email, password_hash, role, is_active, is_verified"
 INSTRUMENT = (
     "id, slug, name, cifs_host, cifs_port, cifs_share, cifs_base_path, transfer_adapter, archive_folder, "
     "timezone, first_acquisition_day, quiet_period_seconds, max_wait_seconds, probe_open_writer, "
-    "shrink_threshold, poll_interval_seconds, max_attempts, retry_delay_seconds, enabled"
+    "shrink_threshold, poll_interval_seconds, max_attempts, retry_delay_seconds, enabled, "
+    "growing_files, rehash_share, rehash_bytes, rehash_debt_bytes"
 )
 
 
 def _instrument(number: int) -> Row:
     day, name = NOW.date().replace(year=2020), f"Instrument {number}"
     reached = (f"pc{number}", 445, share(number), "/", "smb", name, "UTC")
-    return (identity("instrument", number), share(number), name, *reached, day, 60, 86_400, False, 0.5, 30, 5, 30, True)
+    settled = (day, 60, 86_400, False, 0.5, 30, 5, 30, True)
+    return (identity("instrument", number), share(number), name, *reached, *settled, "wait", 0.01, 1 << 28, 0)
 
 
 def _file_grants(world: World) -> Iterator[Row]:

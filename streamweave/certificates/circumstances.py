@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, StorageLocation
+from streamweave.catalog.tables import FixityHold, Instrument, Scan, ScanOutcome, Schedule, StorageLocation
 from streamweave.certificates.evidence import Circumstances, Look, Place
 from streamweave.harvest.coverage import address_of
 from streamweave.harvest.scans import latest_scan
@@ -44,11 +44,21 @@ def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Place]
     named = select(Schedule.default_storage_location_id).where(
         Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
     )
-    locations = select(StorageLocation).where(StorageLocation.id.in_(named))
-    for location in session.scalars(locations.order_by(StorageLocation.created_at, StorageLocation.id)):
-        yield place_of(location)
+    locations = (
+        select(StorageLocation, FixityHold.because)
+        .outerjoin(FixityHold, is_held())
+        .where(StorageLocation.id.in_(named))
+        .order_by(StorageLocation.created_at, StorageLocation.id)
+    )
+    for location, held in session.execute(locations):
+        yield place_of(location, held)
 
 
-def place_of(location: StorageLocation) -> Place:
+def is_held() -> ColumnElement[bool]:
+    """Joins a ``StorageLocation`` with the hold on it that nobody has released yet; there is one at most."""
+    return (FixityHold.storage_location_id == StorageLocation.id) & FixityHold.released_at.is_(None)
+
+
+def place_of(location: StorageLocation, held: str | None) -> Place:
     """A storage location, as evidence has it."""
-    return Place(location.id, location.name, location.enabled and not location.is_deleted)
+    return Place(location.id, location.name, location.enabled and not location.is_deleted, held)

@@ -7,12 +7,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A storage location that files are meant for."""
+    """A storage location that files are meant for. ``held`` is why nothing is concluded from what was found there."""
 
     id: uuid.UUID
     name: str
     is_open: bool
     """Enabled, and not deleted."""
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What came of reading bytes again now: their size and SHA-256, or the error."""
+    """What came of reading a source again now: its size and SHA-256, or the error."""
 
     at: datetime
     size_bytes: int = 0
@@ -76,6 +77,7 @@ class Copy:
 
     ``planned_at`` is when the filter decided for it, ``claimed_at`` when the run took it on, ``catalogued_at`` when its
     proof went on record: in between it was read from the source, read back from the storage, and compared.
+    ``not_reread`` is why it could not be re-read now, though that was asked for.
     """
 
     transfer_id: uuid.UUID
@@ -93,7 +95,7 @@ class Copy:
     damage: str | None
     run_id: uuid.UUID | None
     dagster_run_id: str | None
-    reread: Reread | None = None
+    not_reread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ class FileEvidence:
 
     ``back_at`` is when it was found again after it had been gone. ``seen_at`` is our first look at this version,
     ``quiet_since`` our first look at its present size and mtime, ``observed_at`` the last one before it settled.
+    ``unfinished`` is why its content was archived though the instrument may not have finished it, be it as an earlier
+    version. ``source_reread_at`` is when the source was last to be read again, ``source_verified_at`` when it was, and
+    was identical.
     """
 
     file_id: uuid.UUID
@@ -124,6 +129,9 @@ class FileEvidence:
     is_redirected: bool
     clock_skew_seconds: float | None
     enrichment_error: str | None
+    unfinished: str | None = None
+    source_reread_at: datetime | None = None
+    source_verified_at: datetime | None = None
     copies: tuple[Copy, ...] = ()
     reread: Reread | None = None
 

@@ -5,7 +5,7 @@ Files are read, judged and counted batch by batch: a folder of any size takes li
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -64,6 +64,7 @@ class Issuer:
             circumstances = circumstances_of(session, instrument, self.now())
         tally, only = Tally(), None
         for batch in evidence_batches(self.sessions, Scope(instrument.id, path, file_id)):
+            circumstances = replace(circumstances, now=self.now())  # sweeps re-read meanwhile
             for file in batch:
                 file, judgement = _judged(file, circumstances, rereader)
                 only = statement_of(file, judgement, circumstances)
@@ -137,4 +138,4 @@ def _judged(
         return file, judgement
     places = [place.id for place in required_places(file, circumstances)]
     file = rereader.reread(file, places)
-    return file, judge(file, circumstances)
+    return file, judge(file, replace(circumstances, now=rereader.facility.now()))

@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from streamweave.catalog.tables import VersionState
 from streamweave.catalog.tables.file_versions import DONE
-from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
+from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, Reason
 
-RULES = "1"
+RULES = "2"
 """The version of what is decided here: raised whenever a file could be judged differently."""
 
 
@@ -75,7 +75,14 @@ def _state(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
         yield Finding(reason, f"{file.state}: {file.reason}" if file.reason else file.state)
     elif file.sha256 is None or file.xxhash is None:
         yield Finding(Reason.COPY_NOT_PROVEN, f"the catalog says {file.state} and knows no checksum")
-    elif file.state == VersionState.ARCHIVED and file.reason:  # what is archived without one has none
+    else:
+        yield from _reservations(file)
+
+
+def _reservations(file: FileEvidence) -> Iterator[Finding]:
+    if file.unfinished is not None:
+        yield Finding(Reason.UNFINISHED, file.unfinished)
+    if file.state == VersionState.ARCHIVED and file.reason not in ("", file.unfinished):
         yield Finding(Reason.WITH_RESERVATION, file.reason)
 
 
@@ -98,6 +105,8 @@ def _in_place(file: FileEvidence, place: Place, now: datetime) -> Iterator[Findi
     here = [copy for copy in file.copies if copy.place.id == place.id]
     completed = [copy for copy in here if copy.is_completed]
     damaged = [copy for copy in here if copy.damage is not None and (copy.is_completed or not completed)]
+    if held := next((each.held for each in [place, *(copy.place for copy in here)] if each.held), None):
+        yield Finding(Reason.LOCATION_HELD, f"{place.name}: {held}")
     if not here:
         yield Finding(Reason.NO_COPY, place.name)
     for copy in damaged:
@@ -151,23 +160,15 @@ def _known_since(file: FileEvidence) -> datetime:
 
 
 def _rereads(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
-    source = _reread(file, file.reread, Reason.SOURCE_NOT_REREAD, Reason.SOURCE_DIFFERS)
-    if source:
-        yield source
+    """What was found of a copy stands in its evidence as it stands on record; here is left that nothing was found."""
+    source = file.reread
+    if source is not None and source.error is not None:
+        yield Finding(Reason.SOURCE_NOT_REREAD, source.error)
+    elif source is not None and (source.size_bytes, source.sha256) != (file.size_bytes, file.sha256):
+        yield Finding(Reason.SOURCE_DIFFERS, f"{source.size_bytes} bytes with SHA-256 {source.sha256}")
     for copy in file.copies:
-        archive = _reread(file, copy.reread, Reason.ARCHIVE_NOT_REREAD, Reason.ARCHIVE_DIFFERS)
-        if archive:
-            yield Finding(archive.reason, f"{copy.place.name}: {archive.detail}")
-
-
-def _reread(file: FileEvidence, reread: Reread | None, not_read: Reason, differs: Reason) -> Finding | None:
-    if reread is None:
-        return None
-    if reread.error is not None:
-        return Finding(not_read, reread.error)
-    if (reread.size_bytes, reread.sha256) != (file.size_bytes, file.sha256):
-        return Finding(differs, f"{reread.size_bytes} bytes with SHA-256 {reread.sha256}")
-    return None
+        if copy.not_reread is not None:
+            yield Finding(Reason.ARCHIVE_NOT_REREAD, f"{copy.place.name}: {copy.not_reread}")
 
 
 def _told(time: datetime) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, literal, or_, select
+from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.ways import within
@@ -15,14 +15,16 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
+    FixityHold,
     HarvestRun,
     IssuedCertificate,
     StorageLocation,
     Transfer,
     TransferStatus,
+    VersionState,
 )
 from streamweave.catalog.tables.file_records import INDEXED_PATH, path_in_byte_order
-from streamweave.certificates.circumstances import place_of
+from streamweave.certificates.circumstances import is_held, place_of
 from streamweave.certificates.evidence import Copy, FileEvidence
 from streamweave.instruments.questions import instrument_by_id
 from streamweave.pages import Order, Page, PageRequest, page_of
@@ -83,7 +85,12 @@ def evidence_page(session: Session, scope: Scope, request: PageRequest) -> Page[
 
 
 def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEvidence]:
-    copies = _copies_of(session, file_ids)
+    copies, holder = _copies_of(session, file_ids), aliased(FileVersion)
+    holds_its_content = and_(
+        holder.file_id == FileRecord.id,
+        holder.sha256 == FileVersion.sha256,
+        holder.state != VersionState.UNCHANGED,
+    )
     rows = session.connection().execute(
         select(
             FileRecord.id,
@@ -106,8 +113,12 @@ def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEv
             FileVersion.redirected,
             FileVersion.clock_skew_seconds,
             FileVersion.enrichment_error,
+            func.coalesce(FileVersion.unfinished, holder.unfinished),
+            FileVersion.source_reread_at,
+            FileVersion.source_verified_at,
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
+        .outerjoin(holder, holds_its_content)
         .where(is_one_of(FileRecord.id, file_ids))
     )
     found = {row[0]: FileEvidence(*[*row, copies.get((row[0], row.sha256), ())]) for row in rows}
@@ -118,9 +129,10 @@ def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uu
     """By file and SHA-256 of the content: a file that was only touched has its content as an earlier version."""
     holder = aliased(FileVersion)
     rows = session.execute(
-        select(Transfer, StorageLocation, HarvestRun.dagster_run_id, holder.file_id, holder.sha256)
+        select(Transfer, StorageLocation, FixityHold.because, HarvestRun.dagster_run_id, holder.file_id, holder.sha256)
         .join(holder, holder.id == Transfer.version_id)
         .join(StorageLocation, StorageLocation.id == Transfer.storage_location_id)
+        .outerjoin(FixityHold, is_held())
         .outerjoin(HarvestRun, HarvestRun.id == Transfer.run_id)
         .where(
             is_one_of(Transfer.file_id, file_ids),
@@ -140,10 +152,10 @@ def _by_content(
     return found
 
 
-def _copy(transfer: Transfer, location: StorageLocation, dagster_run_id: Any) -> Copy:
+def _copy(transfer: Transfer, location: StorageLocation, held: str | None, dagster_run_id: Any) -> Copy:
     return Copy(
         transfer_id=transfer.id,
-        place=place_of(location),
+        place=place_of(location, held),
         path=transfer.destination_path or "",
         is_completed=transfer.status == TransferStatus.COMPLETED,
         is_verified=transfer.checksum_verified,

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from enum import StrEnum
 
+from streamweave.fixity.quota import INTERVAL
+
 LOOK_WITHIN = timedelta(days=1)
 """A complete look that ended longer ago says nothing about today."""
-REREAD_WITHIN = timedelta(days=90)
-"""A copy that was last re-read longer ago may have been damaged since."""
+REREAD_WITHIN = INTERVAL
+"""A copy that was last re-read longer ago than the nightly sweeps promise may have been damaged since."""
 
 
 class Reason(StrEnum):
@@ -17,9 +19,11 @@ class Reason(StrEnum):
     NOT_DECIDED = "not_decided"
     COPY_PENDING = "copy_pending"
     COPY_FAILED = "copy_failed"
+    UNFINISHED = "unfinished"
     WITH_RESERVATION = "with_reservation"
     NO_DESTINATION = "no_destination"
     LOCATION_DISABLED = "location_disabled"
+    LOCATION_HELD = "location_held"
     NO_COPY = "no_copy"
     COPY_DAMAGED = "copy_damaged"
     COPY_NOT_PROVEN = "copy_not_proven"
@@ -33,7 +37,6 @@ class Reason(StrEnum):
     SOURCE_NOT_REREAD = "source_not_reread"
     SOURCE_DIFFERS = "source_differs"
     ARCHIVE_NOT_REREAD = "archive_not_reread"
-    ARCHIVE_DIFFERS = "archive_differs"
 
 
 SENTENCES = {
@@ -42,9 +45,11 @@ SENTENCES = {
     Reason.NOT_DECIDED: "waits for the decision whether and where it is archived",
     Reason.COPY_PENDING: "waits for a copy",
     Reason.COPY_FAILED: "could not be copied",
+    Reason.UNFINISHED: "was archived while the instrument may still have been writing it",
     Reason.WITH_RESERVATION: "was archived with a reservation",
     Reason.NO_DESTINATION: "is meant for no storage location: no enabled schedule names one",
     Reason.LOCATION_DISABLED: "is meant for a storage location that is out of use",
+    Reason.LOCATION_HELD: "has a copy where too much is damaged at once: nobody has looked at that location yet",
     Reason.NO_COPY: "has no copy in a storage location that it is meant for",
     Reason.COPY_DAMAGED: "has a damaged copy",
     Reason.COPY_NOT_PROVEN: "has a copy whose proof is not that of this content",
@@ -58,6 +63,5 @@ SENTENCES = {
     Reason.SOURCE_NOT_REREAD: "could not be read again at the source",
     Reason.SOURCE_DIFFERS: "has another content at the source than in the archive",
     Reason.ARCHIVE_NOT_REREAD: "has a copy that could not be read again",
-    Reason.ARCHIVE_DIFFERS: "has a copy with other bytes than were archived",
 }
 """Each goes on from "the file …"."""

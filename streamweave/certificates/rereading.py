@@ -1,27 +1,25 @@
 """Reading the bytes again now, before something is deleted: at the source, in the archive, or both.
 
-The source is read over one connection, within the instrument's hours and at its pace. What re-reading finds out about a
-copy goes on record with its transfer. No database session is open meanwhile.
+The source is read over one connection, within the instrument's hours and at its pace. Copies are re-read by a sweep
+over their storage location: what it finds goes on record, and is concluded, as with any other. No database session is
+open meanwhile.
 """
 
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from types import TracebackType
 
-from streamweave.catalog.bulk import update_many
-from streamweave.catalog.tables import Instrument, StorageLocation, Transfer
+from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.certificates.evidence import Copy, FileEvidence, Reread
-from streamweave.errors import FileChanged, SourceError, SourceFileError, StorageError, StorageUnavailable
+from streamweave.errors import FileChanged, SourceError, SourceFileError, StorageError
 from streamweave.facility import Facility
+from streamweave.fixity.requested import RequestedSweep
+from streamweave.fixity.rereading import ArchivedCopy
 from streamweave.harvest.copying import Digest, digest_of
 from streamweave.harvest.limits import Pace, closed_until, limits_of
 from streamweave.sources.base import Source
-from streamweave.storage.base import Storage
-
-MISSING = "it is no longer there"
 
 
 @dataclass
@@ -33,7 +31,7 @@ class Rereader(AbstractContextManager["Rereader"]):
     source: bool
     archive: bool
     on_file: Callable[[str], None] = lambda path: None
-    _storages: dict[uuid.UUID, Storage] = field(default_factory=dict)
+    _sweeps: dict[uuid.UUID, RequestedSweep] = field(default_factory=dict)
     _resources: ExitStack = field(default_factory=ExitStack)
     _source: Source | None = None
     _lost: str | None = None
@@ -48,7 +46,7 @@ class Rereader(AbstractContextManager["Rereader"]):
         required = set(places)
         copies = file.copies
         if self.archive:
-            copies = tuple(self._copy(file, each) if each.place.id in required else each for each in copies)
+            copies = tuple(self._reread_copy(file, each) if each.place.id in required else each for each in copies)
         return replace(file, copies=copies, reread=self._reread_source(file) if self.source else None)
 
     def _reread_source(self, file: FileEvidence) -> Reread:
@@ -85,55 +83,38 @@ class Rereader(AbstractContextManager["Rereader"]):
             self._source = self._resources.enter_context(closing(self.facility.open_source(self.instrument)))
         return self._source
 
-    def _copy(self, file: FileEvidence, copy: Copy) -> Copy:
-        """The copy, read again. What is wrong with it is its damage; a place that isn't there damages nothing."""
-        if not copy.is_completed:
+    def _reread_copy(self, file: FileEvidence, copy: Copy) -> Copy:
+        """The copy as it is on record from now on; a place that isn't there damages nothing."""
+        if not copy.is_completed or file.sha256 is None:
             return copy
+        archived = ArchivedCopy(
+            copy.transfer_id,
+            file.file_id,
+            copy.path,
+            file.source_path,
+            file.size_bytes,
+            file.sha256,
+            copy.last_reread_at,
+        )
         try:
-            storage = self._storage(copy.place.id)
-            stands = storage.exists(copy.path)
+            answer = self._sweep(copy.place.id).reread(archived)
         except StorageError as error:
-            return replace(copy, reread=Reread(self.facility.now(), error=str(error)))
-        reread, damage = _read_copy(storage, copy, file, self.facility.now) if stands else self._missing()
-        if damage is not None or reread.error is None:
-            self._put_on_record(copy, reread.at, damage)
-        return replace(copy, reread=reread)
+            return replace(copy, not_reread=str(error))
+        place = replace(copy.place, held=answer.held or copy.place.held)
+        return replace(copy, place=place, last_reread_at=answer.at, damage=answer.damage)
 
-    def _missing(self) -> tuple[Reread, str]:
-        return Reread(self.facility.now(), error=MISSING), MISSING
-
-    def _storage(self, location_id: uuid.UUID) -> Storage:
-        if location_id not in self._storages:
+    def _sweep(self, location_id: uuid.UUID) -> RequestedSweep:
+        if location_id not in self._sweeps:
             with self.facility.sessions() as session:
                 location = session.get_one(StorageLocation, location_id)
-            self._storages[location_id] = self.facility.open_storage(location)
-        return self._storages[location_id]
-
-    def _put_on_record(self, copy: Copy, at: datetime, damage: str | None) -> None:
-        with self.facility.sessions.begin() as session:
-            update_many(session, Transfer, [{"id": copy.transfer_id, "last_verified_at": at, "damage": damage}])
+            self._sweeps[location_id] = RequestedSweep(self.facility, location)
+        return self._sweeps[location_id]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Let go of the share, and end the sweeps; those that an error cut short stay without an end, as any sweep."""
         self._resources.close()
-
-
-def _read_copy(
-    storage: Storage, copy: Copy, file: FileEvidence, now: Callable[[], datetime]
-) -> tuple[Reread, str | None]:
-    """What was read, and the damage that this shows."""
-    try:
-        found = digest_of(storage.read(copy.path))
-    except StorageUnavailable as error:
-        return Reread(now(), error=str(error)), None
-    except StorageError as error:
-        damage = f"it can't be read: {error}"
-        return Reread(now(), error=damage), damage
-    reread = Reread(now(), found.size_bytes, found.sha256)
-    if (found.size_bytes, found.sha256) == (file.size_bytes, file.sha256):
-        return reread, None
-    return reread, (
-        f"{found.size_bytes} bytes with SHA-256 {found.sha256}; "
-        f"archived were {file.size_bytes} bytes with SHA-256 {file.sha256}"
-    )
+        if kind is None:
+            for sweep in self._sweeps.values():
+                sweep.end()

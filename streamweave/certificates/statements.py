@@ -63,6 +63,12 @@ def _chain(file: FileEvidence, judgement: Judgement, circumstances: Circumstance
         yield Link(
             file.state_since, str(file.state), file.reason or "archived in every storage location it was meant for"
         )
+    if file.source_reread_at != file.source_verified_at:
+        unclear = "was to be read again at the source, and it could not be told whether it is identical"
+        yield Link(file.source_reread_at, "source_unclear", unclear)
+    yield Link(
+        file.source_verified_at, "source_verified", f"re-read at the source, and identical: SHA-256 {file.sha256}"
+    )
     yield Link(file.back_at, "back", "found again at the source after it had been gone")
     if circumstances.look and _was_seen(file, judgement):
         yield _link_of_look(circumstances.look)
@@ -82,8 +88,6 @@ def _links_of_copy(file: FileEvidence, copy: Copy) -> Iterator[Link]:
     if copy.last_reread_at != copy.catalogued_at:
         found = f"damaged: {copy.damage}" if copy.damage else f"SHA-256 {file.sha256}"
         yield Link(copy.last_reread_at, "reread", f"re-read from {where}: {found}")
-    if copy.reread:
-        yield Link(copy.reread.at, "archive_reread", _reread(f"read again from {where}", copy.reread))
 
 
 def _was_seen(file: FileEvidence, judgement: Judgement) -> bool:

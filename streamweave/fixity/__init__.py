@@ -6,6 +6,8 @@
     one copy is held against the catalog; one that can't be read is damaged if others there can be read
 ``sweeping``, ``recording``
     a location's copies are re-read in turn, and each batch of findings is put on record
+``requested``
+    a sweep over those copies that somebody wants to know about now
 ``guard``, ``release``
     too much damage at once holds the location, until a person has looked and releases it
 ``conclusions``, ``damage``

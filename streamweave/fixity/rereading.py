@@ -42,8 +42,8 @@ Examination = Callable[[Storage, ArchivedCopy, ByteListener], Finding]
 
 
 def read_whole(storage: Storage, copy: ArchivedCopy, on_bytes: ByteListener) -> Finding:
-    """Read all of it, and compare size and SHA-256."""
-    found = digest_of(_heard(storage.read(copy.destination_path), copy, on_bytes))
+    """Read all of it, from the device where that can be asked for, and compare size and SHA-256."""
+    found = digest_of(_heard(storage.read(copy.destination_path, uncached=True), copy, on_bytes))
     if (found.size_bytes, found.sha256) == (copy.size_bytes, copy.sha256):
         return Finding(copy, FixityOutcome.INTACT)
     return Finding(

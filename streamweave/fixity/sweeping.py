@@ -44,7 +44,7 @@ def sweep_tonight(
     A location that is held has only its known damage re-read, so that a recovery shows; one that comes to be held is
     read no further. Damage below the rate guard is concluded in the end.
     """
-    sweep = _Sweep(facility, location, SweepKind.NIGHTLY, dagster_run_id)
+    sweep = Sweep(facility, location, SweepKind.NIGHTLY, dagster_run_id)
     with facility.sessions() as session:
         quota = quota_of(holdings_of(session, location.id), sweep.started_at)
         hold = open_hold(session, location.id)
@@ -65,13 +65,13 @@ def sweep_completely(
     on_bytes: ByteListener = lambda copy, number_of_bytes: None,
 ) -> SweepReport:
     """Re-read every copy of a storage location now, however much of it is damaged. Nothing is concluded from it."""
-    sweep = _Sweep(facility, location, SweepKind.COMPLETE)
+    sweep = Sweep(facility, location, SweepKind.COMPLETE)
     sweep.run(iter(lambda: sweep.ask(copies_in_turn), []), on_batch, on_bytes)
     sweep.end()
     return sweep.report
 
 
-def _tonights(sweep: "_Sweep", quota: Quota) -> Iterator[list[ArchivedCopy]]:
+def _tonights(sweep: "Sweep", quota: Quota) -> Iterator[list[ArchivedCopy]]:
     while batch := sweep.ask(damaged_copies):
         yield batch
     while not sweep.report.held and sweep.facility.now() - sweep.started_at < LONGEST_NIGHT:
@@ -81,7 +81,7 @@ def _tonights(sweep: "_Sweep", quota: Quota) -> Iterator[list[ArchivedCopy]]:
         yield batch
 
 
-class _Sweep:
+class Sweep:
     """One sweep over one location, on record from its beginning."""
 
     def __init__(
@@ -91,24 +91,35 @@ class _Sweep:
         self.started_at = facility.now()
         self.report = SweepReport(location.name)
         self._location = location
+        self._storage: Storage | None = None
         with facility.sessions.begin() as session:
             self._id = begin_sweep(session, location, kind, dagster_run_id, self.started_at)
 
     def run(
         self,
         batches: Iterable[Sequence[ArchivedCopy]],
-        on_batch: BatchListener,
+        on_batch: BatchListener = lambda report, batch: None,
         on_bytes: ByteListener = lambda copy, number_of_bytes: None,
     ) -> None:
         """Re-read batch after batch, until there are no more, or the location fails."""
         try:
-            storage = self.facility.open_storage(self._location)
-            rereader = Rereader(storage, read_whole, self._others, self.facility.wait, on_bytes)
+            self._opened()
             for batch in batches:
-                self._take_in(rereader.reread(batch), storage)
+                self.reread(batch, on_bytes)
                 on_batch(self.report, batch)
         except StorageError as error:
             self.report.trouble = error
+
+    def reread(
+        self, batch: Sequence[ArchivedCopy], on_bytes: ByteListener = lambda copy, number_of_bytes: None
+    ) -> tuple[Sequence[Finding], datetime]:
+        """Re-read a batch; returns what was found, and since when that is on record.
+
+        Raises a ``StorageError`` when it is the location that can't be read.
+        """
+        storage = self._opened()
+        findings = Rereader(storage, read_whole, self._others, self.facility.wait, on_bytes).reread(batch)
+        return findings, self._take_in(findings, storage)
 
     def ask(self, question: Question) -> list[ArchivedCopy]:
         """The next batch of those that a question about turns finds."""
@@ -121,11 +132,15 @@ class _Sweep:
         with self.facility.sessions.begin() as session:
             note_counts(session, self._id, self.report, self.facility.now())
 
+    def _opened(self) -> Storage:
+        self._storage = self._storage or self.facility.open_storage(self._location)
+        return self._storage
+
     def _others(self, than: Sequence[ArchivedCopy], limit: int) -> list[ArchivedCopy]:
         with self.facility.sessions() as session:
             return other_copies(session, self._location.id, than, limit)
 
-    def _take_in(self, findings: Sequence[Finding], storage: Storage) -> None:
+    def _take_in(self, findings: Sequence[Finding], storage: Storage) -> datetime:
         for finding in findings:
             self.report.add(finding, storage)
         now = self.facility.now()
@@ -135,3 +150,4 @@ class _Sweep:
             hold = hold_if_too_much(session, self._location.id, self._id, self.report.files, now)
             self.report.held = hold.because if hold else ""
             note_counts(session, self._id, self.report, None)
+        return now

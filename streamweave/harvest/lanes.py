@@ -23,8 +23,9 @@ from contextlib import closing
 from functools import partial
 from queue import Empty, Queue, SimpleQueue
 
-from streamweave.errors import SourceError, SourceFileError, StreamWeaveError
+from streamweave.errors import SourceError, SourceFileError, SourceUnreachable, StreamWeaveError
 from streamweave.harvest.agenda import Agenda
+from streamweave.harvest.blame import Blame
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import Copied, Finished, NotCopied, unexpected
 from streamweave.harvest.large_files import copy_proven
@@ -114,22 +115,30 @@ class Lanes:
             small_files = SmallFilesReader(
                 source, self.agenda, self._batches.put, self._before_reading, after_large=number > 0
             )
+            blame = Blame(source)
             while self.agenda.wait(small=takes_small, large=takes_large):
                 if is_only_one:
                     small_files.read()
                 if takes_large and (claim := self.agenda.next_large()):
-                    self._finished.put([self._copy_large(source, claim)])
+                    self._finished.put([self._copy_large(source, claim, blame)])
                 elif takes_small:
                     small_files.read()
 
     def _before_reading(self, claim: Claim) -> None:
         self._on_bytes(claim, claim.size_bytes)
 
-    def _copy_large(self, source: Source, claim: Claim) -> Copied | NotCopied:
+    def _copy_large(self, source: Source, claim: Claim, blame: Blame) -> Copied | NotCopied:
         storage = self._storages[claim.storage_location_id]
         try:
             with self._open_for_copying[claim.file_id]:
-                return Copied(claim, copy_proven(source, storage, claim, partial(self._on_bytes, claim)))
+                digest = copy_proven(source, storage, claim, partial(self._on_bytes, claim))
+            blame.acquit()
+            return Copied(claim, digest)
+        except SourceUnreachable as error:
+            judged = blame.for_losing(claim, error)
+            if judged is error:
+                self.agenda.close()
+            return NotCopied(claim, judged)
         except StreamWeaveError as error:
             if isinstance(error, SourceError) and not isinstance(error, SourceFileError):
                 self.agenda.close()

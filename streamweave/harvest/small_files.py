@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from streamweave.errors import SourceError, SourceUnreachable
 from streamweave.harvest.agenda import Agenda
+from streamweave.harvest.blame import Blame
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import unexpected
 from streamweave.harvest.proving import Answer, Batch
@@ -28,6 +29,7 @@ class SmallFilesReader:
         after_large: bool = False,
     ) -> None:
         self._source = source
+        self._blame = Blame(source)
         self._agenda = agenda
         self._hand_on = hand_on
         self._before_reading = before_reading
@@ -41,8 +43,9 @@ class SmallFilesReader:
 
         When the connection is lost, the files that it still owes are asked for again over a fresh one, one by one, so
         that a file which breaks connections takes no others along. When it is lost again before anything was answered,
-        or the share fails in another way, the agenda is closed: the file then asked for is handed on with the error,
-        and those behind it were not read.
+        the file is handed on as one that can't be read, if it is to blame. Else, or when the share fails in another
+        way, the agenda is closed: the file then asked for is handed on with the error, and those behind it were not
+        read.
         """
         lost_at: int | None = None
         while True:
@@ -51,7 +54,7 @@ class SmallFilesReader:
                 self._ask(self._taken())
                 return self._pass_on()
             except SourceUnreachable as error:
-                if lost_at == self._answered:
+                if lost_at == self._answered and not self._pass_over(error):
                     return self._give_up(error)
                 lost_at = self._answered
             except SourceError as error:
@@ -74,6 +77,7 @@ class SmallFilesReader:
     def _ask(self, claims: Iterable[Claim]) -> None:
         files = (SourceFile(claim.source_path, claim.size_bytes, claim.mtime) for claim in claims)
         for answer in self._source.read_whole(files):
+            self._blame.acquit()
             self._take(answer)
 
     def _take(self, answer: Answer) -> None:
@@ -81,6 +85,16 @@ class SmallFilesReader:
         self._answered += 1
         if self._batch.is_full:
             self._pass_on()
+
+    def _pass_over(self, error: SourceUnreachable) -> bool:
+        """Whether the file that is owed first is to blame for the lost connections; then it is owed no more."""
+        if not self._asked:
+            return False
+        judged = self._blame.for_losing(self._asked[0], error)
+        if judged is error:
+            return False
+        self._take(judged)
+        return True
 
     def _give_up(self, error: SourceError) -> None:
         self._agenda.close(unread=list(self._asked)[1:])

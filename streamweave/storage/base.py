@@ -77,8 +77,12 @@ class Storage(Protocol):
     def make_durable(self, paths: Iterable[str]) -> None:
         """Return when the names of the published ``paths`` will survive a loss of power."""
 
-    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+    def read(
+        self, path: str, offset: int = 0, length: int | None = None, *, uncached: bool = False
+    ) -> Generator[bytes, None, None]:
         """Read a published file from byte ``offset`` on, ``length`` bytes or to its end, in pieces.
+
+        ``uncached`` reads from the device rather than from a cache, where that can be asked for.
 
         Fewer bytes come when the file ends before. Raises ``StorageRefused`` when nothing stands there. Nothing is
         opened before the first piece is asked for; ``close()`` lets go of the file before its end.

@@ -119,7 +119,14 @@ class MemoryStorage:
         self.fail_if_told("make_durable")
         self.durable.update(paths)
 
-    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+    def read(
+        self,
+        path: str,
+        offset: int = 0,
+        length: int | None = None,
+        *,
+        uncached: bool = False,  # noqa: ARG002 - there is no cache
+    ) -> Generator[bytes, None, None]:
         """Read a published file, or a span of it."""
         path_components(path)
         self.fail_if_told("read")

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage.enclosure import file_chunks, open_folder, path_components, stands
+from streamweave.storage.enclosure import file_chunks, open_folder, open_uncached, path_components, stands
 from streamweave.storage.faults import as_storage_error, storage_errors
 from streamweave.storage.flushing import Flushing
 from streamweave.storage.placing import move_without_replacing
@@ -107,9 +107,21 @@ class PosixStorage:
         self._flush(folders | {folder[:-1] for folder in above})
         self._durable_folders |= above
 
-    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
-        """Read a published file, or a span of it."""
-        return file_chunks(self._base, _components(path), offset=offset, length=length)
+    def read(
+        self, path: str, offset: int = 0, length: int | None = None, *, uncached: bool = False
+    ) -> Generator[bytes, None, None]:
+        """Read a published file, or a span of it; ``uncached`` drops its pages first, where the system can do that."""
+        components = _components(path)
+        chunks = file_chunks(self._base, components, offset=offset, length=length)
+        return self._from_the_device(components, chunks) if uncached else chunks
+
+    def _from_the_device(
+        self, components: Sequence[str], chunks: Generator[bytes, None, None]
+    ) -> Generator[bytes, None, None]:
+        *folder, name = components
+        with storage_errors(self._base.joinpath(*components)), open_folder(self._base, folder) as final:
+            os.close(open_uncached(name, final))
+        yield from chunks
 
     def exists(self, path: str) -> bool:
         """Whether anything stands under ``path``. A location that is not there at all raises."""

@@ -11,7 +11,10 @@ from streamweave.catalog.tables.base import Base, Identified, one_of
 
 
 class SweepKind(StrEnum):
-    """``nightly`` sweeps re-read what is due; ``complete`` ones everything, as ``streamweave verify`` does."""
+    """``nightly`` sweeps re-read what is due, ``complete`` ones all that somebody asked for.
+
+    That is a whole location for ``streamweave verify``, and the copies of some files for ``streamweave certify``.
+    """
 
     NIGHTLY = "nightly"
     COMPLETE = "complete"

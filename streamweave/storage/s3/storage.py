@@ -108,7 +108,14 @@ class S3Storage:
     def make_durable(self, paths: Iterable[str]) -> None:
         """Nothing is left to do: S3 answers when an object is durable."""
 
-    def read(self, path: str, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+    def read(
+        self,
+        path: str,
+        offset: int = 0,
+        length: int | None = None,
+        *,
+        uncached: bool = False,  # noqa: ARG002 - there is no cache
+    ) -> Generator[bytes, None, None]:
         """Read a published file, or a span of it."""
         key = self._key(path)
         meta = self._bucket.find(key)

@@ -22,6 +22,7 @@ NOT_AUDITED = {
     "harvest_runs": "harvests make and change them, nobody else",
     "fixity_checks": "sweeps make them, and nobody can change them",
     "fixity_sweeps": "sweeps make and change them, nobody else",
+    "hook_runs": "harvests make them, nobody else",
     "known_addresses": "bookkeeping of logins",
     "login_counts": "bookkeeping of logins",
     "mailed_tokens": "bookkeeping of mails; what they are used for is audited",

@@ -22,10 +22,16 @@ from streamweave.certificates.reasons import Reason
 from streamweave.certificates.rereading import Rereader
 from streamweave.certificates.signing import Signer
 from streamweave.facility import Facility
-from streamweave.harvest import discovery
+from streamweave.fixity.report import SweepReport
+from streamweave.fixity.sweeping import sweep_tonight
+from streamweave.harvest import discovery, harvesting
 from streamweave.harvest.discovery import discover
+from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import harvest
+from streamweave.harvest.runs import harvest_run
+from streamweave.harvest.transfer import transfer_files
 from streamweave.identifiers import ark
+from streamweave.rehash.rehashing import RehashReport, rehash
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.opening import open_storage
 
@@ -95,6 +101,17 @@ class Site:
         discover(self.facility, self.instrument)
         self.clock.wait(1)
 
+    def look_and_judge(self) -> None:
+        """Look, and decide what has settled by now, without waiting until it is quiet."""
+        self.clock.wait(60)
+        harvesting.look(self.facility, self.instrument)
+
+    def copy_what_has_settled(self) -> None:
+        """The rest of a harvest."""
+        filter_files(self.facility, self.instrument)
+        with harvest_run(self.facility.sessions, self.instrument.id) as run_id:
+            transfer_files(self.facility, self.instrument, run_id)
+
     def look_at_some(self, folders: int) -> ScanOutcome:
         """A look whose time is over after so many folders; the next such look goes on from there."""
         self.clock.wait(60)
@@ -126,6 +143,19 @@ class Site:
         copy = Path(self.archives[name].base_path) / path
         copy.chmod(0o644)
         copy.write_bytes(content)
+
+    def sweep(self) -> list[SweepReport]:
+        """One night's sweep over each archive, a minute later."""
+        self.clock.wait(60)
+        return [sweep_tonight(self.facility, location) for location in self.archives.values()]
+
+    def reread_at_the_source(self) -> RehashReport:
+        """What harvests do a share of at a time: all archived files are read again at the source."""
+        self.clock.wait(60)
+        self.change(self.instrument, rehash_share=1.0)
+        report = rehash(self.facility, self.instrument)
+        self.change(self.instrument, rehash_share=0.0)
+        return report
 
     def issuer(self) -> Issuer:
         return Issuer(self.facility.sessions, Signer(SEED), self.facility.now)
@@ -172,6 +202,7 @@ def make_site(sessions: Sessions, tmp_path: Path) -> Callable[[], Site]:
             cifs_share="microscope",
             archive_folder=f"Microscope {number}",
             quiet_period_seconds=5,
+            rehash_share=0.0,
             timezone="UTC",
         )
         with sessions.begin() as session:

@@ -9,26 +9,27 @@ import pytest
 from sqlalchemy import delete, event, select, text, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ProgrammingError
-from streamweave.harvest.fixity import verify_archived
 
-from streamweave.catalog.tables import FileVersion, Hook, IssuedCertificate, Scan, ScanOutcome, Transfer
+from streamweave.catalog.tables import (
+    FileVersion,
+    FixityCheck,
+    FixityHold,
+    FixitySweep,
+    Hook,
+    IssuedCertificate,
+    Scan,
+    ScanOutcome,
+)
 from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.judgement import Verdict
 from streamweave.certificates.questions import Scope, evidence_batches
 from streamweave.certificates.reasons import Reason
 from streamweave.errors import NothingKnown, ShareDenied, SourceUnreachable
-from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
-from streamweave.harvest.runs import harvest_run
-from streamweave.harvest.transfer import transfer_files
 
 A = "microscope/run 1/a.csv"
 B = "microscope/run 1/b.csv"
 COPY_OF_A = "{folder}/microscope/run 1/a.csv"
-
-
-def verify(site: Any) -> None:
-    verify_archived(site.facility, site.instrument, max_bytes=1 << 20, max_files=100)
 
 
 def test_an_archived_file_is_safe_once_a_later_complete_look_saw_it_unchanged(site: Any) -> None:
@@ -42,7 +43,7 @@ def test_an_archived_file_is_safe_once_a_later_complete_look_saw_it_unchanged(si
 def test_the_chain_names_every_step_in_order_of_time(site: Any) -> None:
     site.write(A)
     site.archive_everything()
-    verify(site)
+    site.sweep()
     chain = site.certify(A).document["file"]["chain"]
     events = ["seen", "quiet", "observed", "decided", "copying", "proven", "archived", "seen_unchanged", "reread"]
     assert [link["event"] for link in chain] == events
@@ -128,7 +129,7 @@ def test_a_damaged_copy_takes_the_safety_away(site: Any) -> None:
     site.write(A)
     site.archive_everything()
     site.spoil("first", COPY_OF_A.format(folder=site.instrument.archive_folder), b"rotten")
-    verify(site)
+    site.sweep()
     assert site.reasons(A) == {Reason.COPY_DAMAGED}
 
 
@@ -138,7 +139,7 @@ def test_a_copy_that_nobody_has_re_read_for_long_is_not_relied_on(site: Any) -> 
     site.clock.wait(91 * 86_400)
     site.look()
     assert site.reasons(A) == {Reason.NOT_REREAD}
-    verify(site)
+    site.sweep()
     assert site.verdict(A) == Verdict.SAFE
 
 
@@ -168,9 +169,7 @@ def test_a_look_that_went_on_from_another_vouches_only_since_that_one_began(site
         site.write(f"microscope/{folder}/1.csv")
     look_until_quiet(site.facility, site.instrument)
     assert site.look_at_some(3) == ScanOutcome.PARTIAL
-    filter_files(site.facility, site.instrument)
-    with harvest_run(site.facility.sessions, site.instrument.id) as run_id:
-        transfer_files(site.facility, site.instrument, run_id)
+    site.copy_what_has_settled()
     assert site.look_at_some(9) == ScanOutcome.COMPLETE
     assert site.reasons() == {Reason.NOT_SEEN_SINCE}
     assert site.look_at_some(9) == ScanOutcome.COMPLETE
@@ -356,8 +355,42 @@ def test_re_reading_puts_damage_on_record(site: Any) -> None:
     site.write(A)
     site.archive_everything()
     site.spoil("first", COPY_OF_A.format(folder=site.instrument.archive_folder), b"rotten")
-    assert site.reasons(A, reread=True) == {Reason.ARCHIVE_DIFFERS}
+    certificate = site.certify(A, reread=True)
+    [reason] = certificate.document["reasons"]
+    assert reason["reason"] == Reason.COPY_DAMAGED
+    assert "archived were 23 bytes" in reason["first"][0]["detail"]
+    assert certificate.document["file"]["chain"][-2]["event"] == "reread"
+    [transfer] = site.transfers(A)
+    assert (transfer.status, transfer.last_verified_at) == ("damaged", site.clock.time)
+    assert transfer.damage == reason["first"][0]["detail"].partition(": ")[2]
+    with site.facility.sessions() as session:
+        check, sweep = session.scalars(select(FixityCheck)).one(), session.scalars(select(FixitySweep)).one()
+    assert (check.sweep_id, check.transfer_id, check.outcome) == (sweep.id, transfer.id, "damaged")
+    assert (sweep.files, sweep.damaged, sweep.finished_at) == (1, 1, site.clock.time)
     assert site.reasons(A) == {Reason.COPY_DAMAGED}
+
+
+def test_too_much_damage_found_by_re_reading_holds_the_location(site: Any) -> None:
+    paths = [f"microscope/{number}.csv" for number in range(8)]
+    for path in paths:
+        site.write(path)
+    site.archive_everything()
+    for path in paths[:6]:
+        site.spoil("first", f"{site.instrument.archive_folder}/{path}", b"rotten")
+    lines: list[bytes] = []
+    certificate = site.certify(reread=True, on_line=lines.append)
+    assert certificate.document["files"]["safe"] == 0
+    reasons = [{each["reason"] for each in json.loads(line)["reasons"]} for line in lines]
+    assert (
+        reasons
+        == [{Reason.COPY_DAMAGED}] * 5 + [{Reason.COPY_DAMAGED, Reason.LOCATION_HELD}] + [{Reason.LOCATION_HELD}] * 2
+    )
+    assert {site.transfers(path)[0].status for path in paths} == {"completed"}
+    assert site.reasons(paths[7]) == {Reason.LOCATION_HELD}
+    with site.facility.sessions.begin() as session:
+        session.execute(update(FixityHold).values(released_at=site.clock.time))
+    assert site.verdict(paths[7]) == Verdict.SAFE
+    assert site.reasons(paths[0]) == {Reason.COPY_DAMAGED}
 
 
 def test_an_archive_that_is_not_there_damages_nothing_when_re_read(site: Any) -> None:
@@ -367,7 +400,7 @@ def test_an_archive_that_is_not_there_damages_nothing_when_re_read(site: Any) ->
     place.rename(site.folder / "unmounted")
     assert site.reasons(A, reread=True) == {Reason.ARCHIVE_NOT_REREAD}
     [transfer] = site.transfers(A)
-    assert transfer.damage is None
+    assert (transfer.damage, transfer.status) == (None, "completed")
 
 
 def test_the_source_is_re_read_within_its_hours_only_and_not_asked_again_when_lost(site: Any) -> None:
@@ -399,26 +432,6 @@ def test_without_a_key_certificates_are_not_signed(site: Any) -> None:
     site.archive_everything()
     certificate = Issuer(site.facility.sessions, None, site.facility.now).issue(site.instrument, issued_to="test")
     assert certificate.signature is None
-
-
-def test_a_repaired_copy_counts_and_the_damaged_one_is_evidence(site: Any) -> None:
-    site.write(A)
-    site.archive_everything()
-    [transfer] = site.transfers(A)
-    with site.facility.sessions.begin() as session:
-        names = [column.name for column in Transfer.__table__.columns if column.name not in ("id", "status", "damage")]
-        columns = ", ".join(names)
-        session.execute(update(Transfer).values(status="failed", damage="rotten"))
-        session.execute(
-            text(
-                f"INSERT INTO file_transfers (id, status, {columns}) "
-                f"SELECT gen_random_uuid(), 'completed', {columns} FROM file_transfers WHERE id = '{transfer.id}'"
-            )
-        )
-    assert site.verdict(A) == Verdict.SAFE
-    with site.facility.sessions.begin() as session:
-        session.execute(delete(Transfer).where(Transfer.status == "completed"))
-    assert site.reasons(A) == {Reason.COPY_DAMAGED}
 
 
 def test_an_old_enough_moment_is_told_apart_from_a_recent_one(site: Any) -> None:

@@ -93,9 +93,11 @@ def test_what_speaks_for_it_is_that_nothing_speaks_against_it() -> None:
         (Reason.COPY_NOT_PROVEN, {"sha256": None}),
         (Reason.COPY_NOT_PROVEN, {"size_bytes": 24}),
         (Reason.COPY_NOT_PROVEN, {"xxhash": "0" * 16}),
+        (Reason.UNFINISHED, {"unfinished": "growing", "reason": "growing"}),
+        (Reason.UNFINISHED, {"unfinished": "growing", "state": "unchanged", "reason": "archived before"}),
         (Reason.NO_COPY, {"copies": ()}),
         (Reason.NO_COPY, {"copies": (), "is_redirected": True}),
-        (Reason.WITH_RESERVATION, {"reason": "it never became quiet"}),
+        (Reason.WITH_RESERVATION, {"reason": "it never was quiet"}),
         (Reason.WITH_RESERVATION, {"is_redirected": True, "reason": GONE_BEFORE_ALL}),
         (Reason.NO_COPY, {"copies": (replace(COPY, place=OTHER),)}),
         (Reason.NOT_SEEN_SINCE, {"state_since": NOW - 2 * HOUR}),
@@ -124,8 +126,8 @@ def test_each_fact_of_a_file_counts_for_itself(reason: Reason, changes: dict[str
         (Reason.NOT_REREAD, {"last_reread_at": NOW - REREAD_WITHIN - timedelta(microseconds=1)}),
         (Reason.NOT_REREAD, {"last_reread_at": NOW + HOUR}),
         (Reason.NOT_SEEN_SINCE, {"catalogued_at": NOW - 2 * HOUR}),
-        (Reason.ARCHIVE_NOT_REREAD, {"reread": Reread(NOW, error="not mounted")}),
-        (Reason.ARCHIVE_DIFFERS, {"reread": Reread(NOW, 23, "cd" * 32)}),
+        (Reason.ARCHIVE_NOT_REREAD, {"not_reread": "not mounted"}),
+        (Reason.LOCATION_HELD, {"place": replace(PLACE, held="too much")}),
     ],
 )
 def test_each_fact_of_a_copy_counts_for_itself(reason: Reason, changes: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ found at the source; and, after everything was read again, those that stand at t
 """
 
 import json
+import os
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +14,22 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from streamweave.harvest.fixity import verify_archived
 
+from streamweave.catalog.tables import GrowingFiles
 from streamweave.certificates.judgement import Verdict, judge, required_places
 from streamweave.errors import FileReadFailed, NothingKnown, ShareDenied
+from streamweave.repairs.repairing import repair_copies
 from streamweave.sources.base import FolderListing
-from streamweave.sources.memory import MemorySource
+from streamweave.sources.memory import MemoryFile, MemorySource
 
 PATHS = ["microscope/a/1.csv", "microscope/a/2.csv", "microscope/b/1.csv", "microscope/b/deep/2.csv"]
 FOLDERS = ["microscope/a", "microscope/b"]
 
 Step = tuple[str, int]
+
+IN_THE_SUITE = 3
+# a long run has other lives each time
+LIVES = int(os.environ.get("RANDOM_LIVES", IN_THE_SUITE))
 
 
 class Watched(MemorySource):
@@ -143,8 +149,27 @@ class Life:
             self.rotten.add(str(copy))
 
     def verify(self, *_: Any) -> None:
-        verify_archived(self.site.facility, self.site.instrument, max_bytes=1 << 20, max_files=100)
+        self.site.sweep()
         self.rotten.clear()
+
+    def repair(self, *_: Any) -> None:
+        repair_copies(self.site.facility, self.site.instrument)
+
+    def reread_at_the_source(self, *_: Any) -> None:
+        """Nothing is swapped that is now known to be another content."""
+        self.swapped.difference_update(self.site.reread_at_the_source().changed)
+
+    def grow_for_long(self, path: str, number: int) -> None:
+        """It is archived though it may not be finished; then it stops, or it doesn't."""
+        self.site.change(self.site.instrument, growing_files=GrowingFiles.VERSIONS, max_wait_seconds=60)
+        for _ in range(3):
+            self.site.laboratory.files.setdefault(path, MemoryFile(b"", self.site.clock.time))
+            self.site.laboratory.append(path, f"line {number}\n".encode(), self.site.clock.time)
+            self.site.look_and_judge()
+        self.found = dict(self.listed)
+        if number % 2:
+            self.site.laboratory.append(path, b"one more\n", self.site.clock.time)
+        self.site.copy_what_has_settled()
 
     def wait(self, _: str, number: int) -> None:
         self.site.clock.wait([3_600, 90_000, 100 * 86_400][number % 3])
@@ -201,17 +226,19 @@ UNUSUAL = [
     "add_a_location",
     "rot",
     "verify",
+    "repair",
+    "reread_at_the_source",
+    "grow_for_long",
     "wait",
 ]
 steps = st.tuples(st.sampled_from(USUAL) | st.sampled_from(UNUSUAL), st.integers(0, 11))
 BEGINNING: list[Step] = [("write", 0), ("write", 2), ("harvest", 0), ("look", 0)]
 
 
-# in a long run by hand: hundreds of examples, and not derandomized
 @settings(
-    max_examples=5,
+    max_examples=LIVES,
     phases=[Phase.explicit, Phase.generate],  # each example takes a second: nobody would wait for smaller ones
-    derandomize=True,
+    derandomize=LIVES == IN_THE_SUITE,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -219,6 +246,19 @@ BEGINNING: list[Step] = [("write", 0), ("write", 2), ("harvest", 0), ("look", 0)
 @given(life=st.lists(steps, min_size=6, max_size=14))
 @example(life=[("rot", 0), ("verify", 0), ("look", 0), ("add_a_location", 0), ("look", 0)])
 @example(life=[("hide_for_a_look", 0), ("look_at_some", 1), ("look_at_some", 3), ("remove", 2), ("look", 0)])
+@example(life=[("rot", 0), ("verify", 0), ("repair", 0), ("rot", 3), ("look", 0)])
+@example(life=[("swap", 0), ("reread_at_the_source", 0), ("look", 0), ("harvest", 0), ("look", 0)])
+@example(
+    life=[
+        ("grow_for_long", 0),
+        ("look", 0),
+        ("grow_for_long", 1),
+        ("look", 0),
+        ("touch", 1),
+        ("harvest", 0),
+        ("look", 0),
+    ]
+)
 @example(life=[("deny_a_folder", 0), ("write", 0), ("look", 0), ("deny_a_folder", 1), ("look", 0)])
 @example(life=[("swap", 0), ("look", 0), ("rot", 1), ("touch", 2), ("harvest", 0), ("look", 0)])
 def test_nothing_that_is_called_safe_can_be_lost(make_site: Callable[[], Any], life: list[Step]) -> None:

@@ -65,7 +65,7 @@ def test_a_folder_is_certified_and_the_paper_can_be_checked_by_anybody(run: Any,
     assert json.loads(content)["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
     assert hashlib.sha256(content).hexdigest() in told.stdout
     events = [link["event"] for link in json.loads(manifest)["chain"]]
-    assert events[-2:] == ["archive_reread", "source_reread"]
+    assert events[-2:] == ["reread", "source_reread"]
     assert run("certify", "microscope_01", "--save", paper).exit_code == 2
 
 

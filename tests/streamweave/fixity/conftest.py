@@ -85,8 +85,8 @@ def unreadable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     names: set[str] = set()
     read = PosixStorage.read
 
-    def fail_for_some(storage: PosixStorage, path: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        pieces = read(storage, path, offset, length)
+    def fail_for_some(storage: PosixStorage, path: str, *span: Any, **how: Any) -> Iterator[bytes]:
+        pieces = read(storage, path, *span, **how)
         if "*" in names or path.rpartition("/")[2] in names:
             pieces = _broken(storage.address(path))
         return pieces

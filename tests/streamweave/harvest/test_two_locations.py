@@ -153,8 +153,8 @@ def test_two_locations_never_hold_two_contents_of_one_version(
             storage.prepare(holds_versions=False)
             storage.stage_whole({claim.staged_name: content})
             copied.append(Copied(claim, digest_of([content])))
-        results, _ = take_in(bench.facility, bench.instrument, run_id, copied, storages)
-    assert {type(result) for result in results} == {Archived, Failed}
+        arrived = take_in(bench.facility, bench.instrument, run_id, copied, storages)
+    assert {type(result) for result in arrived.results} == {Archived, Failed}
     assert (list(bench.archived().values()), bench.archived(tmp_path / "second")) == ([b"one"], {})
     assert bench.staged(tmp_path / "second") == []
     assert "no longer that of the version archived elsewhere" in bench.version(PATH).reason

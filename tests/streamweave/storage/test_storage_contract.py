@@ -197,7 +197,9 @@ def test_a_span_of_a_file_is_read(storage: Storage, offset: int, length: int | N
     stage(storage, "t1", b"0123456789")
     storage.publish("t1", "digits")
     end = None if length is None else offset + length
-    assert b"".join(storage.read("digits", offset, length)) == b"0123456789"[offset:end]
+    for uncached in (False, True):
+        pieces = storage.read("digits", offset, length, uncached=uncached)
+        assert b"".join(pieces) == b"0123456789"[offset:end]
 
 
 def test_reading_can_be_ended_before_the_files_end(storage: Storage) -> None:
