@@ -12,16 +12,16 @@ discovery
     Listing a share, comparing it with the catalog, recording what is new, changed or gone.
 scan
     One discovery attempt, on record with its outcome: "nothing new" differs from "could not look".
+share guard
+    What stops conclusions from a look that finds far too little, until a person says that the share was cleaned up.
 settling
     Deciding that the instrument has finished a file: size and mtime unchanged over a quiet period on our clock.
 acquisition
     A folder of files that belong together: they settle as one, where the instrument's row says at which depth.
+acquisition day
+    The day of the file's mtime in the instrument's time zone: the partition that the file belongs to.
 unfinished
     A version that was archived though the instrument was still writing, where the row lets growing files be versions.
-rehash
-    Reading archived files again at the source, a few with each harvest: size and mtime don't tell every change.
-share guard
-    What stops conclusions from a look that finds far too little, until a person says that the share was cleaned up.
 file record
     One path on one instrument. It has one persistent identifier (ARK) for ever.
 version
@@ -30,6 +30,8 @@ storage location
     Where versions go.
 transfer
     One attempt to archive one version in one storage location; while it is under way it is the run's claim on it.
+copy
+    The bytes of one version in one storage location.
 hook
     A configured step before (``pre_transfer``) or after (``post_transfer``) a transfer: built in, or one that calls
     out, to a script or a webhook.
@@ -37,16 +39,14 @@ webhook
     A signed request to an address that somebody entered; the egress policy says which addresses may be reached.
 schedule
     A cron line that harvests an instrument into a storage location.
-alert
-    What is wrong with an instrument or a storage location, from when to when; told once when it begins and once when it
-    is over. Behind it is a condition: what the catalog says is wrong at this moment.
-acquisition day
-    The day of the file's mtime in the instrument's time zone: the partition that the file belongs to.
-certificate
-    The answer to "may this be deleted at the source?": safe with the proof chain behind it, or every reason why not; as
-    of the last complete look.
-copy
-    The bytes of one version in one storage location.
+harvest
+    The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
+rehash
+    Reading archived files again at the source, a few with each harvest: size and mtime don't tell every change.
+grant
+    That a user, group or project may see a file, an instrument's files, or those below one of its folders.
+openings
+    All that is open to somebody: what they own, and what is granted to them or to whom they belong to.
 fixity
     That copies still are what was archived. A sweep re-reads them in turn, each re-reading is a check on record.
 damage
@@ -57,10 +57,10 @@ hold
     Too much damage at once in a storage location: nothing is concluded or repaired before a person releases it.
 stray
     Bytes in a storage location that no row of the catalog leads to.
-grant
-    That a user, group or project may see a file, an instrument's files, or those below one of its folders.
-openings
-    All that is open to somebody: what they own, and what is granted to them or to whom they belong to.
-harvest
-    The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
+certificate
+    The answer to "may this be deleted at the source?": safe with the proof chain behind it, or every reason why not; as
+    of the last complete look.
+alert
+    What is wrong with an instrument or a storage location, from when to when; told once when it begins and once when it
+    is over. Behind it is a condition: what the catalog says is wrong at this moment.
 """

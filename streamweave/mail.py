@@ -3,7 +3,7 @@
 import logging
 import smtplib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
@@ -22,7 +22,7 @@ class Mailer:
     host: str = ""
     port: int = 587
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     starttls: bool = True
     sender: str = "streamweave@localhost"
 
@@ -51,7 +51,8 @@ class Mailer:
     def _mail(self, receiver: str, subject: str, text: str, name: str | None) -> EmailMessage:
         domain = self.sender.rpartition("@")[2]
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = self.sender, receiver, subject
+        # names stand in subjects, and may hold what Unicode calls the end of a line
+        mail["From"], mail["To"], mail["Subject"] = self.sender, receiver, " ".join(subject.splitlines())
         mail["Date"], mail["Message-ID"] = formatdate(), f"<{name}@{domain}>" if name else make_msgid(domain=domain)
         mail["Auto-Submitted"] = "auto-generated"  # no out-of-office replies, please (RFC 3834)
         mail.set_content(text)

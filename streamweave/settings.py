@@ -15,10 +15,10 @@ SHOULDER_PATTERN = r"^[bcdfghjkmnpqrstvwxz]+[0-9]$"
 class Settings(BaseSettings):
     """What the environment says, each variable prefixed with ``STREAMWEAVE_``.
 
-    A value that can't be used raises pydantic's ``ValidationError``, which names the variable.
+    A value that can't be used raises pydantic's ``ValidationError``, which names the variable and not the value.
     """
 
-    model_config = SettingsConfigDict(env_prefix="STREAMWEAVE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="STREAMWEAVE_", extra="ignore", hide_input_in_errors=True)
 
     database_url: str | None = Field(default=None, description="The catalog: postgresql://user:pw@host:port/name")
     dagster_url: str = Field(default="http://127.0.0.1:3000", description="Dagster's webserver")

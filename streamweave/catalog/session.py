@@ -36,7 +36,10 @@ def catalog_engine(url: str, *, pool_size: int = 5, settings: Mapping[str, str] 
     options = " ".join(f"-c {name}={value}" for name, value in {"timezone": "UTC", **settings}.items())
     address = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(
-        address, pool_size=pool_size, connect_args={"options": options, "application_name": "streamweave"}
+        address,
+        pool_size=pool_size,
+        hide_parameters=True,  # errors are logged, and shown in Dagster's pages
+        connect_args={"options": options, "application_name": "streamweave"},
     )
     event.listen(engine, "checkout", _refuse_a_lost_connection)
     return engine

@@ -6,7 +6,7 @@ anew. The copy is proven by reading all of it back, from the device where the sy
 What was read is put on record by two digests, XXH64 and SHA-256. What is read back is held against the XXH64 alone. It
 has to show damage done by chance, by memory, a bus or a disk, which 64 well mixed bits miss once in 1.8e19 times, at a
 third of the cost of SHA-256; against somebody who forges bytes on our own device between writing and reading back no
-digest taken there would help. The nightly fixity check reads with SHA-256.
+digest taken there would help. Re-readings of the archive use SHA-256.
 """
 
 import hashlib

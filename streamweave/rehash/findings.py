@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of
-from streamweave.catalog.tables import FileVersion, Instrument
+from streamweave.catalog.tables import FileVersion, Instrument, VersionState
 from streamweave.harvest.changes import record_changes
 from streamweave.harvest.comparison import KnownFile
 from streamweave.harvest.knowledge import known_files
@@ -26,6 +26,7 @@ def record_findings(session: Session, instrument: Instrument, reread: Sequence[R
     _stamp(session, [subject.version_id for subject, _, _ in reread], source_reread_at=now)
     identical = [subject.version_id for subject, finding, _ in reread if finding == Finding.IDENTICAL]
     _stamp(session, identical, source_verified_at=now)
+    _call_finished(session, identical, instrument, now)
     different = {subject.version_id: subject.source_path for subject, found, _ in reread if found == Finding.DIFFERENT}
     return record_other_contents(session, instrument, different, now)
 
@@ -51,6 +52,27 @@ def record_other_contents(
 def _stamp(session: Session, version_ids: Collection[uuid.UUID], **times: datetime) -> None:
     session.execute(
         update(FileVersion).where(is_one_of(FileVersion.id, version_ids), FileVersion.is_newest).values(**times)
+    )
+
+
+def _call_finished(session: Session, version_ids: Collection[uuid.UUID], instrument: Instrument, now: datetime) -> None:
+    """Of those archived while they grew: the ones that have been quiet since, and are as they were archived.
+
+    Where files count as unfinished while they are open, however quiet, being quiet tells nothing of that.
+    """
+    if instrument.probe_open_writer:
+        return
+    quiet_since = now - timedelta(seconds=instrument.quiet_period_seconds)
+    session.execute(
+        update(FileVersion)
+        .where(
+            is_one_of(FileVersion.id, version_ids),
+            FileVersion.is_newest,
+            FileVersion.state == VersionState.ARCHIVED,
+            FileVersion.unfinished.is_not(None),
+            FileVersion.unchanged_since <= quiet_since,
+        )
+        .values(unfinished=None, reason="")
     )
 
 

@@ -82,8 +82,10 @@ def _exchange(request: httpcore.Request, network: JudgedNetwork, largest_answer:
                 response.close()
     except httpcore.TimeoutException as error:
         raise network.deadline.missed() from error
-    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        raise WebhookUnavailable(f"the connection was lost or made no sense: {error}") from error
+    except httpcore.NetworkError as error:
+        raise WebhookUnavailable(f"the connection was lost: {error}") from error
+    except httpcore.ProtocolError as error:  # it quotes what was said, which may be no business of who asked
+        raise WebhookUnavailable("the connection ended early, or what answers there speaks no HTTP") from error
 
 
 def _body(response: httpcore.Response, largest: int) -> bytes:

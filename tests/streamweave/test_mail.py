@@ -61,6 +61,18 @@ def test_a_mail_arrives_as_it_was_written(smtp_server: Any) -> None:
     assert mail["Message-ID"].endswith("@test.org>")
 
 
+@pytest.mark.parametrize("between", ["\u2028", "\u2029", "\x85", "\r\n"])
+def test_a_name_with_a_line_break_of_any_kind_makes_no_second_header(smtp_server: Any, between: str) -> None:
+    mailer = Mailer("127.0.0.1", smtp_server.port, starttls=False)
+    mailer.deliver("researcher@test.org", f"Microscope{between}Bcc: other@test.org", "Hello\n")
+    (mail,) = smtp_server.mails
+    assert (mail["Subject"], mail["Bcc"]) == ("Microscope Bcc: other@test.org", None)
+
+
+def test_a_mailer_does_not_show_its_password() -> None:
+    assert "geheim" not in repr(Mailer(password="geheim"))
+
+
 def test_an_encrypted_server_is_logged_in_to(
     encrypted: Any, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,7 +140,12 @@ def _read(model: type[Config], answer: bytes) -> Config:
     try:
         return read_config(model, content, "the answer")
     except InvalidInput as error:
-        raise HookFailed(f"{error.field} can't be used: {error.problem}") from error
+        raise HookFailed(_sentence(f"{error.field} can't be used: {error.problem}")) from error
+
+
+def _sentence(text: str) -> str:
+    """As the catalog can hold it: keys of the answer stand in it, whatever they are."""
+    return "".join("\ufffd" if has_control_character(each) else each for each in text[:LONGEST_SENTENCE])
 
 
 def _no_number(word: str) -> None:

@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,7 +40,7 @@ def answer_of(script: Script, question: bytes, limits: Limits) -> bytes:
     """
     account = script_account()
     with (
-        tempfile.TemporaryDirectory(prefix="streamweave-hook-") as folder,
+        _folder() as folder,
         tempfile.TemporaryFile() as asked,
         tempfile.TemporaryFile() as answered,
         tempfile.TemporaryFile() as told,
@@ -55,6 +57,19 @@ def answer_of(script: Script, question: bytes, limits: Limits) -> bytes:
             raise _told(HookFailed(_ended(status)), told)
         answered.seek(0)
         return answered.read(LARGEST_ANSWER)
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """A folder for one run, gone afterwards."""
+    folder = tempfile.TemporaryDirectory(prefix="streamweave-hook-")
+    try:
+        yield folder.name
+    finally:
+        try:
+            folder.cleanup()
+        except RecursionError:  # folders in folders, by the thousand
+            subprocess.run(["rm", "-rf", "--", folder.name], check=False)
 
 
 def _lay_out(folder: Path, script: Script, account: ScriptAccount) -> None:

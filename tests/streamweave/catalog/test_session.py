@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DataError
 
 from streamweave.catalog.session import Sessions, catalog_sessions, reading_sessions
 
@@ -28,3 +29,10 @@ def test_reading_leaves_no_transaction_open_between_statements(engine: Engine) -
     with reading_sessions(engine)() as session, reading_sessions(engine)() as other:
         session.execute(BACKEND)
         assert other.scalar(OPEN_TRANSACTIONS) == 0
+
+
+def test_an_error_repeats_no_values(engine: Engine) -> None:
+    """It may end up in a log, and among the values are digests of passwords and sealed secrets."""
+    with engine.connect() as connection, pytest.raises(DataError) as refused:
+        connection.execute(text("SELECT 1 / (length(:digest) - 6)"), {"digest": "geheim"})
+    assert "geheim" not in str(refused.value)

@@ -411,6 +411,14 @@ def test_a_script_that_is_not_there_stops_no_harvest(calling: Any, add_script: A
     assert calling.version(PATH).state == VersionState.ARCHIVED
 
 
+def test_an_answer_with_a_key_that_the_catalog_can_not_hold_stops_no_harvest(calling: Any, add_script: Any) -> None:
+    add_script("""print('{"metadata": {"a\\\\u0000b": "c"}}')""", trigger="post_transfer")
+    calling.write(PATH)
+    calling.harvest()
+    assert calling.version(PATH).enrichment_error.endswith("must not hold control characters")
+    assert [run.outcome for run in runs(calling)] == ["failed"]
+
+
 def test_a_secret_that_can_not_be_opened_stops_no_harvest(
     calling: Any, add_webhook: Any, webhook_receiver: Any
 ) -> None:

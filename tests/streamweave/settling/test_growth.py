@@ -13,6 +13,7 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look
 from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
+from streamweave.rehash.rehashing import rehash
 
 LOG = "microscope/endless.log"
 ROW = b"12:00:00,1.25\n"
@@ -195,3 +196,17 @@ def test_an_acquisition_that_never_comes_to_rest_lets_its_files_go_one_by_one(ve
     assert versions.version(frames[0]).state == VersionState.ARCHIVED
     versions.harvest()
     assert set(versions.states().values()) == {VersionState.ARCHIVED}
+
+
+def test_a_file_that_grows_no_more_is_finished_once_it_was_read_again(versions: Any) -> None:
+    """Nothing but its content, read again when it has been quiet, tells that what was archived is all of it."""
+    versions.change(versions.instrument, rehash_share=1.0)
+    grow_until(versions, is_in(versions, VersionState.SETTLED))
+    copy(versions)
+    assert versions.version(LOG).unfinished is not None
+    rehash(versions.facility, versions.instrument)
+    assert versions.version(LOG).unfinished is not None, "it was quiet for too short a time"
+    versions.clock.wait(60)
+    versions.harvest()
+    assert (versions.version(LOG).unfinished, versions.version(LOG).state) == (None, VersionState.ARCHIVED)
+    assert len(all_versions(versions)) == 1

@@ -152,12 +152,20 @@ def test_a_server_that_reads_nothing_is_left_at_the_deadline() -> None:
         deliver(url, body, secret=SECRET, policy=LOOPBACK, timeout_seconds=0.5)
 
 
-def test_a_server_that_talks_nonsense_is_unavailable() -> None:
+@pytest.mark.parametrize("told", [b"220 mail.example ESMTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nmail.example\r\n\r\n"])
+def test_a_server_that_talks_nonsense_is_unavailable_and_not_quoted(told: bytes) -> None:
+    """What else listens in a network is no business of whoever may enter an address."""
+
+    def tell(connection: socket.socket, ended: Event) -> None:
+        connection.sendall(told)
+        ended.wait()
+
     with (
-        listening(lambda connection, ended: connection.sendall(b"220 mail.example ESMTP\r\n")) as url,
-        pytest.raises(WebhookUnavailable, match="made no sense"),
+        listening(tell) as url,
+        pytest.raises(WebhookUnavailable, match="no HTTP") as failure,
     ):
         post(url)
+    assert "mail.example" not in str(failure.value)
 
 
 def test_a_closed_port_is_unavailable() -> None:

@@ -9,7 +9,8 @@ from streamweave.access.grantees import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType, HookTrigger
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Enrichment, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.calling.contract import decision_from, enrichment_from, question
+from streamweave.hooks.calling.contract import LONGEST_SENTENCE, decision_from, enrichment_from, question
+from streamweave.rules import has_control_character
 
 SOMEBODY = uuid.uuid4()
 
@@ -79,6 +80,23 @@ def test_what_is_no_decision_is_a_failure_and_never_consent(answer: bytes, probl
     with pytest.raises(HookFailed) as failure:
         decision_from(answer)
     assert problem in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"metadata": {"a\0b": "x"}},
+        {"metadata": {"a\nb": 1}},
+        {"metadata": {"\ud800": "x"}},
+        {"metadata": {"k" * 500_000: "x"}},
+        {"metadata": {}, "k" * 500_000: 1},
+    ],
+)
+def test_why_an_answer_is_no_good_is_a_sentence_that_the_catalog_can_hold_whatever_its_keys(answer: Any) -> None:
+    with pytest.raises(HookFailed) as failure:
+        enrichment_from(json.dumps(answer).encode())
+    assert not has_control_character(str(failure.value))
+    assert len(str(failure.value)) <= LONGEST_SENTENCE
 
 
 def test_an_enrichment_is_read() -> None:

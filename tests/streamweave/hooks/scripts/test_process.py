@@ -111,6 +111,19 @@ def test_a_script_works_in_an_empty_folder_of_its_own_that_is_gone_afterwards(sc
     assert not Path(first).exists()
 
 
+def test_folders_in_folders_by_the_thousand_are_gone_afterwards_too(script: Any) -> None:
+    """Python removes a folder by a call for each folder in it, and calls within calls have an end."""
+    code = """
+        import json, os
+        home = os.getcwd()
+        for _ in range(3000):
+            os.mkdir("a")
+            os.chdir("a")
+        print(json.dumps(home))
+    """
+    assert not Path(run(script, code)).exists()
+
+
 def test_a_script_that_takes_too_long_is_ended(script: Any) -> None:
     code = """
         import os, signal, sys, time

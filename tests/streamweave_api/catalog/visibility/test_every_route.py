@@ -274,7 +274,7 @@ HARMLESS = {
         "POST /api/instrument-requests",
         "GET /api/instrument-requests/{request_id}",
     ],
-    "what one was told oneself, which is never about a file": [
+    "what one was told oneself, when one might know it": [
         "GET /api/notifications",
         "POST /api/notifications/{notification_id}/read",
         "POST /api/notifications/read-all",
