@@ -55,11 +55,11 @@ def about_instrument(
     return Condition(kind, SubjectType.INSTRUMENT, instrument.id, instrument.name, sentence, details or {})
 
 
-def about_location(location: StorageLocation, sentence: str, details: Mapping[str, Any]) -> Condition:
-    """A storage location takes no files, or will soon take none."""
-    return Condition(
-        AlertKind.FULL_STORAGE, SubjectType.STORAGE_LOCATION, location.id, location.name, sentence, details
-    )
+def about_location(
+    kind: AlertKind, location: StorageLocation, sentence: str, details: Mapping[str, Any] | None = None
+) -> Condition:
+    """Something is wrong with a storage location, or with what it holds."""
+    return Condition(kind, SubjectType.STORAGE_LOCATION, location.id, location.name, sentence, details or {})
 
 
 def counted(number: int, noun: str, nouns: str | None = None) -> str:

@@ -1,28 +1,22 @@
-"""Which instruments have archived copies that are not what they were, until an intact one stands beside them."""
+"""Which instruments have archived copies that are not what they were, until others have taken their places."""
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from streamweave.alerts.condition import Findings, about_instrument, counted
-from streamweave.catalog.tables import AlertKind, FileRecord, Instrument, StorageLocation, Transfer, TransferStatus
+from streamweave.catalog.tables import AlertKind, FileRecord, Instrument, StorageLocation, Transfer
 from streamweave.deletion import listing
+from streamweave.fixity.damage import is_unrepaired
 
 COPIES_NAMED = 10
-_Intact = aliased(Transfer)
-
-_REPAIRED = exists().where(
-    _Intact.version_id == Transfer.version_id,
-    _Intact.storage_location_id == Transfer.storage_location_id,
-    _Intact.status == TransferStatus.COMPLETED,
-    _Intact.damage.is_(None),
-)
-_DAMAGED = Transfer.damage.is_not(None) & ~_REPAIRED
 
 
 def damaged_copies(session: Session) -> Findings:
     """One condition for each instrument that is in use, with its first damaged copies by name."""
     numbers = dict(
-        session.execute(select(Transfer.instrument_id, func.count()).where(_DAMAGED).group_by(Transfer.instrument_id))
+        session.execute(
+            select(Transfer.instrument_id, func.count()).where(is_unrepaired()).group_by(Transfer.instrument_id)
+        )
         .tuples()
         .all()
     )
@@ -44,7 +38,7 @@ def _first(session: Session, instrument: Instrument) -> list[dict[str, str | Non
         select(FileRecord.source_path, StorageLocation.name, Transfer.damage)
         .join(FileRecord, FileRecord.id == Transfer.file_id)
         .join(StorageLocation, StorageLocation.id == Transfer.storage_location_id)
-        .where(Transfer.instrument_id == instrument.id, _DAMAGED)
+        .where(Transfer.instrument_id == instrument.id, is_unrepaired())
         .order_by(Transfer.last_verified_at, Transfer.id)
         .limit(COPIES_NAMED)
     )

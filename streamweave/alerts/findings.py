@@ -12,6 +12,7 @@ from streamweave.alerts.looks import looks_at_shares
 from streamweave.alerts.overdue_files import files_that_need_a_person
 from streamweave.alerts.shares import failing_shares, unwatched_shares
 from streamweave.alerts.silent_instruments import silent_instruments
+from streamweave.alerts.unproven_storage import unproven_storage
 
 
 def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_since: datetime) -> Findings:
@@ -26,6 +27,7 @@ def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_sinc
         damaged_copies(session),
         failing_hooks(session, now),
         full_storage(session, spaces, now),
+        unproven_storage(session),
     ):
         findings.add(answer)
     return findings

@@ -88,7 +88,9 @@ def _takes_nothing(location: StorageLocation, waiting: Row[Any], space: Space | 
         f"{location.name} takes no files: {counted(waiting.files, 'transfer')} failed there and "
         f"{'waits' if waiting.files == 1 else 'wait'}: {waiting.message}"
     )
-    return about_location(location, sentence, {"waiting": waiting.files, "error": waiting.message, **_room(space)})
+    return about_location(
+        AlertKind.FULL_STORAGE, location, sentence, {"waiting": waiting.files, "error": waiting.message, **_room(space)}
+    )
 
 
 def _is_nearly_full(location: StorageLocation, space: Space) -> Condition:
@@ -96,7 +98,7 @@ def _is_nearly_full(location: StorageLocation, space: Space) -> Condition:
     sentence = (
         f"{location.name} is nearly full: {space.free / 1e9:.1f} GB ({share:.1%}) are free at {location.base_path}"
     )
-    return about_location(location, sentence, _room(space))
+    return about_location(AlertKind.FULL_STORAGE, location, sentence, _room(space))
 
 
 def _room(space: Space | None) -> dict[str, int]:

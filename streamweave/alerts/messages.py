@@ -16,6 +16,7 @@ HEADLINES = {
     "damaged_copies": "archived copies are damaged",
     "failing_hooks": "hooks fail",
     "full_storage": "no room for files",
+    "unproven_storage": "archived copies are not proven",
 }
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.tables import FixitySweep, StorageLocation, SweepKind, Transfer, TransferStatus
 from streamweave.facility import Facility
 from streamweave.fixity.damage import is_unrepaired
+from streamweave.fixity.guard import last_release
 from streamweave.fixity.quota import INTERVAL, SPREAD_NIGHTS, Quota
 
 
@@ -66,14 +67,28 @@ def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
     )
     troubles = []
     for location in session.scalars(locations.order_by(StorageLocation.name)):
-        last = select(FixitySweep.trouble).where(
-            FixitySweep.storage_location_id == location.id,
+        if trouble := last_trouble(session, location.id):
+            troubles.append(f"{location.name}: {trouble}")
+    return troubles
+
+
+def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
+    """What the last nightly sweep over a location could not do; None once a person has released the location since."""
+    last = session.execute(
+        select(FixitySweep.trouble, FixitySweep.finished_at)
+        .where(
+            FixitySweep.storage_location_id == location_id,
             FixitySweep.kind == SweepKind.NIGHTLY,
             FixitySweep.finished_at.is_not(None),
         )
-        if trouble := session.scalar(last.order_by(FixitySweep.started_at.desc()).limit(1)):
-            troubles.append(f"{location.name}: {trouble}")
-    return troubles
+        .order_by(FixitySweep.started_at.desc())
+        .limit(1)
+    ).one_or_none()
+    released_at = last_release(session, location_id)
+    if last is None or (released_at is not None and released_at >= last.finished_at):
+        return None
+    trouble: str | None = last.trouble
+    return trouble
 
 
 def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> FixityStanding:

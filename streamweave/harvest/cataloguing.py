@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, exists, select, update
+from sqlalchemy.orm import Session, aliased
 
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many, update_those
 from streamweave.catalog.locking import lock_instrument
@@ -25,8 +25,10 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
+from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
+from streamweave.harvest.copying import other_content
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.results import (
     Archived,
@@ -92,12 +94,14 @@ def catalogue(
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
-        mine = _end_transfers(session, run_id, _without_repaired(session, results), now)
+        possible = _of_one_content(session, _without_repaired(session, results))
+        mine = _end_transfers(session, run_id, possible, now)
         _plan_again(session, mine, instrument, now)
-        open_ends = _with_transfers(session, {result.claim.version_id for result in mine}, OPEN)
+        open_ends = _open_ends(session, {result.claim.version_id for result in mine})
         is_newest = _archive(session, _plain(mine, open_ends), now)
         others = [result for result in mine if result.claim.version_id not in is_newest]
         after = _move_on(session, others, open_ends, instrument, now)
+        _number_anew(session, mine)
         is_newest |= {version.id: version.is_newest for version in after.values()}
         _write_digests(session, [result for result in mine if is_newest[result.claim.version_id]])
         record_other_contents(session, instrument, _of_other_content(mine), now)
@@ -123,6 +127,21 @@ def _without_repaired(session: Session, results: Sequence[Result]) -> list[Resul
         if isinstance(each, Archived)
         and each.holder in further
         and (each.holder, each.claim.storage_location_id) in taken
+        else each
+        for each in results
+    ]
+
+
+def _of_one_content(session: Session, results: Sequence[Result]) -> list[Result]:
+    """A copy is none when another run has archived its version with another content meanwhile, elsewhere."""
+    version_ids = [each.claim.version_id for each in results if not isinstance(each, Failed)]
+    rows = select(FileVersion.id, FileVersion.sha256).where(
+        is_one_of(FileVersion.id, version_ids), FileVersion.sha256.is_not(None)
+    )
+    known = dict(session.connection().execute(rows).tuples().all())
+    return [
+        Failed(each.claim, other_content(each.claim))
+        if not isinstance(each, Failed) and known.get(each.claim.version_id, each.digest.sha256) != each.digest.sha256
         else each
         for each in results
     ]
@@ -157,12 +176,26 @@ def _plan_again(session: Session, results: Sequence[Result], instrument: Instrum
     insert_many(session, Transfer, [next_attempt(each, instrument, now) for each in again])
 
 
-def _with_transfers(
-    session: Session, version_ids: Collection[uuid.UUID], statuses: Collection[TransferStatus]
-) -> set[uuid.UUID]:
-    """Those of the versions that have transfers of these statuses."""
+def _open_ends(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the versions that wait for something more. A copy that repairs a damaged one is nothing to wait for."""
+    damaged = aliased(Transfer)
+    is_repair = exists().where(
+        damaged.file_id == Transfer.file_id,
+        damaged.version_id == Transfer.version_id,
+        damaged.storage_location_id == Transfer.storage_location_id,
+        damaged.status == TransferStatus.DAMAGED,
+        damaged.damage.is_not(None),  # as all of them; for the index
+    )
     found = select(Transfer.version_id).where(
-        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(statuses)
+        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(OPEN), ~is_repair
+    )
+    return set(session.connection().execute(found).scalars())
+
+
+def _once_copied(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the versions that some storage location has, or had until its copy was damaged."""
+    found = select(Transfer.version_id).where(
+        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(ONCE_COMPLETED)
     )
     return set(session.connection().execute(found).scalars())
 
@@ -206,7 +239,7 @@ def _move_on(
     for result in results:
         version_id = result.claim.version_id
         after[version_id] = version_after(result, after[version_id], instrument, now)
-    copied = _with_transfers(session, after, ONCE_COMPLETED)
+    copied = _once_copied(session, after)
     for result in results:
         version = after[result.claim.version_id]
         if version.id not in open_ends:
@@ -215,6 +248,16 @@ def _move_on(
     strayed = [version.id for version in after.values() if version.id in open_ends and version.state not in ON_THE_WAY]
     withdraw_waiting_transfers(session, strayed, "the file left the way into the archive", now)
     return after
+
+
+def _number_anew(session: Session, results: Sequence[Result]) -> None:
+    """A file that changed after a run had died: bytes of the earlier content may stand under its final name."""
+    changed = [each.claim.version_id for each in results if isinstance(each, Failed) and each.claim.was_begun]
+    if changed:
+        settles_anew = (
+            is_one_of(FileVersion.id, changed) & FileVersion.state.in_(WATCHED) & FileVersion.sha256.is_(None)
+        )
+        session.execute(update(FileVersion).where(settles_anew).values(number=FileVersion.number + 1))
 
 
 def _write_digests(session: Session, results: Sequence[Result]) -> None:

@@ -106,8 +106,12 @@ def _copied(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UU
 
 
 def _perhaps_published(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of which a run died, or its storage failed, between publishing and cataloguing."""
-    left_by_the_dead = (Transfer.status == TransferStatus.PENDING) & Transfer.started_at.is_not(None)
+    """Those of which a run died, or its storage failed, between publishing and cataloguing.
+
+    What was left by the dead may have been withdrawn since.
+    """
+    not_under_way = Transfer.status.in_((TransferStatus.PENDING, TransferStatus.SKIPPED))
+    left_by_the_dead = not_under_way & Transfer.started_at.is_not(None)
     left_by_storage = (Transfer.status == TransferStatus.FAILED) & Transfer.error_kind.in_(STORAGE_FAULTS)
     left = is_one_of(Transfer.version_id, version_ids) & (left_by_the_dead | left_by_storage)
     return set(session.scalars(select(Transfer.version_id).where(left)))

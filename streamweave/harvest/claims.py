@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of
@@ -44,6 +44,8 @@ class Claim:
     """Of this version's content, once some storage location has it."""
     is_unfinished: bool = False
     """The file may grow on: so much as settled is to be copied of it, and no more."""
+    was_begun: bool = False
+    """By a run that died: it may have published bytes that are not on record."""
 
     @property
     def staged_name(self) -> str:
@@ -107,7 +109,9 @@ def due_locations(
 def _take_next(session: Session, due: ColumnElement[bool], limit: int, run_id: uuid.UUID, now: datetime) -> list[Claim]:
     """Claim what was planned first, by one statement."""
     order = Transfer.created_at, Transfer.id
-    waiting = select(Transfer.id).join(FileVersion, FileVersion.id == Transfer.version_id).where(due)
+    waiting = (
+        select(Transfer.id, Transfer.started_at).join(FileVersion, FileVersion.id == Transfer.version_id).where(due)
+    )
     first = waiting.order_by(*order).limit(limit).subquery("first")
     taken = (
         update(Transfer)
@@ -128,6 +132,7 @@ def _take_next(session: Session, due: ColumnElement[bool], limit: int, run_id: u
             FileVersion.failures,
             FileVersion.sha256,
             FileVersion.unfinished.is_not(None),
+            first.c.started_at.is_not(None),
         )
     )
     rows = session.connection().execute(taken).all()
@@ -135,7 +140,11 @@ def _take_next(session: Session, due: ColumnElement[bool], limit: int, run_id: u
 
 
 def give_back(facility: Facility, claims: Collection[Claim]) -> None:
-    """Let go of claims that were not worked on; those that were lost meanwhile are somebody else's."""
+    """Let go of claims that were not worked on; those that were lost meanwhile are somebody else's.
+
+    What a dead run had begun before them stays begun.
+    """
+    was_begun = is_one_of(Transfer.id, [claim.transfer_id for claim in claims if claim.was_begun])
     with facility.sessions.begin() as session:
         session.execute(
             update(Transfer)
@@ -144,7 +153,12 @@ def give_back(facility: Facility, claims: Collection[Claim]) -> None:
                 is_one_of(Transfer.claim_id, [claim.claim_id for claim in claims]),
                 Transfer.status == TransferStatus.IN_PROGRESS,
             )
-            .values(status=TransferStatus.PENDING, run_id=None, claim_id=None, started_at=None)
+            .values(
+                status=TransferStatus.PENDING,
+                run_id=None,
+                claim_id=None,
+                started_at=case((was_begun, Transfer.started_at)),
+            )
         )
 
 

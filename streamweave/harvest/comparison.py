@@ -88,7 +88,8 @@ def compare(listed: Iterable[SourceFile], known: Mapping[str, KnownFile]) -> Dif
 def _compare_one(file: SourceFile, before: KnownFile, differences: Differences) -> None:
     if _is_growing_on(file, before):
         return
-    if (file.size_bytes, file.mtime) != (before.size_bytes, before.mtime):
+    has_other_content = before.state == VersionState.SUPERSEDED  # a copy has seen it, and size and mtime don't tell
+    if has_other_content or (file.size_bytes, file.mtime) != (before.size_bytes, before.mtime):
         differences.changed.append((before, file))
     elif before.is_gone or before.state == VersionState.VANISHED:
         differences.returned.append(before.file_id)

@@ -47,7 +47,7 @@ def expected_files(session: Session, instrument_id: uuid.UUID, folders: Collecti
             FileVersion.size_bytes,
             FileVersion.source_mtime,
             case((FileVersion.state.in_(WATCHED), FileVersion.id)),
-            FileVersion.state == VersionState.VANISHED,
+            FileVersion.state.in_((VersionState.VANISHED, VersionState.SUPERSEDED)),
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
         .where(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, update
+from sqlalchemy import ColumnElement, and_, func, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, is_one_of
@@ -82,8 +82,9 @@ class Recorder:
             FileVersion.state.in_(NOT_YET_ARCHIVED),
             ~is_claimed(),
         )
+        archived_at = func.coalesce(FileVersion.archived_at, self.now)
         ended = [
-            *self._end(VersionState.ARCHIVED, GONE_BEFORE_ALL, unfinished & has_a_copy()),
+            *self._end(VersionState.ARCHIVED, GONE_BEFORE_ALL, unfinished & has_a_copy(), archived_at=archived_at),
             *self._end(VersionState.VANISHED, GONE_BEFORE_ANY, unfinished & ~has_a_copy()),
         ]
         withdraw_waiting_transfers(self.session, ended, "gone from the source before this copy began", self.now)
@@ -134,6 +135,8 @@ class Recorder:
             )
         )
 
-    def _end(self, state: VersionState, reason: str, which: ColumnElement[bool]) -> Sequence[uuid.UUID]:
-        ended = update(FileVersion).where(which).values(state=state, reason=reason, state_since=self.now, retry_at=None)
+    def _end(self, state: VersionState, reason: str, which: ColumnElement[bool], **others: Any) -> Sequence[uuid.UUID]:
+        values = {"state": state, "reason": reason, "state_since": self.now, "retry_at": None, **others}
+        # when the file is back, the locations that lack it are still to get it
+        ended = update(FileVersion).where(which).values(**values, decided_destinations=None)
         return self.session.scalars(ended.returning(FileVersion.id)).all()

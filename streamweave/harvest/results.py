@@ -126,8 +126,9 @@ def archived(now: datetime, reason: str = "") -> dict[str, Any]:
 
 def concluded(result: Result, version: Standing, now: datetime, *, has_a_copy: bool) -> Standing:
     """Where a version stands that waits for nothing more; ``result`` is one of those that it waited for."""
-    if version.state == VersionState.VANISHED and has_a_copy:
-        return version.entering(VersionState.ARCHIVED, GONE_BEFORE_ALL, now)
+    if version.state == VersionState.VANISHED and has_a_copy:  # decided anew, should it be there after all
+        others: dict[str, Any] = {"archived_at": version.archived_at or now, "decided_destinations": None}
+        return version.entering(VersionState.ARCHIVED, GONE_BEFORE_ALL, now, **others)
     if version.state != VersionState.PENDING:
         return version
     if has_a_copy:

@@ -8,14 +8,14 @@ from sqlalchemy import ARRAY, TableValuedAlias, Text, exists, func, literal, sel
 from sqlalchemy.orm import Session
 
 from streamweave.access.ways import within
-from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus
+from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Instrument, Transfer, TransferStatus
 from streamweave.catalog.tables.file_records import path_in_byte_order
 from streamweave.harvest.coverage import Extent
 from streamweave.harvest.knowledge import digest_of_path, is_at
 from streamweave.settling.judging import Acquisition
 from streamweave.settling.watching import acquisition_folder, is_watched, marker_stands
 
-BEGUN = (TransferStatus.IN_PROGRESS, TransferStatus.COMPLETED)
+BEGUN = (TransferStatus.IN_PROGRESS, *ONCE_COMPLETED)
 
 
 def acquisitions_of(session: Session, instrument: Instrument, extent: Extent) -> dict[str, Acquisition]:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from streamweave.alerts.full_storage import is_nearly_full
-from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
+from streamweave.catalog.tables import (
+    AlertKind,
+    FixityHold,
+    FixitySweep,
+    Instrument,
+    ScanOutcome,
+    StorageLocation,
+    VersionState,
+)
 from streamweave.storage.space import Space
 
 GIB = 1 << 30
@@ -199,6 +207,55 @@ def test_damage_is_told_until_an_intact_copy_stands_beside_it(tower: Any, micros
     tower.change(copy, status="failed")
     assert tower.kinds() == ["damaged_copies"]
     tower.transfer(damaged, archive, "completed", destination_path="a~repaired")
+    assert tower.wrong() == []
+
+
+def test_a_repaired_copy_that_is_damaged_in_turn_is_one_damaged_copy(tower: Any, microscope: Instrument) -> None:
+    archive = tower.add_location()
+    version = tower.discover(microscope, "a.csv", VersionState.ARCHIVED)
+    tower.transfer(version, archive, "damaged", destination_path="a", damage="other bytes")
+    tower.transfer(version, archive, "completed", destination_path="a~v1r1", damage="it is no longer there")
+    tower.look(microscope)
+    (condition,) = tower.wrong()
+    assert condition.details["copies"] == 1
+
+
+@pytest.fixture
+def archive(tower: Any, microscope: Instrument) -> StorageLocation:
+    """A location that holds a copy."""
+    location: StorageLocation = tower.add_location()
+    version = tower.discover(microscope, "a.csv", VersionState.ARCHIVED)
+    tower.transfer(version, location, "completed", destination_path="a")
+    tower.look(microscope)
+    return location
+
+
+def swept(tower: Any, location: StorageLocation, trouble: str | None) -> FixitySweep:
+    tower.wait(minutes=1)
+    times = {"started_at": tower.time, "finished_at": tower.time}
+    sweep: FixitySweep = tower.add(FixitySweep(storage_location_id=location.id, trouble=trouble, **times))
+    return sweep
+
+
+def test_a_sweep_that_can_not_do_its_work_is_told_until_one_can(tower: Any, archive: StorageLocation) -> None:
+    swept(tower, archive, "the disk does not answer")
+    (condition,) = tower.wrong()
+    assert condition.sentence == "The last nightly sweep over Archive had trouble: the disk does not answer"
+    swept(tower, archive, None)
+    assert tower.wrong() == []
+
+
+def test_a_location_that_is_held_is_told_until_a_person_releases_it(tower: Any, archive: StorageLocation) -> None:
+    sweep = swept(tower, archive, "9 copies are damaged")
+    hold = tower.add(
+        FixityHold(
+            storage_location_id=archive.id, sweep_id=sweep.id, held_at=tower.time, because="9 copies are damaged"
+        )
+    )
+    (condition,) = tower.wrong()
+    assert condition.sentence == "Archive is held since 2026-03-02 12:01 UTC: 9 copies are damaged"
+    assert (condition.kind, condition.subject_id) == (AlertKind.UNPROVEN_STORAGE, archive.id)
+    tower.change(hold, released_at=tower.time)
     assert tower.wrong() == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
-from streamweave.errors import CredentialsRefused, FileInUse, FileVanished
+from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileVanished
 from streamweave.harvest import arrival
 from streamweave.harvest.cataloguing import Failed, catalogue
 from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs, give_back
@@ -244,6 +244,41 @@ def test_a_file_that_changed_after_its_run_had_died_is_harvested_by_the_next_run
     assert b"written anew" in planned.archived().values()
 
 
+@pytest.fixture
+def perhaps_published(planned: Any) -> Any:
+    """A run has died after it had published a file, and its claims are free again."""
+    with harvest_run(planned.facility.sessions, planned.instrument.id) as run_id:
+        claim_transfers(planned.facility, planned.instrument, run_id, into=locations(planned), limit=12)
+    published = planned.archive / "Microscope 01/microscope/00.csv"
+    published.parent.mkdir(parents=True)
+    published.write_bytes(b"0")
+    die(planned, run_id)
+    free_claims_of_dead_runs(planned.facility, planned.instrument)
+    return planned
+
+
+def change_and_harvest(bench: Any) -> None:
+    bench.clock.wait(60)
+    bench.write("microscope/00.csv", b"written anew")
+    bench.harvest()
+    assert set(bench.states().values()) == {VersionState.ARCHIVED}
+    assert bench.archived()["Microscope 01/microscope/00~v2.csv"] == b"written anew"
+
+
+def test_what_a_dead_run_published_is_in_nobodys_way_when_its_transfer_was_withdrawn(perhaps_published: Any) -> None:
+    perhaps_published.add_hook("file_filter", "pre_transfer", exclude_patterns=["*.tmp"])
+    filter_files(perhaps_published.facility, perhaps_published.instrument)
+    change_and_harvest(perhaps_published)
+
+
+def test_what_a_dead_run_published_is_in_nobodys_way_when_its_transfer_was_given_back(perhaps_published: Any) -> None:
+    bench = perhaps_published
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        claims = claim_transfers(bench.facility, bench.instrument, run_id, into=locations(bench), limit=12)
+        give_back(bench.facility, claims)
+    change_and_harvest(bench)
+
+
 def test_refused_credentials_are_not_tried_again_and_again(planned: Any) -> None:
     logins = []
 
@@ -261,3 +296,12 @@ def test_refused_credentials_are_not_tried_again_and_again(planned: Any) -> None
     assert len(logins) <= 4, "one for each connection"
     assert [str(trouble) for trouble in report.troubles] == ["wrong user name or password"]
     assert set(planned.states().values()) == {VersionState.PENDING}
+
+
+def test_what_a_dead_run_published_is_in_nobodys_way_when_the_next_copy_sees_a_change(perhaps_published: Any) -> None:
+    bench = perhaps_published
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        claims = claim_transfers(bench.facility, bench.instrument, run_id, into=locations(bench), limit=12)
+        failed = [Failed(claim, FileChanged("it changed while it was copied")) for claim in claims]
+        catalogue(bench.facility, bench.instrument, run_id, failed)
+    change_and_harvest(bench)

@@ -7,7 +7,14 @@ import pytest
 from sqlalchemy import select
 
 from streamweave.catalog.tables import FileVersion, StorageLocation, VersionState
-from streamweave.errors import FileChanged, StorageRefused, StorageUnavailable
+from streamweave.errors import (
+    ContentDiffers,
+    FileChanged,
+    FileVanished,
+    StorageRefused,
+    StorageUnavailable,
+    StreamWeaveError,
+)
 from streamweave.harvest.arrival import take_in
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
@@ -280,3 +287,102 @@ def test_a_content_exchanged_between_two_copies_of_one_run_is_not_archived_as_th
     with bench.facility.sessions() as session:
         versions = session.scalars(select(FileVersion).order_by(FileVersion.number)).all()
     assert [version.sha256 for version in versions] == [digest_of([b]).sha256 for b in (b"first", b"other")]
+
+
+def test_two_runs_never_record_two_contents_of_one_version(bench: Any, second: StorageLocation) -> None:
+    """Each run copies to one of the locations; the content is exchanged between them, as it is while both publish."""
+    bench.write(PATH, b"one")
+    plan(bench)
+    sessions, instrument = bench.facility.sessions, bench.instrument
+    one, two = digest_of([b"one"]), digest_of([b"two"])
+    with harvest_run(sessions, instrument.id) as run_id, harvest_run(sessions, instrument.id) as other_run:
+        [mine] = claim_transfers(bench.facility, instrument, run_id, into=[bench.location.id], limit=9)
+        [others] = claim_transfers(bench.facility, instrument, other_run, into=[second.id], limit=9)
+        for run, claim, digest in ((run_id, mine, one), (other_run, others, two)):
+            catalogue(
+                bench.facility,
+                instrument,
+                run,
+                [Archived(claim, digest, claim.version_id, claim.destination_path, "")],
+            )
+    with sessions() as session:
+        assert session.get_one(FileVersion, mine.version_id).sha256 == one.sha256
+    assert sorted(transfer.status for transfer in bench.transfers(PATH)) == ["completed", "failed"]
+    assert (bench.version(PATH).number, bench.version(PATH).state) == (2, VersionState.SETTLING)
+
+
+def test_a_content_exchanged_while_another_copy_is_under_way_becomes_a_version_all_the_same(
+    bench: Any, tmp_path: Path
+) -> None:
+    """The run that holds the other copy ends without it: the next look finds what is left to do."""
+    bench.write(PATH, b"one")
+    bench.harvest()
+    into = [bench.add_location(name, tmp_path / name).id for name in ("second", "third")]
+    filter_files(bench.facility, bench.instrument)
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        claim, _ = claim_transfers(bench.facility, bench.instrument, run_id, into=into, limit=9)
+        catalogue(bench.facility, bench.instrument, run_id, [Failed(claim, ContentDiffers("exchanged"))])
+    bench.laboratory.write(PATH, b"two", bench.laboratory.files[PATH].mtime)
+    for _ in range(2):
+        bench.clock.wait(7200)
+        bench.harvest()
+    version = bench.version(PATH)
+    assert (version.number, version.state, version.sha256) == (2, VersionState.ARCHIVED, digest_of([b"two"]).sha256)
+
+
+def test_a_file_that_comes_back_still_reaches_the_location_that_lacked_it(bench: Any, tmp_path: Path) -> None:
+    bench.write(PATH)
+    bench.write("microscope/b.csv")
+    bench.harvest()
+    bench.add_location("later", tmp_path / "later")
+    filter_files(bench.facility, bench.instrument)
+    file = bench.laboratory.files[PATH]
+    bench.laboratory.remove(PATH)
+    bench.clock.wait(60)
+    bench.harvest()
+    bench.laboratory.write(PATH, file.content, file.mtime)
+    bench.clock.wait(60)
+    bench.harvest()
+
+    assert ARCHIVED_PATH in bench.archived(tmp_path / "later")
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+
+
+def test_a_file_that_was_away_for_a_moment_still_reaches_the_location_that_lacked_it(
+    bench: Any, tmp_path: Path
+) -> None:
+    """It was missed by the copy alone: the looks have always seen it."""
+    bench.write(PATH)
+    bench.harvest()
+    later = bench.add_location("later", tmp_path / "later")
+    filter_files(bench.facility, bench.instrument)
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        [claim] = claim_transfers(bench.facility, bench.instrument, run_id, into=[later.id], limit=9)
+        catalogue(bench.facility, bench.instrument, run_id, [Failed(claim, FileVanished("its folder was renamed"))])
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+    bench.harvest()
+
+    assert ARCHIVED_PATH in bench.archived(tmp_path / "later")
+    assert bench.version(PATH).reason == ""
+
+
+@pytest.mark.parametrize("failure", [FileVanished("it is gone"), StorageUnavailable("the disk is full")], ids=type)
+def test_a_file_that_is_gone_before_every_location_has_it_was_archived_at_some_time(
+    bench: Any, second: StorageLocation, failure: StreamWeaveError
+) -> None:
+    bench.write(PATH)
+    bench.write("microscope/b.csv")
+    plan(bench)
+    content = bench.laboratory.files[PATH].content
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        taken = claim_transfers(bench.facility, bench.instrument, run_id, into=[bench.location.id, second.id], limit=9)
+        of_first, of_second = (claim for claim in taken if claim.source_path == PATH)
+        done = Archived(of_first, digest_of([content]), of_first.version_id, of_first.destination_path, "")
+        catalogue(bench.facility, bench.instrument, run_id, [done])
+        catalogue(bench.facility, bench.instrument, run_id, [Failed(of_second, failure)])
+    bench.laboratory.remove(PATH)
+    bench.clock.wait(60)
+    discover(bench.facility, bench.instrument)
+
+    assert bench.version(PATH).state == VersionState.ARCHIVED
+    assert bench.version(PATH).archived_at is not None

@@ -8,9 +8,11 @@ from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import HarvestRun, Instrument, Transfer, TransferStatus, VersionState
 from streamweave.errors import SourceUnreachable
+from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.naming import source_path_of
+from streamweave.harvest.runs import harvest_run
 from streamweave.instruments.commands import delete_instrument
-from streamweave.repairs.claims import claim_repair
+from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.repairing import NOWHERE
 from streamweave.repairs.wanted import repairs_wanted
 
@@ -243,3 +245,17 @@ def test_a_harvest_and_a_repair_of_the_same_copy_do_not_meet(damaged: Any) -> No
     assert bench.archived()[REPAIRED] == CONTENT
     assert len(damaged.repair().repaired) == 1
     assert [each.status for each in bench.transfers(PATH)].count(TransferStatus.COMPLETED) == 1
+
+
+def test_a_repair_that_fails_holds_up_no_version_on_its_way_to_another_location(damaged: Any, tmp_path: Path) -> None:
+    bench = damaged.bench
+    bench.add_location("later", tmp_path / "later")
+    filter_files(bench.facility, bench.instrument)
+    with bench.facility.sessions() as session:
+        (repair,) = repairs_wanted(session, bench.instrument.id)
+    with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
+        claim = claim_repair(bench.facility, bench.instrument, run_id, repair)
+        assert claim is not None
+        bench.with_facility(wait=lambda seconds: give_up(bench.facility, claim, "source_unreachable", "no")).harvest()
+    assert list(bench.archived(tmp_path / "later").values()).count(CONTENT) == 1
+    assert bench.states()[PATH] == VersionState.ARCHIVED

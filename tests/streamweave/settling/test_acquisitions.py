@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from streamweave.catalog.tables import FileVersion, Transfer, VersionState
+from streamweave.catalog.tables import FileVersion, Transfer, TransferStatus, VersionState
 from streamweave.errors import ShareDenied
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look
@@ -226,3 +226,14 @@ def test_a_large_acquisition_is_judged_in_a_bounded_number_of_statements(grouped
     with grouped.facility.sessions() as session:
         assert session.scalar(select(func.count()).where(FileVersion.state == VersionState.SETTLED)) == 1_010
         assert session.scalar(select(func.count()).select_from(Transfer)) == 0
+
+
+def test_an_acquisition_whose_copies_are_damaged_was_harvested(grouped: Any) -> None:
+    grouped.write(f"{RUN}/a.raw")
+    grouped.harvest()
+    (transfer,) = grouped.transfers(f"{RUN}/a.raw")
+    grouped.change(transfer, status=TransferStatus.DAMAGED, damage="it is no longer there")
+    grouped.write(f"{RUN}/late.raw")
+    look_after(grouped, 1)
+    look_after(grouped, 5)
+    assert grouped.version(f"{RUN}/late.raw").reason.endswith("was harvested")
