@@ -13,29 +13,34 @@ IN_A_ROW = 3
 
 
 class Blame:
-    """Judges over one connection's losses, each of which came twice at the same place."""
+    """Judges over the losses of one run, over all of its connections, each of which came twice at the same place.
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    A file is to blame only where others could be read: of a file that is alone nobody can tell.
+    """
+
+    def __init__(self) -> None:
+        self._has_read = False
         self._in_a_row = 0
 
     def acquit(self) -> None:
-        """Something was read: whatever was lost before, the share answers."""
+        """A file was read: whatever was lost before, the share answers."""
+        self._has_read = True
         self._in_a_row = 0
 
-    def for_losing(self, claim: Claim, error: SourceUnreachable) -> SourceError:
+    def for_losing(self, source: Source, claim: Claim, error: SourceUnreachable) -> SourceError:
         """What to put on record of the file: that it alone can't be read, or ``error`` if it is the share's fault."""
         self._in_a_row += 1
-        if self._in_a_row > IN_A_ROW or not self._share_answers(claim):
+        if not self._has_read or self._in_a_row > IN_A_ROW or not answers(source, claim):
             return error
         return FileReadFailed(f"{claim.source_path}: the connection is lost whenever it is read: {error}")
 
-    def _share_answers(self, claim: Claim) -> bool:
-        """Whether the server opens and closes the file, over a fresh connection, when nothing is read of it."""
-        try:
-            self._source.has_open_writer(claim.source_path)
-        except SourceFileError:
-            return True
-        except SourceError:
-            return False
+
+def answers(source: Source, claim: Claim) -> bool:
+    """Whether the server opens and closes the file, over a fresh connection, when nothing is read of it."""
+    try:
+        source.has_open_writer(claim.source_path)
+    except SourceFileError:
         return True
+    except SourceError:
+        return False
+    return True

@@ -65,6 +65,7 @@ class Lanes:
         self._batches: Queue[Batch | None] = Queue(BATCHES_AHEAD)
         self._open_for_copying: defaultdict[uuid.UUID, threading.Lock] = defaultdict(threading.Lock)
         self._finished: SimpleQueue[Finished | Exception] = SimpleQueue()
+        self._blame = Blame()
         self._readers = [self._start(self._read, number, connections == 1) for number in range(connections)]
         self._provers = [self._start(self._prove) for _ in range(PROVERS)]
 
@@ -113,29 +114,28 @@ class Lanes:
             return
         with closing(source):
             small_files = SmallFilesReader(
-                source, self.agenda, self._batches.put, self._before_reading, after_large=number > 0
+                source, self.agenda, self._batches.put, self._before_reading, self._blame, after_large=number > 0
             )
-            blame = Blame(source)
             while self.agenda.wait(small=takes_small, large=takes_large):
                 if is_only_one:
                     small_files.read()
                 if takes_large and (claim := self.agenda.next_large()):
-                    self._finished.put([self._copy_large(source, claim, blame)])
+                    self._finished.put([self._copy_large(source, claim)])
                 elif takes_small:
                     small_files.read()
 
     def _before_reading(self, claim: Claim) -> None:
         self._on_bytes(claim, claim.size_bytes)
 
-    def _copy_large(self, source: Source, claim: Claim, blame: Blame) -> Copied | NotCopied:
+    def _copy_large(self, source: Source, claim: Claim) -> Copied | NotCopied:
         storage = self._storages[claim.storage_location_id]
         try:
             with self._open_for_copying[claim.file_id]:
                 digest = copy_proven(source, storage, claim, partial(self._on_bytes, claim))
-            blame.acquit()
+            self._blame.acquit()
             return Copied(claim, digest)
         except SourceUnreachable as error:
-            judged = blame.for_losing(claim, error)
+            judged = self._blame.for_losing(source, claim, error)
             if judged is error:
                 self.agenda.close()
             return NotCopied(claim, judged)

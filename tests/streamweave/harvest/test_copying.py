@@ -262,19 +262,30 @@ def harvest_broken(bench: Any, content: bytes, broken: Collection[int]) -> Harve
     return bench.with_facility(open_source=lambda instrument: Broken(bench.laboratory, paths)).harvest()
 
 
-@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
-def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any, content: bytes) -> None:
-    report = harvest_broken(bench, content, [4])
+@pytest.mark.parametrize(("content", "broken"), [(b"small", 0), (b"small", 4), (b"small", 9), (LARGE, 4)])
+def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any, content: bytes, broken: int) -> None:
+    report = harvest_broken(bench, content, [broken])
     assert report.troubles == []
     assert report.counts == {VersionState.ARCHIVED: 9, VersionState.PENDING: 1}
-    assert "the connection is lost whenever it is read" in bench.version("microscope/4.csv").reason
+    assert "the connection is lost whenever it is read" in bench.version(f"microscope/{broken}.csv").reason
 
 
-@pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "large"])
-def test_a_share_that_breaks_connections_on_every_file_is_left_alone(bench: Any, content: bytes) -> None:
-    report = harvest_broken(bench, content, range(10))
+@pytest.mark.parametrize(
+    ("content", "broken", "told"),
+    [
+        (b"small", range(10), 1),
+        (b"small", range(2, 10), 1),
+        (LARGE, range(10), 1),
+        (LARGE, range(2, 10), IN_A_ROW + 1),
+    ],
+)
+def test_a_share_that_breaks_connections_on_every_file_is_left_alone(
+    bench: Any, content: bytes, broken: range, told: int
+) -> None:
+    report = harvest_broken(bench, content, broken)
     assert [str(trouble) for trouble in report.troubles] == ["the connection was lost"]
-    assert report.counts == {VersionState.PENDING: IN_A_ROW + 1}
+    assert report.counts[VersionState.PENDING] == told
+    assert report.counts[VersionState.ARCHIVED] == 10 - len(broken)
 
 
 def test_a_run_that_is_ended_drops_the_large_file_under_way(bench: Any) -> None:
