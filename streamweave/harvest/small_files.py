@@ -108,10 +108,15 @@ class SmallFilesReader:
         return judged is not error
 
     def _give_up(self, error: SourceError) -> None:
-        self._agenda.close(unread=[*list(self._asked)[1:], *self._lost_on])
+        """Tell of the error with one file, be it one that nobody has asked for yet; all others are not begun."""
+        owed = [*self._asked, *self._lost_on]
+        self._asked.clear()
         self._lost_on.clear()
-        if self._asked:
-            self._take(error)
+        if not owed and (waiting := self._agenda.next_small() or self._agenda.next_large()):
+            owed = [waiting]
+        self._agenda.close(unread=owed[1:])
+        if owed:
+            self._batch.add(owed[0], error)
         self._pass_on()
 
     def _pass_on(self) -> None:

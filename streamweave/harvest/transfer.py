@@ -145,8 +145,10 @@ class _Transfer:
             self._meter.read(claim.claim_id, number_of_bytes)
 
     def _keep_busy(self, lanes: Lanes, arrivals: Arrivals) -> bool:
-        """Claim as much as there is room for; False when all is done."""
+        """Claim as much as there is room for; False when all is done. What a closed agenda holds will not be begun."""
         self._heed_hours(lanes)
+        if lanes.agenda.is_closed:
+            self._give_back(lanes.agenda.withdraw())
         if self._is_room_for_more(lanes, arrivals):
             claims = self._claim_more()
             self._claimed |= {claim.claim_id: claim for claim in claims}
@@ -229,6 +231,8 @@ class _Transfer:
         )
 
     def _give_back(self, claims: Collection[Claim]) -> None:
+        if not claims:
+            return
         give_back(self._facility, claims)
         for claim in claims:
             del self._claimed[claim.claim_id]

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from streamweave.catalog.tables import VersionState
-from streamweave.errors import CopyNotProven, FileChanged, SourceUnreachable, StorageUnavailable
+from streamweave.errors import CopyNotProven, FileChanged, SourceFileError, SourceUnreachable, StorageUnavailable
 from streamweave.harvest import large_files
 from streamweave.harvest.blame import IN_A_ROW
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import digest_of
 from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.report import HarvestReport
-from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile
+from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile, WholeFile
 from streamweave.sources.memory import Laboratory, MemorySource, OpenMemoryFile
 from streamweave.storage.memory import MemoryStorage
 
@@ -286,6 +286,31 @@ def test_a_share_that_breaks_connections_on_every_file_is_left_alone(
     assert [str(trouble) for trouble in report.troubles] == ["the connection was lost"]
     assert report.counts[VersionState.PENDING] == told
     assert report.counts[VersionState.ARCHIVED] == 10 - len(broken)
+
+
+class Dead(MemorySource):
+    """The server dies while the first file is read: no further connection is made, whoever asks for whatever."""
+
+    def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
+        if self._laboratory.unreachable:
+            raise self._laboratory.unreachable
+        yield from super().read_whole(files)
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_harvest_ends_when_the_server_dies_under_it(bench: Any, connections: int) -> None:
+    bench.change(bench.instrument, transfer_config={"connections": connections})
+    for number in range(10):
+        bench.write(f"microscope/{number}.csv", b"small")
+
+    def die(path: str) -> None:
+        bench.laboratory.unreachable = SourceUnreachable("the server is dead")
+
+    bench.laboratory.while_reading = die
+    report = bench.with_facility(open_source=lambda instrument: Dead(bench.laboratory)).harvest()
+
+    assert [str(trouble) for trouble in report.troubles] == ["the server is dead"]
+    assert set(bench.states().values()) == {VersionState.PENDING}
 
 
 def test_a_run_that_is_ended_drops_the_large_file_under_way(bench: Any) -> None:
