@@ -71,13 +71,19 @@ class WatchedHook:
         return HookUnanswered(str(failure), self.hook.id, self.hook.config.retry_delay_seconds)
 
     def _asked(self, ask: Callable[[HookContext], Answer], context: HookContext, note: str = "") -> Answer:
-        at, began = self.now(), time.monotonic()
         try:
-            self.circuit.check(self.hook.id)
+            self.circuit.begin(self.hook.id)
         except HookTimedOut as failure:
             if note:  # a file that is let through leaves a trace
-                self._note(at, began, HookOutcome.TIMED_OUT, f"{failure}{note}")
+                self._note(self.now(), time.monotonic(), HookOutcome.TIMED_OUT, f"{failure}{note}")
             raise
+        try:
+            return self._called(ask, context, note)
+        finally:
+            self.circuit.end(self.hook.id)
+
+    def _called(self, ask: Callable[[HookContext], Answer], context: HookContext, note: str) -> Answer:
+        at, began = self.now(), time.monotonic()
         try:
             answer = ask(context)
         except HookTimedOut as failure:
