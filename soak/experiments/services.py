@@ -56,6 +56,7 @@ def kill_a_service(home: Path, what: str, number: int) -> Run:
     chance = random.Random(f"{what} {number}")
     with _system(home) as (system, client):
         _write(system, chance)
+        _retry_at_once(client)
         _trigger(client)
         _until(lambda: _completed(home) > 0, "a first file is archived")
         time.sleep(chance.uniform(0, 1.0))  # the moment of the kill, not a wait for something
@@ -86,6 +87,12 @@ def _write(system: Stage, chance: random.Random) -> None:
         place.write_bytes(chance.randbytes(chance.randint(1, 20_000)))
     for number in range(LARGE_FILES):
         (system.shares / SHARE / f"stack_{number}.raw").write_bytes(chance.randbytes(LARGE_BYTES))
+
+
+def _retry_at_once(client: Client) -> None:
+    """The share stops with the rest: a file that was lost on it is due again when it is harvested next."""
+    (instrument,) = [each["id"] for each in client.get("/api/instruments") if each["slug"] == SLUG]
+    client.patch(f"/api/instruments/{instrument}", {"retry_delay_seconds": 1})
 
 
 def _trigger(client: Client) -> None:
