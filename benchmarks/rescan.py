@@ -33,10 +33,10 @@ WRITTEN_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 FILL_RECORDS = """
 INSERT INTO file_records (id, instrument_id, source_path, folder, filename, persistent_id, persistent_id_type,
-    size_bytes, source_mtime, xxhash, sha256, first_discovered_at, metadata_)
+    size_bytes, source_mtime, first_discovered_at, metadata_)
 SELECT lpad(to_hex(n), 32, '0')::uuid, instruments.id, folder || '/' || filename, folder, filename,
-    'ark:/99999/fk4' || n, 'ark', 4096, :written_at + (n % :per_folder) * interval '1 second', 'ef46db3751d8e999',
-    md5(n::text) || md5(n::text), :written_at, '{}'
+    'ark:/99999/fk4' || n, 'ark', 4096, :written_at + (n % :per_folder) * interval '1 second',
+    :written_at, '{}'
 FROM instruments, (
     SELECT n, 'share/folder_' || n / :per_folder AS folder, 'scan_' || n % :per_folder || '.csv' AS filename
     FROM generate_series(cast(:first AS integer), cast(:last AS integer)) AS n
@@ -45,9 +45,11 @@ FROM instruments, (
 FILL_VERSIONS = """
 INSERT INTO file_versions (id, file_id, instrument_id, number, is_newest, size_bytes, source_mtime, acquisition_day,
     xxhash, sha256, state, reason, state_since, discovered_at, unchanged_since, observed_at, failures, archived_at,
-    redirected)
-SELECT id, id, instrument_id, 1, true, size_bytes, source_mtime, source_mtime::date, xxhash, sha256, 'archived', '',
-    first_discovered_at, first_discovered_at, first_discovered_at, first_discovered_at, 0, first_discovered_at, false
+    redirected, found_by_rereading)
+SELECT id, id, instrument_id, 1, true, size_bytes, source_mtime, source_mtime::date,
+    'ef46db3751d8e999', md5(id::text) || md5(id::text), 'archived', '',
+    first_discovered_at, first_discovered_at, first_discovered_at, first_discovered_at, 0, first_discovered_at, false,
+    false
 FROM file_records
 WHERE id BETWEEN lpad(to_hex(cast(:first AS integer)), 32, '0')::uuid
     AND lpad(to_hex(cast(:last AS integer)), 32, '0')::uuid

@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 
 RECORD = (
     "id, instrument_id, source_path, folder, filename, persistent_id, persistent_id_type, size_bytes, "
-    "source_mtime, xxhash, sha256, first_discovered_at, metadata_, owner_id"
+    "source_mtime, first_discovered_at, metadata_, owner_id"
 )
 VERSION = (
     "id, file_id, instrument_id, number, is_newest, size_bytes, source_mtime, acquisition_day, xxhash, sha256, "
@@ -35,7 +35,6 @@ TRANSFER = (
 
 def record(file: File) -> Row:
     """Of the file itself."""
-    last = file.versions
     return (
         file.id,
         identity("instrument", file.run.instrument),
@@ -46,7 +45,6 @@ def record(file: File) -> Row:
         "ark",
         file.size_bytes,
         file.source_mtime,
-        *_digests(file, last),
         file.discovered_at,
         Jsonb(file.run.metadata),
         None if file.run.owner is None else identity("user", VIEWERS + file.run.owner % (USERS - VIEWERS)),

@@ -26,6 +26,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
+from streamweave.catalog.copy_text import copy_text
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables.base import Base
 
@@ -45,7 +46,7 @@ def insert_many(session: Session, table: type[Base], rows: Iterable[Row]) -> Non
     """Insert rows that map the same columns, to values as PostgreSQL takes them; other columns get their defaults.
 
     Rows are asked for while earlier ones are inserted, so that whoever makes them and PostgreSQL work side by side;
-    making them must not use the session.
+    making them must not use the session. Raises ``TypeError`` for a value that is no plain one.
     """
     remaining = iter(rows)
     first = next(remaining, None)
@@ -56,10 +57,11 @@ def insert_many(session: Session, table: type[Base], rows: Iterable[Row]) -> Non
     names = sql.SQL(", ").join(map(sql.Identifier, [*given, *defaults]))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.__tablename__), names)
     rest = list(defaults.values())
+    values = ([*map(row.__getitem__, given), *rest] for row in chain([first], remaining))
     connection: Any = session.connection().connection.driver_connection
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in chain([first], remaining):
-            copy.write_row([*map(row.__getitem__, given), *rest])
+        for lines in copy_text(values):
+            copy.write(lines)
 
 
 def update_many(session: Session, table: type[Base], rows: Sequence[Row]) -> None:

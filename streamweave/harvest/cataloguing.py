@@ -14,11 +14,10 @@ from typing import Any
 from sqlalchemy import and_, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.catalog.bulk import insert_many, is_one_of, update_many, update_those
+from streamweave.catalog.bulk import insert_many, is_one_of, update_those
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import (
     ONCE_COMPLETED,
-    FileRecord,
     FileVersion,
     Instrument,
     Transfer,
@@ -98,12 +97,10 @@ def catalogue(
         mine = _end_transfers(session, run_id, possible, now)
         _plan_again(session, mine, instrument, now)
         open_ends = _open_ends(session, {result.claim.version_id for result in mine})
-        is_newest = _archive(session, _plain(mine, open_ends), now)
-        others = [result for result in mine if result.claim.version_id not in is_newest]
+        arrived = _archive(session, _plain(mine, open_ends), now)
+        others = [result for result in mine if result.claim.version_id not in arrived]
         after = _move_on(session, others, open_ends, instrument, now)
         _number_anew(session, mine)
-        is_newest |= {version.id: version.is_newest for version in after.values()}
-        _write_digests(session, [result for result in mine if is_newest[result.claim.version_id]])
         record_other_contents(session, instrument, _of_other_content(mine), now)
         ends = {version.id: (version.state, version.reason) for version in after.values()}
         return [outcome_of(each, *ends.get(each.claim.version_id, (VersionState.ARCHIVED, ""))) for each in mine]
@@ -213,15 +210,15 @@ def _plain(results: Sequence[Result], open_ends: Collection[uuid.UUID]) -> list[
     return [result for result in plain if result.holder not in others]
 
 
-def _archive(session: Session, results: Sequence[Archived], now: datetime) -> dict[uuid.UUID, bool]:
+def _archive(session: Session, results: Sequence[Archived], now: datetime) -> set[uuid.UUID]:
     """Call the versions archived that are pending, without reading them first: nearly all are of this kind.
 
-    Returns which were, and whether each is the newest of its file.
+    Returns which were.
     """
     digests = {each.holder: {"xxhash": each.digest.xxhash, "sha256": each.digest.sha256} for each in results}
     rows = [{"id": version_id, **digest, **archived(now)} for version_id, digest in digests.items()]
     is_pending = FileVersion.state == VersionState.PENDING
-    return dict(update_those(session, FileVersion, rows, is_pending, FileVersion.id, FileVersion.is_newest))
+    return {version_id for (version_id,) in update_those(session, FileVersion, rows, is_pending, FileVersion.id)}
 
 
 def _move_on(
@@ -258,10 +255,3 @@ def _number_anew(session: Session, results: Sequence[Result]) -> None:
             is_one_of(FileVersion.id, changed) & FileVersion.state.in_(WATCHED) & FileVersion.sha256.is_(None)
         )
         session.execute(update(FileVersion).where(settles_anew).values(number=FileVersion.number + 1))
-
-
-def _write_digests(session: Session, results: Sequence[Result]) -> None:
-    """A file record shows the digests of its newest version: that of each of these."""
-    told = {result.claim.file_id: result.digest for result in results if not isinstance(result, Failed)}
-    rows = [{"id": file_id, "xxhash": each.xxhash, "sha256": each.sha256} for file_id, each in told.items()]
-    update_many(session, FileRecord, rows)

@@ -91,8 +91,6 @@ def _of_record(known: KnownFile, file: SourceFile) -> dict[str, Any]:
         "id": known.file_id,
         "size_bytes": file.size_bytes,
         "source_mtime": file.mtime,
-        "xxhash": None,
-        "sha256": None,
         "gone_at": None,
     }
 

@@ -41,7 +41,7 @@ def path_in_byte_order(source_path: SQLCoreOperations[str]) -> ColumnElement[str
 
 
 class FileRecord(Identified, Base):
-    """A path on an instrument. Sizes, times and checksums are those of its newest version.
+    """A path on an instrument. Size and time are those of its newest version, which has the checksums.
 
     ``source_path`` begins with the share's name and uses ``/``; ``folder`` is its parent. Paths may be longer than an
     index entry can hold, so the indexes are built over their digests.
@@ -57,8 +57,6 @@ class FileRecord(Identified, Base):
     persistent_id_type: Mapped[str] = mapped_column(default="ark")
     size_bytes: Mapped[int] = mapped_column()
     source_mtime: Mapped[datetime] = mapped_column()
-    xxhash: Mapped[str | None] = mapped_column(comment="XXH64 with seed 0, 16 hexadecimal digits")
-    sha256: Mapped[str | None] = mapped_column(comment="64 hexadecimal digits")
     first_discovered_at: Mapped[datetime] = mapped_column()
     gone_at: Mapped[datetime | None] = mapped_column(comment="when a complete listing first lacked it")
     back_at: Mapped[datetime | None] = mapped_column(comment="when it was last found again after it had been gone")

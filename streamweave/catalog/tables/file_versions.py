@@ -54,8 +54,8 @@ class FileVersion(Identified, Base):
     clock_skew_seconds: Mapped[float | None] = mapped_column(
         comment="how far the mtime lay ahead of our clock, or before the first acquisition day (negative)"
     )
-    xxhash: Mapped[str | None]
-    sha256: Mapped[str | None] = mapped_column()
+    xxhash: Mapped[str | None] = mapped_column(comment="XXH64 with seed 0, 16 hexadecimal digits")
+    sha256: Mapped[str | None] = mapped_column(comment="64 hexadecimal digits")
 
     state: Mapped[str] = mapped_column(default=VersionState.SETTLING)
     reason: Mapped[str] = mapped_column(default="")

@@ -155,7 +155,7 @@ def test_changed_content_becomes_a_new_version_and_the_old_one_stays(bench: Any)
         "Microscope 01/microscope/a~v2.csv": b"second",
     }
     assert bench.version("microscope/a.csv").number == 2
-    assert bench.record("microscope/a.csv").sha256 == hashlib.sha256(b"second").hexdigest()
+    assert bench.version("microscope/a.csv").sha256 == hashlib.sha256(b"second").hexdigest()
 
 
 def test_a_touched_file_is_not_archived_twice(bench: Any) -> None:
@@ -168,7 +168,7 @@ def test_a_touched_file_is_not_archived_twice(bench: Any) -> None:
 
     assert bench.archived() == {"Microscope 01/microscope/a.csv": b"same"}
     assert bench.version("microscope/a.csv").state == VersionState.UNCHANGED
-    assert bench.record("microscope/a.csv").sha256 == hashlib.sha256(b"same").hexdigest()
+    assert bench.version("microscope/a.csv").sha256 == hashlib.sha256(b"same").hexdigest()
     assert bench.staged() == []
     assert bench.harvest().days == {}
 
