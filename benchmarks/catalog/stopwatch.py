@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from math import ceil
 from random import Random
 from urllib.parse import urlencode
 
@@ -40,7 +41,7 @@ class Times:
     def of(cls, seconds: list[float]) -> "Times":
         """Their percentiles, by nearest rank."""
         ordered = sorted(seconds)
-        middle, late = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
+        middle, late = (ordered[ceil(len(ordered) * share) - 1] for share in (0.5, 0.99))
         return cls(middle * 1000, late * 1000, len(ordered) / sum(ordered))
 
 
