@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from streamweave.errors import SealBroken, StartError
+from streamweave.garbage import RARELY_IN_FULL
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 
@@ -31,6 +32,7 @@ def main() -> int:
     # All that is there now stays. Looking through it at each full collection would hold up a request for 0.1 s.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*RARELY_IN_FULL)
     uvicorn.run(
         app, host=options.host, port=options.port, timeout_graceful_shutdown=LAST_ANSWERS_SECONDS, server_header=False
     )

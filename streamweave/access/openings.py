@@ -39,10 +39,11 @@ class Openings:
     folders: tuple[Folder, ...] = ()
 
     def on(self, instrument_id: uuid.UUID) -> "Openings":
-        """The part of it that concerns one instrument."""
-        instruments = tuple(opened for opened in self.instruments if opened == instrument_id)
+        """The part of it that concerns one instrument. Where all of that is open, nothing else opens any more of it."""
+        if instrument_id in self.instruments:
+            return Openings(instruments=(instrument_id,))
         folders = tuple(folder for folder in self.folders if folder[0] == instrument_id)
-        return Openings(self.owner_id, self.grantees, instruments, folders)
+        return Openings(self.owner_id, self.grantees, folders=folders)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
