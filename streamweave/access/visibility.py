@@ -6,8 +6,10 @@ withdrawn. ``openings`` says what is open to whom, ``ways`` which files that is.
 """
 
 import uuid
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, exists, false, or_, true, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, false, or_, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.openings import Kind, Openings, openings_of
@@ -59,13 +61,21 @@ def covered_ids(kinds: tuple[Kind, ...], bind: Bind = parameter) -> CompoundSele
 
 def few_covered(session: Session, openings: Openings) -> list[uuid.UUID] | None:
     """The ids of all files that are open, if they are few; None if they are many."""
-    found = session.scalars(covered_ids(openings.kinds, values_of(openings)).limit(FEW + 1)).all()
+    found = session.scalars(_some_covered(openings.kinds), openings.values).all()
     return list(found) if len(found) <= FEW else None
 
 
-def covered_one_by_one(openings: Openings) -> ColumnElement[bool]:
-    """The same as ``covered``, asked for each file: for who walks a list in order, and stops when they have enough."""
-    return or_(*(_opens(way) for way in ways(openings.kinds, values_of(openings), FileRecord)))
+@cache
+def _some_covered(kinds: tuple[Kind, ...]) -> Select[Any]:
+    return select(covered_ids(kinds).limit(FEW + 1).subquery().c.id)
+
+
+def covered_one_by_one(kinds: tuple[Kind, ...]) -> ColumnElement[bool]:
+    """The same as ``covered_by``, asked for each file: for who walks a list in order, and stops when they have enough.
+
+    ``Openings.values`` are the values of its parameters.
+    """
+    return or_(*(_opens(way) for way in ways(kinds, record=FileRecord)))
 
 
 def _opens(way: Way) -> ColumnElement[bool]:

@@ -1,18 +1,21 @@
 """What is asked about transfers: only those of files that the viewer may see."""
 
 import uuid
-from functools import partial
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
-from streamweave.access.openings import openings_of
-from streamweave.access.visibility import covered, covered_one_by_one, few_covered, visible_files
+from streamweave.access.openings import Kind, openings_of
+from streamweave.access.visibility import covered_by, covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
 from streamweave.errors import NotFound
-from streamweave.filtered_lists import filtered_list
+from streamweave.filtered_lists import FilteredList, Ids, filtered_list
 from streamweave.pages import Order, Page, PageRequest, Place, Values, page_of
 
+KINDS_OF_LISTS = 1_024  # whose statements are kept
 _NEWEST = Order(Transfer.created_at, Transfer.id, newest_first=True)
 
 
@@ -26,12 +29,12 @@ def transfers(
     status: TransferStatus | None = None,
 ) -> Page[Transfer]:
     """The transfers of files that ``viewer`` may see, newest first, with storage location and run."""
-    wanted = {Transfer.file_id: file_id, Transfer.instrument_id: instrument_id, Transfer.status: status}
-    asked = [column == value for column, value in wanted.items() if value is not None]
-    query = _with_places_and_runs().where(*asked)
+    asked = {"file_id": file_id, "instrument_id": instrument_id, "status": status}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    query = _with_places_and_runs().filter_by(**wanted)
     if viewer.is_admin:
         return page_of(session, query, _NEWEST, request)
-    return page_of(session, query, _NEWEST, request, narrowed=partial(_first_visible, session, viewer, asked))
+    return page_of(session, query, _NEWEST, request, narrowed=partial(_first_visible, session, viewer, wanted))
 
 
 def transfer_by_id(session: Session, viewer: User, transfer_id: uuid.UUID) -> Transfer:
@@ -48,14 +51,30 @@ def _with_places_and_runs() -> Select[tuple[Transfer]]:
 
 
 def _first_visible(
-    session: Session, viewer: User, asked: list[ColumnElement[bool]], place: Place, values: Values
+    session: Session, viewer: User, wanted: Mapping[str, Any], place: Place, values: Values
 ) -> ColumnElement[bool]:
     openings = openings_of(session, viewer)
+    values = {**values, **openings.values, **wanted}
     few = few_covered(session, openings)
-    shown = select(Transfer).where(*asked).join(FileRecord, FileRecord.id == Transfer.file_id)
-    shown = shown.where(FileRecord.withdrawn_at.is_(None))
     if few is not None:
-        theirs = shown.where(FileRecord.id == any_(literal(few, ARRAY(Uuid))))
-        return Transfer.id.in_(place.applied(theirs.with_only_columns(Transfer.id)))
-    visible, walked = shown.where(covered(openings)), shown.where(covered_one_by_one(openings))
-    return Transfer.id.in_(filtered_list(visible, select(Transfer), place, walked=walked).first(session, values))
+        return Transfer.id.in_(session.scalars(_first_of_few(tuple(wanted), place), {**values, "few": few}).all())
+    return Transfer.id.in_(_visible_list(openings.kinds, tuple(wanted), place).first(session, values))
+
+
+@lru_cache(KINDS_OF_LISTS)
+def _first_of_few(wanted: tuple[str, ...], place: Place) -> Ids:
+    few = FileRecord.id == any_(bindparam("few", type_=ARRAY(Uuid)))
+    return place.applied(_shown(wanted).where(few).with_only_columns(Transfer.id))
+
+
+@lru_cache(KINDS_OF_LISTS)
+def _visible_list(kinds: tuple[Kind, ...], wanted: tuple[str, ...], place: Place) -> FilteredList:
+    visible, walked = _shown(wanted).where(covered_by(kinds)), _shown(wanted).where(covered_one_by_one(kinds))
+    return filtered_list(visible, select(Transfer), place, walked=walked)
+
+
+def _shown(wanted: tuple[str, ...]) -> Select[tuple[Transfer]]:
+    """Transfers of files that were not withdrawn; what is ``wanted`` of them are parameters of these names."""
+    columns = Transfer.__table__.c
+    rows = select(Transfer).where(*(columns[name] == bindparam(name, type_=columns[name].type) for name in wanted))
+    return rows.join(FileRecord, FileRecord.id == Transfer.file_id).where(FileRecord.withdrawn_at.is_(None))

@@ -8,12 +8,14 @@ from queue import SimpleQueue
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
-from streamweave.harvest.cataloguing import Archived, Failed, Holder, Result, Unchanged, catalogue, holders
+from streamweave.harvest.cataloguing import catalogue
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import Copied, Finished, NotCopied, other_content
+from streamweave.harvest.holders import Holder, holders
 from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
+from streamweave.harvest.results import Archived, Failed, Result, Unchanged
 from streamweave.harvest.write_behind import WriteBehind
 from streamweave.storage.base import Storage
 

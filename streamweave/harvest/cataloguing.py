@@ -5,9 +5,8 @@ are taken over by whoever holds them now.
 """
 
 import uuid
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,13 +26,12 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
-from streamweave.harvest.copying import other_content
+from streamweave.harvest.reconsidered import reconsidered
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.results import (
     Archived,
     Failed,
     Result,
-    Unchanged,
     archived,
     concluded,
     consequence_of,
@@ -46,44 +44,8 @@ from streamweave.harvest.standing import Standing, standings, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
 from streamweave.rehash.findings import record_other_contents
 
-__all__ = ["Archived", "Failed", "Holder", "Result", "Unchanged", "catalogue", "holders"]
-
 OPEN = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
 ON_THE_WAY = (VersionState.PENDING, VersionState.FAILED)
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The version that holds some content, the storage locations that have it, and how often it was damaged there."""
-
-    version_id: uuid.UUID
-    number: int
-    locations: set[uuid.UUID] = field(default_factory=set)
-    damaged: Counter[uuid.UUID] = field(default_factory=Counter)
-
-
-def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], Holder]:
-    """Who holds the contents of these files that are archived somewhere, by file and sha256."""
-    rows = session.connection().execute(
-        select(
-            Transfer.file_id,
-            FileVersion.sha256,
-            FileVersion.id,
-            FileVersion.number,
-            Transfer.storage_location_id,
-            Transfer.status,
-        )
-        .join(FileVersion, FileVersion.id == Transfer.version_id)
-        .where(is_one_of(Transfer.file_id, file_ids), Transfer.status.in_(ONCE_COMPLETED))
-    )
-    known: dict[tuple[uuid.UUID, str], Holder] = {}
-    for file_id, sha256, version_id, number, location_id, status in rows:
-        holder = known.setdefault((file_id, sha256), Holder(version_id, number))
-        if status == TransferStatus.COMPLETED:
-            holder.locations.add(location_id)
-        else:
-            holder.damaged[location_id] += 1
-    return known
 
 
 def catalogue(
@@ -93,8 +55,7 @@ def catalogue(
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
-        possible = _of_one_content(session, _without_repaired(session, results))
-        mine = _end_transfers(session, run_id, possible, now)
+        mine = _end_transfers(session, run_id, reconsidered(session, results), now)
         _plan_again(session, mine, instrument, now)
         open_ends = _open_ends(session, {result.claim.version_id for result in mine})
         arrived = _archive(session, _plain(mine, open_ends), now)
@@ -104,44 +65,6 @@ def catalogue(
         record_other_contents(session, instrument, _of_other_content(mine), now)
         ends = {version.id: (version.state, version.reason) for version in after.values()}
         return [outcome_of(each, *ends.get(each.claim.version_id, (VersionState.ARCHIVED, ""))) for each in mine]
-
-
-def _without_repaired(session: Session, results: Sequence[Result]) -> list[Result]:
-    """A further copy of an earlier version is none when a repair has made that copy meanwhile, or is making it.
-
-    Both publish to the same path, so that whichever comes second takes over the bytes of the first.
-    """
-    further = {each.holder for each in results if isinstance(each, Archived) and each.holder != each.claim.version_id}
-    if not further:
-        return list(results)
-    live = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS, TransferStatus.COMPLETED)
-    rows = select(Transfer.version_id, Transfer.storage_location_id).where(
-        is_one_of(Transfer.version_id, further), Transfer.status.in_(live)
-    )
-    taken = {row._tuple() for row in session.connection().execute(rows)}
-    return [
-        Unchanged(each.claim, each.digest)
-        if isinstance(each, Archived)
-        and each.holder in further
-        and (each.holder, each.claim.storage_location_id) in taken
-        else each
-        for each in results
-    ]
-
-
-def _of_one_content(session: Session, results: Sequence[Result]) -> list[Result]:
-    """A copy is none when another run has archived its version with another content meanwhile, elsewhere."""
-    version_ids = [each.claim.version_id for each in results if not isinstance(each, Failed)]
-    rows = select(FileVersion.id, FileVersion.sha256).where(
-        is_one_of(FileVersion.id, version_ids), FileVersion.sha256.is_not(None)
-    )
-    known = dict(session.connection().execute(rows).tuples().all())
-    return [
-        Failed(each.claim, other_content(each.claim))
-        if not isinstance(each, Failed) and known.get(each.claim.version_id, each.digest.sha256) != each.digest.sha256
-        else each
-        for each in results
-    ]
 
 
 def _of_other_content(results: Sequence[Result]) -> dict[uuid.UUID, str]:

@@ -1,7 +1,7 @@
 """Transfer: from claims to catalogued versions, many files at once.
 
-Lanes copy side by side; this thread claims ahead of them; a further one publishes and catalogues what they finish, in
-batches.
+Lanes copy side by side; this thread claims ahead of them (``supply``); a further one publishes and catalogues what they
+finish, in batches.
 No database session is open while bytes are copied. One bad file never stops the others; a share or a storage location
 that is out of order stops what depends on it.
 """
@@ -16,28 +16,20 @@ from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.agenda import is_large
 from streamweave.harvest.arrival import Arrivals, Arrived, take_in
-from streamweave.harvest.cataloguing import Failed
-from streamweave.harvest.claims import (
-    Claim,
-    claim_transfers,
-    free_claims_of_dead_runs,
-    give_back,
-    others_at_work,
-)
+from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, others_at_work
 from streamweave.harvest.copying import Copied, Finished, NotCopied
 from streamweave.harvest.destinations import open_destinations
 from streamweave.harvest.lanes import Lanes
 from streamweave.harvest.limits import Pace, closed_until, limits_of
 from streamweave.harvest.progress import Meter
 from streamweave.harvest.report import FileOutcome, HarvestReport
+from streamweave.harvest.results import Failed
+from streamweave.harvest.supply import Supply
 from streamweave.harvest.troubles import Troubles
 from streamweave.harvest.workload import ProgressListener, ProgressReports, due_work
 from streamweave.harvest.write_behind import writing_behind
 from streamweave.storage.base import Storage
 
-CLAIMED_AT_ONCE = 2_000
-CLAIMED_AT_MOST = 10_000
-"""More is claimed when fewer than ``CLAIMED_AT_ONCE`` small files or no large one waits for a reader, up to so many."""
 BATCH_FILES = 512
 BATCH_SECONDS = 1.0
 OTHERS_SECONDS = 1.0
@@ -105,9 +97,7 @@ class _Transfer:
         self._on_outcomes = on_outcomes
         self._limits = limits_of(instrument)
         self._pace = Pace(self._limits.bytes_per_second)
-        self._claimed: dict[uuid.UUID, Claim] = {}
         self._finished: list[Copied | NotCopied] = []
-        self._all_claimed = False
         self._last_batch = time.monotonic()
         self._is_ended = False
 
@@ -120,20 +110,21 @@ class _Transfer:
             self._slow_down_and_count,
             lambda: self._limits.opens_at(self._facility.now()) is None,
         )
+        supply = Supply(self._facility, self._instrument, self._run_id, self._days, lanes.agenda)
         try:
             with writing_behind() as behind:
                 arrivals = Arrivals(behind, self._take_in)
-                while self._keep_busy(lanes, arrivals):
-                    self._hear(lanes, arrivals)
-                    self._hand_over_what_is_due(arrivals)
-                    self._learn(lanes, arrivals)
+                while self._keep_busy(supply, arrivals):
+                    self._hear(lanes, supply, arrivals)
+                    self._hand_over_what_is_due(supply, arrivals)
+                    self._learn(supply, arrivals)
                     progress.tell()
         except BaseException:
             self._is_ended = True
             raise
         finally:
             lanes.close()
-            give_back(self._facility, self._claimed.values())
+            supply.give_back_all()
         self._report.troubles += self._troubles.errors
         return self._report
 
@@ -144,75 +135,45 @@ class _Transfer:
         if is_large(claim):
             self._meter.read(claim.claim_id, number_of_bytes)
 
-    def _keep_busy(self, lanes: Lanes, arrivals: Arrivals) -> bool:
-        """Claim as much as there is room for; False when all is done. What a closed agenda holds will not be begun."""
-        self._heed_hours(lanes)
-        if lanes.agenda.is_closed:
-            self._give_back(lanes.agenda.withdraw())
-        if self._is_room_for_more(lanes, arrivals):
-            claims = self._claim_more()
-            self._claimed |= {claim.claim_id: claim for claim in claims}
-            self._all_claimed = len(claims) < CLAIMED_AT_ONCE
-            lanes.agenda.add(claims)
-        return bool(self._claimed or arrivals.under_way)
-
-    def _is_room_for_more(self, lanes: Lanes, arrivals: Arrivals) -> bool:
-        if not self._troubles.open or lanes.agenda.is_closed:
-            return False
-        if self._all_claimed:
-            return not self._claimed and not arrivals.under_way  # in the end, what has become due meanwhile
-        small, large = lanes.agenda.waiting()
-        return (small < CLAIMED_AT_ONCE or not large) and len(self._claimed) <= CLAIMED_AT_MOST - CLAIMED_AT_ONCE
-
-    def _claim_more(self) -> list[Claim]:
-        return claim_transfers(
-            self._facility,
-            self._instrument,
-            self._run_id,
-            into=self._troubles.open,
-            limit=CLAIMED_AT_ONCE,
-            days=self._days,
-        )
-
-    def _heed_hours(self, lanes: Lanes) -> None:
-        """Outside the instrument's hours nothing is begun. What is under way is finished: half a file is of no use."""
+    def _keep_busy(self, supply: Supply, arrivals: Arrivals) -> bool:
+        """Claim as much as there is room for; False when all is done."""
         opening = self._limits.opens_at(self._facility.now())
         if opening is not None and not self._report.pause:
             self._report.pause = closed_until(opening)
-            lanes.agenda.close()
-            self._give_back(lanes.agenda.withdraw())
+            supply.end()
+        supply.refill(self._troubles.open, arrivals.under_way)
+        return bool(supply.held or arrivals.under_way)
 
-    def _hear(self, lanes: Lanes, arrivals: Arrivals) -> None:
+    def _hear(self, lanes: Lanes, supply: Supply, arrivals: Arrivals) -> None:
         """Remember what is finished next; what a failure says about share or storage is heeded at once."""
-        if not self._claimed:
+        if not supply.held:
             arrivals.wait()  # nothing is copied any more
             return
         finished = lanes.finished(BATCH_SECONDS)
         self._finished += finished
         for each in finished:
             if isinstance(each, NotCopied) and self._troubles.failed(each.claim, each.error):
-                self._give_up_what_can_not_be_done(lanes)
+                self._give_up_what_can_not_be_done(supply)
 
-    def _hand_over_what_is_due(self, arrivals: Arrivals) -> None:
+    def _hand_over_what_is_due(self, supply: Supply, arrivals: Arrivals) -> None:
         overdue = time.monotonic() - self._last_batch >= BATCH_SECONDS
-        everything = len(self._finished) == len(self._claimed)
+        everything = len(self._finished) == len(supply.held)
         if not self._finished or not (len(self._finished) >= BATCH_FILES or overdue or everything):
             return
         finished, self._finished = self._finished, []
-        for each in finished:
-            del self._claimed[each.claim.claim_id]
+        supply.settle(each.claim for each in finished)
         arrivals.hand_over(finished)
         self._last_batch = time.monotonic()
 
     def _take_in(self, finished: Finished) -> Arrived:
         return take_in(self._facility, self._instrument, self._run_id, finished, self._storages)
 
-    def _learn(self, lanes: Lanes, arrivals: Arrivals) -> None:
+    def _learn(self, supply: Supply, arrivals: Arrivals) -> None:
         """Tell of what has arrived; what a failure on the way says about a storage is heeded."""
         for arrived in arrivals.news():
             for refused in arrived.refused:
                 if self._troubles.failed(refused.claim, refused.error):
-                    self._give_up_what_can_not_be_done(lanes)
+                    self._give_up_what_can_not_be_done(supply)
             for result in arrived.results:
                 self._meter.done(result.claim.claim_id, result.claim.size_bytes)
                 if not isinstance(result, Failed):
@@ -221,18 +182,8 @@ class _Transfer:
                 self._report.add(outcome)
             self._on_outcomes(arrived.outcomes)
 
-    def _give_up_what_can_not_be_done(self, lanes: Lanes) -> None:
+    def _give_up_what_can_not_be_done(self, supply: Supply) -> None:
         if self._troubles.share_is_lost:
-            lanes.agenda.close()
-        self._give_back(
-            lanes.agenda.withdraw(
-                lambda claim: self._troubles.share_is_lost or claim.storage_location_id not in self._troubles.open
-            )
-        )
-
-    def _give_back(self, claims: Collection[Claim]) -> None:
-        if not claims:
-            return
-        give_back(self._facility, claims)
-        for claim in claims:
-            del self._claimed[claim.claim_id]
+            supply.end()
+        else:
+            supply.give_back(lambda claim: claim.storage_location_id not in self._troubles.open)

@@ -20,11 +20,12 @@ from streamweave.errors import (
 from streamweave.facility import Facility
 from streamweave.fixity.guard import held_locations
 from streamweave.harvest.arrival import place
-from streamweave.harvest.cataloguing import Archived, catalogue
+from streamweave.harvest.cataloguing import catalogue
 from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, open_locations
 from streamweave.harvest.copying import Digest
 from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.limits import Pace, limits_of
+from streamweave.harvest.results import Archived
 from streamweave.harvest.runs import harvest_run
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.origins import Origin, share_origin, share_refusal, stored_origins

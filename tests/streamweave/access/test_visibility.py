@@ -188,7 +188,9 @@ def add_version(session: Session, record: FileRecord, state: VersionState, numbe
 
 def one_by_one(session: Session, viewer: User) -> set[Any]:
     """What the viewer sees, when each file is asked for itself."""
-    return set(session.scalars(select(FileRecord.id).where(covered_one_by_one(openings_of(session, viewer)))))
+    openings = openings_of(session, viewer)
+    asked = select(FileRecord.id).where(covered_one_by_one(openings.kinds))
+    return set(session.scalars(asked, openings.values))
 
 
 def seen_by(session: Session, viewer: User) -> set[Any]:

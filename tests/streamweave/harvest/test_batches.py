@@ -10,13 +10,15 @@ from sqlalchemy.engine import Engine
 
 from streamweave.catalog.bulk import BATCH
 from streamweave.catalog.tables import VersionState
-from streamweave.harvest.cataloguing import Archived, catalogue, holders
+from streamweave.harvest.cataloguing import catalogue
 from streamweave.harvest.claims import claim_transfers
 from streamweave.harvest.copying import digest_of
 from streamweave.harvest.coverage import Extent
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.holders import holders
+from streamweave.harvest.results import Archived
 from streamweave.harvest.runs import harvest_run
 from streamweave.settling.settling import settle
 from streamweave.sources.base import FolderListing, SourceFile

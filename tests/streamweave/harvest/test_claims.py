@@ -10,10 +10,11 @@ from sqlalchemy import func, select, update
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
 from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileVanished
 from streamweave.harvest import arrival
-from streamweave.harvest.cataloguing import Failed, catalogue
+from streamweave.harvest.cataloguing import catalogue
 from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs, give_back
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
+from streamweave.harvest.results import Failed
 from streamweave.harvest.runs import LEASE_SECONDS, harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.storage.posix import PosixStorage

@@ -17,7 +17,7 @@ from streamweave.errors import (
 )
 from streamweave.harvest.arrival import take_in
 from streamweave.harvest.backlog import days_with_work
-from streamweave.harvest.cataloguing import Archived, Failed, Unchanged, catalogue
+from streamweave.harvest.cataloguing import catalogue
 from streamweave.harvest.claims import Claim, claim_transfers
 from streamweave.harvest.copying import Copied, digest_of
 from streamweave.harvest.discovery import discover
@@ -26,6 +26,7 @@ from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.policy import policy_for
 from streamweave.harvest.publication import publish
+from streamweave.harvest.results import Archived, Failed, Unchanged
 from streamweave.harvest.runs import harvest_run
 
 PATH = "microscope/a.csv"

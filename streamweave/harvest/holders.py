@@ -1,0 +1,46 @@
+"""Holders: which versions hold the contents of a file that are archived, and where."""
+
+import uuid
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.bulk import is_one_of
+from streamweave.catalog.tables import ONCE_COMPLETED, FileVersion, Transfer, TransferStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The version that holds some content, the storage locations that have it, and how often it was damaged there."""
+
+    version_id: uuid.UUID
+    number: int
+    locations: set[uuid.UUID] = field(default_factory=set)
+    damaged: Counter[uuid.UUID] = field(default_factory=Counter)
+
+
+def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], Holder]:
+    """Who holds the contents of these files that are archived somewhere, by file and sha256."""
+    rows = session.connection().execute(
+        select(
+            Transfer.file_id,
+            FileVersion.sha256,
+            FileVersion.id,
+            FileVersion.number,
+            Transfer.storage_location_id,
+            Transfer.status,
+        )
+        .join(FileVersion, FileVersion.id == Transfer.version_id)
+        .where(is_one_of(Transfer.file_id, file_ids), Transfer.status.in_(ONCE_COMPLETED))
+    )
+    known: dict[tuple[uuid.UUID, str], Holder] = {}
+    for file_id, sha256, version_id, number, location_id, status in rows:
+        holder = known.setdefault((file_id, sha256), Holder(version_id, number))
+        if status == TransferStatus.COMPLETED:
+            holder.locations.add(location_id)
+        else:
+            holder.damaged[location_id] += 1
+    return known
