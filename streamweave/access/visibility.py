@@ -9,12 +9,26 @@ import uuid
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, exists, false, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    SQLColumnExpression,
+    and_,
+    bindparam,
+    exists,
+    false,
+    or_,
+    select,
+    true,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.openings import Kind, Openings, openings_of
 from streamweave.access.ways import Bind, Way, parameter, values_of, ways
-from streamweave.catalog.tables import FileRecord, User
+from streamweave.catalog.tables import FileRecord, FileVersion, User
 
 FEW = 1_000  # files, for each of which an index can be asked
 
@@ -28,6 +42,17 @@ def visible_files(session: Session, viewer: User) -> ColumnElement[bool]:
     return and_(FileRecord.withdrawn_at.is_(None), opened_files(session, viewer))
 
 
+def visible_versions(session: Session, viewer: User) -> ColumnElement[bool]:
+    """The same on ``FileVersion``, where nothing of the record has to be looked at."""
+    if viewer.is_admin:
+        return true()
+    openings = openings_of(session, viewer)
+    # each id once: the planner then knows how many they are, and looks them all up only if they are few
+    ids = union(*(way.rows(way.id.label("id")) for way in ways(openings.kinds, values_of(openings))))
+    theirs = FileVersion.file_id.in_(ids)
+    return and_(theirs, not_withdrawn(FileVersion.file_id))
+
+
 def opened_files(session: Session, viewer: User) -> ColumnElement[bool]:
     """The condition for what ``viewer`` may see, or might if it had not been withdrawn: they may read its tombstone."""
     return true() if viewer.is_admin else covered(openings_of(session, viewer))
@@ -38,7 +63,7 @@ def visible_by(kinds: tuple[Kind, ...]) -> ColumnElement[bool]:
     return and_(FileRecord.withdrawn_at.is_(None), covered_by(kinds))
 
 
-def not_withdrawn(file_id: ColumnElement[uuid.UUID]) -> ColumnElement[bool]:
+def not_withdrawn(file_id: SQLColumnExpression[uuid.UUID]) -> ColumnElement[bool]:
     """The condition on an id, where nothing else of the record has to be looked at: few are withdrawn."""
     return ~exists().where(_WITHDRAWN.id == file_id, _WITHDRAWN.withdrawn_at.is_not(None))
 
@@ -61,13 +86,13 @@ def covered_ids(kinds: tuple[Kind, ...], bind: Bind = parameter) -> CompoundSele
 
 def few_covered(session: Session, openings: Openings) -> list[uuid.UUID] | None:
     """The ids of all files that are open, if they are few; None if they are many."""
-    found = session.scalars(_some_covered(openings.kinds), openings.values).all()
+    found = session.scalars(_some_covered(openings.kinds), {**openings.values, "at_most": FEW + 1}).all()
     return list(found) if len(found) <= FEW else None
 
 
 @cache
 def _some_covered(kinds: tuple[Kind, ...]) -> Select[Any]:
-    return select(covered_ids(kinds).limit(FEW + 1).subquery().c.id)
+    return select(covered_ids(kinds).limit(bindparam("at_most")).subquery().c.id)
 
 
 def covered_one_by_one(kinds: tuple[Kind, ...]) -> ColumnElement[bool]:

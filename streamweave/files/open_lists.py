@@ -14,17 +14,21 @@ from sqlalchemy import FromClause, Select, func, literal, select
 
 from streamweave.access.first_open import HORIZON, first_of_each, open_end, open_ids, open_stretch
 from streamweave.access.openings import Kind
-from streamweave.access.visibility import not_withdrawn
+from streamweave.access.visibility import covered_one_by_one, not_withdrawn
 from streamweave.catalog.tables import FileRecord
 from streamweave.files.leading_filters import by_discovery, leading_filter, place_among, rows_of
 from streamweave.files.selection import Filters, records_that_pass
-from streamweave.filtered_lists import Ids, end_of
+from streamweave.filtered_lists import Ids, end_of, first_of_every
 from streamweave.pages import Place
 
 MET = 4_000  # files that are open: in so many, and as many of the filter's, both meet in a few milliseconds
 LOOKED_UP = 2_000  # the same where each has to be looked up
 ACQUIRED = 20_000  # files of a span of time: its index tells in a few milliseconds when they were discovered
+SIZED = 1_000  # files of a range of sizes: each is looked up, which takes a few milliseconds
 KINDS_OF_LISTS = 1_024  # whose statements are kept
+
+TIMES = ("acquired_from", "acquired_to")
+SIZES = ("min_size", "max_size")
 
 Kinds = tuple[Kind, ...]
 
@@ -34,8 +38,8 @@ class OpenList:
     """The statements of a list.
 
     ``ends`` asks where the next ``length`` files end that are open, or pass the leading filter, and ``near``
-    for what is before such an end. ``every`` collects all. ``span`` asks when the files of the acquisition time that is
-    wanted were discovered, first and last, and how many they are; up to ``spanned`` of them ``in_span`` collects.
+    for what is before such an end. ``every`` collects all. ``span`` asks when the files of the acquisition time or size
+    that is wanted were discovered, first and last, and how many they are: ``in_span`` collects up to ``spanned``.
     """
 
     every: Ids
@@ -55,11 +59,15 @@ def open_list(kinds: Kinds, filters: Filters, place: Place, *, withdrawn_too: bo
         return OpenList(first, first)
     if not filters:
         return _unfiltered(kinds, _Shown((), (), place, withdrawn_too))
-    if leading := leading_filter(filters, place):
-        return _led(kinds, _Shown(filters, leading, place, withdrawn_too))
-    if acquired := tuple(name for name in ("acquired_from", "acquired_to") if name in filters):
-        return _acquired(kinds, _Shown(filters, acquired, place, withdrawn_too))
+    leading = leading_filter(filters, place)
+    for narrow, written in ((leading, _led), (_among(filters, TIMES), _acquired), (_among(filters, SIZES), _sized)):
+        if narrow:
+            return written(kinds, _Shown(filters, narrow, place, withdrawn_too))
     return _looked_up(kinds, _Shown(filters, filters, place, withdrawn_too))
+
+
+def _among(filters: Filters, names: Filters) -> Filters:
+    return tuple(name for name in names if name in filters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +120,22 @@ def _led(kinds: Kinds, shown: _Shown) -> OpenList:
 
 
 def _acquired(kinds: Kinds, shown: _Shown) -> OpenList:
-    some = rows_of(shown.narrow).with_only_columns(FileRecord.first_discovered_at.label("at"))
-    first = some.limit(literal(ACQUIRED + 1)).subquery()
-    span = select(func.min(first.c.at), func.max(first.c.at), func.count())
     in_span = shown.every_of(open_ids(kinds, shown.place, in_span=True))
-    return replace(_looked_up(kinds, shown), span=span, in_span=in_span, spanned=ACQUIRED)
+    return replace(_looked_up(kinds, shown), span=_span(shown.narrow, ACQUIRED), in_span=in_span, spanned=ACQUIRED)
+
+
+def _sized(kinds: Kinds, shown: _Shown) -> OpenList:
+    # files of a rare size are discovered at any time, and each of them can be looked up
+    records = records_that_pass(shown.filters, withdrawn_too=shown.withdrawn_too)
+    in_span = first_of_every(records.where(covered_one_by_one(kinds)), shown.place)
+    looked_up = _looked_up(kinds, replace(shown, narrow=shown.filters))
+    return replace(looked_up, span=_span(shown.narrow, SIZED), in_span=in_span, spanned=SIZED)
+
+
+def _span(narrow: Filters, spanned: int) -> Select[Any]:
+    some = rows_of(narrow).with_only_columns(FileRecord.first_discovered_at.label("at"))
+    first = some.limit(literal(spanned + 1)).subquery()
+    return select(func.min(first.c.at), func.max(first.c.at), func.count())
 
 
 def _looked_up(kinds: Kinds, shown: _Shown) -> OpenList:
