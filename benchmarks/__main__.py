@@ -47,15 +47,16 @@ def main(
     chosen = _chosen(names or list(BENCHMARKS))
     machine = machine_facts()
     reports: list[Report] = []
-    for name in chosen:
-        with _work_folder(work) as folder:
+    with _work_folder(work) as folder:  # one for all: files that are deleted burden whoever makes some afterwards
+        for name in chosen:
+            (folder / name).mkdir(mode=0o755)
             try:
-                report = BENCHMARKS[name](Setting(folder, console, rounds, scale))
+                report = BENCHMARKS[name](Setting(folder / name, console, rounds, scale))
             except (BenchmarkFailed, NoShareServerError) as error:
                 typer.echo(f"{name} can't be measured: {error}", err=True)
                 raise typer.Exit(CANNOT_BE_MEASURED) from error
-        show(report, console)
-        reports.append(report)
+            show(report, console)
+            reports.append(report)
     if scale != 1:
         console.print(f"At scale {scale:g} the goals say little: they are about scale 1.")
     if json_file:

@@ -73,8 +73,11 @@ class Results:
         return {name: [asdict(turn) for turn in turns] for name, turns in self.turns.items()}
 
 
-def hold(setting: Setting, title: str, source: Path, contestants: Sequence[Contestant], *, files: int = 1) -> Results:
-    """Let every contestant work on the ``files`` files in the folder ``source``, once in each round."""
+def hold(setting: Setting, title: str, source: Path, contestants: Sequence[Contestant], *, written: int = 0) -> Results:
+    """Let every contestant work on what stands in the folder ``source``, once in each round.
+
+    Each of them leaves ``written`` files in its destination.
+    """
     turns: dict[str, list[Turn]] = {contestant.name: [] for contestant in contestants}
     for number in range(setting.rounds):
         for contestant in _rotated(contestants, number):
@@ -83,7 +86,7 @@ def hold(setting: Setting, title: str, source: Path, contestants: Sequence[Conte
             warm(source)
             os.sync()
             turns[contestant.name].append(contestant.take_turn(destination))
-            if files <= FEW_FILES:
+            if written <= FEW_FILES:
                 shutil.rmtree(destination)
     return Results(turns)
 

@@ -21,7 +21,7 @@ def run(setting: Setting) -> Report:
     build(setting, [dataset])
     setting.say("starting the system")
     with Entry.ready(setting, dataset) as entry:
-        results = hold(setting, dataset.title, dataset.folder, entry.contestants())
+        results = hold(setting, dataset.title, dataset.folder, entry.contestants(), written=dataset.files)
     longer = results.median(DAGSTER, _seconds) - results.median(CORE, _seconds)
     title = f"{dataset.title}, from start event to end"
     return Report(

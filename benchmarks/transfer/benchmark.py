@@ -40,7 +40,8 @@ def run(setting: Setting) -> Report:
             entry = Entry(setting, site, dataset)
             many = dataset.files > 1
             contestants = entry.contestants_for_many_files() if many else entry.contestants_for_one_file()
-            results.append((discipline, hold(setting, dataset.title, dataset.folder, contestants, files=dataset.files)))
+            held = hold(setting, dataset.title, dataset.folder, contestants, written=dataset.files)
+            results.append((discipline, held))
     return Report(
         name="transfer",
         tables=[*[_paces(*each) for each in results], _phases(results)],

@@ -47,10 +47,9 @@ def visible_versions(session: Session, viewer: User) -> ColumnElement[bool]:
     if viewer.is_admin:
         return true()
     openings = openings_of(session, viewer)
-    # each id once: the planner then knows how many they are, and looks them all up only if they are few
-    ids = union(*(way.rows(way.id.label("id")) for way in ways(openings.kinds, values_of(openings))))
-    theirs = FileVersion.file_id.in_(ids)
-    return and_(theirs, not_withdrawn(FileVersion.file_id))
+    # each once: the planner then knows how many they are, and looks them all up only if they are few
+    theirs = covered_ids(openings.kinds, values_of(openings), once=True)
+    return and_(FileVersion.file_id.in_(theirs), not_withdrawn(FileVersion.file_id))
 
 
 def opened_files(session: Session, viewer: User) -> ColumnElement[bool]:
@@ -79,9 +78,11 @@ def covered_by(kinds: tuple[Kind, ...], bind: Bind = parameter) -> ColumnElement
     return FileRecord.id.in_(covered_ids(kinds, bind)) if kinds else false()
 
 
-def covered_ids(kinds: tuple[Kind, ...], bind: Bind = parameter) -> CompoundSelect[tuple[uuid.UUID]]:
-    """The ids of what is open, some of them repeatedly."""
-    return union_all(*(way.rows(way.id.label("id")) for way in ways(kinds, bind)))
+def covered_ids(
+    kinds: tuple[Kind, ...], bind: Bind = parameter, *, once: bool = False
+) -> CompoundSelect[tuple[uuid.UUID]]:
+    """The ids of what is open, some of them repeatedly unless each is to come ``once``."""
+    return (union if once else union_all)(*(way.rows(way.id.label("id")) for way in ways(kinds, bind)))
 
 
 def few_covered(session: Session, openings: Openings) -> list[uuid.UUID] | None:

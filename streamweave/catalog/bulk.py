@@ -46,7 +46,8 @@ def insert_many(session: Session, table: type[Base], rows: Iterable[Row]) -> Non
     """Insert rows that map the same columns, to values as PostgreSQL takes them; other columns get their defaults.
 
     Rows are asked for while earlier ones are inserted, so that whoever makes them and PostgreSQL work side by side;
-    making them must not use the session. Raises ``TypeError`` for a value that is no plain one.
+    making them must not use the session. Raises ``TypeError`` for a value that ``copy_text`` has no
+    text for, such as a dict: JSON is given as text.
     """
     remaining = iter(rows)
     first = next(remaining, None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import FromClause, Select, func, literal, select
+from sqlalchemy import FromClause, Select, func, literal, null, select
 
 from streamweave.access.first_open import HORIZON, first_of_each, open_end, open_ids, open_stretch
 from streamweave.access.openings import Kind
@@ -38,8 +38,9 @@ class OpenList:
     """The statements of a list.
 
     ``ends`` asks where the next ``length`` files end that are open, or pass the leading filter, and ``near``
-    for what is before such an end. ``every`` collects all. ``span`` asks when the files of the acquisition time or size
-    that is wanted were discovered, first and last, and how many they are: ``in_span`` collects up to ``spanned``.
+    for what is before such an end. ``every`` collects all. ``span`` asks when the files of the acquisition time that is
+    wanted were discovered, first and last (of a size it doesn't tell), and how many they are: up to ``spanned`` of
+    them ``in_span`` collects.
     """
 
     every: Ids
@@ -120,22 +121,20 @@ def _led(kinds: Kinds, shown: _Shown) -> OpenList:
 
 
 def _acquired(kinds: Kinds, shown: _Shown) -> OpenList:
+    some = rows_of(shown.narrow).with_only_columns(FileRecord.first_discovered_at.label("at"))
+    first = some.limit(literal(ACQUIRED + 1)).subquery()
+    span = select(func.min(first.c.at), func.max(first.c.at), func.count())
     in_span = shown.every_of(open_ids(kinds, shown.place, in_span=True))
-    return replace(_looked_up(kinds, shown), span=_span(shown.narrow, ACQUIRED), in_span=in_span, spanned=ACQUIRED)
+    return replace(_looked_up(kinds, shown), span=span, in_span=in_span, spanned=ACQUIRED)
 
 
 def _sized(kinds: Kinds, shown: _Shown) -> OpenList:
     # files of a rare size are discovered at any time, and each of them can be looked up
+    some = rows_of(shown.narrow).with_only_columns(FileRecord.id).limit(literal(SIZED + 1)).subquery()
+    span = select(null(), null(), func.count()).select_from(some)
     records = records_that_pass(shown.filters, withdrawn_too=shown.withdrawn_too)
     in_span = first_of_every(records.where(covered_one_by_one(kinds)), shown.place)
-    looked_up = _looked_up(kinds, replace(shown, narrow=shown.filters))
-    return replace(looked_up, span=_span(shown.narrow, SIZED), in_span=in_span, spanned=SIZED)
-
-
-def _span(narrow: Filters, spanned: int) -> Select[Any]:
-    some = rows_of(narrow).with_only_columns(FileRecord.first_discovered_at.label("at"))
-    first = some.limit(literal(spanned + 1)).subquery()
-    return select(func.min(first.c.at), func.max(first.c.at), func.count())
+    return replace(_looked_up(kinds, replace(shown, narrow=shown.filters)), span=span, in_span=in_span, spanned=SIZED)
 
 
 def _looked_up(kinds: Kinds, shown: _Shown) -> OpenList:

@@ -89,12 +89,12 @@ def expected_by_folder(
     """
     stands, is_gone = FileRecord.gone_at.is_(None), FileRecord.gone_at > gone_since
     # of each by itself: most files are not gone, and for those it is not asked
-    content = select(FileVersion.sha256).where(FileVersion.file_id == FileRecord.id, FileVersion.is_newest)
+    archived = select(FileVersion.id).where(FileVersion.file_id == FileRecord.id, FileVersion.sha256.is_not(None))
     rows = session.execute(
         select(
             FileRecord.folder,
             func.count().filter(stands),
-            func.count().filter(is_gone, content.scalar_subquery().is_not(None)),
+            func.count().filter(is_gone, archived.limit(1).scalar_subquery().is_not(None)),
         )
         .where(
             FileRecord.instrument_id == instrument_id,

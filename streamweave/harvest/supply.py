@@ -17,8 +17,8 @@ CLAIMED_AT_MOST = 10_000
 class Supply:
     """Claims due transfers of an instrument, or of some acquisition days of it, and puts them on the agenda.
 
-    ``held`` are the claims that nothing was handed over of yet, by their ids. Whoever closes the agenda ends the supply
-    as well: what is still on it will not be begun, and is given back.
+    ``held`` are the claims that nothing was handed over of yet, by their ids. What is still on an agenda that somebody
+    has closed will not be begun: the next ``refill`` gives it back.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Supply:
         and of what was handed over nothing is ``under_way``.
         """
         if self._agenda.is_closed:
-            self.give_back()
+            self.withdraw()
         elif into and self._has_room(under_way):
             claims = claim_transfers(
                 self._facility, self._instrument, self._run_id, into=into, limit=CLAIMED_AT_ONCE, days=self._days
@@ -59,7 +59,7 @@ class Supply:
         small, large = self._agenda.waiting()
         return (small < CLAIMED_AT_ONCE or not large) and len(self.held) <= CLAIMED_AT_MOST - CLAIMED_AT_ONCE
 
-    def settle(self, claims: Iterable[Claim]) -> None:
+    def hand_over(self, claims: Iterable[Claim]) -> None:
         """These are handed over: what becomes of them is somebody else's business."""
         for claim in claims:
             del self.held[claim.claim_id]
@@ -67,15 +67,15 @@ class Supply:
     def end(self) -> None:
         """Nothing more is begun. What is under way is finished: half a file is of no use."""
         self._agenda.close()
-        self.give_back()
+        self.withdraw()
 
-    def give_back(self, which: Callable[[Claim], bool] = lambda _: True) -> None:
-        """Let go of those that nobody has begun with."""
+    def withdraw(self, which: Callable[[Claim], bool] = lambda _: True) -> None:
+        """Give back those that nobody has begun with."""
         claims = self._agenda.withdraw(which)
         if claims:
             give_back(self._facility, claims)
-            self.settle(claims)
+            self.hand_over(claims)
 
     def give_back_all(self) -> None:
-        """Let go of everything, be it begun or not: the run is over."""
+        """Give everything back, be it begun or not: the run is over."""
         give_back(self._facility, self.held.values())

@@ -161,7 +161,7 @@ class _Transfer:
         if not self._finished or not (len(self._finished) >= BATCH_FILES or overdue or everything):
             return
         finished, self._finished = self._finished, []
-        supply.settle(each.claim for each in finished)
+        supply.hand_over(each.claim for each in finished)
         arrivals.hand_over(finished)
         self._last_batch = time.monotonic()
 
@@ -186,4 +186,4 @@ class _Transfer:
         if self._troubles.share_is_lost:
             supply.end()
         else:
-            supply.give_back(lambda claim: claim.storage_location_id not in self._troubles.open)
+            supply.withdraw(lambda claim: claim.storage_location_id not in self._troubles.open)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contest import Contestant, Turn, hold
+from benchmarks.contest import FEW_FILES, Contestant, Turn, hold
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.programs import run_to_its_end
 from benchmarks.setting import Setting
@@ -30,6 +30,15 @@ def test_contestants_take_turns_in_rotated_order(setting: Setting) -> None:
     assert results.median("a", lambda turn: turn.seconds) == 6
     assert results.ratio("a", "b", lambda turn: turn.seconds) == 6 / 4
     assert results.ratio("a", "nobody", lambda turn: turn.seconds) is None
+
+
+@pytest.mark.parametrize(("written", "kept"), [(FEW_FILES, 0), (FEW_FILES + 1, 2)])
+def test_many_files_are_kept_so_that_their_deletion_burdens_nobody(setting: Setting, written: int, kept: int) -> None:
+    source = setting.work / "source"
+    source.mkdir()
+    contestants = [Contestant(name, lambda _: Turn(1, written, 1, 1)) for name in "ab"]
+    hold(replace(setting, rounds=1), "a contest", source, contestants, written=written)
+    assert len(list(setting.work.glob("destination_*"))) == kept
 
 
 def test_a_program_that_fails_has_no_number_but_the_last_words() -> None:

@@ -150,6 +150,8 @@ ASKED = [
     Asked({}, lambda *_: True, "-size_bytes", lambda record: record.size_bytes),
     # closed by a slash, as the index has it
     Asked({"min_size": 2}, lambda r, _: r.size_bytes >= 2, "source_path", lambda r: f"{r.source_path}/".encode()),
+    Asked({"min_size": 2}, lambda record, _: record.size_bytes >= 2),
+    Asked({"max_size": 2, "extension": "csv"}, lambda r, _: r.size_bytes <= 2 and r.source_path.endswith(".csv")),
     Asked({"state": VersionState.SKIPPED}, lambda _, state: state == VersionState.SKIPPED),
     Asked(
         {"state": VersionState.SKIPPED, "min_size": 2},

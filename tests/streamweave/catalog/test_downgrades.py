@@ -105,6 +105,12 @@ def rows(engine: Engine, table: str) -> list[str]:
         return list(connection.scalars(text(f"SELECT id::text FROM {table} ORDER BY id")))
 
 
+def test_the_way_back_gives_records_the_digests_of_their_newest_versions(filled: Engine) -> None:
+    downgrade(filled, "0016")
+    with filled.connect() as connection:
+        assert connection.scalars(text("SELECT sha256 FROM file_records")).all() == ["0" * 64]
+
+
 @pytest.mark.parametrize("revision", [*REVISIONS[1:], "base"])
 def test_every_way_back_leads_forth_again(filled: Engine, revision: str) -> None:
     before = {table: rows(filled, table) for table in LASTING}

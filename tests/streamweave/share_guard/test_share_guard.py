@@ -70,6 +70,16 @@ def test_a_share_that_shrinks_in_steps_is_held_against_what_it_was_before_the_fi
     assert outcome(bench) == SUSPECT  # 20 of the 50 that are left
 
 
+def test_files_that_were_archived_count_though_they_were_touched_before_they_went(bench: Any) -> None:
+    fill(bench, 100)
+    bench.harvest()
+    bench.clock.wait(60)
+    fill(bench, 100)
+    for remaining, expected in [(60, COMPLETE), (50, COMPLETE), (36, SUSPECT)]:
+        lose(bench, len(bench.laboratory.files) - remaining)
+        assert outcome(bench) == expected
+
+
 def test_what_goes_slowly_is_believed(bench: Any) -> None:
     fill(bench, 100)
     bench.harvest()
