@@ -41,9 +41,10 @@ def files(sessions: Sessions, instrument: Any, location: Any, schedule: Any) -> 
 
 def _archived(session: Any, path: str, instrument_id: uuid.UUID, location_id: uuid.UUID) -> uuid.UUID:
     folder, _, filename = path.rpartition("/")
-    content = {"size_bytes": 4, "source_mtime": HOURS[4], "xxhash": "7c0d455ba2126c3d", "sha256": "ab" * 32}
+    seen = {"size_bytes": 4, "source_mtime": HOURS[4]}
+    content = {**seen, "xxhash": "7c0d455ba2126c3d", "sha256": "ab" * 32}
     names = {"source_path": path, "folder": folder, "filename": filename, "persistent_id": f"ark:/99999/{uuid.uuid4()}"}
-    record = FileRecord(instrument_id=instrument_id, first_discovered_at=HOURS[4], **names, **content)
+    record = FileRecord(instrument_id=instrument_id, first_discovered_at=HOURS[4], **names, **seen)
     session.add(record)
     session.flush()
     times = dict.fromkeys(["state_since", "discovered_at", "unchanged_since", "observed_at", "archived_at"], HOURS[3])
