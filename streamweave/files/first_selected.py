@@ -36,19 +36,29 @@ def first_selected_of(
         first, last, number = session.execute(asked.span, values).one()
         if number <= asked.spanned:
             return session.scalars(asked.in_span, {**values, "span_from": first, "span_to": last}).all()
-    for horizon in _horizons(session, asked, openings, values, begin.place.order):
+    open_end, *passing_ends = _ends(session, asked, openings, values)
+    if asked.few is not None and passing_ends[-1] is None:
+        return session.scalars(asked.few, values).all()
+    for horizon in _horizons(open_end, passing_ends[:1], begin.place.order):
         found = session.scalars(asked.near, {**values, "horizon": horizon}).all()
         if len(found) == values[ROWS.key]:
             return found
     return session.scalars(asked.every, values).all()
 
 
-def _horizons(session: Session, asked: OpenList, openings: Openings, values: Values, order: Order) -> list[Any]:
-    """How far to look, one after the other: until so much has passed the leading filter, until so much is open."""
+def _ends(session: Session, asked: OpenList, openings: Openings, values: Values) -> Sequence[Any]:
+    """Where so much is open; and where so much has passed the leading filter, if there is one, and few files have.
+
+    None for what ends before.
+    """
     if asked.ends is None:
-        return []
-    lengths = {**stretched(openings, asked.length), "stretch": asked.length}
-    open_end, *passing_end = session.execute(asked.ends, {**values, **lengths}).one()
+        return [None]
+    lengths = {**stretched(openings, asked.length), "stretch": asked.length, "few": asked.few_length}
+    return session.execute(asked.ends, {**values, **lengths}).one()
+
+
+def _horizons(open_end: Any, passing_end: Sequence[Any], order: Order) -> list[Any]:
+    """How far to look, one after the other: until so much has passed the leading filter, until so much is open."""
     if open_end is None or None in passing_end:
         return []  # so few are collected at once
     nearer = [end for end in passing_end if (end > open_end) == order.newest_first]

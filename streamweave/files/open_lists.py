@@ -24,7 +24,7 @@ from streamweave.pages import Place
 MET = 4_000  # files that are open: in so many, and as many of the filter's, both meet in a few milliseconds
 LOOKED_UP = 2_000  # the same where each has to be looked up
 ACQUIRED = 20_000  # files of a span of time: its index tells in a few milliseconds when they were discovered
-SIZED = 1_000  # files of a range of sizes: each is looked up, which takes a few milliseconds
+FEW = 1_000  # files that pass a filter: each is looked up, which takes a few milliseconds
 KINDS_OF_LISTS = 1_024  # whose statements are kept
 
 TIMES = ("acquired_from", "acquired_to")
@@ -40,7 +40,8 @@ class OpenList:
     ``ends`` asks where the next ``length`` files end that are open, or pass the leading filter, and ``near``
     for what is before such an end. ``every`` collects all. ``span`` asks when the files of the acquisition time that is
     wanted were discovered, first and last (of a size it doesn't tell), and how many they are: up to ``spanned`` of
-    them ``in_span`` collects.
+    them ``in_span`` collects. ``few`` looks up each file that passes the leading filter, if these are no
+    ``few_length``.
     """
 
     every: Ids
@@ -50,6 +51,8 @@ class OpenList:
     span: Select[Any] | None = None
     in_span: Ids | None = None
     spanned: int = 0
+    few: Ids | None = None
+    few_length: int = 0
 
 
 @lru_cache(KINDS_OF_LISTS)
@@ -113,11 +116,15 @@ def _unfiltered(kinds: Kinds, shown: _Shown) -> OpenList:
 
 def _led(kinds: Kinds, shown: _Shown) -> OpenList:
     there = place_among(shown.narrow, shown.place)
-    end = end_of(rows_of(shown.narrow), there, "stretch")
-    ends = select(open_end(kinds, shown.place).scalar_subquery(), end.scalar_subquery())
+    passing = rows_of(shown.narrow)
+    ends = select(
+        open_end(kinds, shown.place).scalar_subquery().label("open_end"),
+        end_of(passing, there, "stretch").scalar_subquery().label("passing_end"),
+        end_of(passing, there, "few").scalar_subquery().label("few_end"),
+    )
     met = shown.of(open_stretch(kinds, shown.place)).where(there.order.before(HORIZON))
     every = shown.every_of(open_ids(kinds, shown.place))
-    return OpenList(every, shown.first_of(met.subquery()), ends, MET)
+    return OpenList(every, shown.first_of(met.subquery()), ends, MET, few=_one_by_one(kinds, shown), few_length=FEW)
 
 
 def _acquired(kinds: Kinds, shown: _Shown) -> OpenList:
@@ -130,11 +137,15 @@ def _acquired(kinds: Kinds, shown: _Shown) -> OpenList:
 
 def _sized(kinds: Kinds, shown: _Shown) -> OpenList:
     # files of a rare size are discovered at any time, and each of them can be looked up
-    some = rows_of(shown.narrow).with_only_columns(FileRecord.id).limit(literal(SIZED + 1)).subquery()
+    some = rows_of(shown.narrow).with_only_columns(FileRecord.id).limit(literal(FEW + 1)).subquery()
     span = select(null(), null(), func.count()).select_from(some)
+    looked_up = _looked_up(kinds, replace(shown, narrow=shown.filters))
+    return replace(looked_up, span=span, in_span=_one_by_one(kinds, shown), spanned=FEW)
+
+
+def _one_by_one(kinds: Kinds, shown: _Shown) -> Ids:
     records = records_that_pass(shown.filters, withdrawn_too=shown.withdrawn_too)
-    in_span = first_of_every(records.where(covered_one_by_one(kinds)), shown.place)
-    return replace(_looked_up(kinds, replace(shown, narrow=shown.filters)), span=span, in_span=in_span, spanned=SIZED)
+    return first_of_every(records.where(covered_one_by_one(kinds)), shown.place)
 
 
 def _looked_up(kinds: Kinds, shown: _Shown) -> OpenList:

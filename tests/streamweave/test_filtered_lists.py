@@ -45,7 +45,7 @@ worlds = st.lists(found, max_size=14)
 def a_catalog_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(filtered_lists, "STRETCH", 3)
     monkeypatch.setattr(visibility, "FEW", 3)
-    for most in ("MET", "LOOKED_UP", "ACQUIRED", "SIZED"):
+    for most in ("MET", "LOOKED_UP", "ACQUIRED", "FEW"):
         monkeypatch.setattr(open_lists, most, 3)
     open_lists.open_list.cache_clear()
     yield

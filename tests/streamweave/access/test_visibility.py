@@ -110,7 +110,7 @@ worlds = st.builds(
 @pytest.fixture(autouse=True)
 def lists_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """So that a list of some files ends its stretches, and goes on without them."""
-    for most in ("MET", "LOOKED_UP", "ACQUIRED", "SIZED"):
+    for most in ("MET", "LOOKED_UP", "ACQUIRED", "FEW"):
         monkeypatch.setattr(open_lists, most, 3)
     open_lists.open_list.cache_clear()
     yield
