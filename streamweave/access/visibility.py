@@ -96,16 +96,17 @@ def _some_covered(kinds: tuple[Kind, ...]) -> Select[Any]:
     return select(covered_ids(kinds).limit(bindparam("at_most")).subquery().c.id)
 
 
-def covered_one_by_one(kinds: tuple[Kind, ...]) -> ColumnElement[bool]:
+def covered_one_by_one(kinds: tuple[Kind, ...], *, few: bool = False) -> ColumnElement[bool]:
     """The same as ``covered_by``, asked for each file: for who walks a list in order, and stops when they have enough.
 
-    ``Openings.values`` are the values of its parameters.
+    Or for who has a ``few`` files at hand. ``Openings.values`` are the values of its parameters.
     """
-    return or_(*(_opens(way) for way in ways(kinds, record=FileRecord)))
+    return or_(*(_opens(way, few=few) for way in ways(kinds, record=FileRecord)))
 
 
-def _opens(way: Way) -> ColumnElement[bool]:
+def _opens(way: Way, *, few: bool) -> ColumnElement[bool]:
     if not way.of_grants:
         return way.among
-    # asked for its value: of EXISTS the planner may think that it is quicker to hash all grants at once
-    return select(way.id).where(way.id == FileRecord.id, way.among).limit(1).scalar_subquery().is_not(None)
+    its_grants = select(way.id).where(way.id == FileRecord.id, way.among)
+    # for EXISTS the planner may hash all grants at once, which is quicker only for many files; for a value it can't
+    return its_grants.limit(1).scalar_subquery().is_not(None) if few else its_grants.exists()

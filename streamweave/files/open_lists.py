@@ -145,7 +145,7 @@ def _sized(kinds: Kinds, shown: _Shown) -> OpenList:
 
 def _one_by_one(kinds: Kinds, shown: _Shown) -> Ids:
     records = records_that_pass(shown.filters, withdrawn_too=shown.withdrawn_too)
-    return first_of_every(records.where(covered_one_by_one(kinds)), shown.place)
+    return first_of_every(records.where(covered_one_by_one(kinds, few=True)), shown.place)
 
 
 def _looked_up(kinds: Kinds, shown: _Shown) -> OpenList:
