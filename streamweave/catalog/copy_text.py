@@ -14,8 +14,8 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 def copy_text(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """The lines of rows that all have the same columns, some at a time.
 
-    A value that is the very one of the row before, as most of them are, is not written anew: to write them, each by
-    itself, took longer than all else that is done for a row. Raises ``TypeError`` for a value of a type not known here.
+    A value that is the very one of the row before, as most of them are, is not written anew. Raises ``TypeError`` for a
+    value of a type not known here.
     """
     values: list[Any] = []
     texts: list[str] = []

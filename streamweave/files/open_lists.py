@@ -14,7 +14,7 @@ from sqlalchemy import FromClause, Select, func, literal, null, select
 
 from streamweave.access.first_open import HORIZON, first_of_each, open_end, open_ids, open_stretch
 from streamweave.access.openings import Kind
-from streamweave.access.visibility import covered_one_by_one, not_withdrawn
+from streamweave.access.visibility import FEW, covered_one_by_one, not_withdrawn
 from streamweave.catalog.tables import FileRecord
 from streamweave.files.leading_filters import by_discovery, leading_filter, place_among, rows_of
 from streamweave.files.selection import Filters, records_that_pass
@@ -24,7 +24,6 @@ from streamweave.pages import Place
 MET = 4_000  # files that are open: in so many, and as many of the filter's, both meet in a few milliseconds
 LOOKED_UP = 2_000  # the same where each has to be looked up
 ACQUIRED = 20_000  # files of a span of time: its index tells in a few milliseconds when they were discovered
-FEW = 1_000  # files that pass a filter: each is looked up, which takes a few milliseconds
 KINDS_OF_LISTS = 1_024  # whose statements are kept
 
 TIMES = ("acquired_from", "acquired_to")

@@ -2,7 +2,7 @@
 
 What it costs: the days read an index of the newest versions by acquisition day, so only the days asked for count; the
 states read an index of the newest versions by state, once over, which takes some tenths of a second at a million files.
-For others than admins it costs in proportion to what they may see: every file of theirs is looked up.
+For others than admins all that is open to them is collected, and held against these.
 """
 
 import uuid
