@@ -13,7 +13,7 @@ from pathlib import Path
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import file_chunks, open_folder, open_uncached, path_components, stands
 from streamweave.storage.faults import as_storage_error, storage_errors
-from streamweave.storage.flushing import Flushing
+from streamweave.storage.flushing import Flushing, flush_at_once
 from streamweave.storage.placing import move_without_replacing
 from streamweave.storage.staging import StagedFile, StagingArea, file_name
 
@@ -104,7 +104,11 @@ class PosixStorage:
         """Flush the folders of ``paths``, and above them every folder that holds a name we have not flushed yet."""
         folders = {_components(path)[:-1] for path in paths}
         above = {folder[:depth] for folder in folders for depth in range(1, len(folder) + 1)} - self._durable_folders
-        self._flush(folders | {folder[:-1] for folder in above})
+        changed = folders | {folder[:-1] for folder in above}
+        with storage_errors(self._base), self._staging.open() as incoming:  # files are moved within one file system
+            is_done = flush_at_once(incoming, len(changed))
+        if not is_done:
+            self._flush(changed)
         self._durable_folders |= above
 
     def read(

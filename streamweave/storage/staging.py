@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -53,6 +54,7 @@ class StagingArea:
         self._base = base
         self._flushing = flushing
         self._folder = folder
+        self._one_writes = threading.Lock()
         self.place = base.joinpath(*folder)
 
     def prove_writable(self) -> None:
@@ -78,11 +80,15 @@ class StagingArea:
             os.close(handle)
 
     def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
-        """Many new files, all on the device in the end but those that failed: of them nothing stays."""
+        """Many new files, all on the device in the end but those that failed: of them nothing stays.
+
+        One thread writes at a time, and others flush meanwhile: who makes files in the same folder as somebody else
+        waits for every one of them, at the processor's cost.
+        """
         failed: dict[str, StorageError] = {}
         written: dict[str, int] = {}
         try:
-            with storage_errors(self.place), self.open() as folder:
+            with storage_errors(self.place), self.open() as folder, self._one_writes:
                 for staged_name, content in contents.items():
                     try:
                         written[staged_name] = _written(file_name(staged_name), folder, content)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from streamweave.errors import DestinationOccupied, StorageRefused, StorageUnavailable
-from streamweave.storage import placing
+from streamweave.storage import flushing, placing
+from streamweave.storage.flushing import MANY
 from streamweave.storage.posix import PosixStorage
 
 
@@ -182,6 +183,30 @@ def test_a_small_file_that_does_not_reach_the_device_is_not_staged(
     assert sorted(storage.staged_names()) == ["t1", "t3"]
 
 
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that can't be flushed at once, or has told of an error when it was."""
+    monkeypatch.setattr(flushing, "flush_file_system", lambda handle: False)
+
+
+@pytest.fixture
+def at_once(base: Path, monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """A file system that can be flushed at once; the files that stood in the location whenever it was."""
+    flushed: list[set[str]] = []
+
+    def flush_file_system(handle: int) -> bool:
+        flushed.append({path.name for path in base.rglob("*") if path.is_file()} - {"location"})
+        return True
+
+    def fsync(handle: int) -> None:
+        raise AssertionError("flushed once more")
+
+    monkeypatch.setattr(flushing, "flush_file_system", flush_file_system)
+    monkeypatch.setattr(os, "fsync", fsync)
+    return flushed
+
+
+@pytest.mark.usefixtures("one_by_one")
 def test_every_small_file_is_flushed(storage: PosixStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
     flush = os.fsync
@@ -193,6 +218,72 @@ def test_every_small_file_is_flushed(storage: PosixStorage, monkeypatch: pytest.
     monkeypatch.setattr(os, "fsync", fsync)
     storage.stage_whole({f"t{size}": b"x" * size for size in range(1, 40)})
     assert sorted(flushed) == list(range(1, 40))
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_of_many_small_files_only_those_that_do_not_reach_the_device_are_not_staged(
+    storage: PosixStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        if os.fstat(handle).st_size == 7:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    failed = storage.stage_whole({f"t{size}": b"x" * size for size in range(1, 40)})
+    assert list(failed) == ["t7"]
+    assert sorted(storage.staged_names()) == sorted(f"t{size}" for size in range(1, 40) if size != 7)
+
+
+def test_many_small_files_are_flushed_at_once_when_all_are_written(
+    storage: PosixStorage, at_once: list[set[str]]
+) -> None:
+    names = [f"t{number}" for number in range(MANY)]
+    assert storage.stage_whole(dict.fromkeys(names, b"content")) == {}
+    assert at_once == [{f"{name}.part" for name in names}]
+
+
+def test_a_few_small_files_do_not_take_along_what_others_wrote(
+    storage: PosixStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flush_file_system(handle: int) -> bool:
+        raise AssertionError("everything was flushed")
+
+    monkeypatch.setattr(flushing, "flush_file_system", flush_file_system)
+    assert storage.stage_whole({f"t{number}": b"content" for number in range(MANY - 1)}) == {}
+    stage(storage, "large")
+    storage.publish("large", "a/b/scan.tif")
+    storage.make_durable(["a/b/scan.tif"])
+
+
+def test_many_folders_are_durable_at_once_when_all_names_stand(storage: PosixStorage, at_once: list[set[str]]) -> None:
+    names = [f"t{number}" for number in range(MANY)]
+    storage.stage_whole(dict.fromkeys(names, b"content"))
+    storage.publish_many({name: f"day of {name}/{name}.tif" for name in names})
+    at_once.clear()
+    storage.make_durable([f"day of {name}/{name}.tif" for name in names])
+    assert at_once == [{f"{name}.tif" for name in names}]
+
+
+@pytest.mark.usefixtures("one_by_one")
+def test_folders_that_can_not_be_flushed_at_once_are_flushed_one_by_one(
+    storage: PosixStorage, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"t{number}" for number in range(MANY)]
+    storage.stage_whole(dict.fromkeys(names, b"content"))
+    storage.publish_many({name: f"{name}/scan.tif" for name in names})
+    flushed: list[int] = []
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        flushed.append(os.fstat(handle).st_ino)
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    storage.make_durable([f"{name}/scan.tif" for name in names])
+    assert sorted(flushed) == sorted([base.stat().st_ino, *((base / name).stat().st_ino for name in names)])
 
 
 def test_short_writes_are_continued(storage: PosixStorage, monkeypatch: pytest.MonkeyPatch) -> None:
