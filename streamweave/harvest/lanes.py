@@ -70,14 +70,19 @@ class Lanes:
         self._provers = [self._start(self._prove) for _ in range(PROVERS)]
 
     def finished(self, patience_seconds: float) -> Finished:
-        """What was finished next; nothing when that takes longer. Raises what ended one of the threads."""
+        """All that was finished since the last question, waited for if need be; nothing when that takes longer.
+
+        Raises what ended one of the threads.
+        """
+        finished: list[Copied | NotCopied] = []
         try:
-            finished = self._finished.get(timeout=patience_seconds)
+            told = self._finished.get(timeout=patience_seconds)
+            while not isinstance(told, Exception):
+                finished += told
+                told = self._finished.get_nowait()
         except Empty:
-            return ()
-        if isinstance(finished, Exception):
-            raise finished
-        return finished
+            return finished
+        raise told
 
     def close(self) -> None:
         """Begin nothing more, finish what was begun, and let go of the connections."""

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
 
+from streamweave.catalog.bulk import batches
 from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
@@ -160,9 +161,10 @@ class _Transfer:
         everything = len(self._finished) == len(supply.held)
         if not self._finished or not (len(self._finished) >= BATCH_FILES or overdue or everything):
             return
-        finished, self._finished = self._finished, []
-        supply.hand_over(each.claim for each in finished)
-        arrivals.hand_over(finished)
+        for finished in batches(self._finished):
+            supply.hand_over(each.claim for each in finished)
+            arrivals.hand_over(finished)
+        self._finished.clear()
         self._last_batch = time.monotonic()
 
     def _take_in(self, finished: Finished) -> Arrived:
