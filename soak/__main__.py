@@ -16,6 +16,7 @@ from soak.errors import SoakFailed
 from soak.experiments.crashes import crashes
 from soak.experiments.disks import disks
 from soak.experiments.kill_points import kill_points
+from soak.experiments.power_failures import power_failures
 from soak.experiments.random_kills import random_kills
 from soak.experiments.scenarios import EXPECTATIONS, scenarios
 from soak.experiments.services import services
@@ -36,6 +37,7 @@ EXPERIMENTS: Final[Mapping[str, Callable[[SoakSetting], Ledger]]] = {
     "random": lambda told: random_kills(told.site, told.lanes, told.say, kills=told.kills, seed=told.seed),
     "crashes": lambda told: crashes(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
     "disks": lambda told: disks(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
+    "power": lambda told: power_failures(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
     "services": lambda told: services(told.site.work, told.say, runs=min(told.runs, SERVICE_RUNS_AT_MOST)),
 }
 

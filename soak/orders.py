@@ -44,6 +44,8 @@ class Order:
     kill_after_seconds: float | None = None
     patience_seconds: float = 120.0
     broken_disk: BrokenDisk | None = None
+    flushes: bool = True
+    """Otherwise it only seems to bring anything to the device, and ought to be found out."""
     counted: tuple[str, ...] = ()
     """Functions, named as in ``Point``: the victim says, as JSON, how often each was called."""
 

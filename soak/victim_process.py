@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from soak.disk import break_disk
 from soak.orders import End, Order, order_of
+from soak.power import forget_to_flush
 from soak.wrapping import count_calls, kill_at
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility, facility_of, utc_now
@@ -89,6 +90,8 @@ def _victim(order: Order) -> tuple[int, str]:
         kill_at(order.kill_at)
     if order.broken_disk:
         break_disk(order.broken_disk)
+    if not order.flushes:
+        forget_to_flush()
     counts = count_calls(order.counted)
     try:
         code, said = _harvest(_facility(order), order.instrument)

@@ -10,7 +10,7 @@ from benchmarks.programs import missing
 from benchmarks.report import Goal, Report, Table, at_least, at_most
 from benchmarks.setting import Setting
 from benchmarks.site import doubts, open_site
-from benchmarks.transfer.contestants import COPY, COPYTO, CP, OURS, Entry
+from benchmarks.transfer.contestants import COPY, COPYTO, CP, DD, OURS, Entry
 from benchmarks.transfer.harvest_process import PHASES
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -78,7 +78,7 @@ def _mib_per_second(turn: Turn) -> float:
 
 
 def _paces(discipline: Discipline, results: Results) -> Table:
-    others = [name for name in (COPYTO, COPY, CP) if name in results.turns]
+    others = [name for name in (COPYTO, COPY, CP, DD) if name in results.turns]
     rows = [
         [
             name,

@@ -1,9 +1,11 @@
-"""Who takes part: we, rclone, smbclient, and cp as the ceiling, for it needs no share at all.
+"""Who takes part: we, rclone, smbclient, and as ceilings, for they need no share at all, cp and dd.
 
-Ours ends when every file is archived: verified by reading it back, durable, and catalogued. Nobody else verifies,
-waits for the disk, or keeps a catalog.
+Ours ends when every file is archived: verified by reading it back, durable, and catalogued. None of the others
+verifies, waits for the disk, or keeps a catalog; but dd writes to the device, and then reads back from it, as anybody
+has to who proves a copy.
 """
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,13 +21,16 @@ from benchmarks.proof import expect_archived, expect_copies
 from benchmarks.setting import Setting
 from benchmarks.site import Site
 from benchmarks.transfer.harvest_process import PHASES, WHOLE
+from streamweave.storage.direct import is_direct, make_direct
 
 OURS = "StreamWeave"
 CP = "cp"
+DD = "dd there and back"
 COPYTO = "rclone copyto"
 COPY = "rclone copy"
 SMBCLIENT = "smbclient"
 
+DD_BLOCK = "bs=4M"
 COPYTO_SAMPLE = 20
 """One process for each file is slow enough to be told from so few."""
 
@@ -48,13 +53,23 @@ class Entry:
         ]
 
     def contestants_for_one_file(self) -> Sequence[Contestant]:
-        """For a single file: copying the tree would be the same."""
-        return [each for each in self.contestants_for_many_files() if each.name != COPY]
+        """For a single file: copying the tree would be the same, and the disk is what counts."""
+        others = [each for each in self.contestants_for_many_files() if each.name != COPY]
+        return [Contestant(DD, self.dd), *others] if _is_past_the_cache(self.setting.work) else others
 
     def cp(self, destination: Path) -> Turn:
         """From folder to folder."""
         cost = run_to_its_end(["cp", "--recursive", f"{self.dataset.folder}/.", str(destination)])
         return self._copied(cost, list(self.dataset.paths()), destination)
+
+    def dd(self, destination: Path) -> Turn:
+        """From folder to folder past the page cache, to its end on the device, and back from there."""
+        (path,) = self.dataset.paths()
+        copy = destination / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        there = ["dd", f"if={self.dataset.folder / path}", f"of={copy}", DD_BLOCK, "oflag=direct", "conv=fsync"]
+        back = ["dd", f"if={copy}", "of=/dev/null", DD_BLOCK, "iflag=direct"]
+        return self._copied(run_to_its_end(there) + run_to_its_end(back), [path], destination)
 
     def copyto(self, destination: Path) -> Turn:
         """A process for each file of a sample, one after the other."""
@@ -102,6 +117,13 @@ class Entry:
 
     def _where_installed(self, program: str, *contestants: Contestant) -> Sequence[Contestant]:
         return contestants if is_installed(program) else ()
+
+
+def _is_past_the_cache(folder: Path) -> bool:
+    """Whether the file system of a folder can be written to and read from past the page cache."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        make_direct(file.fileno())
+        return is_direct(file.fileno())
 
 
 def _details(measured: Measured) -> Mapping[str, float]:

@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 
 from simlab.shares import available_kinds
+from soak.experiments.power_failures import may_be_mounted
+from soak.power import FILE_SYSTEMS
 from soak.site import Site, open_site
 from soak.victims import Victims, victims
 
 # impacket knows neither share modes nor more than one client that is cut off in mid-sentence
-NEED_SAMBA = ["test_kills.py", "test_scenarios.py", "test_delays.py"]
-collect_ignore = [] if "samba" in available_kinds() else NEED_SAMBA
+NEED_SAMBA = ["test_kills.py", "test_scenarios.py", "test_delays.py", "test_power_failures.py"]
+NEED_MOUNTS = ["test_power_failures.py"]
+collect_ignore = [
+    *([] if "samba" in available_kinds() else NEED_SAMBA),
+    *([] if any(map(may_be_mounted, FILE_SYSTEMS.values())) else NEED_MOUNTS),
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,94 @@
+"""A disk that loses its power: a file system in a file (a loop device), which goes on with what had reached that file.
+
+What the kernel has given to the device stands in the file; what it has yet to write does not. A copy of the file, taken
+while the file system is still mounted, is therefore what a power failure leaves. Whoever wrote to it must be dead by
+then, or it would be a copy of different moments.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from soak.errors import SoakFailed
+from streamweave.storage import flushing, staging
+
+DISK_BYTES = 320 << 20  # the least that an XFS needs, most of it never written
+SEARCH_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+REPAIRED = 1  # e2fsck(8): errors were found, and corrected
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """How it is made, and made whole again after a failure where its kernel doesn't see to that at its mounting."""
+
+    making: Sequence[str]
+    repairing: Sequence[str] = ()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its programs are installed."""
+        return all(shutil.which(each[0], path=SEARCH_PATH) for each in (self.making, self.repairing) if each)
+
+
+FILE_SYSTEMS: Final[Mapping[str, FileSystem]] = {
+    "ext4": FileSystem(["mkfs.ext4", "-q"], ["e2fsck", "-fy"]),
+    "ext4 without a journal": FileSystem(["mkfs.ext4", "-q", "-O", "^has_journal"], ["e2fsck", "-fy"]),
+    "xfs": FileSystem(["mkfs.xfs", "-q"]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system in ``file``, mounted on ``folder``."""
+
+    kind: FileSystem
+    file: Path
+    folder: Path
+
+    def lose_power(self) -> None:
+        """What was on its way to the device is gone. The file system is mounted anew, on what is left."""
+        left = self.file.with_suffix(".left")
+        _run("cp", "--sparse=always", str(self.file), str(left))
+        _run("umount", str(self.folder))
+        left.replace(self.file)
+        if self.kind.repairing:
+            _run(*self.kind.repairing, str(self.file), fine=(0, REPAIRED))
+        self.mount()
+
+    def mount(self) -> None:
+        """As a machine does when it starts."""
+        _run("mount", "-o", "loop", str(self.file), str(self.folder))
+
+
+@contextmanager
+def disk(kind: FileSystem, file: Path, folder: Path) -> Iterator[Disk]:
+    """A new one, until the block ends. Raises ``SoakFailed`` when it can't be made or mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as image:
+        image.truncate(DISK_BYTES)
+    one = Disk(kind, file, folder)
+    try:
+        _run(*kind.making, str(file))
+        one.mount()
+        yield one
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
+        file.unlink()
+
+
+def forget_to_flush() -> None:
+    """From here on, this process leaves it to the kernel when to write what it has written."""
+    for module, name in ((os, "fsync"), (staging, "_flush_data"), (flushing, "flush_file_system")):
+        setattr(module, name, lambda handle: True)
+
+
+def _run(*command: str, fine: Sequence[int] = (0,)) -> None:
+    program = shutil.which(command[0], path=SEARCH_PATH) or command[0]
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    if done.returncode not in fine:
+        raise SoakFailed(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
