@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import and_, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.catalog.bulk import insert_many, is_one_of, update_those
+from streamweave.catalog.bulk import checked, insert_many, is_one_of, update_those
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import (
     ONCE_COMPLETED,
@@ -26,6 +26,7 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
+from streamweave.harvest.knowledge import of_files
 from streamweave.harvest.reconsidered import reconsidered
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.results import (
@@ -57,7 +58,7 @@ def catalogue(
         now = facility.now()
         mine = _end_transfers(session, run_id, reconsidered(session, results), now)
         _plan_again(session, mine, instrument, now)
-        open_ends = _open_ends(session, {result.claim.version_id for result in mine})
+        open_ends = _open_ends(session, {result.claim.file_id for result in mine})
         arrived = _archive(session, _plain(mine, open_ends), now)
         others = [result for result in mine if result.claim.version_id not in arrived]
         after = _move_on(session, others, open_ends, instrument, now)
@@ -81,7 +82,7 @@ def _end_transfers(session: Session, run_id: uuid.UUID, results: Sequence[Result
     for result in results:
         ended = transfer_after(result, now)
         alike[tuple(ended)].append(ended)
-    is_ours = and_(Transfer.run_id == run_id, Transfer.status == TransferStatus.IN_PROGRESS)
+    is_ours = checked(and_(Transfer.run_id == run_id, Transfer.status == TransferStatus.IN_PROGRESS))
     held = {
         row.claim_id
         for rows in alike.values()
@@ -96,8 +97,8 @@ def _plan_again(session: Session, results: Sequence[Result], instrument: Instrum
     insert_many(session, Transfer, [next_attempt(each, instrument, now) for each in again])
 
 
-def _open_ends(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the versions that wait for something more. A copy that repairs a damaged one is nothing to wait for."""
+def _open_ends(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of files that wait for something more. A copy that repairs a damaged one is nothing to wait for."""
     damaged = aliased(Transfer)
     is_repair = exists().where(
         damaged.file_id == Transfer.file_id,
@@ -106,17 +107,13 @@ def _open_ends(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid
         damaged.status == TransferStatus.DAMAGED,
         damaged.damage.is_not(None),  # as all of them; for the index
     )
-    found = select(Transfer.version_id).where(
-        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(OPEN), ~is_repair
-    )
+    found = select(Transfer.version_id).where(of_files(file_ids, *OPEN), ~is_repair)
     return set(session.connection().execute(found).scalars())
 
 
-def _once_copied(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the versions that some storage location has, or had until its copy was damaged."""
-    found = select(Transfer.version_id).where(
-        is_one_of(Transfer.version_id, version_ids), Transfer.status.in_(ONCE_COMPLETED)
-    )
+def _once_copied(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of files that some storage location has, or had until its copy was damaged."""
+    found = select(Transfer.version_id).where(of_files(file_ids, *ONCE_COMPLETED))
     return set(session.connection().execute(found).scalars())
 
 
@@ -140,7 +137,7 @@ def _archive(session: Session, results: Sequence[Archived], now: datetime) -> se
     """
     digests = {each.holder: {"xxhash": each.digest.xxhash, "sha256": each.digest.sha256} for each in results}
     rows = [{"id": version_id, **digest, **archived(now)} for version_id, digest in digests.items()]
-    is_pending = FileVersion.state == VersionState.PENDING
+    is_pending = checked(FileVersion.state == VersionState.PENDING)
     return {version_id for (version_id,) in update_those(session, FileVersion, rows, is_pending, FileVersion.id)}
 
 
@@ -159,7 +156,7 @@ def _move_on(
     for result in results:
         version_id = result.claim.version_id
         after[version_id] = version_after(result, after[version_id], instrument, now)
-    copied = _once_copied(session, after)
+    copied = _once_copied(session, {result.claim.file_id for result in results})
     for result in results:
         version = after[result.claim.version_id]
         if version.id not in open_ends:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import insert_many, is_one_of, update_many
+from streamweave.catalog.bulk import checked, insert_many, is_one_of, update_many
 from streamweave.catalog.tables import (
     ONCE_COMPLETED,
     FileRecord,
@@ -24,6 +24,7 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.harvest.comparison import KnownFile
+from streamweave.harvest.knowledge import of_files
 from streamweave.harvest.observation import first_version, observation_of
 from streamweave.harvest.standing import Standing, standings, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
@@ -40,7 +41,8 @@ def record_changes(session: Session, instrument: Instrument, changes: Sequence[C
         return
     ids = [known.version_id for known, _ in changes]
     before = standings(session, ids)
-    copied, published = _copied(session, ids), _perhaps_published(session, ids)
+    file_ids = [known.file_id for known, _ in changes]
+    copied, published = _copied(session, file_ids), _perhaps_published(session, file_ids)
     archived = {each.id for each in before if each.id in copied or each.state == VersionState.UNCHANGED}
     withdraw_waiting_transfers(session, ids, "the file changed before this copy began", now)
     write_standings(
@@ -95,21 +97,18 @@ def _of_record(known: KnownFile, file: SourceFile) -> dict[str, Any]:
     }
 
 
-def _copied(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those that some storage location has, or had until its copy was damaged."""
-    completed = Transfer.status.in_(ONCE_COMPLETED)
-    return set(
-        session.scalars(select(Transfer.version_id).where(is_one_of(Transfer.version_id, version_ids), completed))
-    )
+def _copied(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of files that some storage location has, or had until its copy was damaged."""
+    return set(session.scalars(select(Transfer.version_id).where(of_files(file_ids, *ONCE_COMPLETED))))
 
 
-def _perhaps_published(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of which a run died, or its storage failed, between publishing and cataloguing.
+def _perhaps_published(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of files of which a run died, or its storage failed, between publishing and cataloguing.
 
     What was left by the dead may have been withdrawn since.
     """
     not_under_way = Transfer.status.in_((TransferStatus.PENDING, TransferStatus.SKIPPED))
     left_by_the_dead = not_under_way & Transfer.started_at.is_not(None)
     left_by_storage = (Transfer.status == TransferStatus.FAILED) & Transfer.error_kind.in_(STORAGE_FAULTS)
-    left = is_one_of(Transfer.version_id, version_ids) & (left_by_the_dead | left_by_storage)
+    left = is_one_of(Transfer.file_id, file_ids) & checked(left_by_the_dead | left_by_storage)
     return set(session.scalars(select(Transfer.version_id).where(left)))

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import is_one_of
+from streamweave.catalog.bulk import checked, is_one_of
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import (
     FileRecord,
@@ -84,12 +84,12 @@ def is_due(instrument_id: uuid.UUID, now: datetime, days: Collection[date] | Non
 
     A version that failed for one storage location may well be waiting for another.
     """
+    is_time = or_(FileVersion.retry_at.is_(None), FileVersion.retry_at <= now)
     due = and_(
         Transfer.instrument_id == instrument_id,
         Transfer.status == TransferStatus.PENDING,
-        FileVersion.state.in_((VersionState.PENDING, VersionState.FAILED)),
         Transfer.storage_location_id.in_(open_locations()),
-        or_(FileVersion.retry_at.is_(None), FileVersion.retry_at <= now),
+        checked(FileVersion.state.in_((VersionState.PENDING, VersionState.FAILED)) & is_time),
     )
     return due if days is None else and_(due, FileVersion.acquisition_day.in_(days))
 

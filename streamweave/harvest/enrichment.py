@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.assignment import assign_access
 from streamweave.access.grantees import Grantee
-from streamweave.catalog.bulk import batches, id_batches, is_one_of, update_many
+from streamweave.catalog.bulk import batches, checked, id_batches, is_one_of, update_many
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Instrument
 from streamweave.catalog.tables.file_versions import DONE
@@ -95,9 +95,13 @@ class Enriching:
         due = _is_due(self.instrument, hooks.fingerprint, self.days, tell_nothing=not hooks.hooks)
         return due & ~waits_for_hooks(hooks.fingerprint, self.facility.now())
 
+    def _still_due(self, session: Session, hooks: Hooks, version_ids: Sequence[uuid.UUID]) -> list[Archived]:
+        is_due = checked(self._is_due(hooks))
+        return _archived(session, self.instrument, is_one_of(FileVersion.id, version_ids) & is_due)
+
     def _ask(self, hooks: Hooks, version_ids: Sequence[uuid.UUID]) -> Answers[Enriched]:
         with self.facility.sessions() as session:
-            files = _archived(session, self.instrument, self._is_due(hooks) & is_one_of(FileVersion.id, version_ids))
+            files = self._still_due(session, hooks, version_ids)
         subjects = [Subject(file.file_id, file.version_id, file.shown) for file in files]
         return self.calls.enrichments(hooks.hooks, hooks.fingerprint, subjects)
 
@@ -108,7 +112,7 @@ class Enriching:
             if asked is not None:
                 record_runs(session, asked.runs)
                 hooks = self._hooks(session)  # those who answered may not be asked any more
-            files = _archived(session, self.instrument, self._is_due(hooks) & is_one_of(FileVersion.id, version_ids))
+            files = self._still_due(session, hooks, version_ids)
             if asked is None:
                 told = {file.version_id: enrich(hooks.hooks, file.shown) for file in files}
             else:

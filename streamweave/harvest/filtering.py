@@ -9,12 +9,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import batches, id_batches, insert_many, is_one_of
+from streamweave.catalog.bulk import batches, checked, id_batches, insert_many, is_one_of
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus
 from streamweave.errors import HookFailed
@@ -126,7 +125,6 @@ def _oldest_first(which: ColumnElement[bool]) -> Select[tuple[uuid.UUID]]:
 
 def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: Sequence[uuid.UUID]) -> list[Candidate]:
     """Those of the versions that are still undecided, oldest first."""
-    transfers = _transfers_of(session, version_ids)
     rows = session.connection().execute(
         select(
             *COLUMNS,
@@ -139,23 +137,20 @@ def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: S
             FileVersion.acquisition_day,
         )
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
-        .where(is_one_of(FileVersion.id, version_ids), undecided)
+        .where(is_one_of(FileVersion.id, version_ids), checked(undecided))
         .order_by(FileVersion.acquisition_day, FileRecord.source_path, FileVersion.id)
     )
-    return [_candidate(row, transfers) for row in rows.all()]
+    found = [(Standing._make(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows.all()]
+    transfers = _transfers_of(session, [file_id for _, (file_id, *_) in found])
+    return [Candidate._make([standing, *others, transfers.get(standing.id, ())]) for standing, others in found]
 
 
-def _candidate(row: Sequence[Any], transfers: Mapping[uuid.UUID, Collection[tuple[uuid.UUID, str]]]) -> Candidate:
-    standing = Standing._make(row[: len(COLUMNS)])
-    return Candidate._make([standing, *row[len(COLUMNS) :], transfers.get(standing.id, ())])
-
-
-def _transfers_of(session: Session, version_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, set[tuple[uuid.UUID, str]]]:
-    """The storage locations and statuses of the transfers that these versions have already."""
+def _transfers_of(session: Session, file_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, set[tuple[uuid.UUID, str]]]:
+    """The storage locations and statuses of the transfers that the versions of these files have already."""
     found: defaultdict[uuid.UUID, set[tuple[uuid.UUID, str]]] = defaultdict(set)
     rows = select(Transfer.version_id, Transfer.storage_location_id, Transfer.status)
     for version_id, location_id, status in session.connection().execute(
-        rows.where(is_one_of(Transfer.version_id, version_ids))
+        rows.where(is_one_of(Transfer.file_id, file_ids))
     ):
         found[version_id].add((location_id, status))
     return found

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import is_one_of
 from streamweave.catalog.tables import ONCE_COMPLETED, FileVersion, Transfer, TransferStatus
+from streamweave.harvest.knowledge import of_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uui
             Transfer.status,
         )
         .join(FileVersion, FileVersion.id == Transfer.version_id)
-        .where(is_one_of(Transfer.file_id, file_ids), Transfer.status.in_(ONCE_COMPLETED))
+        .where(of_files(file_ids, *ONCE_COMPLETED))
     )
     known: dict[tuple[uuid.UUID, str], Holder] = {}
     for file_id, sha256, version_id, number, location_id, status in rows:

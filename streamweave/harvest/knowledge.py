@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Text, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import BATCH, is_one_of
+from streamweave.catalog.bulk import BATCH, checked, is_one_of
 from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Transfer, TransferStatus, VersionState
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.harvest.comparison import Expected, KnownFile
@@ -36,7 +36,16 @@ def is_claimed() -> ColumnElement[bool]:
 
 def has_a_copy() -> ColumnElement[bool]:
     """Over ``FileVersion``: some storage location has it, or had it until its copy was damaged."""
-    return exists().where(Transfer.version_id == FileVersion.id, Transfer.status.in_(ONCE_COMPLETED))
+    return exists().where(
+        Transfer.file_id == FileVersion.file_id,  # for the index
+        Transfer.version_id == FileVersion.id,
+        Transfer.status.in_(ONCE_COMPLETED),
+    )
+
+
+def of_files(file_ids: Collection[uuid.UUID], *statuses: TransferStatus) -> ColumnElement[bool]:
+    """Over ``Transfer``: it is of one of these files, and of one of these statuses."""
+    return is_one_of(Transfer.file_id, file_ids) & checked(Transfer.status.in_(statuses))
 
 
 def expected_files(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> Sequence[Expected]:

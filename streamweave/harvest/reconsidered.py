@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of
-from streamweave.catalog.tables import FileVersion, Transfer, TransferStatus
+from streamweave.catalog.tables import LIVE, FileVersion, Transfer
 from streamweave.harvest.copying import other_content
 from streamweave.harvest.results import Archived, Failed, Result, Unchanged
 
@@ -24,9 +24,8 @@ def _without_repaired(session: Session, results: Sequence[Result]) -> list[Resul
     further = {each.holder for each in results if isinstance(each, Archived) and each.holder != each.claim.version_id}
     if not further:
         return list(results)
-    live = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS, TransferStatus.COMPLETED)
     rows = select(Transfer.version_id, Transfer.storage_location_id).where(
-        is_one_of(Transfer.version_id, further), Transfer.status.in_(live)
+        is_one_of(Transfer.version_id, further), Transfer.status.in_(LIVE)
     )
     taken = {row._tuple() for row in session.connection().execute(rows)}
     return [

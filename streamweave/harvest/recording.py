@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import insert_many, is_one_of
+from streamweave.catalog.bulk import checked, insert_many, is_one_of
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.file_versions import WATCHED
@@ -54,7 +54,7 @@ class Recorder:
                 update(FileVersion)
                 .where(
                     is_one_of(FileVersion.id, version_ids),
-                    FileVersion.state.in_(WATCHED),
+                    checked(FileVersion.state.in_(WATCHED)),
                     FileVersion.unchanged_since <= self.now,
                 )
                 .values(observed_at=self.now)

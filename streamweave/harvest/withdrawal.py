@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import is_one_of
-from streamweave.catalog.tables import Transfer, TransferStatus
+from streamweave.catalog.bulk import checked, is_one_of
+from streamweave.catalog.tables import LIVE, Transfer, TransferStatus
 
 
 def withdraw_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID], why: str, now: datetime) -> None:
@@ -16,6 +16,10 @@ def withdraw_waiting_transfers(session: Session, version_ids: Collection[uuid.UU
     if version_ids:
         session.execute(
             update(Transfer)
-            .where(is_one_of(Transfer.version_id, version_ids), Transfer.status == TransferStatus.PENDING)
+            .where(
+                is_one_of(Transfer.version_id, version_ids),
+                Transfer.status.in_(LIVE),  # for the index
+                checked(Transfer.status == TransferStatus.PENDING),
+            )
             .values(status=TransferStatus.SKIPPED, error_message=why, completed_at=now)
         )

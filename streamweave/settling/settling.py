@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import id_batches, is_one_of
+from streamweave.catalog.bulk import checked, id_batches, is_one_of
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
 from streamweave.facility import Facility
@@ -58,7 +58,7 @@ def _settle(
     judged: dict[Judgement, list[uuid.UUID]] = defaultdict(list)
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
-        ripe = is_ripe(instrument, now) & is_one_of(FileVersion.id, version_ids)
+        ripe = checked(is_ripe(instrument, now)) & is_one_of(FileVersion.id, version_ids)
         rows = session.connection().execute(watched_versions(instrument, ripe))
         for (watched, is_written), ids in _alike(rows, surroundings.writers).items():
             if watched.acquisition is not None and watched.acquisition not in surroundings.acquisitions:

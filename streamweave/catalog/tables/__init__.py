@@ -34,11 +34,12 @@ from streamweave.catalog.tables.scans import Scan, ScanOutcome
 from streamweave.catalog.tables.schedules import Schedule
 from streamweave.catalog.tables.service_accounts import ServiceAccount
 from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
-from streamweave.catalog.tables.transfers import ONCE_COMPLETED, Transfer, TransferStatus
+from streamweave.catalog.tables.transfers import LIVE, ONCE_COMPLETED, Transfer, TransferStatus
 from streamweave.catalog.tables.unfinished_looks import UnfinishedLook
 from streamweave.catalog.tables.users import Role, User
 
 __all__ = [
+    "LIVE",
     "ONCE_COMPLETED",
     "Alert",
     "AlertChannel",

@@ -28,6 +28,8 @@ class TransferStatus(StrEnum):
     DAMAGED = "damaged"
 
 
+LIVE = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS, TransferStatus.COMPLETED)
+"""A version has no more than one of them in a storage location."""
 ONCE_COMPLETED = (TransferStatus.COMPLETED, TransferStatus.DAMAGED)
 """The version was archived there, whatever has become of the copy since."""
 
