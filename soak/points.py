@@ -53,7 +53,7 @@ STEPS = (
     Step("sweep what dead runs staged", f"{HARVEST}.destinations:sweep", Setting.LEFT_OVER),
     Step("claim transfers", f"{HARVEST}.supply:claim_transfers"),
     Step("stage small files", f"{STORAGE}.posix:PosixStorage.stage_whole"),
-    Step("bring small files to the device", f"{STORAGE}.flushing:Flushing.flush"),
+    Step("bring small files to the device", f"{STORAGE}.flushing:Flushing.flush_new"),
     Step("compare a small file that was read back", f"{HARVEST}.proving:_compare", call=5),
     Step("write a piece of a large file", f"{STORAGE}.staging:StagedFile.write", call=3),
     Step("bring a large file to the device", f"{STORAGE}.staging:StagedFile.flush"),

@@ -1,8 +1,9 @@
 """A disk that loses its power: a file system in a file (a loop device), which goes on with what had reached that file.
 
 What the kernel has given to the device stands in the file; what it has yet to write does not. A copy of the file, taken
-while the file system is still mounted, is therefore what a power failure leaves. Whoever wrote to it must be dead by
-then, or it would be a copy of different moments.
+while the file system is still mounted, is therefore what a power failure leaves of a device that has no cache of its
+own. Whoever wrote to it is dead by then, or it would be a copy of different moments; the kernel itself writes what is
+some seconds old, and seldom just then.
 """
 
 import os
@@ -28,6 +29,7 @@ class FileSystem:
 
     making: Sequence[str]
     repairing: Sequence[str] = ()
+    mounting: str = "loop"
 
     @property
     def is_here(self) -> bool:
@@ -36,7 +38,7 @@ class FileSystem:
 
 
 FILE_SYSTEMS: Final[Mapping[str, FileSystem]] = {
-    "ext4": FileSystem(["mkfs.ext4", "-q"], ["e2fsck", "-fy"]),
+    "ext4": FileSystem(["mkfs.ext4", "-q"], ["e2fsck", "-fy"], "loop,commit=60"),  # not by itself within a trial
     "ext4 without a journal": FileSystem(["mkfs.ext4", "-q", "-O", "^has_journal"], ["e2fsck", "-fy"]),
     "xfs": FileSystem(["mkfs.xfs", "-q"]),
 }
@@ -50,19 +52,23 @@ class Disk:
     file: Path
     folder: Path
 
+    @property
+    def left(self) -> Path:
+        """Where the copy is made."""
+        return self.file.with_suffix(".left")
+
     def lose_power(self) -> None:
         """What was on its way to the device is gone. The file system is mounted anew, on what is left."""
-        left = self.file.with_suffix(".left")
-        _run("cp", "--sparse=always", str(self.file), str(left))
+        _run("cp", "--sparse=always", str(self.file), str(self.left))
         _run("umount", str(self.folder))
-        left.replace(self.file)
+        self.left.replace(self.file)
         if self.kind.repairing:
             _run(*self.kind.repairing, str(self.file), fine=(0, REPAIRED))
         self.mount()
 
     def mount(self) -> None:
         """As a machine does when it starts."""
-        _run("mount", "-o", "loop", str(self.file), str(self.folder))
+        _run("mount", "-o", self.kind.mounting, str(self.file), str(self.folder))
 
 
 @contextmanager
@@ -77,8 +83,10 @@ def disk(kind: FileSystem, file: Path, folder: Path) -> Iterator[Disk]:
         one.mount()
         yield one
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], capture_output=True, check=False)
-        file.unlink()
+        if folder.is_mount():
+            _run("umount", "--lazy", str(folder))
+        for place in (one.file, one.left):
+            place.unlink(missing_ok=True)
 
 
 def forget_to_flush() -> None:
@@ -88,7 +96,9 @@ def forget_to_flush() -> None:
 
 
 def _run(*command: str, fine: Sequence[int] = (0,)) -> None:
-    program = shutil.which(command[0], path=SEARCH_PATH) or command[0]
+    program = shutil.which(command[0], path=SEARCH_PATH)
+    if program is None:
+        raise SoakFailed(f"{command[0]} is not installed")
     done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
     if done.returncode not in fine:
         raise SoakFailed(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")

@@ -63,7 +63,7 @@ class Entry:
         return self._copied(cost, list(self.dataset.paths()), destination)
 
     def dd(self, destination: Path) -> Turn:
-        """From folder to folder past the page cache, to its end on the device, and back from there."""
+        """From the page cache to the device, to its end there, and back past the cache."""
         (path,) = self.dataset.paths()
         copy = destination / path
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,7 @@ from soak.site import Site
 from soak.trial import LOCATIONS, Trial, trial
 from soak.victims import Victims
 
-MANY_FOLDERS = 20
-"""More than are made durable one by one."""
+MANY_FILES = 20
 LIVES_SECONDS = 0.1, 0.8
 """How long a harvest lives, from and to: some begin to copy just then, others have ended."""
 
@@ -57,16 +56,16 @@ def fail(one: Trial, name: str, seed: str) -> Run:
     return _failed(one, name, seed, chance, kill_after_seconds=chance.uniform(*LIVES_SECONDS))
 
 
-def fail_unprepared(one: Trial, name: str, seed: str) -> Run:
-    """The same after a whole harvest that flushed nothing: unless that is found, the others prove nothing."""
-    return _failed(one, name, seed, random.Random(f"{name} {seed}"), flushes=False)
+def fail_after_all(one: Trial, name: str, seed: str, *, flushes: bool) -> Run:
+    """The same once all is on record. If nothing was flushed that must be found, or the others prove nothing."""
+    return _failed(one, name, seed, random.Random(f"{name} {seed}"), flushes=flushes)
 
 
 def _failed(one: Trial, name: str, seed: str, chance: random.Random, **ending: Any) -> Run:
     place = one.archives[LOCATIONS[0]].parent
     with disk(FILE_SYSTEMS[name], place.with_suffix(".disk"), place) as archives:
         prepare(one, chance.choice(list(Setting)), seed)
-        one.write({f"day {number}/scan.csv": chance.randbytes(2_000) for number in range(MANY_FOLDERS)})
+        one.write({f"day {number}/scan.csv": chance.randbytes(2_000) for number in range(MANY_FILES)})
         end = one.harvest(**ending)
         archives.lose_power()
         return judged(name, f"power {name} {seed}", [end], one.recover(), one.evidence())

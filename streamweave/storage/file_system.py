@@ -1,11 +1,16 @@
 """Bringing all of a file system to the device with one call, where that call can be relied on.
 
 syncfs(2) takes little longer for a thousand small files than fsync(2) for a few. It names no file, but an error of any
-of them, or of the file system itself, is told to every handle that was open when it occurred: since Linux 5.8 and 5.17.
-Those who gave it that meant it to be used like this: one call for all, and fsync for each file only after an error.
+of them is told to every handle that was open when it occurred: since Linux 5.8, and since 5.17 what the file system
+itself says, too. Those who gave it that meant it to be used like this: one call for all, and fsync for each file only
+after an error.
 
-That it returns when the device has everything is known of the file systems named here. On others it may return when a
-server or a daemon has it.
+An fsync of the handle follows. It asks the file system whether it has broken down meanwhile, which syncfs passes over
+in silence where it has turned read-only, and it has the device empty its cache once more: without a journal, ext4
+writes its own blocks after syncfs had that done.
+
+That both return when the device has everything is known of the file systems named here. On others they may return when
+a server or a daemon has it.
 """
 
 import ctypes
@@ -20,11 +25,18 @@ MOUNTS = Path("/proc/self/mountinfo")  # proc(5)
 
 
 def flush_file_system(handle: int) -> bool:
-    """Bring everything that was written to the file system of an open file or folder to the device.
+    """Bring everything that was written since ``handle`` was opened to the device of its file system.
 
-    Returns whether that is certain. Otherwise each file and folder has to be flushed for itself, which may yet succeed.
+    Returns whether that is certain. Otherwise each file has to be flushed for itself, which may yet succeed; not by
+    this handle, though, which may have told of its error here.
     """
-    return _is_reliable(handle) and _syncfs(handle)
+    try:
+        if not (_is_reliable(handle) and _syncfs(handle)):
+            return False
+        os.fsync(handle)
+        return True
+    except OSError:
+        return False
 
 
 def _is_reliable(handle: int) -> bool:
@@ -39,10 +51,10 @@ def _linux() -> tuple[int, int]:
 def _type_of(device: int) -> bytes | None:
     """What kind of file system is mounted from a device number; None if that can't be told, as of btrfs."""
     number = b"%d:%d" % (os.major(device), os.minor(device))
-    for line in MOUNTS.read_bytes().splitlines():
+    for line in MOUNTS.read_bytes().split(b"\n"):
         mount, _, file_system = line.partition(b" - ")
-        if mount.split()[2] == number:
-            return file_system.split()[0]
+        if mount.split(b" ")[2:3] == [number]:
+            return file_system.split(b" ")[0]
     return None
 
 

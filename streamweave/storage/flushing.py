@@ -1,9 +1,9 @@
 """Bringing many files or folders to the device at once.
 
-Many are brought there with all of their file system, where that works (``file_system``). It takes along what others
-wrote there, so a few are not worth it. Elsewhere each is flushed for itself. A file system commits whole transactions,
-and all who wait for a part of one wait together: a few threads that flush side by side cost little more than the first
-of them, where one after the other would each wait for a commit of its own.
+Many new files are brought there with all of their file system, where that works (``file_system``). It takes along what
+others wrote there, so a few are not worth it. Elsewhere each is flushed for itself, and so are folders. A file system
+commits whole transactions, and all who wait for a part of one wait together: a few threads that flush side by side cost
+little more than the first of them, where one after the other would each wait for a commit of its own.
 """
 
 import os
@@ -27,27 +27,18 @@ class Flushing:
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS_IN_ALL, thread_name_prefix="flush")
 
-    def flush(self, handles: Mapping[Name, int]) -> dict[Name, OSError]:
-        """Return when what these handles are open for is on stable storage, with the errors of those that failed.
+    def flush_new(self, handles: Mapping[Name, int], folder: int) -> dict[Name, OSError]:
+        """As ``flush``, for files in ``folder``, which is open since before anything was written to them."""
+        return {} if len(handles) >= MANY and flush_file_system(folder) else self.flush(handles)
 
-        They are of one file system, and the first was opened before anything was written: it hears of every error.
-        """
-        if not handles or flush_at_once(next(iter(handles.values())), len(handles)):
-            return {}
+    def flush(self, handles: Mapping[Name, int]) -> dict[Name, OSError]:
+        """Return when what these handles are open for is on stable storage, with the errors of those that failed."""
         _begin_to_write(handles.values())
         named = list(handles.items())
         shares = [named[number::THREADS_AT_ONCE] for number in range(min(THREADS_AT_ONCE, len(named)))]
         if len(shares) <= 1:
             return dict(chain.from_iterable(map(_flush, shares)))
         return dict(chain.from_iterable(self._threads.map(_flush, shares)))
-
-
-def flush_at_once(handle: int, number: int) -> bool:
-    """Flush the whole file system of ``handle`` on account of so many files or folders.
-
-    Returns whether that was done, and all of them are on stable storage.
-    """
-    return number >= MANY and flush_file_system(handle)
 
 
 def _begin_to_write(handles: Iterable[int]) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import file_chunks, open_folder, open_uncached, path_components, stands
 from streamweave.storage.faults import as_storage_error, storage_errors
-from streamweave.storage.flushing import Flushing, flush_at_once
+from streamweave.storage.flushing import Flushing
 from streamweave.storage.placing import move_without_replacing
 from streamweave.storage.staging import StagedFile, StagingArea, file_name
 
 CONTROL = ".streamweave"
+INCOMING = (CONTROL, "incoming")
 MARK = "location"
 HANDLES_AT_ONCE = 64
 MARK_TEXT = "This folder is a storage location of StreamWeave. Do not remove this file.\n"
@@ -29,7 +30,7 @@ class PosixStorage:
     def __init__(self, base_path: Path) -> None:
         self._base = base_path
         self._flushing = Flushing()
-        self._staging = StagingArea(base_path, (CONTROL, "incoming"), self._flushing)
+        self._staging = StagingArea(base_path, INCOMING, self._flushing)
         self._durable_folders: set[tuple[str, ...]] = set()
 
     def prepare(self, *, holds_versions: bool) -> None:
@@ -38,7 +39,7 @@ class PosixStorage:
             if holds_versions and not self._is_marked():
                 raise StorageRefused(f"{self._base} is not the place it was: is the disk mounted?")
             self._base.mkdir(parents=True, exist_ok=True)
-            with open_folder(self._base, (CONTROL, "incoming"), make=True):
+            with open_folder(self._base, INCOMING, make=True):
                 if not self._is_marked():
                     self._mark()
         self._staging.prove_writable()
@@ -101,14 +102,13 @@ class PosixStorage:
                 raise StorageUnavailable(f"{self._staging.place / staged} is gone") from error
 
     def make_durable(self, paths: Iterable[str]) -> None:
-        """Flush the folders of ``paths``, and above them every folder that holds a name we have not flushed yet."""
+        """Flush the folders of ``paths``, and above them every folder that holds a name we have not flushed yet.
+
+        The staging area as well: without a journal, names that have left it would come back.
+        """
         folders = {_components(path)[:-1] for path in paths}
         above = {folder[:depth] for folder in folders for depth in range(1, len(folder) + 1)} - self._durable_folders
-        changed = folders | {folder[:-1] for folder in above}
-        with storage_errors(self._base), self._staging.open() as incoming:  # files are moved within one file system
-            is_done = flush_at_once(incoming, len(changed))
-        if not is_done:
-            self._flush(changed)
+        self._flush(folders | {folder[:-1] for folder in above} | ({INCOMING} if folders else set()))
         self._durable_folders |= above
 
     def read(

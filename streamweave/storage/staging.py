@@ -88,14 +88,16 @@ class StagingArea:
         failed: dict[str, StorageError] = {}
         written: dict[str, int] = {}
         try:
-            with storage_errors(self.place), self.open() as folder, self._one_writes:
-                for staged_name, content in contents.items():
-                    try:
-                        written[staged_name] = _written(file_name(staged_name), folder, content)
-                    except (OSError, StorageError) as error:
-                        failed[staged_name] = self._told(staged_name, error)
-            for staged_name, unflushed in self._flushing.flush(written).items():
-                failed[staged_name] = self._told(staged_name, unflushed)
+            with storage_errors(self.place), self.open() as folder:
+                with self._one_writes:
+                    for staged_name, content in contents.items():
+                        try:
+                            written[staged_name] = _written(file_name(staged_name), folder, content)
+                        except (OSError, StorageError) as error:
+                            failed[staged_name] = self._told(staged_name, error)
+                unflushed = self._flushing.flush_new(written, folder)
+            for staged_name, fault in unflushed.items():
+                failed[staged_name] = self._told(staged_name, fault)
                 self.discard(staged_name)
         except StorageError as error:
             return {staged_name: failed.get(staged_name, error) for staged_name in contents}

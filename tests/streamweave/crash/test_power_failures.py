@@ -2,7 +2,7 @@
 
 import pytest
 
-from soak.experiments.power_failures import fail, fail_unprepared, may_be_mounted
+from soak.experiments.power_failures import fail, fail_after_all, may_be_mounted
 from soak.power import FILE_SYSTEMS
 from soak.site import Site
 from soak.trial import trial
@@ -19,8 +19,16 @@ def test_a_power_failure_takes_nothing_that_is_on_record(site: Site, a_lane: Vic
 
 
 @pytest.mark.parametrize("name", HERE)
+def test_all_that_a_harvest_put_on_record_has_reached_the_disk(site: Site, a_lane: Victims, name: str) -> None:
+    with trial(site, a_lane) as one:
+        run = fail_after_all(one, name, "1/1", flushes=True)
+        assert run.cut_short == 0
+        assert {rule: found for rule, found in run.breaches.items() if found} == {}
+
+
+@pytest.mark.parametrize("name", HERE)
 def test_a_harvest_that_flushes_nothing_is_found_out(site: Site, a_lane: Victims, name: str) -> None:
     with trial(site, a_lane) as one:
-        run = fail_unprepared(one, name, "1/1")
+        run = fail_after_all(one, name, "1/1", flushes=False)
         assert run.breaches["without bytes"]
         assert run.breaches["lost"]

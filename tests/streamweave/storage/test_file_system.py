@@ -1,6 +1,7 @@
 """When all of a file system is flushed with one call."""
 
 import ctypes
+import errno
 import os
 import platform
 import subprocess
@@ -20,6 +21,7 @@ def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, device: i
     table.write_bytes(
         b"22 27 0:21 / /proc rw,nosuid shared:13 - proc proc rw\n"
         + f"27 1 {number} / /data\\040of\\040all rw,relatime shared:1 master:4 - {kind} /dev/mapper/data rw\n".encode()
+        + b"30 27 0:98 / /odd\rname rw - tmpfs tmpfs rw\n"
         + b"31 27 0:99 / /caf\xe9 rw - nfs4 server:/ext4 rw\n"
     )
     monkeypatch.setattr(file_system, "MOUNTS", table)
@@ -66,6 +68,25 @@ def test_a_file_system_of_a_known_kind_is_flushed_at_once(
     mounts(tmp_path, monkeypatch, kind, os.fstat(folder).st_dev)
     assert flush_file_system(folder)
     assert asked == [folder]
+
+
+def test_a_file_system_that_has_broken_down_is_not_relied_on(
+    folder: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[int], is_new_linux: None
+) -> None:
+    def fsync(handle: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    mounts(tmp_path, monkeypatch, "ext4", os.fstat(folder).st_dev)
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert not flush_file_system(folder)
+    assert asked == [folder]
+
+
+def test_a_system_that_does_not_tell_what_is_mounted_is_not_relied_on(
+    folder: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[int], is_new_linux: None
+) -> None:
+    monkeypatch.setattr(file_system, "MOUNTS", tmp_path / "nothing")
+    assert not flush_file_system(folder)
 
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "overlay", "tmpfs", "ext3", "ext"])

@@ -195,7 +195,8 @@ def at_once(base: Path, monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     flushed: list[set[str]] = []
 
     def flush_file_system(handle: int) -> bool:
-        flushed.append({path.name for path in base.rglob("*") if path.is_file()} - {"location"})
+        assert os.path.samestat(os.fstat(handle), (base / ".streamweave/incoming").stat())
+        flushed.append({path.name for path in base.rglob("*.part")})
         return True
 
     def fsync(handle: int) -> None:
@@ -253,22 +254,9 @@ def test_a_few_small_files_do_not_take_along_what_others_wrote(
 
     monkeypatch.setattr(flushing, "flush_file_system", flush_file_system)
     assert storage.stage_whole({f"t{number}": b"content" for number in range(MANY - 1)}) == {}
-    stage(storage, "large")
-    storage.publish("large", "a/b/scan.tif")
-    storage.make_durable(["a/b/scan.tif"])
 
 
-def test_many_folders_are_durable_at_once_when_all_names_stand(storage: PosixStorage, at_once: list[set[str]]) -> None:
-    names = [f"t{number}" for number in range(MANY)]
-    storage.stage_whole(dict.fromkeys(names, b"content"))
-    storage.publish_many({name: f"day of {name}/{name}.tif" for name in names})
-    at_once.clear()
-    storage.make_durable([f"day of {name}/{name}.tif" for name in names])
-    assert at_once == [{f"{name}.tif" for name in names}]
-
-
-@pytest.mark.usefixtures("one_by_one")
-def test_folders_that_can_not_be_flushed_at_once_are_flushed_one_by_one(
+def test_folders_are_flushed_one_by_one_however_many(
     storage: PosixStorage, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"t{number}" for number in range(MANY)]
@@ -283,7 +271,8 @@ def test_folders_that_can_not_be_flushed_at_once_are_flushed_one_by_one(
 
     monkeypatch.setattr(os, "fsync", fsync)
     storage.make_durable([f"{name}/scan.tif" for name in names])
-    assert sorted(flushed) == sorted([base.stat().st_ino, *((base / name).stat().st_ino for name in names)])
+    folders = [base, base / ".streamweave/incoming", *(base / name for name in names)]
+    assert sorted(flushed) == sorted(folder.stat().st_ino for folder in folders)
 
 
 def test_short_writes_are_continued(storage: PosixStorage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +300,7 @@ def test_durable_means_that_every_folder_up_to_the_base_was_flushed(
     assert {base.stat().st_ino, (base / "a").stat().st_ino, (base / "a/b").stat().st_ino} <= set(flushed)
     flushed.clear()
     storage.make_durable(["a/b/scan.tif"])
-    assert flushed == [(base / "a/b").stat().st_ino]
+    assert sorted(flushed) == sorted([(base / "a/b").stat().st_ino, (base / ".streamweave/incoming").stat().st_ino])
 
 
 def test_a_location_that_went_away_is_refused_everywhere_rather_than_empty(storage: PosixStorage, base: Path) -> None:

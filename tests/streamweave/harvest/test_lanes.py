@@ -1,0 +1,68 @@
+"""What the lanes hand over of what they have finished."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+
+from streamweave.harvest.claims import Claim
+from streamweave.harvest.copying import Copied
+from streamweave.harvest.lanes import Lanes
+from streamweave.harvest.proving import BATCH_FILES
+from streamweave.sources.base import Source
+from streamweave.sources.memory import Laboratory
+from streamweave.storage.memory import MemoryStorage
+
+WRITTEN_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LOCATION = uuid.uuid4()
+
+
+def claim_of(path: str, content: bytes) -> Claim:
+    return Claim(
+        transfer_id=uuid.uuid4(),
+        claim_id=uuid.uuid4(),
+        version_id=uuid.uuid4(),
+        file_id=uuid.uuid4(),
+        storage_location_id=LOCATION,
+        source_path=path,
+        size_bytes=len(content),
+        mtime=WRITTEN_AT,
+        day=date(2026, 3, 2),
+        destination_path=path,
+        attempt=1,
+        failures=0,
+        sha256=None,
+    )
+
+
+def lanes_of(open_source: Callable[[], Source]) -> Lanes:
+    return Lanes(2, open_source, {LOCATION: MemoryStorage()}, lambda claim, length: None, lambda: True)
+
+
+def test_all_batches_that_are_finished_are_handed_over_at_once() -> None:
+    laboratory = Laboratory()
+    paths = [f"share/{number}.csv" for number in range(3 * BATCH_FILES)]
+    for path in paths:
+        laboratory.write(path, path.encode(), WRITTEN_AT)
+    lanes = lanes_of(laboratory.source)
+    lanes.agenda.add(claim_of(path, path.encode()) for path in paths)
+    first = list(lanes.finished(10))
+    while lanes.agenda.waiting() != (0, 0):
+        first += lanes.finished(10)
+    lanes.close()
+    rest = lanes.finished(0)
+    assert sorted(each.claim.source_path for each in (*first, *rest)) == sorted(paths)
+    assert all(isinstance(each, Copied) for each in (*first, *rest))
+    assert lanes.finished(0) == []
+
+
+def test_a_fault_of_our_own_ends_the_run() -> None:
+    def open_source() -> Source:
+        raise RuntimeError("nobody thought of this")
+
+    lanes = lanes_of(open_source)
+    lanes.agenda.add([claim_of("share/a.csv", b"1")])
+    with pytest.raises(RuntimeError, match="nobody thought"):
+        lanes.finished(10)
+    lanes.close()
