@@ -9,14 +9,12 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, update_many
 from streamweave.catalog.locking import lock_instrument
-from streamweave.catalog.tables import Instrument, Transfer, TransferStatus
+from streamweave.catalog.tables import LIVE, Instrument, Transfer, TransferStatus
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.naming import destination_path
 from streamweave.repairs.wanted import Repair
-
-LIVE = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS, TransferStatus.COMPLETED)
 
 
 def claim_repair(facility: Facility, instrument: Instrument, run_id: uuid.UUID, repair: Repair) -> Claim | None:

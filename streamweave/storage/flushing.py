@@ -1,6 +1,6 @@
 """Bringing many files or folders to the device at once.
 
-Many new files are brought there with all of their file system, where that works (``file_system``). It takes along what
+Many new files are brought there with all of their file system, where that works (``syncfs``). It takes along what
 others wrote there, so a few are not worth it. Elsewhere each is flushed for itself, and so are folders. A file system
 commits whole transactions, and all who wait for a part of one wait together: a few threads that flush side by side cost
 little more than the first of them, where one after the other would each wait for a commit of its own.
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
-from streamweave.storage.file_system import flush_file_system
+from streamweave.storage.syncfs import flush_file_system
 
 MANY = 16
 THREADS_AT_ONCE = 4

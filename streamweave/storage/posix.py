@@ -108,8 +108,9 @@ class PosixStorage:
         """
         folders = {_components(path)[:-1] for path in paths}
         above = {folder[:depth] for folder in folders for depth in range(1, len(folder) + 1)} - self._durable_folders
-        self._flush(folders | {folder[:-1] for folder in above} | ({INCOMING} if folders else set()))
-        self._durable_folders |= above
+        if folders:
+            self._flush(folders | {folder[:-1] for folder in above} | {INCOMING})
+            self._durable_folders |= above
 
     def read(
         self, path: str, offset: int = 0, length: int | None = None, *, uncached: bool = False

@@ -1,11 +1,15 @@
 """Batches are taken in beside the copying, one after the other."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
 
+from streamweave.catalog.bulk import batches
+from streamweave.catalog.tables import VersionState
 from streamweave.errors import StorageUnavailable
+from streamweave.harvest import transfer
 from streamweave.harvest.arrival import Arrivals, Arrived
 from streamweave.harvest.results import Failed
 from streamweave.harvest.write_behind import writing_behind
@@ -53,3 +57,21 @@ def test_what_a_batch_raised_is_raised_before_the_next_begins() -> None:
     with pytest.raises(ConnectionError):
         hand_over_two()
     assert begun == [A_BATCH]
+
+
+def test_much_that_has_gathered_is_taken_in_in_pieces(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+    take_in = transfer.take_in
+
+    def noted(facility: Any, instrument: Any, run_id: Any, finished: Any, storages: Any) -> Arrived:
+        pieces.append(len(finished))
+        return take_in(facility, instrument, run_id, finished, storages)
+
+    monkeypatch.setattr(transfer, "take_in", noted)
+    monkeypatch.setattr(transfer, "batches", partial(batches, size=7))
+    for number in range(30):
+        bench.write(f"microscope/{number}.csv", b"%d" % number)
+    bench.harvest()
+    assert set(bench.states().values()) == {VersionState.ARCHIVED}
+    assert sum(pieces) == 30
+    assert max(pieces) == 7
