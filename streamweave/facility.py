@@ -15,6 +15,7 @@ from streamweave.settings import Settings
 from streamweave.sources.base import Source
 from streamweave.sources.opening import open_source
 from streamweave.storage.base import Storage
+from streamweave.storage.marking import open_marked
 from streamweave.storage.opening import storage_opener
 
 
@@ -27,6 +28,7 @@ def utc_now() -> datetime:
 class Facility:
     """The catalog, the ways to instruments and storage, the identifiers, the clock, and what hooks can reach.
 
+    ``open_storage`` compares no mark: what only hands out bytes may use it, all else uses ``open_marked``.
     ``wait`` takes seconds and returns after them; tests hand in a ``now`` and a ``wait`` that belong together.
     ``close`` lets go of the catalog.
     """
@@ -39,6 +41,10 @@ class Facility:
     wait: Callable[[float], None] = time.sleep
     reach: Reach = field(default_factory=Reach)
     close: Callable[[], None] = lambda: None
+
+    def open_marked(self, location: StorageLocation, *, to_write: bool = False) -> Storage:
+        """The storage behind ``location``, found by its mark to be that place. Raises ``StorageError``."""
+        return open_marked(self.sessions, self.open_storage, location, to_write=to_write)
 
 
 def facility_of(settings: Settings) -> Facility:

@@ -45,6 +45,7 @@ class OpenCopy:
 def open_copy(content: Content, open_storage: OpenStorage, offset: int = 0, length: int | None = None) -> OpenCopy:
     """The first copy of ``content`` that can be read, opened, from byte ``offset`` on, ``length`` bytes or all.
 
+    No mark is compared: a copy is asked for by its path, and nothing is concluded from its absence.
     Raises ``CopyUnavailable`` when there is none.
     """
     expected = content.size_bytes - offset if length is None else length

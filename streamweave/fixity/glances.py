@@ -22,7 +22,7 @@ def look_at_all(facility: Facility, location: StorageLocation, progress: Verific
             return other_copies(session, location.id, than, limit)
 
     try:
-        storage = facility.open_storage(location)
+        storage = facility.open_marked(location)
         rereader = Rereader(storage, read_the_end, others, facility.wait)
         for batch in _batches(facility, location):
             for finding in rereader.reread(batch):

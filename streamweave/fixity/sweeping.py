@@ -133,7 +133,7 @@ class Sweep:
             note_counts(session, self._id, self.report, self.facility.now())
 
     def _opened(self) -> Storage:
-        self._storage = self._storage or self.facility.open_storage(self._location)
+        self._storage = self._storage or self.facility.open_marked(self._location)
         return self._storage
 
     def _others(self, than: Sequence[ArchivedCopy], limit: int) -> list[ArchivedCopy]:

@@ -83,7 +83,7 @@ def verify_location(
     with facility.sessions() as session:
         progress = VerificationProgress(on_progress, holdings_of(session, location.id))
     try:
-        storage = facility.open_storage(location)
+        storage = facility.open_marked(location)
         for difference in _without_rows(facility, location, storage):
             report.add(difference)
     except StorageError as error:

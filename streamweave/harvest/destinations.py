@@ -4,10 +4,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from datetime import date
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from streamweave.catalog.tables import ONCE_COMPLETED, Instrument, StorageLocation, Transfer
+from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import due_locations, staged_names_under_way
@@ -26,28 +23,19 @@ def open_destinations(
     """
     with facility.sessions() as session:
         locations = due_locations(session, instrument.id, facility.now(), days)
-        holds_versions = {location.id: _holds_versions(session, location) for location in locations}
     ready = {location.id: opened[location.id] for location in locations if location.id in opened}
     troubles: list[StorageError] = []
     for location in locations:
         if location.id in ready:
             continue
         try:
-            storage = facility.open_storage(location)
-            storage.prepare(holds_versions=holds_versions[location.id])
+            storage = facility.open_marked(location, to_write=True)
             sweep(facility, location.id, storage)
         except StorageError as error:
             troubles.append(error)
         else:
             ready[location.id] = storage
     return ready, troubles
-
-
-def _holds_versions(session: Session, location: StorageLocation) -> bool:
-    completed = select(Transfer.id).where(
-        Transfer.storage_location_id == location.id, Transfer.status.in_(ONCE_COMPLETED)
-    )
-    return bool(session.scalar(select(completed.exists())))
 
 
 def sweep(facility: Facility, storage_location_id: uuid.UUID, storage: Storage) -> int:

@@ -66,7 +66,7 @@ def stored_origins(session: Session, facility: Facility, repair: Repair) -> Iter
     )
     for location, path in rows.all():
         try:
-            storage = facility.open_storage(location)
-        except StorageError:  # what can't be opened is no origin; sweeps tell of it
+            storage = facility.open_marked(location)
+        except StorageError:  # what can't be opened, or is another place, is no origin; its refusal is on record
             continue
         yield Origin(location.name, partial(StoredCopy, storage, path or ""))

@@ -119,9 +119,7 @@ class _Repairing:
     def _storage(self, location_id: uuid.UUID) -> Storage:
         """The location, found to be what it was. Raises ``StorageError``."""
         if location_id not in self._opened:
-            storage = self._facility.open_storage(self._locations[location_id])
-            storage.prepare(holds_versions=True)
-            self._opened[location_id] = storage
+            self._opened[location_id] = self._facility.open_marked(self._locations[location_id], to_write=True)
         return self._opened[location_id]
 
     def _repair(self, repair: Repair, storage: Storage) -> None:

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from streamweave.errors import StorageError
+from streamweave.storage.marks import FoundMark, Mark
 
 
 class StagedWriter(Protocol):
@@ -35,13 +36,26 @@ class StagedWriter(Protocol):
 class Storage(Protocol):
     """A storage location that can be written to and read from. Safe to share between threads."""
 
-    def prepare(self, *, holds_versions: bool) -> None:
-        """Make ready for writing, and mark the location as ours.
+    def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
+        """Compare the place's mark, make ready for writing, and prove that we can write there.
 
-        ``holds_versions`` says that the catalog knows of versions in this location: then a location without our mark is
-        not the place it was (a disk that isn't mounted, say) and raises ``StorageRefused`` rather than being filled
-        anew.
+        A place that ``is_new`` is made if it does not exist, and given the mark. Any other place without this mark is
+        refused with ``StorageRefused``, and nothing is made there: it may be a mount point without its disk.
         """
+
+    def check_mark(self, mark: Mark) -> None:
+        """Compare the place's mark with ``mark``; nothing is written.
+
+        Raises ``StorageRefused`` with a sentence that says what stands there instead. What is staged or published
+        afterwards goes to the place that was compared, or is refused if another one has taken its position since.
+        Staging needs a mark that was compared (it is separate for each catalog); reading published files does not.
+        """
+
+    def found_mark(self) -> FoundMark:
+        """The mark that stands at the place, whosever it is."""
+
+    def put_mark(self, mark: Mark) -> None:
+        """Mark an existing place, whatever mark stands there: for one that is taken over on purpose."""
 
     def stage(self, staged_name: str) -> AbstractContextManager[StagedWriter]:
         """Write a staged file from its beginning. A block that ends without an error leaves its bytes on the device."""
@@ -95,7 +109,13 @@ class Storage(Protocol):
         """Every published file, in no order; nothing staged."""
 
     def staged_names(self) -> list[str]:
-        """The staged files that stand at this moment."""
+        """The files of this catalog that are staged at this moment."""
+
+    def early_staged_names(self) -> list[str]:
+        """Files that were staged by a release in which all catalogs shared one staging area."""
+
+    def discard_early(self, staged_name: str) -> None:
+        """Remove one of these; it is fine if there is none."""
 
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -27,25 +28,28 @@ class StorageRefusal:
     detail: str
 
 
-def try_storage(storage: Storage) -> StorageAnswer | StorageRefusal:
+def try_storage(open_storage: Callable[[], Storage]) -> StorageAnswer | StorageRefusal:
     """Write a probe as a transfer would stage it, read it back, compare, and remove it. Nothing is left behind.
 
-    The location isn't prepared: a place that is not there any more is a finding, and no reason to make it anew.
+    ``open_storage`` compares the location's mark; a ``StorageError`` that it raises is an answer too.
     """
     began = time.monotonic()
-    probe, content = f"probe-{secrets.token_hex(8)}", secrets.token_bytes(PROBE_BYTES)
+    content = secrets.token_bytes(PROBE_BYTES)
     try:
-        _write_and_compare(storage, probe, content)
-        storage.discard(probe)
+        _write_and_compare(open_storage(), f"probe-{secrets.token_hex(8)}", content)
     except StorageError as error:
-        with suppress(StorageError):
-            storage.discard(probe)
         return StorageRefusal(error.kind(), str(error))
     return StorageAnswer(len(content), round(time.monotonic() - began, 3))
 
 
 def _write_and_compare(storage: Storage, probe: str, content: bytes) -> None:
-    with storage.stage(probe) as staged:
-        staged.write(content)
-    if b"".join(map(bytes, storage.read_staged(probe))) != content:
-        raise CopyNotProven("the bytes read back differ from the bytes that were written")
+    try:
+        with storage.stage(probe) as staged:
+            staged.write(content)
+        if b"".join(map(bytes, storage.read_staged(probe))) != content:
+            raise CopyNotProven("the bytes read back differ from the bytes that were written")
+    except StorageError:
+        with suppress(StorageError):
+            storage.discard(probe)
+        raise
+    storage.discard(probe)

@@ -34,13 +34,45 @@ def path_components(path: str) -> tuple[str, ...]:
     return components
 
 
+class BaseFolder:
+    """The folder that a tree begins with. It may be reached through links: its place is the administrator's choice.
+
+    Once it is ``pinned``, every opening must lead to the very same folder. So nothing is written below a mount point
+    whose disk has gone, nor to another disk that was mounted there meanwhile. No handle is kept, which would keep the
+    disk from being unmounted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pinned: tuple[int, int] | None = None
+
+    def open(self) -> int:
+        """A handle of it. Raises ``OSError``, or ``StorageRefused`` when another folder is there than was pinned."""
+        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        if self._pinned is not None and _identity(handle) != self._pinned:
+            os.close(handle)
+            raise StorageRefused(
+                f"{self.path} is not the place it was a moment ago: is the disk mounted, or was it exchanged?"
+            )
+        return handle
+
+    def pin(self, handle: int) -> None:
+        """From now on the folder must be the one that ``handle`` is open for."""
+        self._pinned = _identity(handle)
+
+
+def _identity(handle: int) -> tuple[int, int]:
+    found = os.fstat(handle)
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
-def open_folder(base: Path, components: Sequence[str] = (), *, make: bool = False) -> Iterator[int]:
+def open_folder(base: BaseFolder, components: Sequence[str] = (), *, make: bool = False) -> Iterator[int]:
     """A handle of the folder that ``components`` lead to below ``base``; ``make`` makes what is missing below it.
 
-    ``base`` itself may be reached through links: its place is the administrator's choice. Raises ``OSError``.
+    Raises ``OSError``, or ``StorageRefused`` when the base is another folder than was pinned.
     """
-    handle = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
+    handle = base.open()
     try:
         for component in components:
             inner = _open_inner(component, handle, make=make)
@@ -71,7 +103,7 @@ def stands(name: str, folder: int) -> bool:
 
 
 def file_chunks(
-    base: Path, components: Sequence[str], *, offset: int = 0, length: int | None = None
+    base: BaseFolder, components: Sequence[str], *, offset: int = 0, length: int | None = None
 ) -> Generator[bytes, None, None]:
     """A regular file below ``base``, from ``offset`` on, ``length`` bytes or to its end, some MiB at a time.
 
@@ -86,7 +118,7 @@ def file_chunks(
 
 
 def uncached_chunks(
-    base: Path, components: Sequence[str], *, offset: int = 0, length: int | None = None
+    base: BaseFolder, components: Sequence[str], *, offset: int = 0, length: int | None = None
 ) -> Iterator[memoryview]:
     """As ``file_chunks``, each chunk in the place of the last, and from the device.
 
@@ -98,8 +130,8 @@ def uncached_chunks(
 
 
 @contextmanager
-def _opened(base: Path, components: Sequence[str]) -> Iterator[int]:
-    address = base.joinpath(*components)
+def _opened(base: BaseFolder, components: Sequence[str]) -> Iterator[int]:
+    address = base.path.joinpath(*components)
     with storage_errors(address), open_folder(base, components[:-1]) as folder:
         handle = _open_file(components[-1], folder)
         try:

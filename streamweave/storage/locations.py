@@ -13,12 +13,16 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Hook, Schedule, StorageLocation, StorageType, Transfer
+from streamweave.catalog.tables.base import uuid7
 from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
-from streamweave.errors import Conflict, InvalidInput
+from streamweave.errors import Conflict, InvalidInput, StorageError
 from streamweave.instruments.credentials import Sealer
 from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.rules import Rule, checked, flag, name, one_word_of, require
-from streamweave.storage.places import PLACE, base_path, lie_apart, prepare, settle
+from streamweave.storage.marking import adopt_place
+from streamweave.storage.marks import FoundMark
+from streamweave.storage.opening import storage_opener
+from streamweave.storage.places import PLACE, base_path, check_place, lie_apart, mark_place, settle
 
 _CREATION = Order(StorageLocation.created_at, StorageLocation.id)
 
@@ -43,15 +47,17 @@ def storage_location_by_name(session: Session, location_name: str) -> StorageLoc
 def create_storage_location(session: Session, sealer: Sealer, values: Mapping[str, Any]) -> StorageLocation:
     """A new storage location: ``name`` and ``base_path``, and if wished ``type``, ``connection_config``, ``enabled``.
 
-    Its place is made ready, and must be writable. Raises ``InvalidInput`` or ``Conflict``.
+    Its place is marked and made ready, and must be writable. One that is marked already is refused, unless ``adopt`` is
+    true: then it is taken over from whoever marked it. Raises ``InvalidInput`` or ``Conflict``.
     """
-    fields = checked(FIELDS, values)
+    fields = checked({**FIELDS, "adopt": flag}, values)
     require(fields, "name", "base_path")
+    adopt = fields.pop("adopt", False)
     _check_name_is_free(session, fields["name"])
-    location = StorageLocation(**{"type": StorageType.POSIX, "connection_config": {}, **fields})
+    location = StorageLocation(id=uuid7(), **{"type": StorageType.POSIX, "connection_config": {}, **fields})
     settle(location, sealer)
     _check_place_is_free(session, location)
-    prepare(location, sealer)
+    mark_place(session, location, sealer, adopt=adopt)
     session.add(location)
     session.flush()
     return location
@@ -91,11 +97,24 @@ def restore_storage_location(session: Session, sealer: Sealer, location_id: uuid
     _check_name_is_free(session, location.name)
     try:
         _check_place_is_free(session, location, besides=location_id)
-        prepare(location, sealer)
+        mark_place(session, location, sealer)
     except InvalidInput as error:
         raise Conflict(str(error)) from error
     mark_restored(session, [location])
     return location
+
+
+def adopt_storage_location(session: Session, sealer: Sealer, location_id: uuid.UUID) -> FoundMark:
+    """Take a location's place over, on purpose; returns the mark that stood there. The caller commits.
+
+    Whichever catalog or location marked it before is refused there from then on. Raises ``NotFound``, or ``Conflict``
+    when the place is not there or not writable.
+    """
+    location = storage_location_by_id(session, location_id)
+    try:
+        return adopt_place(session, storage_opener(sealer)(location), location)
+    except StorageError as error:
+        raise Conflict(str(error)) from error
 
 
 def _mapping(field: str, value: Any) -> dict[str, Any]:
@@ -115,15 +134,19 @@ FIELDS: dict[str, Rule] = {
 
 def _moved(session: Session, sealer: Sealer, location: StorageLocation, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The changed fields of a place, which has been found free, ready and, where versions are, the place it was."""
-    there = StorageLocation(name=location.name)
+    there = StorageLocation(id=location.id, name=location.name)
     for field in PLACE:
         setattr(there, field, changes.get(field, getattr(location, field)))
     settle(there, sealer, known=location)
     if (there.type, there.base_path) != (location.type, location.base_path):
         _check_not_in_use(session, location)
         _check_place_is_free(session, there, besides=location.id)
-    prepare(there, sealer, holds_versions=_holds_versions(session, location))
-    return {field: getattr(there, field) for field in (*PLACE, "sealed_secret_access_key")}
+        mark_place(session, there, sealer)
+        there_since = {"marked_at": there.marked_at}
+    else:
+        check_place(session, there, sealer)
+        there_since = {}
+    return {field: getattr(there, field) for field in (*PLACE, "sealed_secret_access_key")} | there_since
 
 
 def _check_name_is_free(session: Session, location_name: str) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import path_components
+from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
 
 
 class MemoryWriter:
@@ -32,7 +33,8 @@ class MemoryStorage:
         self.staged: dict[str, bytes] = {}
         self.published: dict[str, bytes] = {}
         self.durable: set[str] = set()
-        self._marked = False
+        self.early_staged: dict[str, bytes] = {}
+        self.mark: bytes | None = None
         self._faults: dict[str, StorageError] = {}
         self._lock = threading.Lock()
 
@@ -45,12 +47,26 @@ class MemoryStorage:
         if error := self._faults.pop(method, None):
             raise error
 
-    def prepare(self, *, holds_versions: bool) -> None:
-        """Mark the location as ours."""
+    def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
+        """Compare the mark, or give it to a new place."""
         self.fail_if_told("prepare")
-        if holds_versions and not self._marked:
-            raise StorageRefused("the memory is not the place it was: is the disk mounted?")
-        self._marked = True
+        if is_new and self.found_mark() is NoMark.MISSING:
+            self.put_mark(mark)
+        self.check_mark(mark)
+
+    def check_mark(self, mark: Mark) -> None:
+        """Compare the mark."""
+        self.fail_if_told("check_mark")
+        if why := refusal("the memory", self.found_mark(), mark):
+            raise StorageRefused(why)
+
+    def found_mark(self) -> FoundMark:
+        """The mark that stands here."""
+        return parse_mark(self.mark)
+
+    def put_mark(self, mark: Mark) -> None:
+        """Mark the memory, whatever mark stands here."""
+        self.mark = mark.content()
 
     @contextmanager
     def stage(self, staged_name: str) -> Iterator[MemoryWriter]:
@@ -151,6 +167,15 @@ class MemoryStorage:
         """The staged files that stand at this moment."""
         self.fail_if_told("staged_names")
         return list(self.staged)
+
+    def early_staged_names(self) -> list[str]:
+        """Files that were staged before each catalog had a staging area of its own."""
+        return list(self.early_staged)
+
+    def discard_early(self, staged_name: str) -> None:
+        """Remove one of these; it is fine if there is none."""
+        _check_staged_name(staged_name)
+        self.early_staged.pop(staged_name, None)
 
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""

@@ -5,10 +5,13 @@ import posixpath
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
 from streamweave.errors import InvalidInput, StorageError
 from streamweave.instruments.credentials import Sealer
 from streamweave.rules import CONTROL, LONGEST_TEXT, schema_of, shaped, sound, text
+from streamweave.storage.marking import mark_new_place, recognise_place
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.s3.connection import SCHEME, SECRET, checked_config, s3_base_path
 
@@ -58,10 +61,25 @@ def settle(location: StorageLocation, sealer: Sealer, known: StorageLocation | N
         raise InvalidInput(f"connection_config.{SECRET}", "is required")
 
 
-def prepare(location: StorageLocation, sealer: Sealer, *, holds_versions: bool = False) -> None:
-    """Make the place ready. Raises ``InvalidInput`` when it can't be written to."""
+def mark_place(session: Session, location: StorageLocation, sealer: Sealer, *, adopt: bool = False) -> None:
+    """Mark the place of a location that is entered or moved, and make it ready.
+
+    Raises ``InvalidInput`` when it can't be written to, or is somebody else's; ``adopt`` takes it over from them.
+    """
     try:
-        storage_opener(sealer)(location).prepare(holds_versions=holds_versions)
+        mark_new_place(session, storage_opener(sealer)(location), location, adopt=adopt)
+    except StorageError as error:
+        raise InvalidInput("base_path", str(error)) from error
+
+
+def check_place(session: Session, location: StorageLocation, sealer: Sealer) -> None:
+    """Make sure that the place is still found, and writable, as ``location`` now says how to reach it.
+
+    Raises ``InvalidInput``.
+    """
+    try:
+        storage = storage_opener(sealer)(location)
+        storage.prepare(recognise_place(session, storage, location.id, storage.found_mark()))
     except StorageError as error:
         raise InvalidInput("base_path", str(error)) from error
 

@@ -1,27 +1,27 @@
 """A storage location that is a folder of a POSIX file system.
 
 Beside the published files the folder holds ``.streamweave/``: the mark ``location``, which tells the place from an
-empty mount point, and ``incoming/``, the staging area.
+empty mount point and from any other place, and ``incoming/``, where each catalog has a staging area of its own.
 """
 
 import os
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import groupby
 from pathlib import Path
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage.enclosure import file_chunks, open_folder, open_uncached, path_components, stands
+from streamweave.storage.enclosure import BaseFolder, file_chunks, open_folder, open_uncached, path_components, stands
 from streamweave.storage.faults import as_storage_error, storage_errors
 from streamweave.storage.flushing import Flushing
+from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, parse_mark, refusal
 from streamweave.storage.placing import move_without_replacing
-from streamweave.storage.staging import StagedFile, StagingArea, file_name
+from streamweave.storage.staging import StagedFile, StagingArea, file_name, write_all
 
 CONTROL = ".streamweave"
 INCOMING = (CONTROL, "incoming")
 MARK = "location"
 HANDLES_AT_ONCE = 64
-MARK_TEXT = "This folder is a storage location of StreamWeave. Do not remove this file.\n"
 
 
 class PosixStorage:
@@ -29,20 +29,47 @@ class PosixStorage:
 
     def __init__(self, base_path: Path) -> None:
         self._base = base_path
+        self._root = BaseFolder(base_path)
         self._flushing = Flushing()
-        self._staging = StagingArea(base_path, INCOMING, self._flushing)
+        self._early_staging = StagingArea(self._root, INCOMING, self._flushing)
+        self._own_staging: StagingArea | None = None
         self._durable_folders: set[tuple[str, ...]] = set()
 
-    def prepare(self, *, holds_versions: bool) -> None:
-        """Make the folder and its mark where that is allowed, and prove that we can write there."""
+    def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
+        """Compare the mark, or make a new place with it; make the staging area, and prove that we can write there."""
+        if is_new and self.found_mark() is NoMark.MISSING:
+            with storage_errors(self._base):
+                self._base.mkdir(parents=True, exist_ok=True)
+            self._write_mark(mark, replace=False)
+        self.check_mark(mark)
+        self._staging.prepare()
+
+    def check_mark(self, mark: Mark) -> None:
+        """Compare the mark, and hold on to the folder that it stands in: another one is refused from now on."""
+        with storage_errors(self._base), open_folder(self._root) as base:
+            if why := refusal(str(self._base), _mark_in(base), mark):
+                raise StorageRefused(why)
+            self._root.pin(base)
+        self._own_staging = StagingArea(self._root, (*INCOMING, str(mark.catalog_id)), self._flushing)
+
+    def found_mark(self) -> FoundMark:
+        """The mark that stands in the folder; a folder that does not exist has none."""
         with storage_errors(self._base):
-            if holds_versions and not self._is_marked():
-                raise StorageRefused(f"{self._base} is not the place it was: is the disk mounted?")
-            self._base.mkdir(parents=True, exist_ok=True)
-            with open_folder(self._base, INCOMING, make=True):
-                if not self._is_marked():
-                    self._mark()
-        self._staging.prove_writable()
+            try:
+                with open_folder(self._root) as base:
+                    return _mark_in(base)
+            except FileNotFoundError:
+                return NoMark.MISSING
+
+    def put_mark(self, mark: Mark) -> None:
+        """Mark the folder, whatever mark stands there. One that does not exist is refused rather than made."""
+        self._write_mark(mark, replace=True)
+
+    @property
+    def _staging(self) -> StagingArea:
+        if self._own_staging is None:
+            raise StorageRefused(f"{self._base}: nothing may be staged before its mark was compared")
+        return self._own_staging
 
     def stage(self, staged_name: str) -> AbstractContextManager[StagedFile]:
         """Write a staged file from its beginning; after an error nothing stays of it."""
@@ -50,7 +77,11 @@ class PosixStorage:
 
     def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
         """Write many small staged files; they reach the device side by side."""
-        return self._staging.stage_whole(contents)
+        try:
+            staging = self._staging
+        except StorageError as error:
+            return dict.fromkeys(contents, error)
+        return staging.stage_whole(contents)
 
     def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes | memoryview]:
         """Read a staged file back, past the page cache where the system can do that."""
@@ -80,7 +111,7 @@ class PosixStorage:
         failed: dict[str, StorageError] = {}
         try:
             way = _components(moves[0][1])[:-1]
-            with storage_errors(self._base / folder), open_folder(self._base, way, make=True) as final:
+            with storage_errors(self._base / folder), open_folder(self._root, way, make=True) as final:
                 for staged_name, path in moves:
                     try:
                         self._move(file_name(staged_name), incoming, path, final)
@@ -109,7 +140,7 @@ class PosixStorage:
         folders = {_components(path)[:-1] for path in paths}
         above = {folder[:depth] for folder in folders for depth in range(1, len(folder) + 1)} - self._durable_folders
         if folders:
-            self._flush(folders | {folder[:-1] for folder in above} | {INCOMING})
+            self._flush(folders | {folder[:-1] for folder in above} | {self._staging.folder})
             self._durable_folders |= above
 
     def read(
@@ -117,30 +148,30 @@ class PosixStorage:
     ) -> Generator[bytes, None, None]:
         """Read a published file, or a span of it; ``uncached`` drops its pages first, where the system can do that."""
         components = _components(path)
-        chunks = file_chunks(self._base, components, offset=offset, length=length)
+        chunks = file_chunks(self._root, components, offset=offset, length=length)
         return self._from_the_device(components, chunks) if uncached else chunks
 
     def _from_the_device(
         self, components: Sequence[str], chunks: Generator[bytes, None, None]
     ) -> Generator[bytes, None, None]:
         *folder, name = components
-        with storage_errors(self._base.joinpath(*components)), open_folder(self._base, folder) as final:
+        with storage_errors(self._base.joinpath(*components)), open_folder(self._root, folder) as final:
             os.close(open_uncached(name, final))
         yield from chunks
 
     def exists(self, path: str) -> bool:
         """Whether anything stands under ``path``. A location that is not there at all raises."""
         *folder, name = _components(path)
-        with storage_errors(self.address(path)), self._staging.open():
+        with storage_errors(self.address(path)), open_folder(self._root, (CONTROL,)):
             try:
-                with open_folder(self._base, folder) as final:
+                with open_folder(self._root, folder) as final:
                     return stands(name, final)
             except FileNotFoundError:
                 return False
 
     def paths(self) -> Iterator[str]:
         """Every published file; links are neither listed nor followed. A location that is not there raises."""
-        with storage_errors(self._base), self._staging.open():
+        with storage_errors(self._base), open_folder(self._root, (CONTROL,)):
             folders = [""]
             while folders:
                 folder = folders.pop()
@@ -153,8 +184,16 @@ class PosixStorage:
                             yield path
 
     def staged_names(self) -> list[str]:
-        """The staged files that stand at this moment."""
+        """The files of this catalog that are staged at this moment."""
         return self._staging.names()
+
+    def early_staged_names(self) -> list[str]:
+        """The files that stand directly in ``incoming/``, where all catalogs staged them once."""
+        return self._early_staging.names()
+
+    def discard_early(self, staged_name: str) -> None:
+        """Remove one of these; it is fine if there is none."""
+        self._early_staging.discard(staged_name)
 
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""
@@ -164,16 +203,16 @@ class PosixStorage:
         """The full path of the file."""
         return os.path.join(self._base, path)
 
-    def _is_marked(self) -> bool:
-        return (self._base / CONTROL / MARK).is_file()
-
-    def _mark(self) -> None:
-        with open_folder(self._base, [CONTROL]) as control:
-            handle = os.open(MARK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644, dir_fd=control)
-            with os.fdopen(handle, "w") as mark:
-                mark.write(MARK_TEXT)
-                mark.flush()
-                os.fsync(handle)
+    def _write_mark(self, mark: Mark, *, replace: bool) -> None:
+        """Write the mark aside and give it its name in one step; unless ``replace``, whoever was faster keeps it."""
+        aside = f"{MARK}.{mark.location_id}"
+        with storage_errors(self._base), open_folder(self._root, (CONTROL,), make=True) as control:
+            _write_durably(aside, control, mark.content())
+            if replace:
+                os.rename(aside, MARK, src_dir_fd=control, dst_dir_fd=control)
+            else:
+                with suppress(FileExistsError):
+                    move_without_replacing(aside, control, MARK, control)
         self._flush({(CONTROL,), ()})
 
     def _flush(self, folders: Collection[tuple[str, ...]]) -> None:
@@ -184,7 +223,7 @@ class PosixStorage:
                 handles: dict[tuple[str, ...], int] = {}
                 for folder in some:
                     with storage_errors(self._base.joinpath(*folder)):
-                        handles[folder] = opened.enter_context(open_folder(self._base, folder))
+                        handles[folder] = opened.enter_context(open_folder(self._root, folder))
                 for folder, error in self._flushing.flush(handles).items():
                     raise as_storage_error(error, self._base.joinpath(*folder))
 
@@ -194,3 +233,24 @@ def _components(path: str) -> tuple[str, ...]:
     if components[0] == CONTROL:
         raise StorageRefused(f"{path!r} is not a path for versions: {CONTROL} is StreamWeave's own")
     return components
+
+
+def _mark_in(base: int) -> FoundMark:
+    """The mark below the folder handle ``base``. Raises ``OSError`` when it can't be read."""
+    try:
+        handle = os.open(f"{CONTROL}/{MARK}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=base)
+    except FileNotFoundError:
+        return NoMark.MISSING
+    try:
+        return parse_mark(os.read(handle, LONGEST_MARK))
+    finally:
+        os.close(handle)
+
+
+def _write_durably(name: str, folder: int, content: bytes) -> None:
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+    try:
+        write_all(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,7 +1,7 @@
 """Where copies are written before they get their final names: a folder on the same file system."""
 
 import os
-import tempfile
+import secrets
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,14 @@ from pathlib import Path
 
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.direct import BlockWriter
-from streamweave.storage.enclosure import content_of, open_folder, open_uncached, path_components, uncached_chunks
+from streamweave.storage.enclosure import (
+    BaseFolder,
+    content_of,
+    open_folder,
+    open_uncached,
+    path_components,
+    uncached_chunks,
+)
 from streamweave.storage.faults import as_storage_error, storage_errors
 from streamweave.storage.flushing import Flushing
 
@@ -50,17 +57,19 @@ class StagedFile:
 class StagingArea:
     """The staged files in ``folder``, components below ``base``. Raises ``StorageError``."""
 
-    def __init__(self, base: Path, folder: tuple[str, ...], flushing: Flushing) -> None:
+    def __init__(self, base: BaseFolder, folder: tuple[str, ...], flushing: Flushing) -> None:
         self._base = base
         self._flushing = flushing
-        self._folder = folder
+        self.folder = folder
         self._one_writes = threading.Lock()
-        self.place = base.joinpath(*folder)
+        self.place = base.path.joinpath(*folder)
 
-    def prove_writable(self) -> None:
-        """Make a file without a name, and let it go again."""
-        with storage_errors(self.place), tempfile.TemporaryFile(dir=self.place):
-            pass
+    def prepare(self) -> None:
+        """Make the folder if there is none, and prove that we can write there: make a file, and let it go again."""
+        with storage_errors(self.place), open_folder(self._base, self.folder, make=True) as folder:
+            probe = f"{secrets.token_hex(8)}.probe"
+            os.close(_create(probe, folder))
+            os.unlink(probe, dir_fd=folder)
 
     @contextmanager
     def stage(self, staged_name: str) -> Iterator[StagedFile]:
@@ -73,8 +82,8 @@ class StagingArea:
             yield staged
             staged.flush()
         except BaseException:
-            with suppress(OSError):
-                os.unlink(self.place / name)
+            with suppress(StorageError):
+                self.discard(staged_name)
             raise
         finally:
             os.close(handle)
@@ -111,7 +120,7 @@ class StagingArea:
 
     def chunks(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[memoryview]:
         """A staged file's content, read from the device where the system lets us ask for that."""
-        path = (*self._folder, file_name(staged_name))
+        path = (*self.folder, file_name(staged_name))
         return uncached_chunks(self._base, path, offset=offset, length=length)
 
     def read_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
@@ -149,9 +158,13 @@ class StagingArea:
             os.close(handle)
 
     def names(self) -> list[str]:
-        """The staged files that stand at this moment."""
-        with storage_errors(self.place), self.open() as folder:
-            names = os.listdir(folder)
+        """The staged files that stand at this moment; none if nothing was ever staged here."""
+        with storage_errors(self.place), open_folder(self._base, self.folder[:1]):  # the location itself is there
+            try:
+                with self.open() as folder:
+                    names = os.listdir(folder)
+            except FileNotFoundError:
+                return []
         return [name.removesuffix(STAGED_SUFFIX) for name in names if name.endswith(STAGED_SUFFIX)]
 
     def discard(self, staged_name: str) -> None:
@@ -163,7 +176,7 @@ class StagingArea:
     @contextmanager
     def open(self) -> Iterator[int]:
         """A handle of the folder. Raises ``OSError``."""
-        with open_folder(self._base, self._folder) as handle:
+        with open_folder(self._base, self.folder) as handle:
             yield handle
 
 

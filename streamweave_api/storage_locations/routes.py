@@ -15,6 +15,7 @@ from streamweave.storage.locations import (
     storage_locations,
     update_storage_location,
 )
+from streamweave.storage.marking import open_marked
 from streamweave.storage.opening import storage_opener
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import shown
@@ -84,7 +85,8 @@ def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> S
     """Write a probe, read it back and remove it, and tell what came of it."""
     with service.reading() as session:
         location = storage_location_by_id(session, location_id)
-    answer = try_storage(storage_opener(service.sealer)(location))
+    opener = storage_opener(service.sealer)
+    answer = try_storage(lambda: open_marked(service.sessions, opener, location, to_write=True))
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)
 
 

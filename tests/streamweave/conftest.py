@@ -18,14 +18,17 @@ from streamweave.catalog.tables import (
     Instrument,
     Schedule,
     StorageLocation,
+    StorageType,
     Transfer,
     VersionState,
 )
+from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
 from streamweave.harvest.harvesting import harvest
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.transfer import Listener
 from streamweave.sources.memory import Laboratory
+from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
 
 
@@ -119,7 +122,12 @@ class Bench:
         )
 
     def add_location(self, name: str, base_path: Path, *, scheduled: bool = True) -> StorageLocation:
-        location = self.add(StorageLocation(name=name, base_path=str(base_path), connection_config={}))
+        location = StorageLocation(
+            id=uuid7(), name=name, type=StorageType.POSIX, base_path=str(base_path), connection_config={}
+        )
+        with self.facility.sessions.begin() as session:
+            mark_new_place(session, open_storage(location), location)
+            session.add(location)
         if scheduled:
             self.add(
                 Schedule(

@@ -13,6 +13,7 @@ from streamweave.catalog.tables.alerts import (
 from streamweave.catalog.tables.api_tokens import ApiToken, TokenScope
 from streamweave.catalog.tables.audit_log import AuditAction, AuditEntry
 from streamweave.catalog.tables.base import Base
+from streamweave.catalog.tables.catalog_identity import CatalogIdentity
 from streamweave.catalog.tables.certificates import IssuedCertificate
 from streamweave.catalog.tables.deletable import Deletable
 from streamweave.catalog.tables.file_records import FileRecord
@@ -51,6 +52,7 @@ __all__ = [
     "AuditAction",
     "AuditEntry",
     "Base",
+    "CatalogIdentity",
     "Deletable",
     "DeliveryStatus",
     "FileGrant",

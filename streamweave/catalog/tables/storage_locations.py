@@ -1,5 +1,6 @@
 """Where versions go."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +32,11 @@ class StorageLocation(Identified, Dated, Deletable, Base):
     sealed_secret_access_key: Mapped[bytes | None] = mapped_column()
     base_path: Mapped[str] = mapped_column()
     enabled: Mapped[bool] = mapped_column(default=True)
+    marked_at: Mapped[datetime | None] = mapped_column(
+        comment="when the mark that stands at the place was made; null: not marked since marks say whose they are"
+    )
+    refused_at: Mapped[datetime | None] = mapped_column(comment="since when the place is refused")
+    refusal: Mapped[str | None] = mapped_column(comment="why the place is not taken for the location")
 
     __table_args__ = (
         one_of("type", StorageType),

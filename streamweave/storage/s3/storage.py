@@ -1,6 +1,7 @@
 """A storage location that is a prefix of an S3 bucket.
 
-Beside the published objects it holds, below ``.streamweave/``, the mark ``location`` and the staging area ``incoming``.
+Beside the published objects it holds, below ``.streamweave/``, the mark ``location`` and ``incoming``, where each
+catalog has a staging area of its own.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from functools import lru_cache
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import path_components
+from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
 from streamweave.storage.s3.bucket import Bucket
 from streamweave.storage.s3.composition import Composer
 from streamweave.storage.s3.connection import S3Connection
@@ -21,7 +23,7 @@ from streamweave.storage.s3.side_by_side import side_by_side
 from streamweave.storage.s3.staging import StagedFile, StagingArea
 
 CONTROL = ".streamweave"
-MARK_TEXT = b"This prefix is a storage location of StreamWeave. Do not remove this object.\n"
+FILE_AND_PART = 2  # components of a part's key below the staging area
 SPAN_BYTES = 8 << 20  # each is a request of its own: none outlasts a slow reader
 ABANDONED_AFTER = timedelta(days=1)  # no composition takes nearly so long
 
@@ -41,17 +43,16 @@ class S3Storage:
         self._bucket, self._composer = _clients(connection, patience)
         self._publisher = Publisher(self._bucket, self._composer, self._prefix)
         self._mark = checked_key(self._prefix, f"{CONTROL}/location")
-        self._staging = StagingArea(self._bucket, checked_key(self._prefix, f"{CONTROL}/incoming"))
-        self._found_marked = False
+        self._incoming = checked_key(self._prefix, f"{CONTROL}/incoming")
+        self._own_staging: StagingArea | None = None
 
-    def prepare(self, *, holds_versions: bool) -> None:
-        """Mark the prefix where that is allowed, and prove that the server keeps what must not be replaced."""
-        if holds_versions:
-            self._check_mark()
-        with suppress(DestinationOccupied):
-            self._bucket.create(self._mark, MARK_TEXT)
-        self._publisher.prove_nothing_is_replaced(self._mark, MARK_TEXT)
-        self._found_marked = True
+    def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
+        """Compare the mark, or give it to a new place; prove that the server keeps what must not be replaced."""
+        if is_new and self.found_mark() is NoMark.MISSING:
+            with suppress(DestinationOccupied):  # whoever was faster: their mark is compared next
+                self._bucket.create(self._mark, mark.content())
+        self.check_mark(mark)
+        self._publisher.prove_nothing_is_replaced(self._mark, mark.content())
         for left in self._composer.unfinished(self._prefix):
             if left.age >= ABANDONED_AFTER:
                 self._composer.give_up(left.key, left.upload_id)
@@ -59,18 +60,15 @@ class S3Storage:
     def stage(self, staged_name: str) -> AbstractContextManager[StagedFile]:
         """Write a staged file from its beginning; after an error nothing stays of it."""
         self._staging.folder_of(staged_name)
-        if not self._found_marked:
-            self._check_mark()
         return self._staging.stage(staged_name)
 
     def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
         """Write many small staged files, side by side."""
         try:
-            if not self._found_marked:
-                self._check_mark()
+            staging = self._staging
         except StorageError as error:
             return dict.fromkeys(contents, error)
-        return self._staging.stage_whole(contents)
+        return staging.stage_whole(contents)
 
     def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Read a staged file back from the server."""
@@ -129,12 +127,12 @@ class S3Storage:
         key = self._key(path)
         if self._bucket.find(key) or self._bucket.has_below(key):
             return True
-        self._check_mark()
+        self._check_any_mark()
         return False
 
     def paths(self) -> Iterator[str]:
         """Every published file. A location that is not there raises."""
-        self._check_mark()
+        self._check_any_mark()
         start = len(self._prefix) + 1 if self._prefix else 0
         for meta in self._bucket.below(self._prefix):
             path = meta["path"][start:]
@@ -142,9 +140,19 @@ class S3Storage:
                 yield path
 
     def staged_names(self) -> list[str]:
-        """The staged files that stand at this moment."""
-        self._check_mark()
+        """The files of this catalog that are staged at this moment."""
+        self._check_any_mark()
         return self._staging.names()
+
+    def early_staged_names(self) -> list[str]:
+        """The files that stand directly below ``incoming``, where all catalogs staged them once."""
+        start = len(self._incoming) + 1
+        names = (meta["path"][start:].split("/") for meta in self._bucket.below(self._incoming))
+        return list({name[0]: None for name in names if len(name) == FILE_AND_PART})
+
+    def discard_early(self, staged_name: str) -> None:
+        """Remove one of these; it is fine if there is none."""
+        StagingArea(self._bucket, self._incoming).discard(staged_name)
 
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""
@@ -159,10 +167,34 @@ class S3Storage:
             raise StorageRefused(f"{path!r} is not a path for versions: {CONTROL} is StreamWeave's own")
         return checked_key(self._prefix, path)
 
-    def _check_mark(self) -> None:
+    def check_mark(self, mark: Mark) -> None:
+        """Compare the mark; staging is possible from then on."""
+        if why := refusal(self._place, self.found_mark(), mark):
+            raise StorageRefused(why)
+        self._own_staging = StagingArea(self._bucket, f"{self._incoming}/{mark.catalog_id}")
+
+    def found_mark(self) -> FoundMark:
+        """The mark that stands below the prefix."""
+        content = self._bucket.content(self._mark)
+        if content is None:
+            next(self._bucket.below(self._prefix), None)  # raises if it is the bucket that is missing
+        return parse_mark(content)
+
+    def put_mark(self, mark: Mark) -> None:
+        """Mark the prefix, whatever mark stands there."""
+        self._bucket.put(self._mark, mark.content())
+
+    @property
+    def _staging(self) -> StagingArea:
+        if self._own_staging is None:
+            raise StorageRefused(f"{self._place}: nothing may be staged before its mark was compared")
+        return self._own_staging
+
+    def _check_any_mark(self) -> None:
+        """Raises ``StorageRefused`` when the location is not there at all."""
         if not self._bucket.find(self._mark):
             next(self._bucket.below(self._prefix), None)  # raises if it is the bucket that is missing
-            raise StorageRefused(f"{self._place} is not the place it was: its mark {CONTROL}/location is missing")
+            raise StorageRefused(f"{self._place} is not the place it was: no mark ({CONTROL}/location)")
 
     def _parts(self, staged_name: str) -> list[Part]:
         if parts := self._staging.parts(staged_name):

@@ -17,6 +17,7 @@ from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.results import Failed
 from streamweave.harvest.runs import LEASE_SECONDS, harvest_run
 from streamweave.harvest.transfer import transfer_files
+from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
 
 
@@ -94,9 +95,9 @@ def test_a_run_that_waits_for_others_puts_a_location_to_the_test_once(
     prepare = PosixStorage.prepare
     prepared: list[PosixStorage] = []
 
-    def count(storage: PosixStorage, *, holds_versions: bool) -> None:
+    def count(storage: PosixStorage, mark: Mark, *, is_new: bool = False) -> None:
         prepared.append(storage)
-        prepare(storage, holds_versions=holds_versions)
+        prepare(storage, mark, is_new=is_new)
 
     monkeypatch.setattr(PosixStorage, "prepare", count)
     with harvest_run(planned.facility.sessions, planned.instrument.id) as other:
@@ -119,8 +120,7 @@ def test_a_dead_runs_claims_and_staged_files_are_taken_up_by_the_next(planned: A
     with harvest_run(planned.facility.sessions, planned.instrument.id) as dead:
         [claim, *_] = claim_transfers(planned.facility, planned.instrument, dead, into=locations(planned), limit=8)
     die(planned, dead)
-    storage = planned.facility.open_storage(StorageLocation(type="posix", base_path=str(planned.archive)))
-    storage.prepare(holds_versions=False)
+    storage = planned.facility.open_marked(planned.location, to_write=True)
     with storage.stage(claim.staged_name) as staged:
         staged.write(b"half a co")
 

@@ -3,7 +3,9 @@ import posixpath
 import re
 import tempfile
 import unicodedata
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import Phase, assume, example, given, settings
@@ -12,8 +14,11 @@ from hypothesis import strategies as st
 from streamweave.errors import InvalidInput
 from streamweave.harvest.naming import LONGEST_PART, archive_folder_problem, destination_path, source_path_of
 from streamweave.storage.enclosure import path_components
+from streamweave.storage.marks import Mark
 from streamweave.storage.posix import CONTROL, PosixStorage
 from streamweave.storage.s3.keys import LONGEST_KEY, checked_key, key_problem
+
+MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 
 FOLDER = "Microscope 01"
 any_character = st.characters(exclude_characters="/")  # surrogates among them
@@ -150,7 +155,7 @@ def test_hostile_names_are_published_below_the_base_and_read_back_by_their_recor
     """Two hundred of them, in a real folder: what isn't archived is refused, and nothing stands anywhere else."""
     with tempfile.TemporaryDirectory() as outside:
         storage = PosixStorage(base := Path(outside) / "base")
-        storage.prepare(holds_versions=False)
+        storage.prepare(MARK, is_new=True)
         folders = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
         files = [name for name in names if name not in folders]  # no share has a file and a folder of one name
         contents = {str(number): name.encode("utf-8", "surrogatepass") for number, name in enumerate(files)}

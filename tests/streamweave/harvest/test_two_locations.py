@@ -123,8 +123,7 @@ def test_a_change_while_one_location_is_being_copied_to_becomes_a_version_of_its
 ) -> None:
     bench.write(PATH, b"old")
     plan(bench)
-    storage = bench.facility.open_storage(second)
-    storage.prepare(holds_versions=False)
+    storage = bench.facility.open_marked(second, to_write=True)
     with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
         of_first, of_second = claims(bench, run_id, second)
         digest = copy_proven(bench.laboratory.source(), storage, of_second)
@@ -154,11 +153,11 @@ def test_two_locations_never_hold_two_contents_of_one_version(
     plan(bench)
     with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
         first_claim, second_claim = claims(bench, run_id, second)
-        storages = {location.id: bench.facility.open_storage(location) for location in (bench.location, second)}
+        places = (bench.location, second)
+        storages = {location.id: bench.facility.open_marked(location, to_write=True) for location in places}
         copied = []
         for claim, content in ((first_claim, b"one"), (second_claim, b"two")):
             storage = storages[claim.storage_location_id]
-            storage.prepare(holds_versions=False)
             storage.stage_whole({claim.staged_name: content})
             copied.append(Copied(claim, digest_of([content])))
         arrived = take_in(bench.facility, bench.instrument, run_id, copied, storages)

@@ -9,8 +9,10 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
+from uuid import UUID
 
 import pytest
 from moto import settings as moto_settings
@@ -20,9 +22,12 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3.models import FakeBucket, s3_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from streamweave.storage.marks import Mark
 from streamweave.storage.s3.connection import S3Connection
 from streamweave.storage.s3.patience import Patience
 from streamweave.storage.s3.storage import S3Storage
+
+MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 
 NEEDED = [
     "s3:ListBucket",
@@ -232,5 +237,5 @@ def open_s3(connection: S3Connection) -> Callable[[S3Connection], S3Storage]:
 def s3_storage(connection: S3Connection) -> S3Storage:
     """A prepared location in that bucket."""
     storage = S3Storage(connection, IMPATIENT)
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     return storage

@@ -1,11 +1,16 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from streamweave.errors import StorageUnavailable
 from streamweave.storage.connection_test import StorageAnswer, StorageRefusal, try_storage
+from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
+
+MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 
 
 class Forgetful(PosixStorage):
@@ -25,16 +30,16 @@ class Mute(PosixStorage):
 
 def test_a_storage_that_gives_back_what_it_took_works(tmp_path: Path) -> None:
     storage = PosixStorage(tmp_path)
-    storage.prepare(holds_versions=False)
-    assert isinstance(try_storage(storage), StorageAnswer)
+    storage.prepare(MARK, is_new=True)
+    assert isinstance(try_storage(lambda: storage), StorageAnswer)
     assert storage.staged_names() == []
 
 
 @pytest.mark.parametrize(("kind", "error_kind"), [(Forgetful, "copy_not_proven"), (Mute, "storage_unavailable")])
 def test_a_probe_that_fails_leaves_nothing_either(tmp_path: Path, kind: type[PosixStorage], error_kind: str) -> None:
     storage = kind(tmp_path)
-    storage.prepare(holds_versions=False)
-    answer = try_storage(storage)
+    storage.prepare(MARK, is_new=True)
+    answer = try_storage(lambda: storage)
     assert isinstance(answer, StorageRefusal)
     assert answer.error_kind == error_kind
     assert storage.staged_names() == []

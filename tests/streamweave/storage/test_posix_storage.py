@@ -3,14 +3,19 @@
 import errno
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from streamweave.errors import DestinationOccupied, StorageRefused, StorageUnavailable
 from streamweave.storage import flushing, placing
 from streamweave.storage.flushing import MANY
+from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
+
+MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -21,7 +26,7 @@ def base(tmp_path: Path) -> Path:
 @pytest.fixture
 def storage(base: Path) -> PosixStorage:
     storage = PosixStorage(base)
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     return storage
 
 
@@ -40,7 +45,7 @@ def test_a_published_file_is_read_only_and_its_address_is_its_full_path(storage:
 def test_the_mark_and_the_staging_area_are_where_they_are_documented(storage: PosixStorage, base: Path) -> None:
     stage(storage, "t1")
     assert (base / ".streamweave/location").read_text()
-    assert (base / ".streamweave/incoming/t1.part").read_bytes() == b"content"
+    assert (base / f".streamweave/incoming/{MARK.catalog_id}/t1.part").read_bytes() == b"content"
 
 
 def test_versions_can_not_be_published_into_the_own_folder(storage: PosixStorage) -> None:
@@ -76,7 +81,7 @@ def test_a_pipe_in_the_archive_is_refused_rather_than_waited_for(storage: PosixS
 
 def test_a_move_that_was_cut_short_is_finished_by_the_next_attempt(storage: PosixStorage, base: Path) -> None:
     stage(storage, "t1")
-    os.link(base / ".streamweave/incoming/t1.part", base / "scan.tif")
+    os.link(base / f".streamweave/incoming/{MARK.catalog_id}/t1.part", base / "scan.tif")
     storage.publish("t1", "scan.tif")
     assert storage.staged_names() == []
     assert (base / "scan.tif").read_bytes() == b"content"
@@ -84,7 +89,7 @@ def test_a_move_that_was_cut_short_is_finished_by_the_next_attempt(storage: Posi
 
 def test_staging_anew_after_a_move_cut_short_leaves_the_published_file_alone(storage: PosixStorage, base: Path) -> None:
     stage(storage, "t1", b"published")
-    os.link(base / ".streamweave/incoming/t1.part", base / "scan.tif")
+    os.link(base / f".streamweave/incoming/{MARK.catalog_id}/t1.part", base / "scan.tif")
     stage(storage, "t1", b"new")
     assert (base / "scan.tif").read_bytes() == b"published"
 
@@ -193,7 +198,7 @@ def at_once(base: Path, monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     flushed: list[set[str]] = []
 
     def flush_file_system(handle: int) -> bool:
-        assert os.path.samestat(os.fstat(handle), (base / ".streamweave/incoming").stat())
+        assert os.path.samestat(os.fstat(handle), (base / f".streamweave/incoming/{MARK.catalog_id}").stat())
         flushed.append({path.name for path in base.rglob("*.part")})
         return True
 
@@ -255,7 +260,7 @@ def test_folders_are_flushed_one_by_one_however_many(
     storage.publish_many({name: f"{name}/scan.tif" for name in names})
     flushed.clear()
     storage.make_durable([f"{name}/scan.tif" for name in names])
-    folders = [base, base / ".streamweave/incoming", *(base / name for name in names)]
+    folders = [base, base / f".streamweave/incoming/{MARK.catalog_id}", *(base / name for name in names)]
     assert sorted(each.st_ino for each in flushed) == sorted(folder.stat().st_ino for folder in folders)
 
 
@@ -278,7 +283,7 @@ def test_durable_means_that_every_folder_up_to_the_base_was_flushed(
     assert up <= {each.st_ino for each in flushed}
     flushed.clear()
     storage.make_durable(["a/b/scan.tif"])
-    again = [(base / "a/b").stat().st_ino, (base / ".streamweave/incoming").stat().st_ino]
+    again = [(base / "a/b").stat().st_ino, (base / f".streamweave/incoming/{MARK.catalog_id}").stat().st_ino]
     assert sorted(each.st_ino for each in flushed) == sorted(again)
 
 
@@ -298,6 +303,6 @@ def test_a_location_that_went_away_is_refused_everywhere_rather_than_empty(stora
 def test_a_place_where_we_can_not_write_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageRefused, match=str(tmp_path / "file")):
-        PosixStorage(tmp_path / "file" / "archive").prepare(holds_versions=False)
+        PosixStorage(tmp_path / "file" / "archive").prepare(MARK, is_new=True)
     with pytest.raises((StorageRefused, StorageUnavailable)):
-        PosixStorage(Path("/proc/archive")).prepare(holds_versions=False)
+        PosixStorage(Path("/proc/archive")).prepare(MARK, is_new=True)

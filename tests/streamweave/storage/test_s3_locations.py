@@ -20,7 +20,6 @@ from streamweave.instruments.credentials import Sealer
 from streamweave.settings import Settings
 from streamweave.storage.locations import create_storage_location, update_storage_location
 from streamweave.storage.opening import storage_opener
-from streamweave.storage.places import prepare, settle
 from streamweave_api.app import create_app
 
 KEYS = Fernet.generate_key().decode()
@@ -63,14 +62,9 @@ def api(database_url: str, sessions: Sessions) -> Iterator[TestClient[Litestar]]
         yield client
 
 
-def refused(values: Config) -> InvalidInput:
-    def enter() -> None:
-        location = StorageLocation(**values)
-        settle(location, SEALER)
-        prepare(location, SEALER)
-
-    with pytest.raises(InvalidInput) as refusal:
-        enter()
+def refused(sessions: Sessions, values: Config) -> InvalidInput:
+    with sessions() as session, pytest.raises(InvalidInput) as refusal:
+        create_storage_location(session, SEALER, values)
     return refusal.value
 
 
@@ -104,10 +98,10 @@ def test_a_new_location_is_prepared_and_keeps_its_secret_sealed(
     ],
 )
 def test_a_configuration_that_can_not_work_is_refused_by_its_field(
-    values: Config, changes: Config, field: str, words: str
+    sessions: Sessions, values: Config, changes: Config, field: str, words: str
 ) -> None:
     config = {key: value for key, value in {**values["connection_config"], **changes}.items() if value is not ...}
-    refusal = refused({**values, "connection_config": config})
+    refusal = refused(sessions, {**values, "connection_config": config})
     assert refusal.field == field
     assert words in refusal.problem
 
@@ -123,8 +117,8 @@ def test_a_configuration_that_can_not_work_is_refused_by_its_field(
         ("s3://there-is-no-such-bucket/x", "no such bucket: create it"),
     ],
 )
-def test_a_place_that_is_none_is_refused(values: Config, base_path: str, words: str) -> None:
-    refusal = refused({**values, "base_path": base_path})
+def test_a_place_that_is_none_is_refused(sessions: Sessions, values: Config, base_path: str, words: str) -> None:
+    refusal = refused(sessions, {**values, "base_path": base_path})
     assert refusal.field == "base_path"
     assert words in refusal.problem
 

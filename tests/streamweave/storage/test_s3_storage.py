@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,14 +25,17 @@ from streamweave.errors import (
 )
 from streamweave.harvest.naming import destination_path
 from streamweave.storage.connection_test import StorageAnswer, StorageRefusal, try_storage
+from streamweave.storage.marks import Mark
 from streamweave.storage.s3 import parts, publication, staging
 from streamweave.storage.s3 import storage as s3
 from streamweave.storage.s3.connection import S3Connection
 from streamweave.storage.s3.storage import S3Storage
 
+MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
+
 HOSTILE = ["ä/…/😀.tif", "e\u0301", "a b", "a+b&c=d;e", "50%", "%41", "a%20b", "#1", "~v2", ".hidden/.a", "[x]{y}^`|"]
 HOSTILE += ["q'\"<&>", "x" * 900]
-INCOMING = "lab/archive/.streamweave/incoming"
+INCOMING = f"lab/archive/.streamweave/incoming/{MARK.catalog_id}"
 
 Opener = Callable[[S3Connection], S3Storage]
 
@@ -69,7 +72,7 @@ def test_the_mark_the_staging_area_and_the_address_are_where_they_are_documented
 
 def test_a_whole_bucket_can_be_a_location(connection: S3Connection, open_s3: Opener, bucket: Any) -> None:
     storage = open_s3(replace(connection, prefix=""))
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     stage(storage, "t1")
     storage.publish("t1", "m/scan.tif")
     assert list(storage.paths()) == ["m/scan.tif"]
@@ -246,7 +249,7 @@ def test_what_was_forgotten_is_found_by_looking(
 ) -> None:
     monkeypatch.setattr(staging, "REMEMBERED", 1)
     s3_storage.stage_whole({"t1": b"1", "t2": b"2"})
-    assert list(open_s3(connection).read_staged_whole(["t1", "t2"])) == [b"1", b"2"]
+    assert list(checked(open_s3(connection)).read_staged_whole(["t1", "t2"])) == [b"1", b"2"]
     assert s3_storage.publish_many({"t1": "a", "t2": "b"}) == {}
     assert sorted(s3_storage.paths()) == ["a", "b"]
 
@@ -257,7 +260,7 @@ def test_what_may_be_of_two_attempts_is_not_published(
     s3_storage.stage_whole({"t1": b"first"})
     s3_storage.stage_whole({"t1": b"second"})
     with pytest.raises(StorageUnavailable, match="is gone"):
-        open_s3(connection).publish("t1", "a")
+        checked(open_s3(connection)).publish("t1", "a")
     s3_storage.publish("t1", "a")
     assert b"".join(s3_storage.read("a")) == b"second"
 
@@ -354,7 +357,7 @@ def test_of_two_publishers_of_one_path_who_have_both_looked_one_wins(
     monkeypatch.setattr(publication.Publisher, "_check_tree", look)
 
     def publish(number: int) -> bool:
-        storage = open_s3(connection)
+        storage = checked(open_s3(connection))
         stage(storage, f"t{number}", b"content %d" % number)
         try:
             storage.publish(f"t{number}", "one/place")
@@ -362,11 +365,11 @@ def test_of_two_publishers_of_one_path_who_have_both_looked_one_wins(
             return False
         return True
 
-    open_s3(connection).prepare(holds_versions=False)
+    open_s3(connection).prepare(MARK, is_new=True)
     with ThreadPoolExecutor(2) as threads:
         won = list(threads.map(publish, range(2)))
     assert sorted(won) == [False, True]
-    storage = open_s3(connection)
+    storage = checked(open_s3(connection))
     assert b"".join(storage.read("one/place")) == b"content %d" % won.index(True)
     assert storage.staged_names() == [f"t{won.index(False)}"]
 
@@ -377,7 +380,7 @@ def test_a_server_that_replaces_what_stands_is_refused(
     monkeypatch.setattr(moto_settings, "INITIAL_NO_AUTH_ACTION_COUNT", float("inf"))
     s3_server.heeds_conditions = False
     with pytest.raises(StorageRefused, match="replaces objects although it is told not to"):
-        open_s3(connection).prepare(holds_versions=False)
+        open_s3(connection).prepare(MARK, is_new=True)
 
 
 @pytest.mark.usefixtures("composed")
@@ -392,7 +395,7 @@ def test_nothing_stands_under_a_final_name_when_publishing_is_cut_off_and_what_i
     assert not s3_storage.exists("a/b")
     assert s3_storage.staged_names() == ["t1"]
     assert len(bucket.multiparts) == 1
-    s3_storage.prepare(holds_versions=True)  # the server says that it was begun in 2010
+    s3_storage.prepare(MARK)  # the server says that it was begun in 2010
     assert not bucket.multiparts
     s3_storage.publish("t1", "a/b")
 
@@ -408,7 +411,7 @@ def test_what_somebody_may_be_publishing_at_this_moment_is_not_swept(s3_storage:
         lambda request: request.method == "GET" and request.query.endswith("uploads="),
     )
     s3_server.answer("", lambda request: request.query == "uploadId=u1")
-    s3_storage.prepare(holds_versions=True)
+    s3_storage.prepare(MARK)
     given_up = [
         (request.key, request.query)
         for request in s3_server.requests
@@ -543,7 +546,7 @@ def test_a_server_that_copies_only_without_checksums_is_asked_without(
 
     s3_server.fail(400, "InvalidArgument", hits=is_copy_into_an_upload_with_checksums)
     storage = open_s3(connection)
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     stage(storage, "t1")
     storage.publish("t1", "a")
     assert b"".join(storage.read("a")) == b"content"
@@ -570,7 +573,7 @@ def test_a_bucket_that_is_missing_is_refused_everywhere_rather_than_empty(
         lambda: s3_storage.exists("a"),
         s3_storage.staged_names,
         lambda: stage(s3_storage, "t1"),
-        lambda: s3_storage.prepare(holds_versions=False),
+        lambda: s3_storage.prepare(MARK, is_new=True),
     ):
         with pytest.raises(StorageRefused, match="there is no such bucket: create it"):
             question()
@@ -584,8 +587,8 @@ def test_a_bucket_that_was_emptied_is_not_the_place_it_was(
         lambda: list(s3_storage.paths()),
         lambda: s3_storage.exists("a"),
         s3_storage.staged_names,
-        lambda: s3_storage.prepare(holds_versions=True),
-        lambda: stage(open_s3(connection), "t1"),
+        lambda: s3_storage.prepare(MARK),
+        lambda: s3_storage.check_mark(MARK),
     ):
         with pytest.raises(StorageRefused, match="is not the place it was"):
             question()
@@ -602,7 +605,7 @@ def test_a_wrong_key_is_refused_by_what_is_wrong(
     connection: S3Connection, open_s3: Opener, changes: dict[str, str], words: str
 ) -> None:
     with pytest.raises(StorageRefused, match=words):
-        open_s3(replace(connection, **changes)).prepare(holds_versions=False)
+        open_s3(replace(connection, **changes)).prepare(MARK, is_new=True)
 
 
 @pytest.mark.usefixtures("composed")
@@ -618,7 +621,7 @@ def test_a_server_that_speaks_something_else_is_refused(s3_storage: S3Storage, s
 def test_a_server_that_does_not_answer_is_unavailable(connection: S3Connection, open_s3: Opener, bucket: Any) -> None:
     nobody = open_s3(replace(connection, url=f"http://127.0.0.1:1/{bucket.name}"))
     with pytest.raises(StorageUnavailable, match="does not answer"):
-        nobody.prepare(holds_versions=False)
+        nobody.prepare(MARK, is_new=True)
     with pytest.raises(StorageUnavailable, match="does not answer"):
         next(nobody._composer.unfinished("lab"))
 
@@ -631,7 +634,7 @@ def test_the_environment_does_not_decide_who_asks_whom(
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     storage = open_s3(connection)
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     stage(storage, "t1")
     storage.publish("t1", "a")
     assert storage.exists("a")
@@ -640,12 +643,17 @@ def test_the_environment_does_not_decide_who_asks_whom(
 def test_the_connection_test_leaves_nothing_behind(
     s3_storage: S3Storage, connection: S3Connection, open_s3: Opener, s3_server: Any, bucket: Any
 ) -> None:
-    assert isinstance(try_storage(s3_storage), StorageAnswer)
+    assert isinstance(try_storage(lambda: s3_storage), StorageAnswer)
     assert set(bucket.keys) == {"lab/archive/.streamweave/location"}
     bucket.keys.clear()
-    assert "not the place it was" in detail(try_storage(open_s3(connection)))
+    assert "not the place it was" in detail(try_storage(lambda: checked(open_s3(connection))))
     s3_server.drop_bucket(bucket.name)
-    assert "no such bucket" in detail(try_storage(open_s3(connection)))
+    assert "no such bucket" in detail(try_storage(lambda: checked(open_s3(connection))))
+
+
+def checked(storage: S3Storage) -> S3Storage:
+    storage.check_mark(MARK)
+    return storage
 
 
 def detail(answer: StorageAnswer | StorageRefusal) -> str:

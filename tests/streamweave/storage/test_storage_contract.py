@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +14,11 @@ from hypothesis import strategies as st
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.base import Storage
+from streamweave.storage.marks import Mark, NoMark
 from streamweave.storage.memory import MemoryStorage
 from streamweave.storage.posix import PosixStorage
+
+MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 
 HOSTILE_COMPONENTS = ("..", ".", "", "/", "\0", "a", "..\0", "~", "\\..", "…", "link", "\ud800")
 
@@ -35,7 +41,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
 @pytest.fixture
 def storage(opened: Opener) -> Storage:
     storage = opened("archive")
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     return storage
 
 
@@ -211,13 +217,60 @@ def test_reading_can_be_ended_before_the_files_end(storage: Storage) -> None:
     assert next(pieces, b"") == b""
 
 
-def test_a_location_that_should_hold_versions_but_has_no_mark_is_refused(storage: Storage, opened: Opener) -> None:
-    storage.prepare(holds_versions=True)
+def test_a_place_without_a_mark_is_refused_and_nothing_is_made_there(opened: Opener) -> None:
     elsewhere = opened("not-mounted")
-    with pytest.raises(StorageRefused, match="is not the place it was"):
-        elsewhere.prepare(holds_versions=True)
-    elsewhere.prepare(holds_versions=False)
-    elsewhere.prepare(holds_versions=True)
+    for question in (elsewhere.prepare, elsewhere.check_mark):
+        with pytest.raises(StorageRefused, match=r"no mark|is the disk mounted"):
+            question(MARK)
+    assert elsewhere.found_mark() is NoMark.MISSING
+
+
+def test_a_new_place_bears_its_mark(opened: Opener) -> None:
+    opened("new").prepare(MARK, is_new=True)
+    again = opened("new")
+    if isinstance(again, MemoryStorage):
+        again.put_mark(MARK)
+    again.prepare(MARK)
+    assert again.found_mark() == MARK
+
+
+STRANGERS = {
+    "another storage location": replace(MARK, location_id=UUID(int=7)),
+    "another catalog": replace(MARK, catalog_id=UUID(int=7)),
+    "was replaced": replace(MARK, made_at=MARK.made_at - timedelta(days=1)),
+}
+
+
+@pytest.mark.parametrize("words", STRANGERS)
+def test_the_mark_of_a_stranger_is_refused_until_the_place_is_marked_anew(storage: Storage, words: str) -> None:
+    storage.put_mark(STRANGERS[words])
+    for question in (storage.check_mark, storage.prepare, partial(storage.prepare, is_new=True)):
+        with pytest.raises(StorageRefused, match=words):
+            question(MARK)
+    assert storage.found_mark() == STRANGERS[words]
+    storage.put_mark(MARK)
+    storage.prepare(MARK)
+
+
+def test_a_mark_that_was_made_later_is_accepted(storage: Storage) -> None:
+    storage.put_mark(replace(MARK, made_at=MARK.made_at + timedelta(days=1)))
+    storage.check_mark(MARK)
+
+
+def test_each_catalog_has_a_staging_area_of_its_own(storage: Storage, opened: Opener) -> None:
+    if isinstance(storage, MemoryStorage):
+        pytest.skip("nobody shares a memory")
+    stage(storage, "t1", b"ours")
+    other = replace(MARK, catalog_id=UUID(int=7))
+    storage.put_mark(other)
+    theirs = opened("archive")
+    theirs.prepare(other)
+    stage(theirs, "t1", b"theirs")
+    stage(theirs, "t2", b"theirs")
+    assert (storage.staged_names(), sorted(theirs.staged_names())) == (["t1"], ["t1", "t2"])
+    assert storage.early_staged_names() == []
+    theirs.discard("t1")
+    assert b"".join(storage.read_staged("t1")) == b"ours"
 
 
 @given(st.lists(st.sampled_from(HOSTILE_COMPONENTS) | st.text(max_size=8), min_size=1, max_size=5).map("/".join))
