@@ -10,6 +10,7 @@ from streamweave.alerts.failing_hooks import failing_hooks
 from streamweave.alerts.full_storage import Spaces, full_storage
 from streamweave.alerts.looks import looks_at_shares
 from streamweave.alerts.overdue_files import files_that_need_a_person
+from streamweave.alerts.refused_storage import refused_storage
 from streamweave.alerts.shares import failing_shares, unwatched_shares
 from streamweave.alerts.silent_instruments import silent_instruments
 from streamweave.alerts.unproven_storage import unproven_storage
@@ -28,6 +29,7 @@ def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_sinc
         failing_hooks(session, now),
         full_storage(session, spaces, now),
         unproven_storage(session),
+        refused_storage(session),
     ):
         findings.add(answer)
     return findings

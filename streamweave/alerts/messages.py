@@ -17,6 +17,7 @@ HEADLINES = {
     "failing_hooks": "hooks fail",
     "full_storage": "no room for files",
     "unproven_storage": "archived copies are not proven",
+    "refused_storage": "the storage is not the place it was",
 }
 
 

@@ -42,9 +42,10 @@ def stray_paths(facility: Facility, location_id: UUID, storage: Storage) -> Iter
 def leftovers(facility: Facility, location_id: UUID, storage: Storage) -> list[str]:
     """The staged names that belong to no transfer under way; the next harvest into the location removes them.
 
+    But not those from before each catalog staged apart that are unknown here: they may be another catalog's.
     They are listed before the claims are read: whoever stages a file has claimed its transfer before.
     """
-    staged = storage.staged_names()
+    staged = storage.staged_names() + storage.early_staged_names()
     with facility.sessions() as session:
         under_way = staged_names_under_way(session, location_id)
     return sorted(name for name in staged if name not in under_way)

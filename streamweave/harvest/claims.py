@@ -1,7 +1,7 @@
 """Claims: a transfer that is ``in_progress`` belongs to one run. The database gives each to one run only."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -210,3 +210,20 @@ def staged_names_under_way(session: Session, storage_location_id: uuid.UUID) -> 
         )
     )
     return {str(claim_id) for claim_id in claim_ids}
+
+
+def early_names_of_ours(session: Session, staged_names: Iterable[str]) -> set[str]:
+    """Those names, of files staged when catalogs shared one staging area, that belong to ended claims of this catalog.
+
+    Whatever this catalog does not know may be another one's, which may be writing it at this moment.
+    """
+    ids = {name for name in staged_names if _is_uuid(name)}
+    ours = select(Transfer.claim_id).where(Transfer.claim_id.in_(ids), Transfer.status != TransferStatus.IN_PROGRESS)
+    return {str(claim_id) for claim_id in session.scalars(ours)} if ids else set()
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        return str(uuid.UUID(name)) == name
+    except ValueError:
+        return False

@@ -7,7 +7,7 @@ from datetime import date
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
-from streamweave.harvest.claims import due_locations, staged_names_under_way
+from streamweave.harvest.claims import due_locations, early_names_of_ours, staged_names_under_way
 from streamweave.storage.base import Storage
 
 
@@ -39,14 +39,18 @@ def open_destinations(
 
 
 def sweep(facility: Facility, storage_location_id: uuid.UUID, storage: Storage) -> int:
-    """Remove staged files that belong to no transfer under way; returns how many.
+    """Remove this catalog's staged files that belong to no transfer under way; returns how many.
 
+    Of files from before each catalog staged apart only those that are known to be ours are removed.
     The names are listed before the claims are read: whoever stages a file has claimed its transfer before.
     """
-    staged = storage.staged_names()
+    staged, early = storage.staged_names(), storage.early_staged_names()
     with facility.sessions() as session:
         under_way = staged_names_under_way(session, storage_location_id)
+        ours = early_names_of_ours(session, early) if early else set()
     stale = [name for name in staged if name not in under_way]
     for name in stale:
         storage.discard(name)
-    return len(stale)
+    for name in ours:
+        storage.discard_early(name)
+    return len(stale) + len(ours)

@@ -50,7 +50,7 @@ def create_storage_location(session: Session, sealer: Sealer, values: Mapping[st
     Its place is marked and made ready, and must be writable. One that is marked already is refused, unless ``adopt`` is
     true: then it is taken over from whoever marked it. Raises ``InvalidInput`` or ``Conflict``.
     """
-    fields = checked({**FIELDS, "adopt": flag}, values)
+    fields = checked(AT_CREATION, values)
     require(fields, "name", "base_path")
     adopt = fields.pop("adopt", False)
     _check_name_is_free(session, fields["name"])
@@ -130,6 +130,7 @@ FIELDS: dict[str, Rule] = {
     "base_path": base_path,
     "enabled": flag,
 }
+AT_CREATION: dict[str, Rule] = {**FIELDS, "adopt": flag}
 
 
 def _moved(session: Session, sealer: Sealer, location: StorageLocation, changes: Mapping[str, Any]) -> dict[str, Any]:

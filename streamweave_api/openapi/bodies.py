@@ -49,7 +49,7 @@ RULES: dict[str, Mapping[str, Rule]] = {
     "NewProjectMember": projects.MEMBER,
     "NewSchedule": schedules.AT_CREATION,
     "NewServiceAccount": service_accounts.FIELDS,
-    "NewStorageLocation": locations.FIELDS,
+    "NewStorageLocation": locations.AT_CREATION,
     "NewUser": users.FIELDS,
     "Ownership": owners.OWNER,
     "PasswordChange": {"new_password": users.password},

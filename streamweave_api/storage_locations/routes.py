@@ -8,6 +8,7 @@ from litestar.params import FromPath, JSONBody
 
 from streamweave.storage.connection_test import StorageAnswer, try_storage
 from streamweave.storage.locations import (
+    adopt_storage_location,
     create_storage_location,
     delete_storage_location,
     restore_storage_location,
@@ -16,6 +17,7 @@ from streamweave.storage.locations import (
     update_storage_location,
 )
 from streamweave.storage.marking import open_marked
+from streamweave.storage.marks import Mark
 from streamweave.storage.opening import storage_opener
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import shown
@@ -23,6 +25,7 @@ from streamweave_api.deletion import IncludeDeleted
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 from streamweave_api.storage_locations.schemas import (
+    AdoptedPlace,
     NewStorageLocation,
     StorageAnswered,
     StorageLocationBody,
@@ -90,6 +93,25 @@ def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> S
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)
 
 
+@post("/{location_id:uuid}/adopt", sync_to_thread=True, status_code=200, summary="Take a place over")
+def take_over_place(service: TheService, location_id: FromPath[UUID]) -> AdoptedPlace:
+    """Mark the location's place as its own, whatever mark stands there now.
+
+    Whichever catalog or storage location had marked it is refused there from then on.
+    """
+    with service.sessions.begin() as session:
+        replaced = adopt_storage_location(session, service.sealer, location_id)
+        body = storage_location_body(storage_location_by_id(session, location_id))
+    if not isinstance(replaced, Mark):
+        return AdoptedPlace(location=body)
+    return AdoptedPlace(
+        location=body,
+        replaced_catalog_id=replaced.catalog_id,
+        replaced_location_id=replaced.location_id,
+        replaced_made_at=replaced.made_at,
+    )
+
+
 storage_locations_router = Router(
     "/api/storage-locations",
     route_handlers=[
@@ -100,6 +122,7 @@ storage_locations_router = Router(
         remove_storage_location,
         bring_back_storage_location,
         test_storage_location,
+        take_over_place,
     ],
     guards=[admin_only],
     tags=["Storage locations"],

@@ -49,6 +49,13 @@ class NewStorageLocation(StorageLocationChanges, kw_only=True):
 
     name: str
     base_path: Annotated[str, Parameter(description="An absolute path, or for the type s3 `s3://bucket/prefix`")]
+    adopt: Annotated[
+        bool | UnsetType,
+        Parameter(
+            description="Take over a place that another catalog or location has marked: it is refused there from then "
+            "on. Without it such a place can't be entered"
+        ),
+    ] = UNSET
 
 
 def values_of(body: StorageLocationChanges) -> dict[str, Any]:
@@ -68,9 +75,24 @@ class StorageLocationBody(Outgoing):
     connection_config: dict[str, Any]
     base_path: str
     enabled: bool
+    marked_at: Annotated[
+        datetime | None,
+        Parameter(description="When the mark at its place was made; null until it is marked at first sight"),
+    ]
+    refused_at: Annotated[datetime | None, Parameter(description="Since when its place is refused; null if it is not")]
+    refusal: Annotated[str | None, Parameter(description="Why its place is refused, as a sentence")]
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+
+
+class AdoptedPlace(Outgoing, kw_only=True):
+    """A location whose place was taken over, and whose mark stood there before; null where no mark said so."""
+
+    location: StorageLocationBody
+    replaced_catalog_id: UUID | None = None
+    replaced_location_id: UUID | None = None
+    replaced_made_at: datetime | None = None
 
 
 class StorageAnswered(Outgoing, kw_only=True):

@@ -1,0 +1,90 @@
+"""`streamweave storage`: where versions go, which mark stands at each place, and taking a place over on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streamweave.audit.actor import Actor, acting, audited
+from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
+from streamweave.catalog.tables import StorageLocation
+from streamweave.cli.configuration import HomeOption
+from streamweave.cli.refusal import one_sentence
+from streamweave.deletion import listing
+from streamweave.errors import NotFound, StorageError
+from streamweave.instruments.credentials import Sealer
+from streamweave.local.running import settings_of
+from streamweave.storage.locations import adopt_storage_location, storage_location_by_name
+from streamweave.storage.marking import OpenStorage, found_at_place
+from streamweave.storage.opening import storage_opener
+
+REFUSED = 1
+
+storage = typer.Typer(help="Storage locations, and the marks at their places.", no_args_is_help=True)
+
+
+@storage.command(name="list")
+def list_locations(home: HomeOption = None) -> None:
+    """Print each storage location, its place, and whether its mark is right; exit code 1 if one is refused."""
+    table = Table("location", "place", "marked", "state")
+    is_refused = False
+    with one_sentence(), _catalog(home) as (sessions, sealer), sessions() as session:
+        typer.echo(f"catalog {catalog_id(session)}")
+        for location in session.scalars(listing(StorageLocation).order_by(StorageLocation.name)):
+            why = _refusal(sessions, storage_opener(sealer), location)
+            is_refused = is_refused or why is not None
+            marked = "not yet" if location.marked_at is None else f"{location.marked_at:%Y-%m-%d %H:%M} UTC"
+            state = Text("found" if why is None else why, "" if why is None else "red")
+            table.add_row(Text(location.name), Text(location.base_path), marked, state)
+    Console().print(table)
+    if is_refused:
+        raise typer.Exit(REFUSED)
+
+
+@storage.command()
+def adopt(
+    name: Annotated[str, typer.Argument(help="The storage location's name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Take a location's place over: write our mark there, whatever mark stands there now."""
+    with one_sentence(), _catalog(home) as (sessions, sealer):
+        with sessions() as session:
+            location = storage_location_by_name(session, name)
+        if location is None:
+            raise NotFound(f"Storage location {name}")
+        why = _refusal(sessions, storage_opener(sealer), location)
+        typer.echo(f"{location.name}: {location.base_path}")
+        typer.echo(f"what stands there now: {why or 'its own mark; there is nothing to take over'}")
+        typer.echo("Whichever catalog or storage location marked this place is refused here from now on.")
+        if not yes:
+            typer.confirm("Take it over?", abort=True)
+        with sessions.begin() as session:
+            adopt_storage_location(session, sealer, location.id)
+    typer.echo(f"{location.name} is marked anew; compare it with the catalog: streamweave verify {location.name!r}")
+
+
+@contextmanager
+def _catalog(home: HomeOption) -> Iterator[tuple[Sessions, Sealer]]:
+    """The catalog, where changes are audited as made at the command line, and what opens the locations' secrets."""
+    settings = settings_of(home)
+    token = acting.set(Actor(email="streamweave storage (command line)"))
+    try:
+        with open_catalog(str(settings.database_url)) as engine:
+            yield audited(catalog_sessions(engine)), Sealer(settings.encryption_keys.get_secret_value())
+    finally:
+        acting.reset(token)
+
+
+def _refusal(sessions: Sessions, open_storage: OpenStorage, location: StorageLocation) -> str | None:
+    """Why the location's place is refused, or can't be asked; None if it is found."""
+    try:
+        with sessions() as session:
+            return found_at_place(session, open_storage(location), location)
+    except StorageError as error:
+        return str(error)
