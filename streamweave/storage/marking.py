@@ -143,7 +143,7 @@ def _what_is_missing(session: Session, storage: Storage, location: StorageLocati
     """Why a place with an early mark is not what the catalog says; None if it is, as far as a sample can tell."""
     copies = _sample(session, location)
     if not copies and (path := next(storage.paths(), None)) is not None:
-        return f"{storage.address(path)} exists, but the catalog knows of no file in {location.name}"
+        return f"{storage.address(path)} exists, but the catalog knows of no intact file in {location.name}"
     for path, size_bytes in copies:
         if not _has_size(storage, path, size_bytes):
             return f"{storage.address(path)} should exist with {size_bytes} bytes, and does not: is it the right disk?"

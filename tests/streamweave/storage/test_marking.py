@@ -317,7 +317,7 @@ def test_a_place_of_an_earlier_release_that_lacks_what_the_catalog_says_is_refus
 def test_an_empty_place_of_an_earlier_release_is_marked_unless_a_strangers_files_are_there(bench: Any) -> None:
     make_early(bench, bench.location)
     (bench.archive / "theirs.csv").write_bytes(b"whose?")
-    assert "the catalog knows of no file" in refused(bench.facility.sessions, bench.location)
+    assert "the catalog knows of no intact file" in refused(bench.facility.sessions, bench.location)
     (bench.archive / "theirs.csv").unlink()
     bench.facility.open_marked(bench.location, to_write=True)
     assert mark_at(bench.archive).location_id == bench.location.id
