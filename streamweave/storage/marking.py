@@ -62,7 +62,7 @@ def recognise_place(session: Session, storage: Storage, location_id: uuid.UUID, 
     if row.marked_at is None and found is NoMark.EARLY:
         return _mark_at_first_sight(session, storage, row)
     if why := _sentence(session, row, found, _expected(session, row, found)):
-        raise StorageRefused(f"{why}. {_how_to_adopt(row)}")
+        raise StorageRefused(_with_advice(why, _how_to_adopt(row)))
     assert isinstance(found, Mark)
     if row.marked_at != found.made_at or row.refusal is not None:
         session.refresh(row, with_for_update=LOCK)
@@ -82,7 +82,7 @@ def mark_new_place(session: Session, storage: Storage, location: StorageLocation
     found = storage.found_mark()
     if found is not NoMark.MISSING:
         if not adopt and not _is_abandoned(session, storage, found, mark):
-            raise StorageRefused(f"{_sentence(session, location, found, mark)}. {HOW_TO_ENTER}")
+            raise StorageRefused(_with_advice(_sentence(session, location, found, mark) or "", HOW_TO_ENTER))
         storage.put_mark(mark)
     storage.prepare(mark, is_new=True)
     location.marked_at, location.refused_at, location.refusal = mark.made_at, None, None
@@ -132,7 +132,7 @@ def _mark_at_first_sight(session: Session, storage: Storage, row: StorageLocatio
         return Mark(row.id, catalog_id(session), row.marked_at)
     _refuse_twins(session, row, of_marked=True)
     if why := _what_is_missing(session, storage, row):
-        raise StorageRefused(f"{why}. {_how_to_adopt(row)}")
+        raise StorageRefused(_with_advice(why, _how_to_adopt(row)))
     mark = Mark(row.id, catalog_id(session), _now(session))
     storage.put_mark(mark)
     row.marked_at, row.refused_at, row.refusal = mark.made_at, None, None
@@ -214,6 +214,10 @@ def _record_refusal(sessions: Sessions, location_id: uuid.UUID, sentence: str) -
         row = session.get_one(StorageLocation, location_id, with_for_update=LOCK)
         if row.refusal != sentence:
             row.refusal, row.refused_at = sentence, row.refused_at or _now(session)
+
+
+def _with_advice(sentence: str, advice: str) -> str:
+    return f"{sentence} {advice}" if sentence.endswith("?") else f"{sentence}. {advice}"
 
 
 def _how_to_adopt(location: StorageLocation) -> str:
