@@ -75,7 +75,7 @@ def archived_in(root: Path) -> dict[str, str]:
 def staged_in(root: Path) -> list[str]:
     """Every temporary file of an archive."""
     incoming = root / CONTROL / "incoming"
-    return [path.name for path in incoming.iterdir()] if incoming.is_dir() else []
+    return [path.name for path in incoming.rglob("*") if path.is_file()]
 
 
 def versions_in(engine: Engine) -> list[Version]:

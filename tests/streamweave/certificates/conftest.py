@@ -12,7 +12,15 @@ import pytest
 from sqlalchemy import select
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import FileRecord, Instrument, ScanOutcome, Schedule, StorageLocation, Transfer
+from streamweave.catalog.tables import (
+    FileRecord,
+    Instrument,
+    ScanOutcome,
+    Schedule,
+    StorageLocation,
+    StorageType,
+    Transfer,
+)
 from streamweave.certificates.circumstances import circumstances_of
 from streamweave.certificates.documents import Certificate
 from streamweave.certificates.issuing import Issuer
@@ -33,6 +41,7 @@ from streamweave.harvest.transfer import transfer_files
 from streamweave.identifiers import ark
 from streamweave.rehash.rehashing import RehashReport, rehash
 from streamweave.sources.memory import Laboratory
+from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
 
 SEED = "5f" * 32
@@ -69,8 +78,15 @@ class Site:
 
     def add_archive(self, name: str, *, scheduled: bool = True) -> StorageLocation:
         unique = f"{name} {self.instrument.slug}"
-        location = StorageLocation(name=unique, base_path=str(self.folder / unique), connection_config={})
+        location = StorageLocation(
+            id=uuid.uuid4(),
+            name=unique,
+            type=StorageType.POSIX,
+            base_path=str(self.folder / unique),
+            connection_config={},
+        )
         with self.facility.sessions.begin() as session:
+            mark_new_place(session, open_storage(location), location)
             session.add(location)
             session.flush()
             if scheduled:
