@@ -46,7 +46,7 @@ def first_catalog(engine: Engine, tmp_path: Path) -> Engine:
         command.upgrade(config, "0001")
         connection.exec_driver_sql(ROWS.read_text().replace("'/archive'", f"'{tmp_path}/archive'"))
     base = tmp_path / "archive"
-    (base / ".streamweave/incoming").mkdir(parents=True)
+    (base / ".streamweave/incoming").mkdir(parents=True, exist_ok=True)
     (base / ".streamweave/location").write_text(MARK)
     for path, content in ARCHIVE.items():
         file = base / "Microscope 01/microscope" / path
