@@ -226,4 +226,5 @@ def _how_to_adopt(location: StorageLocation) -> str:
 
 def _now(session: Session) -> datetime:
     """The database's clock."""
-    return session.scalars(select(func.clock_timestamp())).one()
+    now: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return now
