@@ -46,7 +46,8 @@
     └── StorageError
         ├── StorageUnavailable (Transient)     full, not answering, an I/O error
         ├── StorageRefused (Permanent)         not writable for us, or not the place it was
-        ├── DestinationOccupied (Permanent)    other bytes stand under the final name; they are never overwritten
+        ├── PathUnusable (Permanent)           no file can have this path there; about one file, never about the storage
+        │   └── DestinationOccupied (Permanent)    something else has the final name; it is never overwritten
         └── CopyNotProven (Transient)          the bytes read back differ from the bytes written
 """
 
@@ -279,8 +280,24 @@ class StorageRefused(StorageError, Permanent):
     """The storage is not writable for us, or is not the place it was (not mounted)."""
 
 
-class DestinationOccupied(StorageError, Permanent):
-    """Other bytes already stand under the final name. They are never overwritten."""
+class PathUnusable(StorageError, Permanent):
+    """No file can have this path in this storage. It is about one file, and says nothing about the storage as a whole.
+
+    ``part`` is the index of the part of the path whose name something else has (-1: the file's own name): another name
+    for that part will do. It is None when the file system takes no name like this one: too long, or a character that
+    it does not know.
+    """
+
+    def __init__(self, sentence: str, part: int | None = None) -> None:
+        super().__init__(sentence)
+        self.part = part
+
+
+class DestinationOccupied(PathUnusable):
+    """Something else has the final name already. It is never overwritten."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, part=-1)
 
 
 class CopyNotProven(StorageError, Transient):

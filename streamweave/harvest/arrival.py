@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
 from streamweave.catalog.tables import Instrument
@@ -131,14 +131,22 @@ def _plan(
 
 
 def place(storage: Storage, planned: Sequence[Archived]) -> list[Archived | Failed]:
-    """Publish into one storage location, and make what was published durable."""
-    failed = publish(
+    """Publish into one storage location, and make what was published durable. The results have the final paths."""
+    outcomes = publish(
         storage,
         {each.claim.staged_name: each.destination_path for each in planned},
         {each.claim.staged_name: each.digest for each in planned},
     )
-    refused = [Failed(each.claim, failed[name]) for each in planned if (name := each.claim.staged_name) in failed]
-    placed = [each for each in planned if each.claim.staged_name not in failed]
+    refused: list[Failed] = []
+    placed: list[Archived] = []
+    for each in planned:
+        path = outcomes[each.claim.staged_name]
+        if isinstance(path, StorageError):
+            refused.append(Failed(each.claim, path))
+        elif path == each.destination_path:
+            placed.append(each)
+        else:
+            placed.append(replace(each, destination_path=path, address=storage.address(path)))
     try:
         storage.make_durable([each.destination_path for each in placed])
     except StorageError as error:

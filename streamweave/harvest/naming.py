@@ -12,6 +12,16 @@ written so that no two (path, version) meet, and that the way back is known:
 - An empty part becomes ``%-``.
 - A part of more than 255 bytes is cut; ``%~`` and 16 hexadecimal digits of the whole's SHA-256 take the place of what
   is missing. Encoding never makes a ``%~``. From such a part there is no way back.
+
+A storage may refuse such a path all the same: other bytes have the name already, a file has the name of a folder that
+is needed (or the reverse), or its file system takes no name like it. Then the next name is taken (``next_path``), and
+the path that was taken is the one on record:
+
+1. The part whose name is taken gets a number before its version and extension: ``result%~2/inside.csv``,
+   ``scan%~2~v3.csv``, up to ``%~9``. ``source_path_of`` knows the way back.
+2. Where no number helps: ``%~/`` and 32 hexadecimal digits of the SHA-256 of the path that was wanted, with its
+   extension if that is 1 to 8 ASCII letters and digits: ``%~/5c1f…e0.csv``. Short, plain ASCII, one folder for all:
+   every file system takes it. The way back is the catalog's record alone.
 """
 
 import functools
@@ -25,6 +35,8 @@ LONGEST_PART = 255  # bytes: the limit of the usual file systems
 LONGEST_ARCHIVE_FOLDER = 120  # bytes
 LONGEST_EXTENSION = 32  # bytes, with its dot: what is longer is cut like the rest of the name
 EMPTY = "%-"
+ASIDE = "%~"
+LAST_NUMBER = 9
 
 _LAST_OF_EACH_PLANE = "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
 _UNSAFE = re.compile(rf'[\x00-\x1f\x7f-\x9f/\\<>:"|?*%\ud800-\udfff\ufdd0-\ufdef{_LAST_OF_EACH_PLANE}]|[. ]\Z')
@@ -32,6 +44,8 @@ _RESERVED_BY_WINDOWS = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|L
 _RESERVED_BY_US = re.compile(r"\.streamweave", re.IGNORECASE)
 _TILDE_OF_A_VERSION = re.compile(r"~(?=v[0-9]+(?:r[0-9]+)?(?:\.[^.]*)?\Z)")
 _FILENAME = re.compile(r"(?P<stem>.+?)(?P<mark>~v(?P<version>[0-9]+)(?:r(?P<repair>[0-9]+))?)?(?P<extension>\.[^.]*)?")
+_NUMBER_ASIDE = re.compile(rf"{ASIDE}([2-{LAST_NUMBER}])(?=(?:~v[0-9]+(?:r[0-9]+)?)?(?:\.[^.]*)?\Z)")
+_PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
 _HALF_AN_ESCAPE = re.compile(r"%[0-9A-F]?\Z")
 
 
@@ -74,11 +88,42 @@ def _placed_folder(archive_folder: str, folders: str) -> str:
     return "".join(f"{part}/" for part in [archive_folder, *map(_placed, parts)])
 
 
-def source_path_of(destination: str) -> tuple[str, int]:
-    """The source path and version that stand at ``destination``, be it as a repaired copy.
+def next_path(wanted: str, path: str, part: int | None) -> str | None:
+    """The path to try when ``path`` can't be used; ``wanted`` is what ``destination_path`` made of the version.
 
-    Raises ``InvalidInput`` for a path that ``destination_path`` never makes, and for one with a part that was cut.
+    ``part`` is the index of the part whose name something else has, None where no name like it will do. The paths that
+    are tried for one version are never tried for another, and depend on nothing but what the storage answers: whoever
+    publishes the same version again finds the bytes of an earlier attempt. Returns None after the last one.
     """
+    if part is not None and (numbered := _with_next_number(path, part)):
+        return numbered
+    return None if path.startswith(ASIDE) else _last_resort(wanted)
+
+
+def _with_next_number(path: str, part: int) -> str | None:
+    parts = path.split("/")
+    number = _NUMBER_ASIDE.search(parts[part])
+    following = int(number[1]) + 1 if number else 2
+    named = _FILENAME.fullmatch(_NUMBER_ASIDE.sub("", parts[part]))
+    assert named, "no part of a destination is empty"
+    stem, mark, extension = named["stem"], named["mark"] or "", named["extension"] or ""
+    parts[part] = f"{stem}{ASIDE}{following}{mark}{extension}"
+    fits = following <= LAST_NUMBER and len(_utf8(parts[part])) <= LONGEST_PART
+    return "/".join(parts) if fits else None
+
+
+def _last_resort(wanted: str) -> str:
+    extension = _PLAIN_EXTENSION.search(wanted)
+    return f"{ASIDE}/{hashlib.sha256(_utf8(wanted)).hexdigest()[:32]}{extension[0] if extension else ''}"
+
+
+def source_path_of(destination: str) -> tuple[str, int]:
+    """The source path and version that stand at ``destination``, be it as a repaired copy, or under a numbered name.
+
+    Raises ``InvalidInput`` for a path that is none of ours, and for one that has no way back: a part of it was cut, or
+    it is the last resort.
+    """
+    destination = "/".join(_NUMBER_ASIDE.sub("", part) for part in destination.split("/"))
     archive_folder, _, rest = destination.partition("/")
     *folders, filename = rest.split("/")
     named = _FILENAME.fullmatch(filename)

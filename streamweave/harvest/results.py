@@ -65,8 +65,8 @@ def transfer_after(result: Result, now: datetime) -> dict[str, Any]:
     match result:
         case Archived(_, digest, holder, destination_path):
             place = {"version_id": holder, "destination_path": destination_path}
-            is_own = holder == result.claim.version_id
-            return (ended if is_own else ended | place) | {
+            is_as_planned = (holder, destination_path) == (result.claim.version_id, result.claim.destination_path)
+            return (ended if is_as_planned else ended | place) | {
                 "status": TransferStatus.COMPLETED,
                 "bytes_transferred": digest.size_bytes,
                 "source_checksum": digest.xxhash,

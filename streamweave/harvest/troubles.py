@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from streamweave.errors import (
     CopyNotProven,
-    DestinationOccupied,
+    PathUnusable,
     SourceError,
     SourceFileError,
     StorageError,
@@ -35,7 +35,7 @@ class Troubles:
     def failed(self, claim: Claim, error: StreamWeaveError) -> bool:
         """Learn from a failure; True when there is something less that can be done because of it."""
         match error:
-            case SourceFileError() | DestinationOccupied() | CopyNotProven():
+            case SourceFileError() | PathUnusable() | CopyNotProven():
                 return False
             case SourceError():
                 if not self.share_is_lost:

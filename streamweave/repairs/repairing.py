@@ -25,7 +25,7 @@ from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, open_loc
 from streamweave.harvest.copying import Digest
 from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.limits import Pace, limits_of
-from streamweave.harvest.results import Archived
+from streamweave.harvest.results import Archived, Failed
 from streamweave.harvest.runs import harvest_run
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.origins import Origin, share_origin, share_refusal, stored_origins
@@ -129,15 +129,15 @@ class _Repairing:
             if claim is None:
                 return
             try:
-                is_ours = self._archive(claim, storage, self._copied(origin, claim, storage))
+                address = self._archive(claim, storage, self._copied(origin, claim, storage))
             except StreamWeaveError as error:
                 give_up(self._facility, claim, error.kind(), f"from {origin.name}: {error}")
                 if isinstance(error, StorageUnavailable | StorageRefused):
                     raise
                 why.append(f"from {origin.name}: {error}")
             else:
-                if is_ours:
-                    self._report.repaired.append((repair.source_path, storage.address(claim.destination_path)))
+                if address:
+                    self._report.repaired.append((repair.source_path, address))
                 return
         self._report.failed.append((repair.source_path, "; ".join(why) or NOWHERE))
 
@@ -160,14 +160,14 @@ class _Repairing:
                 self._lost_share = str(error)
             raise
 
-    def _archive(self, claim: Claim, storage: Storage, digest: Digest) -> bool:
-        """Publish, make durable, catalogue. False when we were taken for dead: whoever has the claim now takes over.
+    def _archive(self, claim: Claim, storage: Storage, digest: Digest) -> str | None:
+        """Publish, make durable, catalogue. Returns the copy's address.
 
-        Raises what prevents it.
+        None when we were taken for dead: whoever has the claim now takes over. Raises what prevents it.
         """
         path = claim.destination_path
-        archived = Archived(claim, digest, claim.version_id, path, storage.address(path))
-        for result in place(storage, [archived]):
-            if not isinstance(result, Archived):
-                raise result.error
-        return bool(catalogue(self._facility, self._instrument, self._run_id, [archived]))
+        planned = Archived(claim, digest, claim.version_id, path, storage.address(path))
+        [result] = place(storage, [planned])
+        if isinstance(result, Failed):
+            raise result.error
+        return result.address if catalogue(self._facility, self._instrument, self._run_id, [result]) else None

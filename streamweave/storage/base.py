@@ -79,7 +79,8 @@ class Storage(Protocol):
     def publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name, atomically, and drop the staged name.
 
-        Raises ``DestinationOccupied`` when anything stands under ``path`` already; the staged file is then kept.
+        Raises ``DestinationOccupied`` when anything has the name ``path`` already, and ``PathUnusable`` when a part of
+        it can't be a folder, or the storage takes no such name. The staged file is kept then.
         """
 
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from streamweave.errors import StorageError, StorageRefused, StorageUnavailable
+from streamweave.errors import PathUnusable, StorageError, StorageRefused, StorageUnavailable
 
 # It stays so until a person changes something; every other error may pass by itself.
 LASTING = frozenset(
@@ -22,6 +22,11 @@ LASTING = frozenset(
         errno.EXDEV,
     }
 )
+
+# What a final path is answered that only another name can help against: something else has the name of one of its
+# parts (or a folder holds as many folders as it can), or the file system takes no such name.
+IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EMLINK})
+NO_SUCH_NAME = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
 
 EXPLANATIONS = {
     errno.ENOSPC: "the disk is full",
@@ -42,6 +47,15 @@ def as_storage_error(error: OSError, place: object) -> StorageError:
     reason = EXPLANATIONS.get(error.errno or 0) or error.strerror or str(error)
     kind = StorageRefused if error.errno in LASTING else StorageUnavailable
     return kind(f"{place}: {reason}")
+
+
+def as_path_error(error: OSError, place: object, part: int) -> StorageError:
+    """As ``as_storage_error``, for what making a final path is answered at its ``part``-th part."""
+    if error.errno in IN_THE_WAY:
+        return PathUnusable(f"{place}: {EXPLANATIONS.get(error.errno or 0) or error.strerror}", part)
+    if error.errno in NO_SUCH_NAME:
+        return PathUnusable(f"{place}: the file system takes no such name ({error.strerror})")
+    return as_storage_error(error, place)
 
 
 @contextmanager

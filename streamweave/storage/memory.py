@@ -4,7 +4,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import path_components
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
 
@@ -116,8 +116,10 @@ class MemoryStorage:
                 raise StorageUnavailable(f"{staged_name} is gone")
             if self._stands(path):
                 raise DestinationOccupied(f"{self.address(path)} exists already")
-            if any(path.startswith(f"{file}/") for file in self.published):
-                raise StorageRefused(f"{self.address(path)}: part of the path is a file, not a folder")
+            for file in self.published:
+                if path.startswith(f"{file}/"):
+                    sentence = f"{self.address(path)}: part of the path is a file, not a folder"
+                    raise PathUnusable(sentence, file.count("/"))
             self.published[path] = self.staged.pop(staged_name)
 
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:

@@ -6,13 +6,13 @@ empty mount point and from any other place, and ``incoming/``, where each catalo
 
 import os
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 
-from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import BaseFolder, file_chunks, open_folder, open_uncached, path_components, stands
-from streamweave.storage.faults import as_storage_error, storage_errors
+from streamweave.storage.faults import as_path_error, as_storage_error, storage_errors
 from streamweave.storage.flushing import Flushing
 from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, parse_mark, refusal
 from streamweave.storage.placing import move_without_replacing
@@ -22,6 +22,7 @@ CONTROL = ".streamweave"
 INCOMING = (CONTROL, "incoming")
 MARK = "location"
 HANDLES_AT_ONCE = 64
+LONGEST_ADDRESS = 4095  # bytes of a full path: PATH_MAX of Linux, less the NUL at its end
 
 
 class PosixStorage:
@@ -98,10 +99,15 @@ class PosixStorage:
 
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
         """Publish many staged files; a folder that several of them in a row go into is walked to once."""
-        failed: dict[str, StorageError] = {}
+        failed: dict[str, StorageError] = {
+            staged_name: PathUnusable(f"{self.address(path)}: the path is longer than {LONGEST_ADDRESS} bytes")
+            for staged_name, path in paths.items()
+            if self._is_too_long(path)
+        }
+        usable = [move for move in paths.items() if move[0] not in failed]
         try:
             with storage_errors(self._base), self._staging.open() as incoming:
-                for folder, moves in groupby(paths.items(), lambda move: move[1].rpartition("/")[0]):
+                for folder, moves in groupby(usable, lambda move: move[1].rpartition("/")[0]):
                     failed |= self._publish_into(folder, list(moves), incoming)
         except StorageError as error:
             failed |= dict.fromkeys(paths.keys() - failed.keys(), error)
@@ -111,7 +117,7 @@ class PosixStorage:
         failed: dict[str, StorageError] = {}
         try:
             way = _components(moves[0][1])[:-1]
-            with storage_errors(self._base / folder), open_folder(self._root, way, make=True) as final:
+            with storage_errors(self._base / folder), self._final_folder(way) as final:
                 for staged_name, path in moves:
                     try:
                         self._move(file_name(staged_name), incoming, path, final)
@@ -121,16 +127,42 @@ class PosixStorage:
             return dict.fromkeys((staged_name for staged_name, _ in moves), error)
         return failed
 
-    def _move(self, staged: str, incoming: int, path: str, final: int) -> None:
-        with storage_errors(self.address(path)):
+    @contextmanager
+    def _final_folder(self, components: Sequence[str]) -> Iterator[int]:
+        """A handle of a folder for versions, made where it is missing. Raises ``StorageError``."""
+        with ExitStack() as opened:
             try:
-                move_without_replacing(staged, incoming, _components(path)[-1], final)
-            except FileExistsError as error:
-                raise DestinationOccupied(f"{self.address(path)} exists already") from error
-            except FileNotFoundError as error:
-                if stands(staged, incoming):
-                    raise
-                raise StorageUnavailable(f"{self._staging.place / staged} is gone") from error
+                handle = opened.enter_context(open_folder(self._root, components, make=True))
+            except OSError as error:
+                place = self._base.joinpath(*components)
+                raise as_path_error(error, place, self._unusable_part(components)) from error
+            yield handle
+
+    def _unusable_part(self, components: Sequence[str]) -> int:
+        """Which part of a folder's path is the first that can't be opened."""
+        for part in range(len(components)):
+            try:
+                with open_folder(self._root, components[: part + 1]):
+                    pass
+            except OSError:
+                return part
+        return -1
+
+    def _is_too_long(self, path: str) -> bool:
+        """Whether programs could not open it by its full path, though we could."""
+        return len(self.address(path).encode(errors="surrogatepass")) > LONGEST_ADDRESS
+
+    def _move(self, staged: str, incoming: int, path: str, final: int) -> None:
+        try:
+            move_without_replacing(staged, incoming, _components(path)[-1], final)
+        except FileExistsError as error:
+            raise DestinationOccupied(f"{self.address(path)} exists already") from error
+        except FileNotFoundError as error:
+            if stands(staged, incoming):
+                raise as_storage_error(error, self.address(path)) from error
+            raise StorageUnavailable(f"{self._staging.place / staged} is gone") from error
+        except OSError as error:
+            raise as_path_error(error, self.address(path), -1) from error
 
     def make_durable(self, paths: Iterable[str]) -> None:
         """Flush the folders of ``paths``, and above them every folder that holds a name we have not flushed yet.
@@ -170,18 +202,21 @@ class PosixStorage:
                 return False
 
     def paths(self) -> Iterator[str]:
-        """Every published file; links are neither listed nor followed. A location that is not there raises."""
+        """Every published file; links are neither listed nor followed. A location that is not there raises.
+
+        Folders are opened by handles: their paths may be longer than the system takes in one piece.
+        """
         with storage_errors(self._base), open_folder(self._root, (CONTROL,)):
-            folders = [""]
+            folders: list[tuple[str, ...]] = [()]
             while folders:
                 folder = folders.pop()
-                with os.scandir(self._base / folder) as entries:
+                with open_folder(self._root, folder) as handle, os.scandir(handle) as entries:
                     for entry in entries:
-                        path = folder + entry.name
-                        if entry.is_dir(follow_symlinks=False) and path != CONTROL:
-                            folders.append(f"{path}/")
+                        way = (*folder, entry.name)
+                        if entry.is_dir(follow_symlinks=False) and way != (CONTROL,):
+                            folders.append(way)
                         elif entry.is_file(follow_symlinks=False):
-                            yield path
+                            yield "/".join(way)
 
     def staged_names(self) -> list[str]:
         """The files of this catalog that are staged at this moment."""

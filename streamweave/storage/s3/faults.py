@@ -12,7 +12,14 @@ from obstore.exceptions import (
     UnauthenticatedError,
 )
 
-from streamweave.errors import CopyNotProven, DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.errors import (
+    CopyNotProven,
+    DestinationOccupied,
+    PathUnusable,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+)
 
 # Codes of Amazon S3 API Reference, "Error responses". It stays so until a person changes something.
 REFUSALS = {
@@ -27,6 +34,13 @@ REFUSALS = {
     "EntityTooLarge": "the file is larger than the server takes",
     "NotImplemented": "the server can't do what is needed: conditional writes and multipart copies",
     "MethodNotAllowed": "the server doesn't allow it: is endpoint_url the address of an S3 server?",
+}
+# Servers that keep objects as files have the limits of a file system.
+NO_SUCH_KEY = {
+    "KeyTooLongError": "the key is too long for the server",
+    "XMinioInvalidObjectName": "the server takes no such key",
+    "XMinioParentIsObject": "part of the path is a file, not a folder",
+    "XMinioObjectExistsAsDirectory": "a folder has this name",
 }
 CORRUPTED = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"})
 EXPLANATIONS = {
@@ -55,6 +69,8 @@ def s3_error(code: str, status: int, place: str) -> StorageError:
         return DestinationOccupied(f"{place} exists already")
     if reason := REFUSALS.get(code):
         return StorageRefused(f"{place}: {reason}")
+    if reason := NO_SUCH_KEY.get(code):
+        return PathUnusable(f"{place}: {reason}")
     if code in CORRUPTED:
         return CopyNotProven(f"{place}: other bytes arrived than were sent ({code})")
     reason = EXPLANATIONS.get(code) or f"the server answered {status} {code}".rstrip()

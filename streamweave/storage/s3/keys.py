@@ -2,7 +2,7 @@
 
 import re
 
-from streamweave.errors import StorageRefused
+from streamweave.errors import PathUnusable, StorageRefused
 from streamweave.storage.enclosure import path_components
 
 LONGEST_KEY = 1024  # bytes in UTF-8: the limit of S3
@@ -25,9 +25,12 @@ def key_problem(key: str) -> str | None:
 
 
 def checked_key(prefix: str, path: str) -> str:
-    """The key of ``path`` below ``prefix``. Raises ``StorageRefused`` for a path that leads out of it or is no key."""
+    """The key of ``path`` below ``prefix``.
+
+    Raises ``StorageRefused`` for a path that leads out of it, and ``PathUnusable`` for one that S3 takes as no key.
+    """
     path_components(path)
     key = f"{prefix}/{path}" if prefix else path
     if problem := key_problem(key):
-        raise StorageRefused(f"{path!r} can't be stored: the key {key!r} {problem}")
+        raise PathUnusable(f"{path!r} can't be stored: the key {key!r} {problem}")
     return key

@@ -10,7 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from streamweave.errors import CopyNotProven, DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.errors import (
+    CopyNotProven,
+    DestinationOccupied,
+    PathUnusable,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+)
 from streamweave.storage.s3.bucket import Bucket
 from streamweave.storage.s3.composition import Composer, Ingredient
 from streamweave.storage.s3.parts import Part
@@ -63,7 +70,8 @@ class Publisher:
             folder = "/".join(parts[:depth])
             if folder not in self._folders:
                 if self._bucket.find(folder):
-                    raise StorageRefused(f"{self._bucket.address(key)}: part of the path is a file, not a folder")
+                    sentence = f"{self._bucket.address(key)}: part of the path is a file, not a folder"
+                    raise PathUnusable(sentence, depth - 1 - self._outer_folders)
                 self._folders.add(folder)
 
     def _content(self, part: Part) -> bytes:

@@ -12,7 +12,13 @@ from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from streamweave.errors import InvalidInput
-from streamweave.harvest.naming import LONGEST_PART, archive_folder_problem, destination_path, source_path_of
+from streamweave.harvest.naming import (
+    LONGEST_PART,
+    archive_folder_problem,
+    destination_path,
+    next_path,
+    source_path_of,
+)
 from streamweave.storage.enclosure import path_components
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import CONTROL, PosixStorage
@@ -279,3 +285,82 @@ def test_a_repaired_copy_has_a_name_of_its_own_and_the_way_back_is_known(source_
 def test_no_file_is_taken_for_the_repaired_copy_of_another() -> None:
     assert destination_path(FOLDER, "a/scan.csv", 1, 1) == f"{FOLDER}/a/scan~v1r1.csv"
     assert destination_path(FOLDER, "a/scan~v1r1.csv", 1) == f"{FOLDER}/a/scan%7Ev1r1.csv"
+
+
+def candidates(wanted: str, refusals: list[int | None]) -> list[str]:
+    """The paths that are tried while a storage refuses one after the other, each for the reason in its turn."""
+    tried = [wanted]
+    for refusal in refusals:
+        part = None if refusal is None else refusal % len(tried[-1].split("/"))
+        if following := next_path(wanted, tried[-1], part):
+            tried.append(following)
+    return tried
+
+
+refusals = st.lists(st.integers(-1, 9), max_size=30) | st.lists(st.none() | st.integers(-1, 9), max_size=30)
+LAST_RESORT = re.compile(r"%~(?:%~[2-9])?/[0-9a-f]{32}(?:%~[2-9])?(?:\.[A-Za-z0-9]{1,8})?")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "refusals", "expected"),
+    [
+        ("M/result/inside.csv", [1], "M/result%~2/inside.csv"),
+        ("M/result/inside.csv", [1, 1], "M/result%~3/inside.csv"),
+        ("M/result/inside.csv", [1, 2, 0], "M%~2/result%~2/inside%~2.csv"),
+        ("M/sample.d/a", [1], "M/sample%~2.d/a"),
+        ("M/scan~v3.csv", [-1], "M/scan%~2~v3.csv"),
+        ("M/scan~v1r1", [-1], "M/scan%~2~v1r1"),
+        ("M/scan%7Ev2.csv", [-1], "M/scan%7Ev2%~2.csv"),
+        ("M/.profile", [-1], "M/.profile%~2"),
+        ("M/%-", [-1], "M/%-%~2"),
+        ("M/a.csv", [-1] * 9, "%~/cd565746c140a91f89fae3b9e28e790e.csv"),
+        ("M/a.csv", [None, 0, -1], "%~%~2/cd565746c140a91f89fae3b9e28e790e%~2.csv"),
+    ],
+)
+def test_the_next_name_is_the_documented_one(wanted: str, refusals: list[int | None], expected: str) -> None:
+    assert candidates(wanted, refusals)[-1] == expected
+
+
+def test_after_the_last_resort_there_is_no_further_name() -> None:
+    last = candidates("M/a", [None])[-1]
+    assert next_path("M/a", last, None) is None
+    assert len(candidates("M/a", [-1] * 99)) == len(set(candidates("M/a", [-1] * 99))) == 1 + 8 + 1 + 8
+
+
+@given(paths | long_paths, versions, refusals)
+def test_a_next_name_is_as_safe_as_the_first_and_leads_back_where_it_can(
+    source_path: str, version: int, refusals: list[int | None]
+) -> None:
+    wanted = destination_path(FOLDER, source_path, version)
+    tried = candidates(wanted, refusals)
+    assert len(set(tried)) == len(tried)
+    for path in tried:
+        assert posixpath.normpath(path) == path
+        assert all(0 < len(part.encode()) <= LONGEST_PART for part in path.split("/"))
+        assert path_components(path)[0] != CONTROL
+        if path.startswith("%~"):
+            assert LAST_RESORT.fullmatch(path)
+            with pytest.raises(InvalidInput):
+                source_path_of(path)
+        elif not re.search("%~[0-9a-f]{16}", wanted):
+            assert source_path_of(path) == (source_path, version)
+
+
+@given(two, two, refusals, refusals)
+@example(("a", 2), ("a%~2", 1), [-1], [])
+@example(("a/b", 1), ("a%~2/b", 1), [1], [])
+def test_no_name_that_is_tried_for_one_version_is_tried_for_another(
+    one: tuple[str, int], other: tuple[str, int], of_one: list[int | None], of_other: list[int | None]
+) -> None:
+    assume(one != other)
+    tried = candidates(destination_path(FOLDER, *one), of_one)
+    assert not set(tried) & set(candidates(destination_path(FOLDER, *other), of_other))
+
+
+@given(source_path=st.sampled_from(["a/scan.csv", "a/scan~v1r1.csv", "x"]), refusals=refusals)
+def test_repaired_copies_and_further_versions_never_meet_under_next_names(
+    source_path: str, refusals: list[int | None]
+) -> None:
+    wanted = [destination_path(FOLDER, source_path, version, repair) for version in (1, 2) for repair in (0, 1)]
+    tried = [path for each in wanted for path in candidates(each, refusals)]
+    assert len(set(tried)) == len(tried)

@@ -204,12 +204,14 @@ def test_a_repair_whose_run_died_is_taken_up(damaged: Any) -> None:
     assert damaged.last().id == claim.transfer_id
 
 
-def test_other_bytes_under_the_new_name_are_left_alone(damaged: Any) -> None:
+def test_other_bytes_under_the_new_name_are_left_alone_and_the_next_name_is_taken(damaged: Any) -> None:
     bench = damaged.bench
     (bench.archive / REPAIRED).write_bytes(b"somebody else's")
-    (failed,) = damaged.repair().failed
-    assert "holds other bytes" in failed[1]
+    following = "Microscope 01/microscope/a%~2~v1r1.csv"
+    assert damaged.repair().repaired == [(PATH, str(bench.archive / following))]
     assert bench.archived()[REPAIRED] == b"somebody else's"
+    assert (damaged.last().status, damaged.last().destination_path) == ("completed", following)
+    assert bench.archived()[following] == CONTENT
 
 
 def test_a_large_file_is_repaired_too(bench: Any, archived: Any) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from streamweave.errors import DestinationOccupied, StorageRefused, StorageUnavailable
+from streamweave.errors import DestinationOccupied, PathUnusable, StorageRefused, StorageUnavailable
 from streamweave.storage import flushing, placing
 from streamweave.storage.flushing import MANY
 from streamweave.storage.marks import Mark
@@ -58,8 +58,9 @@ def test_a_folder_that_is_a_link_is_not_entered(storage: PosixStorage, base: Pat
     (tmp_path / "elsewhere").mkdir()
     (base / "microscope").symlink_to(tmp_path / "elsewhere")
     stage(storage, "t1")
-    with pytest.raises(StorageRefused, match="link"):
+    with pytest.raises(PathUnusable, match="link") as refusal:
         storage.publish("t1", "microscope/scan.tif")
+    assert refusal.value.part == 0
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 

@@ -19,6 +19,7 @@ from moto.s3 import models as moto
 from streamweave.errors import (
     CopyNotProven,
     DestinationOccupied,
+    PathUnusable,
     StorageError,
     StorageRefused,
     StorageUnavailable,
@@ -98,17 +99,23 @@ def test_whatever_the_naming_makes_of_a_name_can_be_stored(s3_storage: S3Storage
     assert b"".join(s3_storage.read(path)) == b"content"
 
 
-@pytest.mark.parametrize("path", ["a\nb", "\x7f", "a\ufffe", ".streamweave/location", ".streamweave"])
-def test_what_is_no_path_for_versions_is_refused(s3_storage: S3Storage, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        *((path, PathUnusable) for path in ("a\nb", "\x7f", "a\ufffe")),
+        *((path, StorageRefused) for path in (".streamweave/location", ".streamweave")),
+    ],
+)
+def test_what_is_no_path_for_versions_is_refused(s3_storage: S3Storage, path: str, error: type[StorageError]) -> None:
     stage(s3_storage, "t1")
-    with pytest.raises(StorageRefused):
+    with pytest.raises(error):
         s3_storage.publish("t1", path)
 
 
 def test_a_key_that_s3_does_not_take_is_refused_with_its_length(s3_storage: S3Storage) -> None:
     stage(s3_storage, "t1")
     longest = 1024 - len("lab/archive/")
-    with pytest.raises(StorageRefused, match="has 1025 bytes in UTF-8; S3 takes at most 1024"):
+    with pytest.raises(PathUnusable, match="has 1025 bytes in UTF-8; S3 takes at most 1024"):
         s3_storage.publish("t1", "x" * (longest + 1))
     s3_storage.publish("t1", "é" * (longest // 2))
     assert s3_storage.exists("é" * (longest // 2))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.base import Storage
 from streamweave.storage.marks import Mark, NoMark
 from streamweave.storage.memory import MemoryStorage
@@ -171,12 +171,14 @@ def test_of_many_threads_that_publish_one_path_exactly_one_succeeds(storage: Sto
     assert len(storage.staged_names()) == 15
 
 
-def test_a_file_below_a_file_is_refused(storage: Storage) -> None:
+def test_a_file_below_a_file_is_the_trouble_of_that_part_of_the_path(storage: Storage) -> None:
     stage(storage, "t1", b"x")
     storage.publish("t1", "a/file")
     stage(storage, "t2", b"y")
-    with pytest.raises(StorageRefused, match="not a folder"):
-        storage.publish("t2", "a/file/inner")
+    with pytest.raises(PathUnusable, match="not a folder") as refusal:
+        storage.publish("t2", "a/file/inner/most")
+    assert refusal.value.part == 1
+    assert storage.staged_names() == ["t2"]
 
 
 def test_discarding_is_fine_whether_or_not_there_is_a_file(storage: Storage) -> None:
