@@ -4,13 +4,13 @@ A manifest is an object of lists, whose entries hold the fields of the REST cont
 
     service_accounts   name, domain, username, password
     storage_locations  name, type, connection_config, base_path, enabled
-    instruments        slug, name, ... and service_account: the account's name
+    instruments        slug, name, ... and service_account: the account's name; address_change where it has moved
     schedules          cron_expression, enabled, and instrument: its slug, storage_location: its name
     hooks              name, trigger, builtin_name, config, ... and instrument: its slug, or none for a global hook;
                        or implementation python_script with script_path, http_webhook with webhook_url, webhook_secret
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -18,18 +18,21 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, ServiceAccount, StorageLocation
-from streamweave.errors import InvalidInput
+from streamweave.errors import Conflict, InvalidInput
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import create_hook
+from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.commands import create_instrument, update_instrument
 from streamweave.instruments.credentials import Sealer
+from streamweave.instruments.fields import CHANGEABLE
+from streamweave.instruments.moving import asks_what_is_there
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave.instruments.service_accounts import (
     create_service_account,
     service_account_by_name,
     update_service_account,
 )
-from streamweave.rules import require
+from streamweave.rules import checked, require
 from streamweave.schedules.commands import create_schedule
 from streamweave.storage.locations import create_storage_location, storage_location_by_name
 
@@ -37,9 +40,11 @@ Entry = Mapping[str, Any]
 
 PARTS = ("service_accounts", "storage_locations", "instruments", "schedules", "hooks")
 
-# what a later start of the described instruments may change; all else belongs to the people who configure the system
+# what a manifest changes of what exists; all else belongs to the people who configure the system
 MOVING_ACCOUNT_FIELDS = ("username", "domain", "password")
-MOVING_INSTRUMENT_FIELDS = ("cifs_host", "cifs_port")
+MOVING_INSTRUMENT_FIELDS = ("cifs_host", "cifs_port", "cifs_share", "cifs_base_path")
+REACHED_AT = ("cifs_host", "cifs_port")
+"""Of these a simulated laboratory has others at each start."""
 
 REFERENCES = {
     "service_account": ("service_account_id", service_account_by_name),
@@ -49,13 +54,21 @@ REFERENCES = {
 
 
 def apply_manifest(
-    sessions: Sessions, encryption_keys: str, manifest: Mapping[str, Any], reach: Reach | None = None
+    sessions: Sessions,
+    encryption_keys: str,
+    manifest: Mapping[str, Any],
+    reach: Reach | None = None,
+    *,
+    address_change: AddressChange | None = None,
+    moving: Sequence[str] = MOVING_INSTRUMENT_FIELDS,
 ) -> None:
     """Enter what the manifest describes, in one transaction; what exists already is recognised by its name or slug.
 
-    Existing accounts take over the manifest's credentials, existing instruments their host and port. Nothing else that
-    exists is changed, and what somebody has deleted does not come back.
-    ``reach`` is what hooks that call out may reach. Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``.
+    Existing accounts take over the manifest's credentials, existing instruments the fields ``moving`` of their address.
+    Nothing else that exists is changed, and what somebody has deleted does not come back. Where another address asks
+    what has become of the known files (``instruments.moving``), ``address_change`` answers for all instruments, and
+    that field of an entry for its own. ``reach`` is what hooks that call out may reach. Raises ``SealBroken``,
+    ``InvalidInput`` or ``Conflict``, which names all instruments whose question is not answered.
     """
     sealer = Sealer(encryption_keys)
     _check_shape(manifest)
@@ -68,8 +81,11 @@ def apply_manifest(
             _enter_service_account(session, sealer, entry)
         for entry in manifest.get("storage_locations", []):
             _enter_storage_location(session, sealer, entry)
+        moves = {entry["slug"]: _only(moving, entry) for entry in instruments}
+        answers = {entry["slug"]: entry.get("address_change", address_change) for entry in instruments}
+        _expect_answers(session, moves, answers)
         for entry in instruments:
-            _enter_instrument(session, entry)
+            _enter_instrument(session, entry, moves[entry["slug"]], answers[entry["slug"]])
         for entry in _of_others(known, manifest.get("schedules", [])):
             create_schedule(session, _resolved(session, entry))
         for entry in _of_others(known, manifest.get("hooks", [])):
@@ -101,12 +117,26 @@ def _enter_storage_location(session: Session, sealer: Sealer, entry: Entry) -> N
         create_storage_location(session, sealer, entry)
 
 
-def _enter_instrument(session: Session, entry: Entry) -> None:
+def _expect_answers(session: Session, moves: Mapping[str, Entry], answers: Mapping[str, Any]) -> None:
+    questions = [
+        question
+        for slug, fields in moves.items()
+        if answers[slug] is None
+        and (instrument := _instrument(session, {"slug": slug})) is not None
+        and not instrument.is_deleted
+        and (question := asks_what_is_there(session, instrument, checked(CHANGEABLE, fields)))
+    ]
+    if questions:
+        raise Conflict("; ".join([*questions, "nothing was changed"]))
+
+
+def _enter_instrument(session: Session, entry: Entry, move: Entry, answer: str | None) -> None:
     instrument = _instrument(session, entry)
     if instrument is None:
-        create_instrument(session, _resolved(session, entry))
+        fields = {field: value for field, value in entry.items() if field != "address_change"}
+        create_instrument(session, _resolved(session, fields))
     elif not instrument.is_deleted:
-        update_instrument(session, instrument.id, _only(MOVING_INSTRUMENT_FIELDS, entry))
+        update_instrument(session, instrument.id, {**move, **({} if answer is None else {"address_change": answer})})
 
 
 def _instrument(session: Session, entry: Entry) -> Instrument | None:

@@ -34,6 +34,7 @@
     │   ├── ShareMissing (Permanent)           the server has no such share
     │   ├── BasePathMissing (Permanent)        the share has no such folder
     │   ├── ShareDenied (Permanent)            the account may not open the share or folder
+    │   ├── AddressChanged (Transient)         the instrument was given another address meanwhile
     │   ├── SuspectListing (Permanent)         empty, or shrunk far below what is known: nothing is concluded
     │   └── SourceFileError                    about one file; never stops the others
     │       ├── FileVanished (Permanent)
@@ -234,6 +235,10 @@ class ShareDenied(SourceError, Permanent):
 
 class SuspectListing(SourceError, Permanent):
     """The listing is empty or has shrunk far below what is known: an alarm, never a deletion."""
+
+
+class AddressChanged(SourceError, Transient):
+    """The instrument was given another address while its share was scanned: the scan's paths may mean nothing now."""
 
 
 class SourceFileError(SourceError):

@@ -13,6 +13,7 @@ from streamweave.configuration import apply_manifest
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
 from streamweave.hooks.calling.reach import Reach
 from streamweave.identity.users import ensure_admin
+from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.credentials import Sealer
 from streamweave.local.running import settings_of
 from streamweave.schedules.orchestrator import orchestrator, reload_code_location
@@ -47,6 +48,13 @@ def create_admin(
 
 def configure(
     manifest: Annotated[Path, typer.Argument(help="A JSON file; `python -m simlab serve --manifest` writes one.")],
+    address_change: Annotated[
+        AddressChange | None,
+        typer.Option(
+            help="Where an instrument that has files gets another host, share or base path: the known files are there "
+            "now, and their source paths move; or other ones are, and the known files count as gone from the source."
+        ),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Enter service accounts, storage locations, instruments, schedules and hooks from a file."""
@@ -55,7 +63,7 @@ def configure(
         keys = settings.encryption_keys.get_secret_value()
         with open_catalog(str(settings.database_url)) as engine:
             reach = Reach.told_by(settings, Sealer(keys))
-            apply_manifest(catalog_sessions(engine), keys, _read(manifest), reach)
+            apply_manifest(catalog_sessions(engine), keys, _read(manifest), reach, address_change=address_change)
     typer.echo(f"{manifest} is entered; {_shown_by_dagster(settings.dagster_url)}")
 
 

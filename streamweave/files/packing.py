@@ -7,7 +7,7 @@ from zipstream import ZipStream
 
 from streamweave.files.contents import Content
 from streamweave.files.reading import OpenStorage, Pieces, open_copy
-from streamweave.harvest.naming import destination_path
+from streamweave.harvest.naming import destination_path, next_path
 
 
 class Package:
@@ -44,12 +44,21 @@ class Package:
 def entry_names(contents: list[Content]) -> list[str]:
     """The names of the entries: source paths, made safe for every file system.
 
-    Where two instruments have the same path, the instruments' folders stand before it.
+    Where two instruments have the same path, the instruments' folders stand before it. A file that others have for a
+    folder gets the next free name, as in the archive: no program unpacks both under one.
     """
     full = [destination_path(content.archive_folder, content.source_path, 1) for content in contents]
     short = [path.partition("/")[2] for path in full]
     uses = Counter(path.casefold() for path in short)
-    return [path if uses[path.casefold()] == 1 else whole for path, whole in zip(short, full, strict=True)]
+    names = [path if uses[path.casefold()] == 1 else whole for path, whole in zip(short, full, strict=True)]
+    folders = {folder for name in names for folder in _folders_of(name.casefold())}
+    return [(next_path(name, name, -1) if name.casefold() in folders else None) or name for name in names]
+
+
+def _folders_of(name: str) -> Iterator[str]:
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
 
 
 def _whole(content: Content, open_storage: OpenStorage) -> Pieces:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import Instrument, UnfinishedLook
+from streamweave.errors import AddressChanged
 from streamweave.harvest.knowledge import digest_of_path
 from streamweave.sources.base import FolderListing
 
@@ -137,9 +138,24 @@ def forget(session: Session, instrument_id: uuid.UUID) -> None:
     session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument_id))
 
 
+def expect_address(session: Session, instrument: Instrument) -> None:
+    """Raise ``AddressChanged`` when the catalog has another address for the instrument than this run knows of.
+
+    The caller holds the instrument's lock, as whoever changes an address does.
+    """
+    row = select(Instrument.cifs_host, Instrument.cifs_port, Instrument.cifs_share, Instrument.cifs_base_path)
+    host, port, share, base_path = session.execute(row.where(Instrument.id == instrument.id)).one()
+    if _address(host, port, share, base_path) != address_of(instrument):
+        raise AddressChanged(f"{instrument.name} was given another address while {address_of(instrument)} was scanned")
+
+
 def address_of(instrument: Instrument) -> str:
     """Which folder of which share is looked at."""
-    return f"//{instrument.cifs_host}:{instrument.cifs_port}/{instrument.cifs_share}/{instrument.cifs_base_path}"
+    return _address(instrument.cifs_host, instrument.cifs_port, instrument.cifs_share, instrument.cifs_base_path)
+
+
+def _address(host: str, port: int, share: str, base_path: str) -> str:
+    return f"//{host}:{port}/{share}/{base_path}"
 
 
 def _split(digests: bytes) -> Iterable[bytes]:

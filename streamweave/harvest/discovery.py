@@ -15,6 +15,7 @@ from functools import partial
 from time import monotonic
 
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH, batches
 from streamweave.catalog.locking import lock_instrument
@@ -23,7 +24,7 @@ from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.comparison import Sifted, compare, sift
-from streamweave.harvest.coverage import Coverage, Extent, address_of, forget
+from streamweave.harvest.coverage import Coverage, Extent, address_of, expect_address, forget
 from streamweave.harvest.knowledge import expected_files, is_at, is_in, known_files
 from streamweave.harvest.recording import Recorder
 from streamweave.harvest.scans import NAMED_FOLDERS, Sighting, scan_on_record
@@ -115,14 +116,19 @@ class _Look:
     def _record(self, sifted: Sifted, asked_at: datetime) -> None:
         for watched in batches(sifted.watched):
             with self.facility.sessions.begin() as session:
-                lock_instrument(session, self.instrument.id)
+                self._lock(session)
                 Recorder(session, self.instrument, self.facility.mint_identifier, asked_at).look_again(watched)
         for conspicuous in batches(sifted.conspicuous):
             self._look_closer(conspicuous)
 
+    def _lock(self, session: Session) -> None:
+        """Take the instrument's lock. Raises ``AddressChanged`` when this is no longer its address."""
+        lock_instrument(session, self.instrument.id)
+        expect_address(session, self.instrument)
+
     def _look_closer(self, files: list[SourceFile]) -> None:
         with self.facility.sessions.begin() as session:
-            lock_instrument(session, self.instrument.id)
+            self._lock(session)
             known = known_files(session, self.instrument.id, [file.source_path for file in files])
             differences = compare(files, known)
             Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now()).record(differences)
@@ -166,7 +172,7 @@ class _Look:
 
     def _conclude_gone(self, which: ColumnElement[bool]) -> None:
         with self.facility.sessions.begin() as session:
-            lock_instrument(session, self.instrument.id)
+            self._lock(session)
             recorder = Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now())
             self.sighting.gone_files += recorder.conclude_gone(which, known_before=self.coverage.started_at)
 

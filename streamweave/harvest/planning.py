@@ -18,7 +18,6 @@ from streamweave.hooks.base import Decision, HookContext, Redirect, Skip
 from streamweave.hooks.calling.waiting import ANSWERED
 from streamweave.hooks.running import decide
 
-NO_DESTINATION = "no enabled schedule names a storage location for this instrument"
 PLANNED_ANEW = "planned anew: hooks or schedules have changed"
 
 
@@ -68,7 +67,7 @@ class Planner:
     def plan(self, candidate: Candidate) -> Plan:
         """Decide on a version."""
         if not self.policy.destinations:
-            return self._leave(candidate, NO_DESTINATION, again_at=None)
+            return self._leave(candidate, self.policy.why_no_destination, again_at=None)
         try:
             decision = self._decision(candidate)
         except HookFailed as failure:

@@ -26,7 +26,7 @@ from streamweave.hooks.calling.calls import call_out
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import active_hooks
 from streamweave.hooks.running import fingerprint
-from streamweave.schedules.questions import destinations
+from streamweave.schedules.questions import destinations, why_no_destination
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Policy:
     destinations_fingerprint: str
     locations: Mapping[str, StorageLocation]
     """Every enabled storage location by name: a hook may redirect to any."""
+    why_no_destination: str = ""
+    """Where there are no ``destinations``: the reason, as a sentence."""
 
     @property
     def calls_out(self) -> bool:
@@ -100,4 +102,5 @@ def policy_for(session: Session, instrument: Instrument, reach: Reach) -> Policy
         destinations=places,
         destinations_fingerprint=fingerprint([{"location": str(place.id)} for place in places]),
         locations={location.name: location for location in enabled},
+        why_no_destination="" if places else why_no_destination(session, instrument.id),
     )

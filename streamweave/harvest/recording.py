@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, update
+from sqlalchemy import ColumnElement, and_, func, true, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, insert_many, is_one_of
@@ -27,8 +27,8 @@ NOT_YET_ARCHIVED = (
     VersionState.PENDING,
     VersionState.FAILED,
 )
-GONE_BEFORE_ANY = "gone from the source before it was archived"
-GONE_BEFORE_ALL = "gone from the source before every storage location had it"
+GONE = "gone from the source"
+GONE_BEFORE_ALL = f"{GONE} before every storage location had it"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Recorder:
                 .values(observed_at=self.now)
             )
 
-    def conclude_gone(self, which: ColumnElement[bool], *, known_before: datetime) -> int:
+    def conclude_gone(self, which: ColumnElement[bool], *, known_before: datetime | None, because: str = GONE) -> int:
         """Put on record that files are gone from the source, but none that became known since; returns how many.
 
         ``which`` is over ``FileRecord``. What is archived of the files stays as it is.
@@ -70,7 +70,7 @@ class Recorder:
             .where(
                 FileRecord.instrument_id == self.instrument.id,
                 FileRecord.gone_at.is_(None),
-                FileRecord.first_discovered_at < known_before,
+                true() if known_before is None else FileRecord.first_discovered_at < known_before,
                 which,
             )
             .values(gone_at=self.now)
@@ -84,10 +84,15 @@ class Recorder:
         )
         archived_at = func.coalesce(FileVersion.archived_at, self.now)
         ended = [
-            *self._end(VersionState.ARCHIVED, GONE_BEFORE_ALL, unfinished & has_a_copy(), archived_at=archived_at),
-            *self._end(VersionState.VANISHED, GONE_BEFORE_ANY, unfinished & ~has_a_copy()),
+            *self._end(
+                VersionState.ARCHIVED,
+                f"{because} before every storage location had it",
+                unfinished & has_a_copy(),
+                archived_at=archived_at,
+            ),
+            *self._end(VersionState.VANISHED, f"{because} before it was archived", unfinished & ~has_a_copy()),
         ]
-        withdraw_waiting_transfers(self.session, ended, "gone from the source before this copy began", self.now)
+        withdraw_waiting_transfers(self.session, ended, f"{because} before this copy began", self.now)
         return len(gone)
 
     def _add(self, files: Sequence[SourceFile]) -> None:

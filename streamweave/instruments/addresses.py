@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from enum import StrEnum
 from typing import Any
 
 from streamweave.errors import InvalidInput
@@ -14,6 +15,13 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?![0-9.]+$){_LABEL}(?:\.{_LABEL})*")
 _FORBIDDEN_IN_SHARES = r"\"\\/\[\]:|<>+=;,*?"
 _FORBIDDEN_IN_FOLDERS = r"\":|<>*?"
+
+
+class AddressChange(StrEnum):
+    """What a new address means for the files that are known of an instrument."""
+
+    SAME_FILES = "same_files"  # they are there now: records, identifiers and history stay, source paths move
+    OTHER_FILES = "other_files"  # other files are there: the known ones are gone from the source
 
 
 @shaped(

@@ -19,7 +19,9 @@ from streamweave.deletion import (
     to_restore,
 )
 from streamweave.errors import Conflict, InvalidInput
-from streamweave.instruments.fields import AT_CREATION, CHANGEABLE
+from streamweave.instruments.addresses import AddressChange
+from streamweave.instruments.fields import AT_CHANGE, AT_CREATION
+from streamweave.instruments.moving import move
 from streamweave.instruments.naming import slug_from
 from streamweave.instruments.questions import instrument_by_id
 from streamweave.rules import checked, require
@@ -50,14 +52,20 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
 
 
 def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mapping[str, Any]) -> Instrument:
-    """Change the given fields of an instrument. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
+    """Change the given fields of an instrument.
+
+    ``address_change`` among them says what another address means for the known files (``instruments.moving``). Raises
+    ``NotFound``, ``InvalidInput`` or ``Conflict``.
+    """
     instrument = instrument_by_id(session, instrument_id)
-    fields = checked(CHANGEABLE, changes)
+    fields = checked(AT_CHANGE, changes)
+    answer = fields.pop("address_change", None)
     if "name" in fields:
         _check_name_is_free(session, fields["name"], besides=instrument_id)
     _check_service_account(session, fields.get("service_account_id"))
     _check_waiting({field: fields.get(field, getattr(instrument, field)) for field in WAITING})
     _check_acquisitions({field: fields.get(field, getattr(instrument, field)) for field in ACQUISITIONS})
+    move(session, instrument, fields, None if answer is None else AddressChange(answer))
     return change(session, instrument, fields)
 
 
@@ -105,16 +113,28 @@ def _check_name_is_free(session: Session, name: str, besides: uuid.UUID | None =
 
 def _check_slug_is_free(session: Session, slug: str) -> None:
     owner = session.scalar(select(Instrument).where(Instrument.slug == slug))
-    if owner is not None:
-        which = "a deleted instrument" if owner.is_deleted else "an instrument"
-        raise Conflict(f"slug: {which} with the slug {slug} exists already; give another one")
+    if owner is None:
+        return
+    if owner.is_deleted:
+        raise Conflict(f"slug: {slug} belongs to the deleted instrument {owner.name}: {_restorable(owner)}")
+    raise Conflict(f"slug: an instrument with the slug {slug} exists already; give another one")
 
 
 def _check_archive_folder_is_free(session: Session, folder: str) -> None:
     owner = session.scalar(select(Instrument).where(func.lower(Instrument.archive_folder) == func.lower(folder)))
-    if owner is not None:
-        which = "the deleted instrument" if owner.is_deleted else "the instrument"
-        raise Conflict(f"name: the archive's folder {folder} belongs to {which} {owner.name}")
+    if owner is None:
+        return
+    belongs = f"name: the archive's folder {folder} belongs to the"
+    if owner.is_deleted:
+        raise Conflict(f"{belongs} deleted instrument {owner.name}: {_restorable(owner)}")
+    raise Conflict(f"{belongs} instrument {owner.name}")
+
+
+def _restorable(deleted: Instrument) -> str:
+    return (
+        f"restore it with POST /api/instruments/{deleted.id}/restore, and its files, schedules and hooks are back; "
+        "or give another name and slug"
+    )
 
 
 def _check_service_account(session: Session, account_id: uuid.UUID | None) -> None:

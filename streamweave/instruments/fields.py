@@ -148,3 +148,4 @@ CHANGEABLE: dict[str, Rule] = {
     "rehash_bytes": integer(0, MOST_REHASH_BYTES),
 }
 AT_CREATION: dict[str, Rule] = {**CHANGEABLE, "slug": slug}
+AT_CHANGE: dict[str, Rule] = {**CHANGEABLE, "address_change": one_word_of(*addresses.AddressChange)}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
-from streamweave.configuration import apply_manifest
+from streamweave.configuration import REACHED_AT, apply_manifest
 from streamweave.identity.users import ensure_admin
+from streamweave.instruments.addresses import AddressChange
 from streamweave.local.databases import DAGSTER, ensure_database, holds_secrets, sibling
 from streamweave.local.home import Home
 from streamweave.local.keys import Keys, open_keys
@@ -62,6 +63,12 @@ def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
 
 
 def configure_from(manifest: Path, catalog: PreparedCatalog) -> None:
-    """Put the simulated laboratory that the manifest describes into the catalog."""
+    """Put the simulated laboratory that the manifest describes into the catalog: the same shares, wherever they are."""
     with open_catalog(catalog.url) as engine:
-        apply_manifest(catalog_sessions(engine), catalog.keys.encryption_keys, json.loads(manifest.read_text()))
+        apply_manifest(
+            catalog_sessions(engine),
+            catalog.keys.encryption_keys,
+            json.loads(manifest.read_text()),
+            address_change=AddressChange.SAME_FILES,
+            moving=REACHED_AT,
+        )

@@ -1,6 +1,7 @@
 """What is asked about schedules."""
 
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -24,8 +25,24 @@ def schedule_by_id(session: Session, schedule_id: uuid.UUID) -> Schedule:
 
 def destinations(session: Session, instrument_id: uuid.UUID) -> list[StorageLocation]:
     """Where an instrument's files go: the enabled locations its enabled schedules name, each once, oldest first."""
+    return [each for each in _named(session, instrument_id) if each.enabled and not each.is_deleted]
+
+
+def why_no_destination(session: Session, instrument_id: uuid.UUID) -> str:
+    """Why an instrument's files wait, as a sentence; for an instrument that has no ``destinations``."""
+    named = [
+        f"the storage location {each.name} {'was deleted' if each.is_deleted else 'is disabled'}"
+        for each in _named(session, instrument_id)
+    ]
+    if not named:
+        return "no enabled schedule names a storage location for this instrument"
+    return f"{' and '.join(named)}, and no enabled schedule names another one for this instrument"
+
+
+def _named(session: Session, instrument_id: uuid.UUID) -> Sequence[StorageLocation]:
+    """The locations that an instrument's enabled schedules name, whether they are in use or not."""
     named = select(Schedule.default_storage_location_id).where(
         Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
     )
-    locations = listing(StorageLocation).where(StorageLocation.id.in_(named), StorageLocation.enabled)
-    return list(session.scalars(locations.order_by(StorageLocation.created_at, StorageLocation.id)))
+    locations = select(StorageLocation).where(StorageLocation.id.in_(named))
+    return session.scalars(locations.order_by(StorageLocation.created_at, StorageLocation.id)).all()

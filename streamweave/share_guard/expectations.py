@@ -1,6 +1,5 @@
 """Expectations: what should have stood on a share when all of it was seen, and what of it did not."""
 
-import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -31,7 +30,7 @@ class Expectations:
 def expectations_of(session: Session, instrument: Instrument, coverage: Coverage, now: datetime) -> Expectations:
     """What was expected of a share that ``coverage`` has seen as a whole."""
     found = Expectations(missing=sum(1 for _ in coverage.missing))
-    since = _counted_since(session, instrument.id, now)
+    since = _counted_since(session, instrument, now)
     for folder, files, gone in expected_by_folder(session, instrument.id, coverage.started_at, gone_since=since):
         if coverage.is_hidden(folder):
             continue
@@ -44,12 +43,13 @@ def expectations_of(session: Session, instrument: Instrument, coverage: Coverage
     return found
 
 
-def _counted_since(session: Session, instrument_id: uuid.UUID, now: datetime) -> datetime:
-    """From when on gone files still count: what a person has acknowledged is done with."""
+def _counted_since(session: Session, instrument: Instrument, now: datetime) -> datetime:
+    """From when on gone files still count: what a person has acknowledged, or was at another address, is done with."""
     acknowledged = session.scalar(
         select(Scan.finished_at)
-        .where(Scan.instrument_id == instrument_id, Scan.started_at >= now - LATELY, Scan.acknowledged)
+        .where(Scan.instrument_id == instrument.id, Scan.started_at >= now - LATELY, Scan.acknowledged)
         .order_by(Scan.started_at.desc())
         .limit(1)
     )
-    return acknowledged or now - LATELY
+    moved_at = session.scalar(select(Instrument.address_changed_at).where(Instrument.id == instrument.id))
+    return max(each for each in (acknowledged or now - LATELY, moved_at) if each is not None)

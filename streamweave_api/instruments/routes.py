@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from streamweave.instruments.commands import create_instrument, delete_instrument, restore_instrument, update_instrument
 from streamweave.instruments.connection_test import ShareAnswer, try_share
 from streamweave.instruments.questions import instrument_by_id, instruments, scans_of
-from streamweave.schedules.questions import destinations
+from streamweave.schedules.questions import destinations, why_no_destination
 from streamweave.share_guard.cleanups import acknowledge_cleanup
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
@@ -62,7 +62,11 @@ def show_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Instr
 def change_instrument(
     service: TheService, instrument_id: FromPath[UUID], data: JSONBody[InstrumentChanges]
 ) -> InstrumentBody:
-    """Change the fields that are given."""
+    """Change the fields that are given.
+
+    Another host, share or base path of an instrument that has files needs ``address_change``: without it the answer is
+    409, with a sentence that says what either answer would do. So is it while a harvest of the instrument is under way.
+    """
     with service.sessions.begin() as session:
         changed = instrument_body(update_instrument(session, instrument_id, given(data)))
     service.location_reload.request()
@@ -111,11 +115,11 @@ def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Ha
     """Harvest the instrument now, into everything that its enabled schedules name."""
     with service.reading() as session:
         instrument = instrument_by_id(session, instrument_id)
-        places = destinations(session, instrument_id)
+        problem = "" if destinations(session, instrument_id) else why_no_destination(session, instrument_id)
     if not instrument.enabled:
         raise ClientException("The instrument is disabled: enable it to harvest by hand")
-    if not places:
-        raise ClientException("No enabled schedule names an enabled storage location for the instrument's files")
+    if problem:
+        raise ClientException(f"Nothing can be harvested: {problem}")
     return HarvestStarted(run_id=service.dagster.launch_harvest(instrument.slug), instrument_id=instrument_id)
 
 

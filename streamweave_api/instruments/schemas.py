@@ -9,8 +9,8 @@ from msgspec import UNSET, UnsetType
 from streamweave_api.bodies import Incoming, Outgoing
 
 
-class InstrumentChanges(Incoming):
-    """Any of an instrument's fields that can be changed. ``streamweave.instruments.fields`` has their rules."""
+class InstrumentFields(Incoming):
+    """What is entered about an instrument. ``streamweave.instruments.fields`` has the rules of the fields."""
 
     name: str | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
@@ -42,7 +42,18 @@ class InstrumentChanges(Incoming):
     rehash_bytes: int | UnsetType = UNSET
 
 
-class NewInstrument(InstrumentChanges, kw_only=True):
+class InstrumentChanges(InstrumentFields):
+    """Any of an instrument's fields that can be changed.
+
+    ``address_change`` is needed where files are known and ``cifs_host``, ``cifs_share`` or ``cifs_base_path`` changes.
+    ``same_files``: the known files are at the new address; their records, identifiers and history stay, and their
+    source paths move. ``other_files``: other files are there; the known ones count as gone from the source.
+    """
+
+    address_change: str | UnsetType = UNSET
+
+
+class NewInstrument(InstrumentFields, kw_only=True):
     """An instrument as it is entered. The slug is made from the name if it isn't given, and never changes."""
 
     name: str

@@ -35,7 +35,7 @@ RULES: dict[str, Mapping[str, Rule]] = {
     "GroupChanges": names.FIELDS,
     "HookChanges": hooks.FIELDS,
     "HookSample": trial.SAMPLE,
-    "InstrumentChanges": instruments.CHANGEABLE,
+    "InstrumentChanges": instruments.AT_CHANGE,
     "MailWanted": {},
     "NewApiToken": api_tokens.FIELDS,
     "NewGrant": grants.TO_GRANTEE,

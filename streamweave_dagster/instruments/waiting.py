@@ -8,7 +8,6 @@ from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.catalog.tables.file_versions import WATCHED
 from streamweave.facility import Facility
 from streamweave.harvest.backlog import days_with_work, versions_by_state
-from streamweave.harvest.planning import NO_DESTINATION
 from streamweave.harvest.policy import policy_for
 
 
@@ -21,12 +20,13 @@ class Waiting:
     settling: int
     without_destination: int
     failed_for_now: int
+    why_no_destination: str = ""
 
     def sentence(self) -> str:
         """Why there is nothing to request, for a person; meant for an instrument without ``days``."""
         reasons = [
             (self.settling, "still settling"),
-            (self.without_destination, f"wait: {NO_DESTINATION}"),
+            (self.without_destination, f"wait: {self.why_no_destination}"),
             (self.failed_for_now, "wait for a further attempt"),
             (self.days_before_the_first, "days before the first partition wait for a scheduled harvest"),
         ]
@@ -47,4 +47,5 @@ def waiting(facility: Facility, instrument: Instrument) -> Waiting:
         settling=sum(states.get(state, 0) for state in WATCHED),
         without_destination=0 if policy.destinations else settled,
         failed_for_now=states.get(VersionState.PENDING, 0) + (settled if policy.destinations else 0),
+        why_no_destination=policy.why_no_destination,
     )

@@ -1,20 +1,23 @@
 import copy
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
-from streamweave.configuration import apply_manifest
+from streamweave.catalog.tables import FileRecord, Hook, Instrument, Schedule, ServiceAccount, StorageLocation
+from streamweave.configuration import REACHED_AT, apply_manifest
 from streamweave.deletion import listing
-from streamweave.errors import InvalidInput, SealBroken
+from streamweave.errors import Conflict, InvalidInput, SealBroken
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import delete_hook
 from streamweave.hooks.scripts.folder import ScriptFolder
+from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.commands import delete_instrument, update_instrument
 from streamweave.instruments.credentials import Sealer
 from streamweave.instruments.service_accounts import delete_service_account
@@ -116,6 +119,76 @@ def test_what_somebody_has_deleted_does_not_come_back(sessions: Sessions, manife
     with sessions() as session:
         assert [rows(session, table) for table in (Instrument, Schedule, ServiceAccount)] == [[], [], []]
         assert [row.name for row in rows(session, StorageLocation)] == ["Archive"]
+
+
+def know_files(session: Session, *slugs: str) -> None:
+    for number, slug in enumerate(slugs):
+        instrument = session.scalars(select(Instrument).where(Instrument.slug == slug)).one()
+        path = f"{instrument.cifs_share}/a/scan.csv"
+        session.add(
+            FileRecord(
+                instrument_id=instrument.id,
+                source_path=path,
+                folder=path.rpartition("/")[0],
+                filename="scan.csv",
+                persistent_id=f"ark:/99999/fk4{number}",
+                size_bytes=1,
+                **dict.fromkeys(["source_mtime", "first_discovered_at"], datetime(2026, 3, 1, tzinfo=UTC)),
+            )
+        )
+
+
+def paths(sessions: Sessions) -> list[str]:
+    with sessions() as session:
+        return sorted(session.scalars(select(FileRecord.source_path)))
+
+
+def test_instruments_that_have_moved_are_all_named_and_nothing_is_changed(
+    sessions: Sessions, manifest: Manifest
+) -> None:
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions.begin() as session:
+        know_files(session, "zeta_01", "mid_01")
+    later = copy.deepcopy(manifest)
+    for entry in later["instruments"]:
+        entry["cifs_share"] = "moved"
+    later["service_accounts"][0]["password"] = "new"
+    with pytest.raises(Conflict, match=r"Zeta 01 has files.*Mid 01 has files.*nothing was changed") as refusal:
+        apply_manifest(sessions, KEYS, later)
+    assert "Alpha" not in str(refusal.value)
+    with sessions() as session:
+        assert {row.cifs_share for row in rows(session, Instrument)} == {"data"}
+        assert Sealer(KEYS).open(rows(session, ServiceAccount)[0].sealed_password) == "a secret"
+
+
+def test_an_answer_holds_for_all_instruments_unless_an_entry_has_its_own(
+    sessions: Sessions, manifest: Manifest
+) -> None:
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions.begin() as session:
+        know_files(session, "zeta_01", "mid_01")
+    for entry in manifest["instruments"]:
+        entry["cifs_share"] = "moved"
+    manifest["instruments"][0]["address_change"] = "other_files"
+    apply_manifest(sessions, KEYS, manifest, address_change=AddressChange.SAME_FILES)
+    assert paths(sessions) == ["data/a/scan.csv", "moved/a/scan.csv"]
+    apply_manifest(sessions, KEYS, manifest)
+
+
+def test_a_simulated_laboratory_changes_no_share_that_people_have_changed(
+    sessions: Sessions, manifest: Manifest
+) -> None:
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions.begin() as session:
+        know_files(session, "zeta_01")
+        moved = {"cifs_share": "theirs", "address_change": "same_files"}
+        update_instrument(session, rows(session, Instrument)[0].id, moved)
+    manifest["instruments"][0]["cifs_port"] = 9999
+    apply_manifest(sessions, KEYS, manifest, address_change=AddressChange.SAME_FILES, moving=REACHED_AT)
+    with sessions() as session:
+        first = rows(session, Instrument)[0]
+        assert (first.cifs_share, first.cifs_port) == ("theirs", 9999)
+    assert paths(sessions) == ["theirs/a/scan.csv"]
 
 
 def test_a_new_instrument_brings_its_own_schedules(sessions: Sessions, manifest: Manifest) -> None:

@@ -64,7 +64,7 @@ def test_an_instrument_without_an_enabled_schedule_is_not_harvested(
     api.patch(f"/api/schedules/{schedule['id']}", json={"enabled": False})
     refused = api.post(path)
     assert refused.status_code == 400
-    assert "No enabled schedule" in refused.json()["detail"]
+    assert "no enabled schedule names a storage location" in refused.json()["detail"]
     api.patch(f"/api/schedules/{schedule['id']}", json={"enabled": True})
     api.delete(f"/api/schedules/{schedule['id']}")
     assert api.post(path).status_code == 400

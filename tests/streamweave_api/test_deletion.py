@@ -157,6 +157,19 @@ def test_an_instrument_does_not_come_back_without_its_account(
     assert api.post(f"{path}/restore").status_code == 200
 
 
+def test_whoever_enters_a_deleted_instrument_anew_is_told_how_to_restore_it(
+    api: Client, lone_rows: dict[str, Body]
+) -> None:
+    deleted = lone_rows["instruments"]
+    api.delete(f"/api/instruments/{deleted['id']}")
+    for again in ({"name": deleted["name"], "slug": "new"}, {"name": "New", "slug": deleted["slug"]}):
+        refused = api.post("/api/instruments", json={"cifs_host": "s", "cifs_share": "s", **again})
+        assert refused.status_code == 409
+        assert "deleted instrument Spectrometer 01" in refused.json()["detail"]
+        assert f"POST /api/instruments/{deleted['id']}/restore" in refused.json()["detail"]
+    assert api.post(f"/api/instruments/{deleted['id']}/restore").status_code == 200
+
+
 def test_a_hook_that_redirects_to_what_is_deleted_does_not_come_back(api: Client, lone_rows: dict[str, Body]) -> None:
     redirect = {"redirect_rules": [{"pattern": "*.raw", "destination": "Restricted"}]}
     hook = f"/api/hooks/{api.post('/api/hooks', json={**FILTER, 'config': redirect}).json()['id']}"

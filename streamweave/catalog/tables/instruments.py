@@ -78,6 +78,9 @@ class Instrument(Identified, Dated, Deletable, Base):
         comment="when a person said that the share was cleaned up; the next look in doubt is believed"
     )
     last_harvested_at: Mapped[datetime | None]
+    address_changed_at: Mapped[datetime | None] = mapped_column(
+        comment="when it last got another host, share or base path; null: never"
+    )
 
     service_account: Mapped[ServiceAccount | None] = relationship(lazy="joined")
 

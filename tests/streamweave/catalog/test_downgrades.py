@@ -33,6 +33,7 @@ from streamweave.identifiers import ark
 
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
+BEFORE_NEXT_NAMES = REVISIONS[REVISIONS.index("0021") + 1]
 # what the first schema had already: it outlives every way back
 LASTING = ("instruments", "storage_locations", "schedules", "users", "file_records", "file_versions", "file_transfers")
 
@@ -141,6 +142,27 @@ def test_what_only_the_later_schema_holds_is_gone_and_the_log_is_empty(filled: E
         "file_grants": [],
         "audit_log": [],
     }
+
+
+def test_files_that_failed_because_their_name_was_taken_are_tried_again_by_the_upgrade(filled: Engine) -> None:
+    """So are no others: neither those that failed for something else, nor those that failed so before."""
+    downgrade(filled, BEFORE_NEXT_NAMES)
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE file_versions SET state = 'failed', reason = 'occupied', failures = 1"))
+        failed = "UPDATE file_transfers SET status = 'failed', checksum_verified = false, error_kind = :kind"
+        connection.execute(text(failed), {"kind": "file_denied"})
+    upgrade_schema(filled)
+    assert states(filled) == [("failed", 1)]
+    downgrade(filled, BEFORE_NEXT_NAMES)
+    with filled.begin() as connection:
+        connection.execute(text("UPDATE file_transfers SET error_kind = 'destination_occupied'"))
+    upgrade_schema(filled)
+    assert states(filled) == [("settled", 0)]
+
+
+def states(engine: Engine) -> list[tuple[str, int]]:
+    with engine.connect() as connection:
+        return [row._tuple() for row in connection.execute(text("SELECT state, failures FROM file_versions"))]
 
 
 def test_a_damaged_copy_is_the_copy_again_unless_it_was_repaired(filled: Engine) -> None:

@@ -133,7 +133,8 @@ def test_a_change_while_one_location_is_being_copied_to_becomes_a_version_of_its
         catalogue(bench.facility, bench.instrument, run_id, [changed])
         discover(bench.facility, bench.instrument)
         name = of_second.staged_name
-        assert publish(storage, {name: of_second.destination_path}, {name: digest}) == {}
+        published = publish(storage, {name: of_second.destination_path}, {name: digest})
+        assert published == {name: of_second.destination_path}
         done = Archived(of_second, digest, of_second.version_id, of_second.destination_path, "")
         catalogue(bench.facility, bench.instrument, run_id, [done])
     for _ in range(2):
@@ -203,8 +204,18 @@ def test_a_version_that_waits_for_a_disabled_location_is_decided_anew(bench: Any
     bench.harvest()
 
     assert bench.version(PATH).state == VersionState.SETTLED
-    assert "no enabled schedule" in bench.version(PATH).reason
+    assert bench.version(PATH).reason == (
+        "the storage location archive is disabled, and no enabled schedule names another one for this instrument"
+    )
     assert days(bench) == []
+
+
+def test_a_version_that_waits_for_a_deleted_location_says_so(bench: Any) -> None:
+    bench.change(bench.location, deleted_at=bench.clock.time)
+    bench.write(PATH)
+    bench.harvest()
+    assert bench.version(PATH).state == VersionState.SETTLED
+    assert bench.version(PATH).reason.startswith("the storage location archive was deleted, and no enabled schedule")
 
 
 def test_a_location_that_refuses_costs_no_file_an_attempt(bench: Any) -> None:

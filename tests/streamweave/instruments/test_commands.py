@@ -140,9 +140,12 @@ def test_a_deleted_instrument_keeps_its_files_and_can_be_restored(sessions: Sess
 def test_slug_and_folder_of_a_deleted_instrument_are_never_given_away(sessions: Sessions) -> None:
     with sessions.begin() as session:
         delete_instrument(session, create_instrument(session, MICROSCOPE).id)
-        with pytest.raises(Conflict, match="slug: a deleted instrument"):
+        with pytest.raises(
+            Conflict,
+            match=r"^slug: .* deleted instrument .*: restore it with POST /api/instruments/.*/restore",
+        ):
             create_instrument(session, MICROSCOPE)
-        with pytest.raises(Conflict, match="belongs to the deleted instrument Microscope 01"):
+        with pytest.raises(Conflict, match=r"belongs to the deleted instrument Microscope 01: restore it with POST "):
             create_instrument(session, {**MICROSCOPE, "slug": "other"})
 
 

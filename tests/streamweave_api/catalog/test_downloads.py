@@ -4,6 +4,7 @@ import io
 import os
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from streamweave.catalog.tables import VersionState
+from streamweave.files.packing import entry_names
 
 Client = TestClient[Litestar]
 
@@ -153,6 +155,14 @@ def test_a_zip_holds_the_selected_files_under_their_paths(api: Client, shelf: An
             "microscope/user_a/ü/.%2E/c%3A.csv": "ü/../c:.csv".encode(),
         }
     assert open_files() == set()
+
+
+def test_a_file_that_others_have_for_a_folder_gets_another_name_in_a_zip() -> None:
+    contents: Any = [
+        SimpleNamespace(archive_folder="M", source_path=path)
+        for path in ("m/result", "m/result/inside.csv", "m/RESULT.d/x", "m/result.d")
+    ]
+    assert entry_names(contents) == ["m/result%~2", "m/result/inside.csv", "m/RESULT.d/x", "m/result%~2.d"]
 
 
 def test_a_zip_of_the_lists_filters_takes_what_is_archived(api: Client, shelf: Any) -> None:

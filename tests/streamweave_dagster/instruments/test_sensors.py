@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import update
 
-from streamweave.catalog.tables import Instrument, Scan
+from streamweave.catalog.tables import Instrument, Scan, StorageLocation
 from streamweave.errors import CredentialsRefused, SourceUnreachable
 from streamweave.instruments.commands import update_instrument
 from streamweave_dagster.failures import TickFailed
@@ -126,6 +127,18 @@ def test_files_without_a_destination_wait_and_it_says_so(lab: Any, orchestra: An
     tick = settle(lab, orchestra, instrument)
     assert tick.run_requests == []
     assert "1 wait: no enabled schedule names a storage location" in tick.skip_message
+
+
+def test_files_whose_storage_location_is_disabled_wait_and_it_says_so(
+    lab: Any, orchestra: Any, microscope: Instrument
+) -> None:
+    with lab.sessions.begin() as session:
+        session.execute(update(StorageLocation).values(enabled=False))
+    lab.write(microscope, "a.csv")
+    tick = settle(lab, orchestra, microscope)
+    assert tick.run_requests == []
+    assert "1 wait: the storage location" in tick.skip_message
+    assert "is disabled, and no enabled schedule names another one" in tick.skip_message
 
 
 def test_a_share_out_of_reach_is_a_red_tick_with_one_sentence(lab: Any, orchestra: Any, microscope: Instrument) -> None:

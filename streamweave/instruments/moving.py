@@ -1,0 +1,222 @@
+"""Moving: an instrument gets another host, share or base path, and what is known of its files goes along or is gone.
+
+Source paths begin with the share's name and the base path. So a new address leaves two possibilities, and only a person
+knows which one is true (``AddressChange``). The question is asked where files are known and the host, the share or the
+base path changes. Another port, or capitals in a host's or share's name, name the same place: nothing is asked.
+
+*The same files* are found like this. Where only the base path changes, and one of the two folders lies in the other,
+the share is what it was: no path moves, and what lies outside of the new folder is gone. In all other cases what was in
+the old base folder is in the new one, under the same path below it.
+
+In either case the next scan proves it: certificates count only scans of the present address, and a scan that finds too
+few of the known files where they should be concludes nothing.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, delete, func, literal, select, true, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.tables import FileRecord, HarvestRun, Instrument, InstrumentGrant, UnfinishedLook
+from streamweave.errors import Conflict
+from streamweave.harvest.recording import Recorder
+from streamweave.harvest.runs import is_dead
+from streamweave.instruments.addresses import AddressChange
+
+FIELDS = ("cifs_host", "cifs_share", "cifs_base_path")
+OTHERS_THERE = "the instrument's address was changed, to one with other files,"
+OUTSIDE = "the instrument's base path was changed, and no longer covers it,"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an instrument's files are. ``folder`` is written like a source path: the share and the base path."""
+
+    host: str
+    share: str
+    folder: str
+
+
+def asks_what_is_there(session: Session, instrument: Instrument, changes: Mapping[str, Any]) -> str | None:
+    """The question that these (checked) changes of an instrument raise, as a sentence; None if they raise none."""
+    before, after = _before_and_after(instrument, changes)
+    if _is_one_place(before, after) or not _has_files(session, instrument.id):
+        return None
+    same = "their source paths stay as they are"
+    if _is_scope(before, after):
+        outside = _number_outside(session, instrument.id, after.folder)
+        same += f", and {_counted(outside)} outside of the new base path would count as gone" if outside else ""
+    elif before.folder != after.folder:
+        same = f"their source paths move from {before.folder}/ to {after.folder}/"
+    return (
+        f"{instrument.name} has files, and its address would change from //{before.host}/{before.folder} to "
+        f"//{after.host}/{after.folder}: say with address_change what is there. same_files: the known files (records, "
+        f"identifiers and history stay; {same}). other_files: other files (the known ones count as gone from the "
+        "source, and what is found is new)"
+    )
+
+
+def move(session: Session, instrument: Instrument, changes: Mapping[str, Any], answer: AddressChange | None) -> None:
+    """Take what is known of an instrument's files along to its new address, or call it gone.
+
+    Call it before the changes are made, in the same transaction; it takes the instrument's lock. Without a change of
+    address nothing happens. Raises ``Conflict``: without an answer where there is a question, while a run is under way,
+    and when the new paths are those of other files of the instrument.
+    """
+    before, after = _before_and_after(instrument, changes)
+    if before == after:
+        return
+    lock_instrument(session, instrument.id)
+    if answer is None and (question := asks_what_is_there(session, instrument, changes)):
+        raise Conflict(question)
+    _expect_no_run(session, instrument)
+    now = session.scalars(select(func.now())).one()
+    if _is_one_place(before, after) or answer != AddressChange.OTHER_FILES:
+        if _is_scope(before, after):
+            _call_gone(session, instrument, ~_is_below(FileRecord.source_path, after.folder), OUTSIDE, now)
+        elif before.folder != after.folder:
+            _move_paths(session, instrument, before.folder, after.folder)
+            _move_grants(session, instrument.id, before.folder, after.folder)
+    else:
+        _call_gone(session, instrument, true(), OTHERS_THERE, now)
+    session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument.id))
+    instrument.address_changed_at = now
+
+
+def _before_and_after(instrument: Instrument, changes: Mapping[str, Any]) -> tuple[Address, Address]:
+    known = {field: getattr(instrument, field) for field in FIELDS}
+    return _address(known), _address({**known, **{field: changes[field] for field in FIELDS if field in changes}})
+
+
+def _address(fields: Mapping[str, Any]) -> Address:
+    share, base_path = fields["cifs_share"], fields["cifs_base_path"].replace("\\", "/").strip("/")
+    return Address(fields["cifs_host"], share, f"{share}/{base_path}".rstrip("/"))
+
+
+def _is_one_place(one: Address, other: Address) -> bool:
+    """Whether both name one folder: capitals don't count in the names of hosts and shares."""
+    below = (one.folder.removeprefix(one.share), other.folder.removeprefix(other.share))
+    return below[0] == below[1] and _place(one) == _place(other)
+
+
+def _is_scope(before: Address, after: Address) -> bool:
+    """Whether the same share is seen, from further up or down in it."""
+    folders = (f"{before.folder}/", f"{after.folder}/")
+    is_nested = folders[0].startswith(folders[1]) or folders[1].startswith(folders[0])
+    return is_nested and before.share == after.share and _place(before) == _place(after) and folders[0] != folders[1]
+
+
+def _place(address: Address) -> tuple[str, str]:
+    return address.host.casefold(), address.share.casefold()
+
+
+def _has_files(session: Session, instrument_id: uuid.UUID) -> bool:
+    return bool(session.scalar(select(select(FileRecord.id).where(_of(instrument_id)).exists())))
+
+
+def _of(instrument_id: uuid.UUID) -> ColumnElement[bool]:
+    return FileRecord.instrument_id == instrument_id
+
+
+def _is_below(path: InstrumentedAttribute[str], folder: str) -> ColumnElement[bool]:
+    return func.starts_with(path, f"{folder}/")
+
+
+def _number_outside(session: Session, instrument_id: uuid.UUID, folder: str) -> int:
+    outside = ~_is_below(FileRecord.source_path, folder)
+    return session.scalars(select(func.count()).where(_of(instrument_id), FileRecord.gone_at.is_(None), outside)).one()
+
+
+def _counted(number: int) -> str:
+    return f"{number} file" if number == 1 else f"{number} files"
+
+
+def _expect_no_run(session: Session, instrument: Instrument) -> None:
+    """A run under way goes on at the old address, with paths that it has read already."""
+    alive = select(HarvestRun.id).where(HarvestRun.instrument_id == instrument.id, ~is_dead())
+    if session.scalar(select(alive.exists())):
+        raise Conflict(f"a harvest of {instrument.name} is under way: change its address when that has ended")
+
+
+def _call_gone(
+    session: Session, instrument: Instrument, which: ColumnElement[bool], because: str, now: datetime
+) -> None:
+    recorder = Recorder(session, instrument, _mints_nothing, now)
+    recorder.conclude_gone(which, known_before=None, because=because)
+
+
+def _mints_nothing() -> str:
+    raise AssertionError("nothing new is recorded")
+
+
+def _moved(path: InstrumentedAttribute[str], old: str, new: str) -> ColumnElement[str]:
+    return literal(new, Text()).concat(func.substr(path, len(old) + 1))
+
+
+def _move_paths(session: Session, instrument: Instrument, old: str, new: str) -> None:
+    """Give the records below the folder ``old`` the same paths below ``new``."""
+    _expect_free(session, instrument, old, new)
+    steps = [(old, new)]
+    if f"{new}/".startswith(f"{old}/") or f"{old}/".startswith(f"{new}/"):
+        aside = f"{uuid.uuid4()}"  # or a path could meet one that has yet to move
+        steps = [(old, aside), (aside, new)]
+    for before, after in steps:
+        session.execute(
+            update(FileRecord)
+            .where(_of(instrument.id), _is_below(FileRecord.source_path, before))
+            .values(
+                source_path=_moved(FileRecord.source_path, before, after),
+                folder=_moved(FileRecord.folder, before, after),
+            )
+        )
+
+
+def _expect_free(session: Session, instrument: Instrument, old: str, new: str) -> None:
+    moving, other = aliased(FileRecord), aliased(FileRecord)
+    taken = (
+        select(other.source_path)
+        .join(moving, func.md5(other.source_path) == func.md5(_moved(moving.source_path, old, new)))
+        .where(
+            moving.instrument_id == instrument.id,
+            _is_below(moving.source_path, old),
+            other.instrument_id == instrument.id,
+            ~_is_below(other.source_path, old),
+        )
+        .limit(1)
+    )
+    if path := session.scalar(taken):
+        raise Conflict(
+            f"{instrument.name} knows {path} as another file, from an earlier address: the files can't move there, and "
+            "nothing was changed"
+        )
+
+
+def _move_grants(session: Session, instrument_id: uuid.UUID, old: str, new: str) -> None:
+    """Let grants on folders follow the files: those on ``old`` and below it, and those that covered ``old`` whole."""
+    grants = session.scalars(select(InstrumentGrant).where(InstrumentGrant.instrument_id == instrument_id)).all()
+    inside = [grant for grant in grants if f"{grant.path_prefix}/".startswith(f"{old}/")]
+    above = [grant for grant in grants if grant.path_prefix and f"{old}/".startswith(f"{grant.path_prefix}/")]
+    staying = {(grant.path_prefix, grant.grantee_id) for grant in grants if grant not in inside}
+    wanted = {(new + grant.path_prefix[len(old) :], grant.grantee_id): grant for grant in inside}
+    wanted |= {(new, grant.grantee_id): grant for grant in above}
+    for grant in inside:
+        session.delete(grant)
+    session.flush()
+    session.add_all(
+        InstrumentGrant(
+            instrument_id=instrument_id,
+            path_prefix=path,
+            user_id=grant.user_id,
+            group_id=grant.group_id,
+            project_id=grant.project_id,
+            granted_at=grant.granted_at,
+        )
+        for (path, grantee_id), grant in wanted.items()
+        if (path, grantee_id) not in staying
+    )
+    session.flush()
