@@ -60,7 +60,8 @@ def _fixity(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
 def _completeness(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
     with facility.sessions() as session:
         people_needed = stragglers(session, instrument)
-    without_destination = waiting(facility, instrument).without_destination
+    work = waiting(facility, instrument)
+    without_destination = work.without_destination
     lost = [straggler for straggler in people_needed if straggler.state != VersionState.OVERDUE]
     rows = [
         {"path": each.source_path, "state": str(each.state), "reason": each.reason, "since": f"{each.since:%F %T} UTC"}
@@ -69,7 +70,8 @@ def _completeness(facility: Facility, instrument: Instrument) -> dg.AssetCheckRe
     return dg.AssetCheckResult(
         passed=not people_needed and not without_destination,
         severity=dg.AssetCheckSeverity.ERROR if lost else dg.AssetCheckSeverity.WARN,
-        description=f"{len(people_needed)} files need a person, {without_destination} wait for a destination",
+        description=f"{len(people_needed)} files need a person, {without_destination} wait for a destination"
+        + (f": {work.why_no_destination}" if without_destination else ""),
         metadata={"files": _table(rows, "path", "state", "reason", "since")},
     )
 

@@ -198,7 +198,7 @@ def test_one_files_trouble_is_neither_an_alert_nor_anybody_elses(bench: Any) -> 
     bench.clock.wait(60)
     report = bench.harvest()
     assert report.troubles == []
-    assert {state for path, state in bench.states().items()} == {VersionState.ARCHIVED}
+    assert set(bench.states().values()) == {VersionState.ARCHIVED}
     with bench.facility.sessions() as session:
         assert full_storage(session, {}, bench.clock.now()).conditions == []
 
@@ -269,3 +269,42 @@ def test_paths_in_trouble_never_close_a_storage_location_and_real_errors_still_d
     for _ in range(REFUSALS_IN_A_ROW):
         troubles.failed(claim_into(location_id), StorageUnavailable("the disk is full"))
     assert troubles.open == set()
+
+
+def ignore_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make of the archive's file system one that knows no capitals. Of Linux, only some kernels have one to mount."""
+
+    def folded(name: Any, handle: int | None) -> Any:
+        return name if handle is None or not isinstance(name, str) or name.endswith(".part") else name.lower()
+
+    def wrap(call: str) -> None:
+        real = getattr(os, call)
+
+        def wrapped(name: Any, *arguments: Any, **named: Any) -> Any:
+            return real(folded(name, named.get("dir_fd")), *arguments, **named)
+
+        monkeypatch.setattr(os, call, wrapped)
+
+    for call in ("open", "mkdir", "stat"):
+        wrap(call)
+    link = os.link
+
+    def wrapped_link(name: str, final: str, **named: Any) -> None:
+        link(name, final.lower(), **named)
+
+    monkeypatch.setattr(os, "link", wrapped_link)
+
+
+def test_names_that_differ_in_capitals_alone_stay_apart_where_the_archive_knows_no_capitals(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignore_capitals(monkeypatch)
+    contents = {"Scan.csv": b"first", "scan.CSV": b"second", "DATA": b"a file", "data/inside.csv": b"inside"}
+    for name, content in contents.items():
+        bench.write(f"microscope/{name}", content)
+    bench.harvest()
+    assert set(bench.states().values()) == {VersionState.ARCHIVED}
+    copies = {name: bench.transfers(f"microscope/{name}")[-1].destination_path for name in contents}
+    assert len({path.lower() for path in copies.values()}) == len(contents)
+    storage = PosixStorage(bench.archive)
+    assert {name: b"".join(storage.read(path)) for name, path in copies.items()} == contents

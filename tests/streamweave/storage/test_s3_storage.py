@@ -24,7 +24,9 @@ from streamweave.errors import (
     StorageRefused,
     StorageUnavailable,
 )
+from streamweave.harvest.copying import digest_of
 from streamweave.harvest.naming import destination_path
+from streamweave.harvest.publication import publish
 from streamweave.storage.connection_test import StorageAnswer, StorageRefusal, try_storage
 from streamweave.storage.marks import Mark
 from streamweave.storage.s3 import parts, publication, staging
@@ -686,3 +688,36 @@ def test_an_object_that_is_exchanged_while_it_is_read_is_not_mixed(
 def test_secrets_are_not_shown_with_a_connection(connection: S3Connection) -> None:
     assert connection.secret_access_key
     assert connection.secret_access_key not in repr(connection)
+
+
+def test_every_content_gets_a_key_whatever_has_the_wanted_one(s3_storage: S3Storage) -> None:
+    """As in a folder: other bytes, an object for a folder and the reverse, and a key that S3 doesn't take."""
+    for name, path in (("t1", "M/a.csv"), ("t2", "M/folder/inside"), ("t3", "M/file")):
+        stage(s3_storage, name, b"there before")
+        s3_storage.publish(name, path)
+    long = "M/" + "/".join(["x" * 200] * 6) + ".csv"
+    wanted = {"u1": "M/a.csv", "u2": "M/file/inside", "u3": "M/folder", "u4": long, "u5": "M/plain"}
+    for name in wanted:
+        stage(s3_storage, name, name.encode())
+    outcomes = publish(s3_storage, wanted, {name: digest_of([name.encode()]) for name in wanted})
+    assert outcomes == {
+        "u1": "M/a%~2.csv",
+        "u2": "M/file%~2/inside",
+        "u3": "M/folder%~2",
+        "u4": f"%~/{hashlib.sha256(long.encode()).hexdigest()[:32]}.csv",
+        "u5": "M/plain",
+    }
+    for name, path in outcomes.items():
+        assert isinstance(path, str)
+        assert b"".join(s3_storage.read(path)) == name.encode()
+    assert s3_storage.staged_names() == []
+
+
+def test_the_very_bytes_of_a_dead_run_are_taken_over_under_the_next_key(s3_storage: S3Storage) -> None:
+    for name, path, content in (("t1", "M/a.csv", b"a stranger's"), ("t2", "M/a%~2.csv", b"ours")):
+        stage(s3_storage, name, content)
+        s3_storage.publish(name, path)
+    stage(s3_storage, "t3", b"ours")
+    assert publish(s3_storage, {"t3": "M/a.csv"}, {"t3": digest_of([b"ours"])}) == {"t3": "M/a%~2.csv"}
+    assert sorted(s3_storage.paths()) == ["M/a%~2.csv", "M/a.csv"]
+    assert s3_storage.staged_names() == []

@@ -79,7 +79,10 @@ def test_files_without_a_destination_warn(lab: Any, orchestra: Any) -> None:
     completeness = orchestra.check()["completeness"]
     assert not completeness.passed
     assert completeness.severity == dg.AssetCheckSeverity.WARN
-    assert completeness.description == "0 files need a person, 1 wait for a destination"
+    assert completeness.description == (
+        "0 files need a person, 1 wait for a destination: "
+        "no enabled schedule names a storage location for this instrument"
+    )
 
 
 def test_a_failed_look_fails_freshness_with_its_message(lab: Any, orchestra: Any, microscope: Instrument) -> None:
