@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from streamweave.harvest.copying import digest_of
 from streamweave.harvest.naming import source_path_of
 from streamweave.harvest.publication import publish
 from streamweave.harvest.troubles import REFUSALS_IN_A_ROW, Troubles
+from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
 
 FOLDER = "Microscope 01/microscope"
+MARK = Mark(uuid.UUID(int=1), uuid.UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 
 
 def exchange(bench: Any, gone: str, path: str, content: bytes) -> None:
@@ -148,7 +151,7 @@ def test_hundreds_of_folders_below_each_other(bench: Any) -> None:
 
 def test_what_was_archived_under_longer_paths_before_is_still_listed(tmp_path: Path) -> None:
     storage = PosixStorage(tmp_path)
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     path = "/".join(["f" * 200] * 30)
     folder = os.open(tmp_path, os.O_RDONLY)
     for part in path.split("/"):
@@ -246,7 +249,7 @@ def test_the_tries_are_bounded_and_end_with_an_error_that_has_the_right_owner(
     tmp_path: Path, error: Exception, kind: type[Exception], tries: int
 ) -> None:
     storage = Refusing(tmp_path, error)
-    storage.prepare(holds_versions=False)
+    storage.prepare(MARK, is_new=True)
     storage.stage_whole({"t1": b"x"})
     [outcome] = publish(storage, {"t1": "Microscope 01/a"}, {"t1": digest_of([b"x"])}).values()
     assert type(outcome) is kind
