@@ -43,6 +43,7 @@
     │       ├── FileChanged (Transient)        it is not what discovery saw: it settles anew
     │       ├── ContentDiffers (Permanent)     same size and mtime as archived elsewhere, other content: a new version
     │       ├── FileUnreadable (Permanent)     its name can't be asked for
+    │       ├── FolderBeyondLimits (Permanent) larger, deeper or slower to list than the instrument's limits allow
     │       └── FileReadFailed (Transient)
     └── StorageError
         ├── StorageUnavailable (Transient)     full, not answering, an I/O error
@@ -267,6 +268,10 @@ class ContentDiffers(SourceFileError, Permanent):
 
 class FileUnreadable(SourceFileError, Permanent):
     """The file's name can't be asked for: it is not valid Unicode."""
+
+
+class FolderBeyondLimits(SourceFileError, Permanent):
+    """A folder is larger, deeper or slower to list than the instrument's limits let it be."""
 
 
 class FileReadFailed(SourceFileError, Transient):

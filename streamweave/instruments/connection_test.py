@@ -1,18 +1,20 @@
 """Whether an instrument's share can be listed now."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import InvalidInput, SealBroken, SourceError
 from streamweave.instruments.credentials import Sealer
-from streamweave.sources.base import Source
+from streamweave.sources.base import FolderListing, Source
 from streamweave.sources.opening import open_source
 
 PATIENCE_SECONDS = 10.0
 """How long a server may stay silent before we give up. A harvest is more patient, but here a person waits."""
+DEADLINE_SECONDS = 25.0
+"""How long the test takes at most, whatever the server does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def try_share(instrument: Instrument, sealer: Sealer) -> ShareAnswer | ShareRefu
     def connect() -> Source:
         account = instrument.service_account
         password = sealer.open(account.sealed_password) if account else ""
-        return open_source(instrument, password, patience_seconds=PATIENCE_SECONDS)
+        return open_source(instrument, password, patience_seconds=PATIENCE_SECONDS, ends_after_seconds=DEADLINE_SECONDS)
 
     return list_base_folder(connect)
 
@@ -48,7 +50,19 @@ def list_base_folder(connect: Callable[[], Source]) -> ShareAnswer | ShareRefusa
     began = time.monotonic()
     try:
         with closing(connect()) as source:
-            base = next(source.listings())
+            files, folders = _in_base_folder(source.listings())
     except (SourceError, SealBroken, InvalidInput) as error:
         return ShareRefusal(error.kind(), str(error))
-    return ShareAnswer(len(base.files), base.folders, round(time.monotonic() - began, 3))
+    return ShareAnswer(files, folders, round(time.monotonic() - began, 3))
+
+
+def _in_base_folder(listings: Iterator[FolderListing]) -> tuple[int, int]:
+    """How many files and folders lie directly in it; a large one comes in parts."""
+    files = folders = 0
+    for listing in listings:
+        if listing.problem is None:
+            files += len(listing.files)
+            folders += listing.folders
+            if listing.ends:
+                break
+    return files, folders

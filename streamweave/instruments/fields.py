@@ -97,6 +97,10 @@ TRANSFER_CONFIG: dict[str, Rule] = {
     "bytes_per_second": optional(number(LOWEST_RATE, HIGHEST_RATE)),
     "hours": optional(hours),
     "engine": one_word_of("auto", "public"),
+    "folder_entries": integer(1_000, 100_000_000),
+    "folder_seconds": number(1, DAY_SECONDS),
+    "folder_depth": integer(1, 1_000),
+    "folders": integer(1_000, 100_000_000),
 }
 
 
@@ -107,7 +111,8 @@ TRANSFER_CONFIG: dict[str, Rule] = {
 )
 def transfer_config(field: str, value: Any) -> dict[str, Any]:
     """How the instrument may be worked on: ``timeout_seconds`` (1 to 3600), ``connections`` (1 to 8), its limits
-    ``bytes_per_second`` (1 KiB/s to 1 TiB/s) and ``hours``, and the ``engine`` that reads its share.
+    ``bytes_per_second`` (1 KiB/s to 1 TiB/s) and ``hours``, the ``engine`` that reads its share, and what is listed of
+    it at most: ``folder_entries`` and ``folder_seconds`` of one folder, ``folder_depth`` and ``folders`` of the share.
     """
     if not isinstance(value, Mapping):
         raise InvalidInput(field, "must be an object")

@@ -31,17 +31,40 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ListingLimits:
+    """What is accepted of a share before a folder is given up as one that can't be listed.
+
+    They keep a server that makes names up for ever from taking our memory, disk and time; no ordinary share comes near
+    them. ``docs/operating.md`` says what they cost and when to raise them.
+    """
+
+    entries: int = 2_000_000
+    """Files and folders directly in one folder."""
+    seconds: float = 600.0
+    """For one folder."""
+    depth: int = 128
+    """Folders below one another, the base folder not counted."""
+    folders: int = 2_000_000
+    """On the whole share, in one scan."""
+
+
+@dataclass(frozen=True, slots=True)
 class FolderListing:
-    """One folder, listed completely, or the problem that prevented it.
+    """One folder, listed completely, or a part of it, or the problem that prevented it.
 
     ``folder`` is written like a ``source_path``; ``folders`` is how many folders lie directly in it. With a ``problem``
     there are no files, and nothing may be concluded about the folder or anything below it.
+
+    A folder of many files comes in parts, one right after the other and never before the last name has arrived: only
+    the first ``begins`` it and only the last ``ends`` it. ``folders`` counts those of the part.
     """
 
     folder: str
     files: tuple[SourceFile, ...]
     problem: SourceError | None = None
     folders: int = 0
+    begins: bool = True
+    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +107,12 @@ class Source(FileOpener, Protocol):
     """
 
     def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
-        """Every folder below the base path, the base folder first, each once, as it arrives.
+        """Every folder below the base path, the base folder first, each once (or in parts), as it arrives.
 
         Folders in ``passing_over``, written like a ``source_path``, are left out with all that is below them. A folder
         that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed
-        raises. Folders that are links, or lead back to one above them, are not followed: that is their problem.
+        raises. Folders that are links, or lead back to one above them, are not followed: that is their problem. So is
+        what lies beyond the source's ``ListingLimits``.
         """
 
     def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:

@@ -1,21 +1,28 @@
 """From a row of the catalog to a source that can be listed and read."""
 
+from time import monotonic
 from typing import Any, get_args
 
 from streamweave.catalog.tables.instruments import Instrument
 from streamweave.errors import CredentialsRefused, InvalidInput
-from streamweave.sources.base import Source
+from streamweave.sources.base import ListingLimits, Source
 from streamweave.sources.smb import Engine, SmbAddress, SmbSource
 
 DEFAULT_TIMEOUT_SECONDS = 45.0  # longer than servers wait (35 s) for a sleeping client to let go of a file
 LONGEST_TIMEOUT_SECONDS = 3600
 
 
-def open_source(instrument: Instrument, password: str, *, patience_seconds: float = LONGEST_TIMEOUT_SECONDS) -> Source:
+def open_source(
+    instrument: Instrument,
+    password: str,
+    *,
+    patience_seconds: float = LONGEST_TIMEOUT_SECONDS,
+    ends_after_seconds: float | None = None,
+) -> Source:
     """One connection to the instrument's share, not yet made; ``password`` is its service account's.
 
-    ``transfer_config`` may set ``timeout_seconds``, and ``engine`` as ``SmbAddress`` has it; no wait is longer than
-    ``patience_seconds``. Raises ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a
+    ``transfer_config`` may set ``timeout_seconds``, ``engine`` as ``SmbAddress`` has it, and the ``ListingLimits``; no
+    wait is longer than ``patience_seconds``, and nothing goes on after ``ends_after_seconds`` from now. Raises ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a
     timeout or engine that is none.
     """
     config = instrument.transfer_config or {}
@@ -33,8 +40,18 @@ def open_source(instrument: Instrument, password: str, *, patience_seconds: floa
             domain=account.domain,
             timeout_seconds=min(_timeout_seconds(config), patience_seconds),
             engine=_engine(config),
+            limits=_limits(config),
+            deadline=None if ends_after_seconds is None else monotonic() + ends_after_seconds,
         )
     )
+
+
+LIMITS = {"folder_entries": "entries", "folder_seconds": "seconds", "folder_depth": "depth", "folders": "folders"}
+"""By the key in ``transfer_config``; ``streamweave.instruments.fields`` lets values in."""
+
+
+def _limits(transfer_config: dict[str, Any]) -> ListingLimits:
+    return ListingLimits(**{LIMITS[key]: value for key, value in transfer_config.items() if key in LIMITS})
 
 
 def _timeout_seconds(transfer_config: dict[str, Any]) -> float:

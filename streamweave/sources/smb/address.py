@@ -1,12 +1,18 @@
 """Where a share is, and as whom it is opened."""
 
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Literal
 
 from streamweave.errors import FileUnreadable, FileVanished
+from streamweave.sources.base import ListingLimits
 from streamweave.sources.smb.names import UNASKABLE, is_askable
 
 Engine = Literal["auto", "public"]
+
+
+class TimeIsUp(TimeoutError):
+    """The deadline of all work at an address has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +21,8 @@ class SmbAddress:
 
     ``base_path`` is written with ``/`` or ``\``, with or without one at its ends; empty or ``/`` is the whole share.
     ``timeout_seconds`` bounds every wait for an answer of the server. ``engine`` is ``auto`` for the fastest way that
-    the server allows, ``public`` for smbprotocol's public interface alone.
+    the server allows, ``public`` for smbprotocol's public interface alone. ``deadline`` is when, by ``monotonic``, all
+    work at the address ends, however lively the server is; None for never.
     """
 
     host: str
@@ -27,6 +34,17 @@ class SmbAddress:
     domain: str | None = None
     timeout_seconds: float = 30
     engine: Engine = "auto"
+    limits: ListingLimits = ListingLimits()
+    deadline: float | None = None
+
+    def patience(self) -> float:
+        """How many seconds the next answer may be waited for. Raises ``TimeIsUp``."""
+        if self.deadline is None:
+            return self.timeout_seconds
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise TimeIsUp
+        return min(self.timeout_seconds, left)
 
     @property
     def server(self) -> str:

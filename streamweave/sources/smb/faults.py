@@ -41,6 +41,7 @@ _DENIED = Fault(FileDenied, "the service account '{account}' may not read {path}
 _IN_USE = Fault(FileInUse, "{path} on {server} is held by another program")
 _NAME = Fault(FileUnreadable, "{path} on {server} has a name that the server does not accept")
 _LINK = Fault(FileDenied, "{path} on {server} is a link, which is not followed")
+_ELSEWHERE = Fault(FileUnreadable, "{path} on {server} is a link to another server (DFS), which is not followed")
 _LOST = Fault(SourceUnreachable, "{server} ended the connection")
 _BUSY = Fault(SourceUnreachable, "{server} is too busy to answer")
 
@@ -108,6 +109,7 @@ FILE: Mapping[int, Fault] = {
     0xC0000033: _NAME,  # OBJECT_NAME_INVALID
     0xC000003B: _NAME,  # OBJECT_PATH_SYNTAX_BAD
     0x8000002D: _LINK,  # STOPPED_ON_SYMLINK
+    0xC0000257: _ELSEWHERE,  # PATH_NOT_COVERED
 }
 
 PENDING = 0x00000103

@@ -1,26 +1,34 @@
-"""Listing a share: breadth first, many folders in flight.
+"""Listing a share: what lies deeper first, many folders in flight.
 
 A folder costs one compound (open, two queries, close); one that needs more than two answers, or that the server can't
-list within a compound, is listed through a handle that is held.
+list within a compound, is listed through a handle that is held. Its names are kept in a temporary file until the last
+one has arrived, and told in parts: so memory is bounded however many there are, and no folder is told by halves.
 """
 
 from collections import deque
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from time import monotonic
 
-from streamweave.errors import SourceError, SourceUnreachable
-from streamweave.sources.base import FolderListing
+from streamweave.errors import FileReadFailed, FolderBeyondLimits, SourceError, SourceUnreachable
+from streamweave.sources.base import FolderListing, ListingLimits
 from streamweave.sources.smb import answers
 from streamweave.sources.smb.connection import CREDIT_BYTES, ShareConnection, Ticket
 from streamweave.sources.smb.entries import Entry, parse_entries
 from streamweave.sources.smb.faults import BASE_FOLDER, FILE, INTERNAL_ERROR, NO_MORE_FILES, NO_SUCH_FILE
 from streamweave.sources.smb.interpretation import Folder, interpret
+from streamweave.sources.smb.spool import Spool
+from streamweave.sources.smb.waiting import WaitingFolders
 from streamweave.sources.smb.wire_errors import Refused
 
 QUERY_BYTES = 1 << 18  # about 2,000 names
+PART_ENTRIES = 10_000
 FOLDERS_IN_FLIGHT = 32
 CREDITS_OF_A_FOLDER = 2 + 2 * QUERY_BYTES // CREDIT_BYTES
 CREDITS_KEPT_FREE = 64  # for whoever reads a file while the listing goes on
+SILENT_FOLDERS_AT_MOST = 3
+"""The server may leave so many folders unanswered, each on a connection of its own, before it counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +40,105 @@ class AskedFolder:
     tickets: Sequence[Ticket]
 
 
-def list_folders(connection: ShareConnection, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
-    """Every folder below the base folder of the connection's address, as ``Source.listings`` promises."""
-    todo: deque[Folder] = deque()
-    asked = deque([_ask(connection, Folder(connection.address.base_folder, frozenset()), is_base=True)])
+def list_folders(connect: Callable[[], ShareConnection], passing_over: Container[str] = ()) -> Iterator[FolderListing]:
+    """Every folder below the base folder of the connection's address, as ``Source.listings`` promises.
+
+    ``connect`` gives the connection, or a new one when that one is lost.
+    """
+    walk = _Walk(connect(), passing_over)
     try:
-        while asked:
-            listing, inner, unlisted = _listed(connection, asked.popleft())
-            todo.extend(folder for folder in inner if folder.path not in passing_over)
-            while todo and (not asked or _may_ask(connection, len(asked))):
-                asked.append(_ask(connection, todo.popleft()))
-            yield listing
-            yield from unlisted
+        while walk.asked:
+            current = walk.asked.popleft()
+            try:
+                listings = walk.take(current)
+            except SourceUnreachable as error:
+                if current.is_base or not walk.may_go_on_after(error):
+                    raise
+                walk.go_on_with(connect())
+                listings = iter([FolderListing(current.folder.path, (), _unanswered(current.folder.path, error))])
+            walk.ask()
+            yield from listings
+            walk.ask()  # a large folder tells only now what is in it
     finally:
-        for folder in asked:
-            connection.discard(folder.tickets)
+        for folder in walk.asked:
+            walk.connection.discard(folder.tickets)
 
 
-def _may_ask(connection: ShareConnection, folders_in_flight: int) -> bool:
-    return folders_in_flight < FOLDERS_IN_FLIGHT and connection.credits >= CREDITS_OF_A_FOLDER + CREDITS_KEPT_FREE
+class _Walk:
+    """One way through a share: the folders in flight, and those that wait."""
+
+    def __init__(self, connection: ShareConnection, passing_over: Container[str]) -> None:
+        self.connection, self._passing_over = connection, passing_over
+        base = Folder(connection.address.base_folder, frozenset())
+        self._limits = connection.address.limits
+        self._most_depth = base.path.count("/") + self._limits.depth
+        self._waiting = WaitingFolders()
+        self._folders = 1  # found so far
+        self._again: deque[Folder] = deque()  # asked for on a connection that was lost
+        self._unanswered = 0
+        self.asked = deque([_ask(connection, base, is_base=True)])
+
+    def ask(self) -> None:
+        """Have as many folders in flight as the server allows, and one at least."""
+        while (self._again or self._waiting) and (not self.asked or self._may_ask()):
+            folder = self._again.popleft() if self._again else self._waiting.take()
+            self.asked.append(_ask(self.connection, folder))
+
+    def _may_ask(self) -> bool:
+        enough = CREDITS_OF_A_FOLDER + CREDITS_KEPT_FREE
+        return len(self.asked) < FOLDERS_IN_FLIGHT and self.connection.credits >= enough
+
+    def may_go_on_after(self, error: SourceUnreachable) -> bool:
+        """Whether one folder is left out: the server was silent, and not too often yet."""
+        self._unanswered += 1
+        return isinstance(error.__cause__, TimeoutError) and self._unanswered <= SILENT_FOLDERS_AT_MOST
+
+    def go_on_with(self, connection: ShareConnection) -> None:
+        """Ask for what was in flight once more."""
+        self.connection = connection
+        self._again.extend(each.folder for each in self.asked)
+        self.asked.clear()
+
+    def take(self, asked: AskedFolder) -> Iterator[FolderListing]:
+        """The folder's listing, in parts where it is large. All names have arrived; raises when the server is lost."""
+        folder = asked.folder
+        try:
+            with self.connection.faults(BASE_FOLDER if asked.is_base else FILE, folder.path):
+                entries = _entries(self.connection, asked)
+                if entries is None:
+                    return self._parts(folder, _spooled_entries(self.connection, folder.path))
+        except SourceUnreachable:
+            raise
+        except SourceError as problem:
+            if asked.is_base:
+                raise
+            return iter([FolderListing(folder.path, (), problem)])
+        return iter(self._interpreted(folder, entries)[0])
+
+    def _parts(self, folder: Folder, spool: Spool) -> Iterator[FolderListing]:
+        begins = True
+        with spool:
+            entries = chain.from_iterable(map(parse_entries, spool.outputs()))
+            part = list(islice(entries, PART_ENTRIES))
+            while part:
+                following = list(islice(entries, PART_ENTRIES))
+                listings, folder = self._interpreted(folder, part)
+                yield replace(listings[0], begins=begins, ends=not following)
+                yield from listings[1:]
+                begins, part = False, following
+
+    def _interpreted(self, folder: Folder, entries: list[Entry]) -> tuple[list[FolderListing], Folder]:
+        """The listing, and those of what can't be listed in it; and the folder with its number in its lineage."""
+        listing, inner, unlisted = interpret(folder, entries, self._most_depth)
+        inner = [each for each in inner if each.path not in self._passing_over]
+        if not self._take_in(inner):
+            unlisted.append(FolderListing(folder.path, (), FolderBeyondLimits(_too_many(folder.path, self._limits))))
+        return [listing, *unlisted], replace(folder, lineage=inner[0].lineage) if inner else folder
+
+    def _take_in(self, folders: list[Folder]) -> bool:
+        is_enough = self._folders + len(folders) > self._limits.folders or not self._waiting.add(folders)
+        self._folders += 0 if is_enough else len(folders)
+        return not is_enough
 
 
 def _ask(connection: ShareConnection, folder: Folder, *, is_base: bool = False) -> AskedFolder:
@@ -61,20 +149,8 @@ def _ask(connection: ShareConnection, folder: Folder, *, is_base: bool = False) 
         return AskedFolder(folder, is_base, connection.send([opening, query, query, messages.close()]))
 
 
-def _listed(connection: ShareConnection, asked: AskedFolder) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
-    try:
-        with connection.faults(BASE_FOLDER if asked.is_base else FILE, asked.folder.path):
-            entries = _entries(connection, asked)
-    except SourceUnreachable:
-        raise
-    except SourceError as problem:
-        if asked.is_base:
-            raise
-        return FolderListing(asked.folder.path, (), problem), [], []
-    return interpret(asked.folder, entries)
-
-
-def _entries(connection: ShareConnection, asked: AskedFolder) -> list[Entry]:
+def _entries(connection: ShareConnection, asked: AskedFolder) -> list[Entry] | None:
+    """What the compound brings; None if that is not all."""
     opening, *queries, closing = asked.tickets
     entries: list[Entry] = []
     try:
@@ -91,24 +167,48 @@ def _entries(connection: ShareConnection, asked: AskedFolder) -> list[Entry]:
             connection.closing(closing, handle)
     finally:
         connection.discard(asked.tickets)
-    return _entries_by_held_handle(connection, asked.folder.path)
+    return None
 
 
-def _entries_by_held_handle(connection: ShareConnection, path: str) -> list[Entry]:
-    messages = connection.messages
+def _spooled_entries(connection: ShareConnection, path: str) -> Spool:
+    """All that stands in a folder, by a handle that is held. Raises ``FolderBeyondLimits`` too."""
+    messages, spool = connection.messages, Spool()
     (opening,) = connection.send([messages.open_folder(connection.address.path_on_share(path))])
     handle = answers.opened(connection.answer(opening)).handle
     query = messages.list_entries(connection.listing_bytes_at_most(QUERY_BYTES), handle)
-    entries: list[Entry] = []
     asked = connection.send([query])
+    began = monotonic()
     try:
         while (output := _output(connection, asked.pop())) is not None:
             asked = connection.send([query])  # on its way while we parse
-            entries.extend(parse_entries(output))
-        return entries
+            spool.add(output, sum(1 for _ in parse_entries(output)))
+            _check(spool.entries, monotonic() - began, connection, path)
+    except BaseException:
+        spool.close()
+        raise
     finally:
         connection.discard(asked)
         connection.release(handle)
+    return spool
+
+
+def _check(entries: int, seconds: float, connection: ShareConnection, path: str) -> None:
+    limits = connection.address.limits
+    connection.address.patience()
+    if entries > limits.entries:
+        raise FolderBeyondLimits(f"{path}: it holds more than {limits.entries:,} files and folders (folder_entries)")
+    if seconds > limits.seconds:
+        raise FolderBeyondLimits(
+            f"{path}: it could not be listed within {limits.seconds:g} s, {entries:,} names had come (folder_seconds)"
+        )
+
+
+def _too_many(path: str, limits: ListingLimits) -> str:
+    return f"{path}: the folders in it were too many to be listed, the share has more than {limits.folders:,} (folders)"
+
+
+def _unanswered(path: str, error: SourceUnreachable) -> FileReadFailed:
+    return FileReadFailed(f"{path}: the server was asked for it and gave no answer: {error}")
 
 
 def _output(connection: ShareConnection, query: Ticket) -> bytes | memoryview | None:

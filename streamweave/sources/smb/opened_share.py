@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 
 from smbprotocol.connection import Connection
@@ -20,6 +21,8 @@ from streamweave.sources.smb.wire_errors import WIRE_ERRORS, as_source_error
 # smbprotocol logs every lost connection with its traceback; ours is told as an error of our tree instead.
 logging.getLogger("smbprotocol").setLevel(logging.CRITICAL)
 
+PUT_OFF_AT_MOST = 10
+"""Timeouts: so long a server may announce an answer again and again before there must be one."""
 UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
 
 
@@ -33,18 +36,19 @@ class PatientConnection(Connection):  # type: ignore[misc] # smbprotocol ships n
         # One GUID for each connection: with a common one Samba puts all of them in one process, and concurrent session
         # set-ups can hang.
         super().__init__(uuid.uuid4(), address.host, address.port)
-        self.patience_seconds = address.timeout_seconds
+        self._address = address
 
     def receive(self, request: Any, wait: bool = True, **_others: object) -> Any:
         """The answer to ``request``, links not followed. Raises ``TimeoutError``."""
-        if not request.response_event.wait(self.patience_seconds):
-            raise TimeoutError
-        try:
-            return super().receive(request, wait, self.patience_seconds, resolve_symlinks=False)
-        except SMBException as error:
-            if type(error) is SMBException and self._t_exc is None:  # what it raises for an answer that was put off
-                raise TimeoutError from error
-            raise
+        end = monotonic() + PUT_OFF_AT_MOST * self._address.timeout_seconds
+        while True:
+            if not request.response_event.wait(self._address.patience()) or monotonic() > end:
+                raise TimeoutError
+            with request.response_event_lock:
+                if request.response is None or request.response["status"].get_value() != PENDING:
+                    break
+                request.response_event.clear()
+        return super().receive(request, wait, self._address.timeout_seconds, resolve_symlinks=False)
 
     def verify_signature(self, header: Any, session_id: int, force: bool = False) -> None:
         """Raise ``SMBException`` for an answer within a session whose signature is missing or wrong.
@@ -79,7 +83,7 @@ class OpenedShare:
 
     def _connect(self) -> None:
         with self._faults({}):
-            self.connection.connect(timeout=self.address.timeout_seconds)
+            self.connection.connect(timeout=self.address.patience())
         with self._faults(SESSION):
             self.session.connect()
         with self._faults(TREE):

@@ -24,8 +24,8 @@ class SmbSource:
         self._connection: ShareConnection | None = None
 
     def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
-        """Every folder below the base path, breadth first."""
-        return list_folders(self._connected(), passing_over)
+        """Every folder below the base path, what lies deeper first."""
+        return list_folders(self._connected, passing_over)
 
     @contextmanager
     def open(self, source_path: str) -> Iterator[OpenSmbFile]:

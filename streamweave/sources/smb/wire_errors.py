@@ -4,6 +4,7 @@ import errno
 import socket
 import struct
 from collections.abc import Mapping
+from time import monotonic
 
 from cryptography.exceptions import InvalidTag
 from smbprotocol.exceptions import (
@@ -15,7 +16,7 @@ from smbprotocol.exceptions import (
 )
 
 from streamweave.errors import CredentialsRefused, FileReadFailed, SourceError, SourceUnreachable
-from streamweave.sources.smb.address import SmbAddress
+from streamweave.sources.smb.address import SmbAddress, TimeIsUp
 from streamweave.sources.smb.faults import CONNECTION, FILE, SESSION, Fault
 
 
@@ -72,6 +73,10 @@ def _is_closed_by_us(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno == errno.EBADF
 
 
+def _is_past(deadline: float | None) -> bool:
+    return deadline is not None and monotonic() >= deadline
+
+
 def _unknown(status: int, table: Mapping[int, Fault]) -> Fault:
     if table is FILE:
         return Fault(FileReadFailed, f"{{path}} on {{server}} can't be read (NTSTATUS 0x{status:08X})")
@@ -88,6 +93,8 @@ def _without_status(error: Exception, table: Mapping[int, Fault], address: SmbAd
         return SourceUnreachable(f"{address.server} does not answer (connection refused)")
     if isinstance(reason, socket.gaierror):
         return SourceUnreachable(f"{address.server} does not answer (the host name is not known)")
+    if isinstance(reason, TimeIsUp) or _is_past(address.deadline):
+        return SourceUnreachable(f"{address.server} answers, but did not come to an end in the time that it had")
     if isinstance(reason, TimeoutError):
         return SourceUnreachable(f"{address.server} does not answer (silent for {address.timeout_seconds:g} s)")
     if isinstance(reason, ConnectionError | SMBConnectionClosed) or _is_closed_by_us(reason):

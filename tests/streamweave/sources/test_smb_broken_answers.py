@@ -185,7 +185,7 @@ def read_one(wire: bytes, protection: dict[str, Any] = SIGNING) -> WholeFile | S
 def listed(wire: bytes, protection: dict[str, Any] = SIGNING) -> list[FolderListing] | SourceError:
     with connected(wire, protection) as connection:
         try:
-            return list(list_folders(connection))
+            return list(list_folders(lambda: connection))
         except SourceError as error:
             return error
 

@@ -25,7 +25,9 @@ class FramesConnection(ShareConnection):
         super().__init__(share.address)
         self._share = share
         self._largest_read, self._largest_listing = taken.largest_read, taken.largest_listing
-        self._socket = FrameSocket(taken.socket, share.address.timeout_seconds)
+        address = share.address
+        patience = None if address.deadline is None else address.patience
+        self._socket = FrameSocket(taken.socket, address.timeout_seconds, patience)
         self._exchange = Exchange(self._socket, protection_of(taken), taken)
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from streamweave.sources.smb import answers
 from streamweave.sources.smb.faults import PENDING
@@ -12,6 +13,7 @@ from streamweave.sources.smb.frames.messages import Packed
 from streamweave.sources.smb.frames.protection import Protection
 from streamweave.sources.smb.frames.socket_frames import FrameSocket
 from streamweave.sources.smb.frames.window import Window
+from streamweave.sources.smb.opened_share import PUT_OFF_AT_MOST
 from streamweave.sources.smb.wire_errors import BrokenAnswer, Refused
 
 UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
@@ -40,7 +42,9 @@ class Exchange:
         self._commands: dict[int, int] = {}  # of the requests under way, by message id
         self._answers: dict[int, Answer] = {}  # that nobody has taken yet
         self._unwanted: set[int] = set()
-        self._notices = 0  # since the last answer
+        self._notices, self._answered_at = 0, monotonic()  # since the last answer, and when that came
+        self._put_off_at_most = PUT_OFF_AT_MOST * socket.timeout_seconds
+        self._sent_at = monotonic()
         self._fault: Exception | None = None  # after which nothing is received any more
 
     def send(self, compound: Sequence[Packed]) -> list[int]:
@@ -52,6 +56,7 @@ class Exchange:
             self._commands[message_id] = message.command
             tickets.append(message_id)
             parts.append(self._packed(message, message_id, is_related=place > 0, is_last=place == last))
+        self._sent_at = monotonic()
         self._socket.send(self._protection.seal_frame(b"".join(parts)))
         return tickets
 
@@ -137,7 +142,7 @@ class Exchange:
             return
         self._protection.check_message(message, told.message_id, payload)
         self.window.widen(told.credits)
-        self._notices = 0
+        self._notices, self._answered_at = 0, monotonic()
         del self._commands[told.message_id]
         if told.message_id in self._unwanted:
             self._unwanted.remove(told.message_id)
@@ -148,6 +153,8 @@ class Exchange:
         self._notices += 1
         if self._notices > NOTICES_AT_MOST:
             raise BrokenAnswer("notices without end, and no answer")
+        if monotonic() - max(self._answered_at, self._sent_at) > self._put_off_at_most:
+            raise TimeoutError
 
 
 def _is_read_data(head: bytearray, length: int) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import socket
+from collections.abc import Callable
 from time import monotonic
 
 from streamweave.sources.base import WHOLE_FILE_BYTES
@@ -15,12 +16,15 @@ TIMEOUTS_OF_A_FRAME = 10  # within which it must be whole, however slow the line
 class FrameSocket:
     """A connected socket, whose every wait is bounded.
 
-    Each method raises ``TimeoutError``, ``ConnectionError`` or another ``OSError``.
+    ``timeout_seconds`` bounds each wait. Each method raises ``TimeoutError``, ``ConnectionError`` or another ``OSError``.
     """
 
-    def __init__(self, connected: socket.socket, timeout_seconds: float) -> None:
+    def __init__(
+        self, connected: socket.socket, timeout_seconds: float, patience: Callable[[], float] | None = None
+    ) -> None:
         self._socket = connected
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
+        self._patience = patience  # where all waits together have an end
         self._socket.settimeout(timeout_seconds)
         self._length = bytearray(4)
         self._buffer = memoryview(bytearray(RECEIVED_AT_ONCE))
@@ -33,7 +37,7 @@ class FrameSocket:
 
     def next_length(self) -> int:
         """Wait for a frame, and tell how many bytes long it is. Raises ``BrokenAnswer`` for one that can't be."""
-        self._deadline = monotonic() + TIMEOUTS_OF_A_FRAME * self._timeout_seconds
+        self._deadline = monotonic() + TIMEOUTS_OF_A_FRAME * self.timeout_seconds
         self.fill(memoryview(self._length))
         length = int.from_bytes(self._length, "big")
         if length > LARGEST_FRAME_BYTES:
@@ -56,6 +60,8 @@ class FrameSocket:
                 raise TimeoutError
 
     def _receive(self, view: memoryview) -> int:
+        if self._patience is not None:
+            self._socket.settimeout(self._patience())
         received = self._socket.recv_into(view)
         if not received:
             raise ConnectionResetError
@@ -77,5 +83,5 @@ class FrameSocket:
             is_ended = False
         except OSError:
             return True
-        self._socket.settimeout(self._timeout_seconds)
+        self._socket.settimeout(self.timeout_seconds)
         return is_ended
