@@ -4,7 +4,7 @@
     a line to a server that counts what passes, cuts it, or damages it (``damages``)
 ``stage``
     a shared folder, the server, and the line in front of it
-``reaching``, ``changing``, ``writing``, ``clocks``, ``naming``
+``reaching``, ``changing``, ``writing``, ``clocks``, ``naming``, ``hostile``
     the scenarios; those that happen during a copy wait for the byte at which they do
 ``scenarios``
     all of them by name

@@ -62,6 +62,17 @@ class Line:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    @contextmanager
+    def leading_to(self, server_port: int) -> Iterator[None]:
+        """Lead to another server until the block ends; connections to the one before are cut, at the end too."""
+        before, self._server_port = self._server_port, server_port
+        self.cut_all()
+        try:
+            yield
+        finally:
+            self._server_port = before
+            self.cut_all()
+
     def cut_all(self) -> None:
         """End all connections that stand; new ones are taken."""
         for end in self._open[1:]:

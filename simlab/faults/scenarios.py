@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from simlab.errors import UnknownScenarioError
-from simlab.faults import changing, clocks, naming, reaching, writing
+from simlab.faults import changing, clocks, hostile, naming, reaching, writing
 from simlab.faults.stage import Stage
 
 Scenario = Callable[[Stage], AbstractContextManager[None]]
@@ -32,6 +32,13 @@ _ALL: tuple[Scenario, ...] = (
     clocks.clock_jumps,
     naming.hard_names,
     naming.crowded_folder,
+    hostile.endless_folder,
+    hostile.repeated_names,
+    hostile.endless_nesting,
+    hostile.endless_folders,
+    hostile.huge_names,
+    hostile.impossible_sizes,
+    hostile.silent_listing,
 )
 
 

@@ -36,7 +36,7 @@ def serve(
 
     `kind` is one of `available_kinds()`, by default the first; `port` by default a free one; `password` by default
     made up. The server keeps its files in `work_folder`, which must not lie in a share. `options` are further
-    options of Samba's `[global]` section.
+    options of Samba's `[global]` section; with impacket, `behaviour` alone.
 
     Raises `NoShareServerError`, `PortTakenError` for a port asked for, `ShareServerError`, `InUseError`.
     """

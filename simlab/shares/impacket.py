@@ -35,19 +35,29 @@ def start(
 ) -> ShareServer:
     """Start the server with its files in `work_folder`, and return once it answers.
 
-    Raises `ShareServerError`, and `ValueError` for what only Samba can do: a writable share, and `options`.
+    The one option is `behaviour`: listings as hostile as `simlab.shares.hostile` has it. Raises `ShareServerError`, and
+    `ValueError` for what only Samba can do: a writable share, and further `options`.
     """
     if writable := [share.name for share in shares if share.writable]:
         raise ValueError(f"impacket's shares are read-only: {', '.join(writable)}")
-    if options:
-        raise ValueError(f"impacket's server has no options: {', '.join(options)}")
+    if unknown := options.keys() - {"behaviour"}:
+        raise ValueError(f"impacket's server has no options: {', '.join(sorted(unknown))}")
     config = work_folder / "impacket.ini"
     with config.open("w") as file:
         _config(shares).write(file)
     credentials = _write_credentials(work_folder, username, password)
     return ServerProcess.start(
         KIND,
-        [sys.executable, "-m", PROCESS_MODULE, str(config), str(credentials), HOST, str(port)],
+        [
+            sys.executable,
+            "-m",
+            PROCESS_MODULE,
+            str(config),
+            str(credentials),
+            HOST,
+            str(port),
+            options.get("behaviour", ""),
+        ],
         port=port,
         username=username,
         password=password,

@@ -48,6 +48,12 @@ def _loses(path: str) -> str:
     return rf"^{SHARE}/{path}: "
 
 
+def _unlisted(path: str, reason: str) -> str:
+    return rf"^not listed: {SHARE}/{path}: .*{reason}"
+
+
+LIMITS = {"transfer_config": {"folder_entries": 20_000, "folder_depth": 20, "folders": 1_500}}
+
 FIRST_NAME, LARGEST_NAME = "a_first.csv", "stack.raw"
 FIRST, LARGEST = map(re.escape, (FIRST_NAME, LARGEST_NAME))
 UNREACHABLE = "source_unreachable"
@@ -80,6 +86,27 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     "clock-ahead": Expectation(["^harvest: .*archived", "^clocks: files up to 48 h ahead"]),
     "clock-jumps": Expectation(["^harvest: .*archived", "^clocks: files up to 38 h ahead"]),
     "hard-names": Expectation(["^harvest: .*archived", "^scan complete"]),
+    "endless-folder": Expectation(
+        ["^harvest: .*archived", _unlisted("trap", "more than 20,000 files")], instrument=LIMITS
+    ),
+    "repeated-names": Expectation(
+        ["^harvest: .*archived", _unlisted("trap", "more than 20,000 files")], instrument=LIMITS
+    ),
+    "endless-nesting": Expectation(
+        ["^harvest: .*archived", _unlisted("trap(/again){20}", "more than 20 folders")], instrument=LIMITS
+    ),
+    "endless-folders": Expectation(["^harvest: .*archived", _unlisted("trap.*", "too many")], instrument=LIMITS),
+    "huge-names": Expectation(
+        [
+            "^harvest: .*archived",
+            _loses(r"trap/h+… \\([0-9a-f]+\\)") + "unreadable",
+            _unlisted(r"trap/d+… \\([0-9a-f]+\\)", "longer than 255"),
+        ]
+    ),
+    "impossible-sizes": Expectation(
+        ["^harvest: .*archived", _loses("size_2_64.raw") + "unreadable .*18446744073709551615"]
+    ),
+    "silent-listing": Expectation(["^harvest: .*archived", _unlisted("trap", "no answer")]),
     "crowded-folder": Expectation([r"^harvest: 200,?0\d\d archived", "^scan complete"]),
 }
 """By the scenario's name."""
@@ -97,7 +124,8 @@ def scenarios(site: Site, victims: Victims, say: Callable[[str], None], names: S
 def play(site: Site, victims: Victims, name: str) -> Run:
     """One run."""
     expectation, fault = EXPECTATIONS[name], SCENARIOS[name]
-    config = {"transfer_config": {"timeout_seconds": PATIENCE_SECONDS}, **expectation.instrument}
+    transfer_config = {"timeout_seconds": PATIENCE_SECONDS, **expectation.instrument.get("transfer_config", {})}
+    config = {**expectation.instrument, "transfer_config": transfer_config}
     with _stage(site, name) as (stage, there), trial(there, victims, on_all_of_the_share=True, **config) as one:
         one.write(some_files())
         if expectation.known:
@@ -154,6 +182,7 @@ def told_by(one: Trial, end: End) -> list[str]:
     with catalog_sessions(one.engine)() as session:
         scan = session.scalars(select(Scan).order_by(Scan.started_at.desc()).limit(1)).one()
         lines.append(f"scan {scan.outcome}: {scan.error_kind}: {scan.error_message}")
+        lines += [f"not listed: {folder}: {reason}" for folder, reason in scan.folders_not_listed.items()]
     versions = one.evidence().versions
     skews = [version.clock_skew_seconds for version in versions if version.clock_skew_seconds]
     lines += [f"clocks: files up to {max(skews) / 3600:.0f} h ahead"] if skews else []

@@ -11,6 +11,7 @@ from streamweave.alerts.full_storage import Spaces, posix_locations
 from streamweave.alerts.recording import open_alerts, record, watching_since
 from streamweave.catalog.locking import try_lock_alerts
 from streamweave.facility import Facility
+from streamweave.harvest.scans import end_dead_scans
 from streamweave.storage.space import space_at
 
 
@@ -30,7 +31,11 @@ class Evaluation:
 
 
 def evaluate_alerts(facility: Facility, channels: Channels) -> Evaluation:
-    """Do it all once. While another process is at it, only messages are sent that it leaves."""
+    """Do it all once; scans whose process has died are ended first.
+
+    While another process is at it, only messages are sent that it leaves.
+    """
+    end_dead_scans(facility.sessions)
     spaces, comparison = _spaces(facility), None
     with facility.sessions.begin() as session:
         if try_lock_alerts(session):

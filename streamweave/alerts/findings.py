@@ -13,6 +13,7 @@ from streamweave.alerts.overdue_files import files_that_need_a_person
 from streamweave.alerts.refused_storage import refused_storage
 from streamweave.alerts.shares import failing_shares, unwatched_shares
 from streamweave.alerts.silent_instruments import silent_instruments
+from streamweave.alerts.unlisted_folders import unlisted_folders
 from streamweave.alerts.unproven_storage import unproven_storage
 
 
@@ -24,6 +25,7 @@ def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_sinc
         files_that_need_a_person(session),
         failing_shares(looks),
         unwatched_shares(session, looks, now, watching_since),
+        unlisted_folders(looks),
         silent_instruments(session, looks, now),
         damaged_copies(session),
         failing_hooks(session, now),

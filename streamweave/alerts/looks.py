@@ -16,7 +16,9 @@ GRACE = timedelta(minutes=15)
 SEEN_WHOLE_WITHIN = timedelta(days=1)
 NOT_GOOD = (ScanOutcome.FAILED, ScanOutcome.SUSPECT)
 
-_Last, _Earlier = aliased(Scan), aliased(Scan)
+WHOLE = (ScanOutcome.COMPLETE, ScanOutcome.SUSPECT)
+
+_Last, _Earlier, _LastWhole, _EarlierWhole = (aliased(Scan) for _ in range(4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,9 @@ class Looks:
     """The finished looks at the share of one enabled instrument, as far as they matter.
 
     ``earlier`` is the last one that began before the grace, ``succeeded`` says whether one has gone well since then,
-    and ``seen_whole`` whether the whole share was seen lately, since we began to watch.
+    and ``seen_whole`` whether the whole share was seen lately, since we began to watch. ``last_whole`` and
+    ``earlier_whole`` are the like among those that saw the whole share, believed or not; ``saw_every_folder`` says
+    whether one of them could list every folder since the grace began.
     """
 
     instrument: Instrument
@@ -32,6 +36,9 @@ class Looks:
     earlier: Scan | None
     succeeded: bool
     seen_whole: bool
+    last_whole: Scan | None
+    earlier_whole: Scan | None
+    saw_every_folder: bool
 
     @property
     def last_is_good(self) -> bool:
@@ -50,10 +57,15 @@ def looks_at_shares(session: Session, now: datetime, watching_since: datetime) -
             _Earlier,
             _any(Scan.started_at > now - GRACE, Scan.outcome.not_in(NOT_GOOD)),
             _any(Scan.started_at >= whole_since, Scan.outcome == ScanOutcome.COMPLETE),
+            _LastWhole,
+            _EarlierWhole,
+            _any(Scan.started_at > now - GRACE, Scan.outcome.in_(WHOLE), Scan.unreadable_folders == 0),
         )
         .select_from(Instrument)
         .outerjoin(_Last, _Last.id == _newest())
         .outerjoin(_Earlier, _Earlier.id == _newest(Scan.started_at <= now - GRACE))
+        .outerjoin(_LastWhole, _LastWhole.id == _newest(Scan.outcome.in_(WHOLE)))
+        .outerjoin(_EarlierWhole, _EarlierWhole.id == _newest(Scan.started_at <= now - GRACE, Scan.outcome.in_(WHOLE)))
         .order_by(Instrument.created_at, Instrument.id)
     )
     return [Looks(*row) for row in rows]

@@ -11,6 +11,7 @@ from streamweave.catalog.tables import Alert, AlertEvent
 HEADLINES = {
     "overdue_files": "files need a person",
     "failing_share": "the share fails",
+    "unlisted_folders": "folders can't be listed",
     "unwatched_share": "nobody looks at the share",
     "silent_instrument": "no new files",
     "damaged_copies": "archived copies are damaged",

@@ -34,7 +34,7 @@ def _look(scan: Scan) -> Look:
         covers_since=scan.covers_since or scan.started_at,
         ended_at=scan.finished_at,
         address=scan.address,
-        unlisted=tuple(scan.unlisted_folders),
+        unlisted=scan.folders_not_listed,
         unlisted_count=scan.unreadable_folders,
     )
 

@@ -1,6 +1,7 @@
 """What a certificate rests on: values that were read from the catalog, or from the bytes themselves. Times are UTC."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,14 +21,15 @@ class Place:
 class Look:
     """The last complete look at a share. Each folder was listed at some time between ``covers_since`` and ``ended_at``.
 
-    ``unlisted`` are folders that could not be listed; of ``unlisted_count`` in all, the first ones by name.
+    ``unlisted`` are folders that could not be listed, each with its reason; of ``unlisted_count`` in all, the first
+    ones by name.
     """
 
     scan_id: uuid.UUID
     covers_since: datetime
     ended_at: datetime
     address: str | None
-    unlisted: tuple[str, ...]
+    unlisted: Mapping[str, str]
     unlisted_count: int
 
     @property
@@ -42,7 +44,7 @@ class Look:
     def unlisted_within(self, path: str | None) -> tuple[str, ...]:
         """The folders that could not be listed at, below or above a path; all of them for None."""
         if path is None:
-            return self.unlisted
+            return tuple(self.unlisted)
         return tuple(each for each in self.unlisted if is_at_or_below(each, path) or is_at_or_below(path, each))
 
 

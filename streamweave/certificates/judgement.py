@@ -142,7 +142,7 @@ def _look(file: FileEvidence, circumstances: Circumstances) -> Iterator[Finding]
 def _what_it_saw(file: FileEvidence, look: Look) -> Iterator[Finding]:
     """A complete look leaves a file alone that is as the catalog says: so it confirms what the catalog said before."""
     if hidden := look.hides(file.folder):
-        yield Finding(Reason.FOLDER_NOT_LISTED, hidden)
+        yield Finding(Reason.FOLDER_NOT_LISTED, f"{hidden}: {look.unlisted[hidden]}")
     elif not look.names_all_unlisted:
         yield Finding(Reason.FOLDER_NOT_LISTED, f"perhaps: {look.unlisted_count} folders could not be listed")
     if file.state in DONE:

@@ -45,9 +45,13 @@ def record_changes(session: Session, instrument: Instrument, changes: Sequence[C
     copied, published = _copied(session, file_ids), _perhaps_published(session, file_ids)
     archived = {each.id for each in before if each.id in copied or each.state == VersionState.UNCHANGED}
     withdraw_waiting_transfers(session, ids, "the file changed before this copy began", now)
+    files = {known.version_id: file for known, file in changes}
     write_standings(
         session,
-        [(each, _superseded(each, now) if each.id in archived else _settling_anew(each, now)) for each in before],
+        [
+            (each, _superseded(each, now) if each.id in archived else _in_place(each, files[each.id], now))
+            for each in before
+        ],
     )
     in_place = [(known, file) for known, file in changes if known.version_id not in archived]
     update_many(
@@ -63,6 +67,12 @@ def _superseded(version: Standing, now: datetime) -> Standing:
         return version._replace(is_newest=False)
     reason = "changed at the source before every storage location had it"
     return version.entering(VersionState.SUPERSEDED, reason, now, is_newest=False)
+
+
+def _in_place(version: Standing, file: SourceFile, now: datetime) -> Standing:
+    if file.unreadable:
+        return version.entering(VersionState.UNREADABLE, file.unreadable, now, retry_at=None)
+    return _settling_anew(version, now)
 
 
 def _settling_anew(version: Standing, now: datetime) -> Standing:

@@ -28,6 +28,12 @@ class Sifted:
     watched: list[uuid.UUID] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
+    def include(self, other: "Sifted") -> None:
+        """Take in what was found among further files."""
+        self.conspicuous += other.conspicuous
+        self.watched += other.watched
+        self.missing += other.missing
+
 
 def sift(listed: Iterable[SourceFile], expected: Iterable[Expected]) -> Sifted:
     """Compare completely listed folders with all that is expected in them."""

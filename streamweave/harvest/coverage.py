@@ -1,6 +1,6 @@
 """Coverage: what has been seen of a share: by one look, or by several that go on where the last was cut short.
 
-Folders and missing files are kept as digests of 16 bytes, so that a million of them fit. A look that goes on passes
+Folders and missing files are kept as ``Digests``, so that millions of them fit. A look that goes on passes
 over the folders that hold no folder and were seen before; the few others are listed again, for they lead to the rest.
 """
 
@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import Instrument, UnfinishedLook
 from streamweave.errors import AddressChanged
+from streamweave.harvest.digests import DIGEST_BYTES, Digests
 from streamweave.harvest.knowledge import digest_of_path
-from streamweave.sources.base import FolderListing
 
 RESUMED_WITHIN = timedelta(hours=1)
 """What was seen longer ago is looked at anew."""
+MOST_BLIND_CHARACTERS = 4 << 20
+"""Of paths and reasons that are remembered of folders that could not be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +46,43 @@ class Extent:
 class Part:
     """Some folders of a share: which, how many files stand in them, and which of the expected files do not."""
 
-    folders: set[bytes] = field(default_factory=set)
-    missing: set[bytes] = field(default_factory=set)
+    folders: Digests = field(default_factory=Digests)
+    missing: Digests = field(default_factory=Digests)
     files: int = 0
 
 
 @dataclass(slots=True)
 class Coverage:
-    """What has been seen since ``started_at``. ``blind`` are the folders that this look could not list.
+    """What has been seen since ``started_at``. ``blind`` says of the folders that could not be listed why.
 
+    Beyond ``MOST_BLIND_CHARACTERS`` they are only counted (``unlisted``), and nothing is concluded about any folder.
     ``leaves`` are folders that hold no folder, ``branches`` those that do.
     """
 
     started_at: datetime
     leaves: Part = field(default_factory=Part)
     branches: Part = field(default_factory=Part)
-    blind: set[str] = field(default_factory=set)
+    blind: dict[str, str] = field(default_factory=dict)
     goes_on: bool = False
+    unlisted: int = 0
+    _blind_characters: int = 0
 
-    def take(self, listing: FolderListing) -> None:
-        """A folder was listed, or could not be."""
-        if listing.problem:
-            self.blind.add(listing.folder)
+    def take(self, folder: str, files: int, *, is_leaf: bool) -> None:
+        """A folder was listed completely, with so many files directly in it."""
+        part = self.leaves if is_leaf else self.branches
+        part.folders.add(digest_of_path(folder))
+        part.files += files
+
+    def take_unlisted(self, folder: str, reason: str) -> None:
+        """A folder could not be listed."""
+        if folder in self.blind:
             return
-        part = self.branches if listing.folders else self.leaves
-        part.folders.add(digest_of_path(listing.folder))
-        part.files += len(listing.files)
+        self.unlisted += 1
+        self._blind_characters += len(folder) + len(reason)
+        if self._blind_characters <= MOST_BLIND_CHARACTERS:
+            self.blind[folder] = reason
+        else:
+            self.blind[folder.partition("/")[0]] = "more folders could not be listed than can be remembered"
 
     def miss(self, source_paths: Iterable[str]) -> None:
         """Files were expected in the folders that were listed, and do not stand there."""
@@ -115,7 +128,7 @@ class Coverage:
             or cut_short.address != address_of(instrument)
         ):
             return cls(now)
-        leaves = Part(set(_split(cut_short.folders)), set(_split(cut_short.missing)), cut_short.files)
+        leaves = Part(Digests(_split(cut_short.folders)), Digests(_split(cut_short.missing)), cut_short.files)
         return cls(cut_short.started_at, leaves, goes_on=True)
 
     def keep(self, session: Session, instrument: Instrument, now: datetime) -> None:
@@ -159,4 +172,4 @@ def _address(host: str, port: int, share: str, base_path: str) -> str:
 
 
 def _split(digests: bytes) -> Iterable[bytes]:
-    return (digests[start : start + 16] for start in range(0, len(digests), 16))
+    return (digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))

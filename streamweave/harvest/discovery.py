@@ -9,7 +9,7 @@ called gone only when the whole share has been seen and is believed. What is new
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -20,14 +20,15 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.bulk import BATCH, batches
 from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import Instrument, ScanOutcome
-from streamweave.errors import SuspectListing
+from streamweave.errors import SourceError, SuspectListing
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.comparison import Sifted, compare, sift
 from streamweave.harvest.coverage import Coverage, Extent, address_of, expect_address, forget
-from streamweave.harvest.knowledge import expected_files, is_at, is_in, known_files
+from streamweave.harvest.knowledge import digest_of_path, expected_files, is_at, is_in, known_files
+from streamweave.harvest.large_folders import LargeFolder
 from streamweave.harvest.recording import Recorder
-from streamweave.harvest.scans import NAMED_FOLDERS, Sighting, scan_on_record
+from streamweave.harvest.scans import Sighting, scan_on_record
 from streamweave.harvest.write_behind import writing_behind
 from streamweave.share_guard.cleanups import use_acknowledgement
 from streamweave.share_guard.doubt import doubt
@@ -80,11 +81,13 @@ class _Look:
     instrument: Instrument
     sighting: Sighting
     coverage: Coverage
+    large_folder: LargeFolder = field(default_factory=lambda: LargeFolder(""))
 
     def __post_init__(self) -> None:
         self.sighting.continued = self.coverage.goes_on
         self.sighting.covers_since = self.coverage.started_at
         self.sighting.address = address_of(self.instrument)
+        self.sighting.unlisted = self.coverage.blind
 
     def take_all(self, batches_of_listings: Iterable[list[FolderListing]], deadline: float | None) -> bool:
         """Compare all folders with the catalog and record the differences; returns whether the time sufficed."""
@@ -98,19 +101,39 @@ class _Look:
         return True
 
     def _sift(self, listings: list[FolderListing]) -> Sifted:
-        """Compare some folders with the catalog by one query."""
+        """Compare some folders with the catalog by one query, parts of large ones by queries of their own."""
         for listing in listings:
-            self.coverage.take(listing)
+            if listing.problem:
+                self.coverage.take_unlisted(listing.folder, _reason(listing.folder, listing.problem))
         seen = [listing for listing in listings if not listing.problem]
-        files = [file for listing in seen for file in listing.files]
+        self.sighting.note(seen)
+        self.sighting.unreadable_folders = self.coverage.unlisted
         with self.facility.sessions() as session:
-            expected = expected_files(session, self.instrument.id, [listing.folder for listing in seen])
-        sifted = sift(files, expected)
+            sifted = self._sift_whole(session, [listing for listing in seen if listing.begins and listing.ends])
+            for part in seen:
+                if not (part.begins and part.ends):
+                    sifted.include(self._sift_part(session, part))
+        return sifted
+
+    def _sift_whole(self, session: Session, listings: list[FolderListing]) -> Sifted:
+        if not listings:
+            return Sifted()
+        for listing in listings:
+            self.coverage.take(listing.folder, len(listing.files), is_leaf=not listing.folders)
+        here = is_in(digest_of_path(listing.folder) for listing in listings)
+        files = [file for listing in listings for file in listing.files]
+        sifted = sift(files, expected_files(session, self.instrument.id, here))
         self.coverage.miss(sifted.missing)
-        self.sighting.folders += len(seen)
-        self.sighting.unreadable_folders = len(self.coverage.blind)
-        self.sighting.files += len(files)
-        self.sighting.bytes += sum(file.size_bytes for file in files)
+        return sifted
+
+    def _sift_part(self, session: Session, part: FolderListing) -> Sifted:
+        if part.begins:
+            self.large_folder = LargeFolder(part.folder)
+        large = self.large_folder
+        sifted = large.take(session, self.instrument.id, part)
+        if part.ends:
+            self.coverage.take(large.path, large.files, is_leaf=not large.folders)
+            self.coverage.miss(large.missing(session, self.instrument.id))
         return sifted
 
     def _record(self, sifted: Sifted, asked_at: datetime) -> None:
@@ -146,7 +169,6 @@ class _Look:
 
         Files that another look recorded since this one began are not its business.
         """
-        self.sighting.unlisted_folders = sorted(self.coverage.blind)[:NAMED_FOLDERS]
         with self.facility.sessions() as session:
             expectations = expectations_of(session, self.instrument, self.coverage, self.facility.now())
         if self._is_believed(expectations):
@@ -175,6 +197,11 @@ class _Look:
             self._lock(session)
             recorder = Recorder(session, self.instrument, self.facility.mint_identifier, self.facility.now())
             self.sighting.gone_files += recorder.conclude_gone(which, known_before=self.coverage.started_at)
+
+
+def _reason(folder: str, problem: SourceError) -> str:
+    """Why a folder could not be listed; most sentences begin with its path, which stands beside it."""
+    return str(problem).removeprefix(f"{folder}: ")
 
 
 def _batches(listings: Iterator[FolderListing], deadline: float | None) -> Iterator[list[FolderListing]]:

@@ -48,8 +48,8 @@ def of_files(file_ids: Collection[uuid.UUID], *statuses: TransferStatus) -> Colu
     return is_one_of(Transfer.file_id, file_ids) & checked(Transfer.status.in_(statuses))
 
 
-def expected_files(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> Sequence[Expected]:
-    """What should stand in these folders (not below them): one query, whatever their number."""
+def expected_files(session: Session, instrument_id: uuid.UUID, which: ColumnElement[bool]) -> Sequence[Expected]:
+    """What should stand there; ``which`` is over ``FileRecord``. One query, whatever the number of folders or paths."""
     query = (
         select(
             FileRecord.source_path,
@@ -62,7 +62,7 @@ def expected_files(session: Session, instrument_id: uuid.UUID, folders: Collecti
         .where(
             FileRecord.instrument_id == instrument_id,
             FileRecord.gone_at.is_(None),
-            is_in(map(digest_of_path, folders)),
+            which,
         )
     )
     return session.connection().execute(query).tuples().all()

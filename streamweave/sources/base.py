@@ -55,8 +55,9 @@ class FolderListing:
     ``folder`` is written like a ``source_path``; ``folders`` is how many folders lie directly in it. With a ``problem``
     there are no files, and nothing may be concluded about the folder or anything below it.
 
-    A folder of many files comes in parts, one right after the other and never before the last name has arrived: only
-    the first ``begins`` it and only the last ``ends`` it. ``folders`` counts those of the part.
+    A folder of many files comes in parts, and never before the last name has arrived: only the first ``begins`` it and
+    only the last ``ends`` it. ``folders`` counts those of the part. Nothing comes between them but folders in it that
+    can't be listed.
     """
 
     folder: str

@@ -33,6 +33,7 @@ class Laboratory:
     files: dict[str, MemoryFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     chunk_bytes: int = 1 << 20
+    part_files: int = 4_000  # a folder of more is told in parts
     unreachable: SourceError | None = None
     listing_faults: dict[str, SourceError] = field(default_factory=dict)
     file_faults: dict[str, SourceFileError] = field(default_factory=dict)
@@ -111,7 +112,14 @@ class MemorySource:
             todo.extend(path for path in inner if path not in passing_over)
             known = list(self._laboratory.files.items())
             files = [_source_file(path, file) for path, file in known if path.rsplit("/", 1)[0] == folder]
-            yield FolderListing(folder, tuple(files), folders=len(inner))
+            yield from self._parts(folder, files, len(inner))
+
+    def _parts(self, folder: str, files: list[SourceFile], folders: int) -> Iterator[FolderListing]:
+        size = self._laboratory.part_files
+        parts = [tuple(files[start : start + size]) for start in range(0, len(files), size)] or [()]
+        for number, part in enumerate(parts):
+            is_last = number == len(parts) - 1
+            yield FolderListing(folder, part, folders=folders if is_last else 0, begins=not number, ends=is_last)
 
     @contextmanager
     def open(self, source_path: str) -> Iterator[OpenMemoryFile]:

@@ -22,8 +22,9 @@ def open_source(
     """One connection to the instrument's share, not yet made; ``password`` is its service account's.
 
     ``transfer_config`` may set ``timeout_seconds``, ``engine`` as ``SmbAddress`` has it, and the ``ListingLimits``; no
-    wait is longer than ``patience_seconds``, and nothing goes on after ``ends_after_seconds`` from now. Raises ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a
-    timeout or engine that is none.
+    wait is longer than ``patience_seconds``, and nothing goes on after ``ends_after_seconds`` from now. Raises
+    ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a timeout or engine that is
+    none.
     """
     config = instrument.transfer_config or {}
     account = instrument.service_account

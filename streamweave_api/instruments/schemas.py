@@ -103,7 +103,11 @@ class InstrumentBody(Outgoing):
 
 
 class ScanBody(Outgoing):
-    """One look at a share: ``outcome`` says what came of it, ``error_kind`` and ``error_message`` why it failed."""
+    """One look at a share: ``outcome`` says what came of it, ``error_kind`` and ``error_message`` why it failed.
+
+    ``unreadable_folders`` counts the folders that could not be listed; ``folders_not_listed`` says of the
+    first 1,000 of them, by name, why: what stands in them was not seen.
+    """
 
     id: UUID
     instrument_id: UUID
@@ -118,6 +122,7 @@ class ScanBody(Outgoing):
     changed_files: int
     gone_files: int
     unreadable_folders: int
+    folders_not_listed: dict[str, str]
     acknowledged: bool
     started_at: datetime
     finished_at: datetime | None

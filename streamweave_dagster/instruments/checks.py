@@ -3,24 +3,25 @@
 ``fixity``
     archived bytes are still what the catalog says, as the job ``sweep_archive`` found them, and re-read often enough
 ``completeness``
-    no file needs a person, none waits for a destination
+    no file needs a person, none waits for a destination, and the last whole scan could list every folder
 ``freshness``
     the share has been looked at lately, and the last look is to be believed
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from streamweave.catalog.tables import Instrument, VersionState
+from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, VersionState
 from streamweave.facility import Facility
 from streamweave.fixity.damage import unrepaired
 from streamweave.fixity.standing import standing_of_instrument, troubles_of
 from streamweave.harvest.backlog import stragglers
+from streamweave.harvest.scans import latest_scan, unlisted_sentence
 from streamweave_dagster.failures import errors_as_failures
 from streamweave_dagster.instruments.assets import asset_key
 from streamweave_dagster.instruments.freshness import freshness_of
-from streamweave_dagster.instruments.waiting import waiting
+from streamweave_dagster.instruments.waiting import Waiting, waiting
 from streamweave_dagster.steps import instrument_called
 
 Examination = Callable[[Facility, Instrument], dg.AssetCheckResult]
@@ -60,20 +61,36 @@ def _fixity(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
 def _completeness(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
     with facility.sessions() as session:
         people_needed = stragglers(session, instrument)
+        whole = latest_scan(session, instrument.id, outcome=ScanOutcome.COMPLETE)
+    unlisted = whole.unreadable_folders if whole else 0
     work = waiting(facility, instrument)
-    without_destination = work.without_destination
     lost = [straggler for straggler in people_needed if straggler.state != VersionState.OVERDUE]
     rows = [
         {"path": each.source_path, "state": str(each.state), "reason": each.reason, "since": f"{each.since:%F %T} UTC"}
         for each in people_needed
     ]
     return dg.AssetCheckResult(
-        passed=not people_needed and not without_destination,
+        passed=not people_needed and not work.without_destination and not unlisted,
         severity=dg.AssetCheckSeverity.ERROR if lost else dg.AssetCheckSeverity.WARN,
-        description=f"{len(people_needed)} files need a person, {without_destination} wait for a destination"
-        + (f": {work.why_no_destination}" if without_destination else ""),
-        metadata={"files": _table(rows, "path", "state", "reason", "since")},
+        description="; ".join(_completeness_sentences(len(people_needed), work, whole)),
+        metadata={
+            "files": _table(rows, "path", "state", "reason", "since"),
+            "unlisted_folders": unlisted,
+            "folders": _table(_folders(whole), "folder", "reason"),
+        },
     )
+
+
+def _completeness_sentences(people_needed: int, work: Waiting, whole: Scan | None) -> Iterator[str]:
+    why = f": {work.why_no_destination}" if work.without_destination else ""
+    yield f"{people_needed} files need a person, {work.without_destination} wait for a destination{why}"
+    if whole and whole.unreadable_folders:
+        yield unlisted_sentence(whole.unreadable_folders, whole.folders_not_listed)
+
+
+def _folders(whole: Scan | None) -> list[dict[str, str]]:
+    unlisted = whole.folders_not_listed if whole else {}
+    return [{"folder": folder, "reason": reason} for folder, reason in unlisted.items()]
 
 
 def _freshness(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
@@ -88,6 +105,9 @@ def _table(rows: list[dict[str, str]], *columns: str) -> dg.TableMetadataValue:
 
 EXAMINATIONS: dict[str, tuple[str, Examination]] = {
     "fixity": ("Archived bytes were read again lately, and are still what the catalog says.", _fixity),
-    "completeness": ("No file is overdue, failed, unreadable, vanished, or without a destination.", _completeness),
+    "completeness": (
+        "No file is overdue, failed, unreadable, vanished, or without a destination; every folder was listed.",
+        _completeness,
+    ),
     "freshness": ("The share has been looked at lately, and the last look is to be believed.", _freshness),
 }

@@ -26,6 +26,7 @@ class AlertKind(StrEnum):
 
     OVERDUE_FILES = "overdue_files"  # files that need a person: overdue, failed or unreadable
     FAILING_SHARE = "failing_share"  # it can't be looked at, or what is seen there is not to be believed
+    UNLISTED_FOLDERS = "unlisted_folders"  # what stands in some folders of it can't be seen
     UNWATCHED_SHARE = "unwatched_share"  # nobody has looked at it for long
     SILENT_INSTRUMENT = "silent_instrument"  # no new file for longer than is usual for it
     DAMAGED_COPIES = "damaged_copies"  # archived bytes are not what they were

@@ -3,8 +3,9 @@
 import uuid
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ARRAY, ForeignKey, Index, Text
+from sqlalchemy import ARRAY, ForeignKey, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streamweave.catalog.tables.base import Base, Identified, one_of
@@ -20,10 +21,19 @@ class ScanOutcome(StrEnum):
     FAILED = "failed"
 
 
+NO_REASON = "the reason was not kept"
+"""Of folders that scans named before reasons were kept."""
+
+
 class Scan(Identified, Base):
     """One discovery attempt on one instrument."""
 
     __tablename__ = "scans"
+
+    @property
+    def folders_not_listed(self) -> dict[str, str]:
+        """The unreadable folders that are named, or the first 1,000 of them, each with its reason."""
+        return {folder: self.unlisted_reasons.get(folder, NO_REASON) for folder in self.unlisted_folders}
 
     instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id", ondelete="CASCADE"))
     dagster_run_id: Mapped[str | None]
@@ -50,8 +60,15 @@ class Scan(Identified, Base):
     unlisted_folders: Mapped[list[str]] = mapped_column(
         ARRAY(Text), server_default="{}", comment="the unreadable folders, or the first 1,000 of them"
     )
+    unlisted_reasons: Mapped[dict[str, Any]] = mapped_column(
+        server_default="{}", comment="why each of the unlisted_folders could not be listed, by folder"
+    )
+    heartbeat_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), comment="when its process was last heard of, by the database's clock"
+    )
 
     __table_args__ = (
         one_of("outcome", ScanOutcome),
         Index("ix_scans_instrument_id", instrument_id, started_at.desc()),
+        Index("ix_scans_running", heartbeat_at, postgresql_where=text("finished_at IS NULL")),
     )

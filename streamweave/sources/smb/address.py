@@ -34,7 +34,7 @@ class SmbAddress:
     domain: str | None = None
     timeout_seconds: float = 30
     engine: Engine = "auto"
-    limits: ListingLimits = ListingLimits()
+    limits: ListingLimits = field(default_factory=ListingLimits)
     deadline: float | None = None
 
     def patience(self) -> float:

@@ -23,7 +23,7 @@ from streamweave.sources.smb.waiting import WaitingFolders
 from streamweave.sources.smb.wire_errors import Refused
 
 QUERY_BYTES = 1 << 18  # about 2,000 names
-PART_ENTRIES = 10_000
+PART_ENTRIES = 4_000
 FOLDERS_IN_FLIGHT = 32
 CREDITS_OF_A_FOLDER = 2 + 2 * QUERY_BYTES // CREDIT_BYTES
 CREDITS_KEPT_FREE = 64  # for whoever reads a file while the listing goes on

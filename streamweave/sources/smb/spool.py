@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Iterator
-from types import TracebackType
 
 from streamweave.errors import FileReadFailed
 
@@ -20,7 +19,7 @@ class Spool:
     def __enter__(self) -> "Spool":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -94,7 +94,9 @@ def _without_status(error: Exception, table: Mapping[int, Fault], address: SmbAd
     if isinstance(reason, socket.gaierror):
         return SourceUnreachable(f"{address.server} does not answer (the host name is not known)")
     if isinstance(reason, TimeIsUp) or _is_past(address.deadline):
-        return SourceUnreachable(f"{address.server} answers, but did not come to an end in the time that it had")
+        return SourceUnreachable(
+            f"{address.server} answers, but what was asked of it did not end in the time that it had"
+        )
     if isinstance(reason, TimeoutError):
         return SourceUnreachable(f"{address.server} does not answer (silent for {address.timeout_seconds:g} s)")
     if isinstance(reason, ConnectionError | SMBConnectionClosed) or _is_closed_by_us(reason):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func
 
 from streamweave.alerts.full_storage import is_nearly_full
 from streamweave.catalog.tables import (
@@ -11,6 +12,7 @@ from streamweave.catalog.tables import (
     FixityHold,
     FixitySweep,
     Instrument,
+    Scan,
     ScanOutcome,
     StorageLocation,
     VersionState,
@@ -324,3 +326,46 @@ def test_a_location_is_nearly_full_when_little_is_left_as_a_share_and_in_bytes(
     total: int, free: int, expected: bool
 ) -> None:
     assert is_nearly_full(Space(total * GIB, free * GIB)) == expected
+
+
+DENIED = {"share/closed": "the account may not read it"}
+UNLISTED = {"unreadable_folders": 1, "unlisted_folders": list(DENIED), "unlisted_reasons": DENIED}
+
+
+def test_a_folder_that_could_not_be_listed_for_a_moment_alarms_nobody(tower: Any, microscope: Instrument) -> None:
+    tower.look(microscope, **UNLISTED)
+    tower.wait(minutes=10)
+    tower.look(microscope, **UNLISTED)
+    assert tower.wrong() == []
+
+
+def test_a_folder_that_can_not_be_listed_is_told_by_name_and_reason(tower: Any, microscope: Instrument) -> None:
+    for _ in range(3):
+        tower.look(microscope, **UNLISTED)
+        tower.wait(minutes=10)
+    tower.look(microscope, ScanOutcome.PARTIAL)  # it has not come to that folder
+    (condition,) = tower.wrong()
+    assert condition.kind == AlertKind.UNLISTED_FOLDERS
+    assert condition.sentence == (
+        "On the share of Microscope 01 1 folder could not be listed: share/closed (the account may not read it)"
+    )
+    assert condition.details["first"] == DENIED
+
+
+def test_it_is_over_when_every_folder_can_be_listed_again(tower: Any, microscope: Instrument) -> None:
+    tower.look(microscope, **UNLISTED)
+    tower.wait(minutes=20)
+    tower.look(microscope, **UNLISTED)
+    assert tower.kinds() == ["unlisted_folders"]
+    tower.look(microscope)
+    assert tower.wrong() == []
+
+
+def test_a_killed_look_at_a_share_that_nobody_looks_at_again_is_ended_by_the_watch(
+    tower: Any, microscope: Instrument
+) -> None:
+    started = {"started_at": tower.time, "heartbeat_at": func.now() - timedelta(minutes=1)}
+    tower.add(Scan(instrument_id=microscope.id, **started))
+    tower.evaluate()
+    (scan,) = tower.all(Scan)
+    assert (scan.outcome, scan.error_kind) == (ScanOutcome.FAILED, "interrupted")

@@ -58,7 +58,7 @@ FILE = FileEvidence(
     enrichment_error=None,
     copies=(COPY,),
 )
-LOOK = Look(uuid.uuid4(), NOW - 2 * HOUR, NOW - HOUR, "//host/share", unlisted=(), unlisted_count=0)
+LOOK = Look(uuid.uuid4(), NOW - 2 * HOUR, NOW - HOUR, "//host/share", unlisted={}, unlisted_count=0)
 CIRCUMSTANCES = Circumstances(NOW, "//host/share", LOOK, doubted_at=None, destinations=(PLACE,))
 
 
@@ -142,8 +142,8 @@ def test_each_fact_of_a_copy_counts_for_itself(reason: Reason, changes: dict[str
         (Reason.LOOK_TOO_OLD, {"ended_at": NOW + HOUR}),
         (Reason.OTHER_ADDRESS, {"address": "//other/share"}),
         (Reason.OTHER_ADDRESS, {"address": None}),
-        (Reason.FOLDER_NOT_LISTED, {"unlisted": ("share/run",), "unlisted_count": 1}),
-        (Reason.FOLDER_NOT_LISTED, {"unlisted": ("share",), "unlisted_count": 1}),
+        (Reason.FOLDER_NOT_LISTED, {"unlisted": {"share/run": "denied"}, "unlisted_count": 1}),
+        (Reason.FOLDER_NOT_LISTED, {"unlisted": {"share": "denied"}, "unlisted_count": 1}),
         (Reason.FOLDER_NOT_LISTED, {"unlisted_count": 1}),
         (Reason.NOT_SEEN_SINCE, {"covers_since": NOW - 4 * HOUR}),
     ],
@@ -168,7 +168,7 @@ def test_every_destination_counts_and_what_is_no_destination_does_not() -> None:
 
 def test_all_that_speaks_against_a_file_is_told_at_once() -> None:
     file = replace(with_copy(damage="rotten", last_reread_at=None), state="failed")
-    assert reasons(file, with_look(address=None, unlisted=("share",), unlisted_count=1)) == {
+    assert reasons(file, with_look(address=None, unlisted={"share": "denied"}, unlisted_count=1)) == {
         Reason.COPY_FAILED,
         Reason.COPY_DAMAGED,
         Reason.NOT_REREAD,
@@ -178,7 +178,10 @@ def test_all_that_speaks_against_a_file_is_told_at_once() -> None:
 
 
 def test_folders_that_only_sound_alike_hide_nothing() -> None:
-    assert reasons(circumstances=with_look(unlisted=("share/ru", "share/run/a.csv"), unlisted_count=2)) == set()
+    assert (
+        reasons(circumstances=with_look(unlisted={"share/ru": "denied", "share/run/a.csv": "denied"}, unlisted_count=2))
+        == set()
+    )
 
 
 def test_an_empty_sum_is_never_safe() -> None:

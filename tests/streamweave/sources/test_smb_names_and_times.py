@@ -113,6 +113,46 @@ def test_links_and_folders_that_lead_back_are_not_entered_and_are_on_record() ->
     }
 
 
+@pytest.mark.parametrize("size", [2**63 - 1, 2**63, 2**64 - 1])
+def test_a_size_that_no_file_has_is_an_entry_that_can_not_be_read(size: int) -> None:
+    listing, _, _ = interpret(Folder("data", frozenset()), [entry("a.raw")._replace(size_bytes=size), entry("b.raw")])
+    broken, sound = listing.files
+    assert (broken.size_bytes, broken.unreadable) == (
+        0,
+        f"the server says that it is {size} bytes long, which no file is",
+    )
+    assert sound.unreadable is None
+
+
+@pytest.mark.parametrize("ticks", [2**63, 2**64 - 1, 2_650_467_744_000_000_000])
+def test_a_time_that_no_file_has_is_an_entry_that_can_not_be_read(ticks: int) -> None:
+    listing, _, _ = interpret(Folder("data", frozenset()), [entry("a.raw")._replace(filetime=ticks)])
+    assert listing.files[0].unreadable == f"the server says a time that no file has (FILETIME {ticks})"
+
+
+def test_the_last_moment_of_the_year_9999_is_a_time_that_a_file_can_have() -> None:
+    entries = [entry("a.raw")._replace(filetime=2_650_467_743_999_999_999)]
+    listing, _, _ = interpret(Folder("data", frozenset()), entries)
+    assert listing.files[0].unreadable is None
+
+
+def test_names_longer_than_any_file_has_are_told_short_and_apart() -> None:
+    entries = [entry("x" * 256), entry("x" * 257), entry("y" * 255), entry("z" * 9_000, folder=True)]
+    listing, inner, unlisted = interpret(Folder("data", frozenset()), entries)
+    assert [file.unreadable is None for file in listing.files] == [False, False, True]
+    assert len({file.source_path for file in listing.files}) == 3
+    assert inner == []
+    assert "longer than 255" in str(unlisted[0].problem)
+    assert max(len(path) for path in (*(file.source_path for file in listing.files), unlisted[0].folder)) < 300
+
+
+def test_folders_deeper_than_is_allowed_are_not_entered_and_say_so() -> None:
+    entries = [entry("run", folder=True)]
+    _, inner, unlisted = interpret(Folder("data/1/2", frozenset()), entries, most_depth=2)
+    assert inner == []
+    assert str(unlisted[0].problem) == "data/1/2/run: it lies more than 2 folders deep (folder_depth)"
+
+
 @pytest.mark.parametrize("identity", [0, 2**64 - 1])
 def test_a_folder_that_the_server_can_not_number_is_no_link_to_the_one_above(identity: int) -> None:
     entries = [entry(".", folder=True, identity=identity), entry("run", folder=True, identity=identity)]

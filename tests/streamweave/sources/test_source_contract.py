@@ -226,3 +226,18 @@ def test_closing_twice_is_fine_also_without_having_connected(bench: Any) -> None
     list(source.listings())
     source.close()
     source.close()
+
+
+def test_a_folder_of_many_files_comes_in_parts_that_say_where_they_begin_and_end(bench: Any) -> None:
+    names = {f"frames/{number:05}.raw" for number in range(bench.many)}
+    for name in names:
+        bench.write(name, b"")
+    bench.make_folder("after")
+
+    parts = [each for each in bench.source().listings() if each.folder == f"{bench.base}/frames"]
+
+    assert [part.begins for part in parts] == [number == 0 for number in range(len(parts))]
+    assert [part.ends for part in parts] == [number == len(parts) - 1 for number in range(len(parts))]
+    assert len(parts) > 1 or bench.many < 4_000
+    listed = [file.source_path for part in parts for file in part.files]
+    assert sorted(listed) == sorted(f"{bench.base}/{name}" for name in names)

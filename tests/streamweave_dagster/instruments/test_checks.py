@@ -103,3 +103,18 @@ def test_a_look_older_than_the_schedules_period_is_not_fresh(lab: Any, orchestra
     assert orchestra.check()["freshness"].passed
     lab.wait(timedelta(hours=3))
     assert not orchestra.check()["freshness"].passed
+
+
+def test_a_folder_that_can_not_be_listed_fails_completeness_by_name_and_reason(
+    lab: Any, orchestra: Any, microscope: Instrument
+) -> None:
+    share = lab.shares[microscope.slug]
+    lab.write(microscope, "a.csv")
+    share.folders.add("share/closed")
+    share.listing_faults["share/closed"] = FileDenied("the account may not read it")
+    orchestra.harvest(microscope.slug)
+    completeness = orchestra.check()["completeness"]
+    assert (completeness.passed, completeness.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "1 folder could not be listed: share/closed (the account may not read it)" in completeness.description
+    (row,) = completeness.metadata["folders"].records
+    assert row.data == {"folder": "share/closed", "reason": "the account may not read it"}

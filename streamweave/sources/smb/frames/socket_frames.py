@@ -16,7 +16,8 @@ TIMEOUTS_OF_A_FRAME = 10  # within which it must be whole, however slow the line
 class FrameSocket:
     """A connected socket, whose every wait is bounded.
 
-    ``timeout_seconds`` bounds each wait. Each method raises ``TimeoutError``, ``ConnectionError`` or another ``OSError``.
+    By ``timeout_seconds``; and by ``patience()``, where all waits together have an end. Each method raises
+    ``TimeoutError``, ``ConnectionError`` or another ``OSError``.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class FrameSocket:
     ) -> None:
         self._socket = connected
         self.timeout_seconds = timeout_seconds
-        self._patience = patience  # where all waits together have an end
+        self._patience = patience
         self._socket.settimeout(timeout_seconds)
         self._length = bytearray(4)
         self._buffer = memoryview(bytearray(RECEIVED_AT_ONCE))
