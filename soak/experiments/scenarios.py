@@ -99,8 +99,8 @@ EXPECTATIONS: Mapping[str, Expectation] = {
     "huge-names": Expectation(
         [
             "^harvest: .*archived",
-            _loses(r"trap/h+… \\([0-9a-f]+\\)") + "unreadable",
-            _unlisted(r"trap/d+… \\([0-9a-f]+\\)", "longer than 255"),
+            _loses(r"trap/h+… \([0-9a-f]+\)") + "unreadable",
+            _unlisted(r"trap/d+… \([0-9a-f]+\)", "longer than 255"),
         ]
     ),
     "impossible-sizes": Expectation(

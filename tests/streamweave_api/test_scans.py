@@ -1,6 +1,5 @@
 """What the service says of scans at a real share with a folder that can't be listed."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ Body = dict[str, Any]
 
 
 @pytest.fixture
-def scanned(api: Client, sessions: Sessions, instrument: Body, tmp_path: Path) -> Iterator[str]:
+def scanned(api: Client, sessions: Sessions, instrument: Body, tmp_path: Path) -> str:
     """An instrument whose share holds a link to itself, scanned once."""
     folder = tmp_path / "microscope"
     folder.mkdir()
@@ -43,7 +42,7 @@ def scanned(api: Client, sessions: Sessions, instrument: Body, tmp_path: Path) -
             row = session.get_one(Instrument, UUID(instrument["id"]))
             assert row.service_account is not None
         discover(facility, row)
-    yield f"/api/instruments/{instrument['id']}/scans"
+    return f"/api/instruments/{instrument['id']}/scans"
 
 
 @pytest.mark.skipif("samba" not in available_kinds(), reason="impacket lists links like folders")
