@@ -5,13 +5,13 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0022"
-down_revision = "0017"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
 KINDS = (
     "'overdue_files', 'failing_share', 'unwatched_share', 'silent_instrument', 'damaged_copies', 'failing_hooks', "
-    "'full_storage', 'unproven_storage'"
+    "'full_storage', 'unproven_storage', 'refused_storage'"
 )
 KNOWN = "ck_alerts_kind_is_known"
 
