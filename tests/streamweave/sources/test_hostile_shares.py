@@ -19,7 +19,7 @@ from streamweave.sources.smb import SmbAddress, SmbSource
 
 SHARE, TRAP = "microscope", "microscope/trap"
 MEBIBYTE = 1 << 20
-LIMITS = {"entries": 300_000, "folders": 250_000}
+LIMITS = {"entries": 300_000}
 LISTINGS_AT_MOST = 1_000
 
 ServerWith = Callable[[str], ShareServer]
@@ -60,7 +60,7 @@ def problems(server: ShareServer, **limits: Any) -> dict[str, str]:
     [
         ("endless-folder", "microscope/trap: it holds more than 300,000 files and folders (folder_entries)"),
         ("repeated-names", "microscope/trap: it holds more than 300,000 files and folders (folder_entries)"),
-        ("endless-folders", "the share has more than 250,000 (folders)"),
+        ("endless-folders", "it lies more than 128 folders deep (folder_depth)"),
         ("endless-nesting", "it lies more than 128 folders deep (folder_depth)"),
         ("huge-names", "its name is longer than 255 characters"),
         ("silent-listing", "microscope/trap: the server was asked for it and gave no answer"),
@@ -90,6 +90,14 @@ def test_files_beside_sizes_that_no_file_has_are_told_as_they_are(server_with: S
     assert files["microscope/size_2_64.raw"].unreadable == (
         "the server says that it is 18446744073709551615 bytes long, which no file is"
     )
+
+
+def test_folders_beyond_so_many_are_not_listed_and_the_one_that_holds_them_says_so(server_with: ServerWith) -> None:
+    told = problems(server_with("endless-folders"), folders=450)
+    assert told[f"{TRAP}/run_000"] == (
+        f"{TRAP}/run_000: the folders in it were too many to be listed, the share has more than 450 (folders)"
+    )
+    assert len(told) == 400
 
 
 def test_a_folder_that_takes_too_long_is_one_that_could_not_be_listed(server_with: ServerWith) -> None:
