@@ -16,6 +16,7 @@
     ├── NotAuthenticated (Permanent)   wrong credentials or token
     ├── NotAllowed (Permanent)         known, but not entitled to this
     ├── TooManyAttempts (Transient)    to log in, in too short a time; says when to come back
+    ├── TooBusy (Transient)            too many passwords are being worked on; says when to come back
     ├── StartError (Permanent)         the system can't start; one sentence says what to do
     ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
     ├── OrchestratorUnavailable (Transient)
@@ -140,10 +141,21 @@ class NotAllowed(Permanent):
 
 
 class TooManyAttempts(Transient):
-    """Too many attempts to log in or to register. ``retry_after_seconds`` says when the next one is looked at."""
+    """Too many attempts of one kind: logins, registrations, mails, requests.
+
+    ``retry_after_seconds`` says when the next one is looked at.
+    """
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"Too many attempts: try again in {retry_after_seconds} seconds")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooBusy(Transient):
+    """Too many passwords are being worked on at this moment, whoever's. Come back after ``retry_after_seconds``."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"Too many logins at this moment: try again in {retry_after_seconds} seconds")
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -20,6 +20,7 @@ from streamweave.errors import (
     NotFound,
     OrchestratorUnavailable,
     StreamWeaveError,
+    TooBusy,
     TooManyAttempts,
 )
 
@@ -74,9 +75,10 @@ def known_error(_: Request[Any, Any, Any], error: Exception) -> Response[Body]:
     return answer(STATUS[kind], SENTENCES.get(kind, str(error)))
 
 
-def too_many_attempts(_: Request[Any, Any, Any], error: TooManyAttempts) -> Response[Body]:
+def come_back_later(_: Request[Any, Any, Any], error: TooManyAttempts | TooBusy) -> Response[Body]:
     """When to come back stands in a header as well (RFC 9110, section 10.2.3)."""
-    return answer(429, str(error), {"Retry-After": str(error.retry_after_seconds)})
+    status = 503 if isinstance(error, TooBusy) else 429
+    return answer(status, str(error), {"Retry-After": str(error.retry_after_seconds)})
 
 
 def invalid_request(_: Request[Any, Any, Any], error: ValidationException) -> Response[Body]:
@@ -108,7 +110,8 @@ def _fault(fault: dict[str, str]) -> str:
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     **dict.fromkeys(STATUS, known_error),
-    TooManyAttempts: too_many_attempts,
+    TooManyAttempts: come_back_later,
+    TooBusy: come_back_later,
     ValidationException: invalid_request,
     HTTPException: http_error,
     StreamWeaveError: unexpected_error,

@@ -1,5 +1,6 @@
 """What the handlers work with, built once from the settings."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from litestar.di import NamedDependency
@@ -29,7 +30,7 @@ CONNECTIONS = 10
 class Service:
     """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster.
 
-    ``certificate_issuer`` says what may be deleted at the source.
+    ``certificate_issuer`` says what may be deleted at the source. ``health_thread`` is for ``/health`` alone.
     """
 
     engine: Engine
@@ -50,6 +51,7 @@ class Service:
     certificate_issuer: Issuer
     dagster: Dagster
     location_reload: LocationReload
+    health_thread: ThreadPoolExecutor
 
     def start(self) -> None:
         """Begin to work in the background."""
@@ -58,6 +60,7 @@ class Service:
     def stop(self) -> None:
         """End all work and let go of every connection."""
         self.location_reload.stop()
+        self.health_thread.shutdown(cancel_futures=True)
         self.dagster.close()
         self.engine.dispose()
 
@@ -98,6 +101,7 @@ def service_of(settings: Settings) -> Service:
         certificate_issuer=Issuer(sessions, signer, utc_now),
         dagster=dagster,
         location_reload=LocationReload(dagster.reload_location),
+        health_thread=ThreadPoolExecutor(1, "health"),
     )
 
 

@@ -12,7 +12,7 @@ from streamweave.access.grantees import NamedGrantee, lock_names
 from streamweave.catalog.tables import GranteeType, MailedToken, Role, User
 from streamweave.errors import Conflict, NotFound
 from streamweave.identity.ending import end_all_tokens
-from streamweave.identity.fields import FIELDS
+from streamweave.identity.fields import FIELDS, password_for
 from streamweave.identity.passwords import hash_password
 from streamweave.identity.users import check_email_is_free
 from streamweave.rules import checked, require
@@ -25,6 +25,7 @@ def create_user(session: Session, values: Mapping[str, Any]) -> User:
     """A new user: ``email``, ``password``, and what else ``FIELDS`` names. Raises ``InvalidInput`` or ``Conflict``."""
     fields = checked(FIELDS, values)
     require(fields, "email", "password")
+    password_for(fields["email"], "password", fields["password"])
     user = User(**_hashed(fields))
     lock_names(session)
     check_email_is_free(session, fields["email"])
@@ -40,10 +41,13 @@ def update_user(session: Session, user_id: uuid.UUID, changes: Mapping[str, Any]
     A new password or role, and being switched off or on, end all of the user's tokens.
     Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
     """
-    fields = _hashed(checked(FIELDS, changes))
+    wanted = checked(FIELDS, changes)
+    fields = _hashed(wanted)
     lock_names(session)
     admins = _locked_admins(session)
     user = _locked(session, user_id)
+    if "password" in wanted:
+        password_for(wanted.get("email", user.email), "password", wanted["password"])
     if fields.get("role", Role.ADMIN) != Role.ADMIN or not fields.get("is_active", True):
         _check_another_admin(user, admins)
     if fields.get("email", user.email) != user.email:
@@ -53,6 +57,8 @@ def update_user(session: Session, user_id: uuid.UUID, changes: Mapping[str, Any]
     changed = {field: value for field, value in fields.items() if value != getattr(user, field)}
     for field, value in changed.items():
         setattr(user, field, value)
+    if user.is_verified:
+        user.awaits_verification = False
     if changed.keys() & set(ENDS_TOKENS):
         end_all_tokens(session, user)
     session.flush()

@@ -5,6 +5,7 @@ from typing import Any
 
 from streamweave.catalog.tables import Role
 from streamweave.errors import InvalidInput
+from streamweave.identity.blocklist import weakness
 from streamweave.rules import Rule, flag, one_word_of, shaped
 
 SHORTEST_PASSWORD = 8
@@ -26,9 +27,16 @@ def email_address(field: str, value: Any) -> str:
 
 @shaped(type="string", minLength=SHORTEST_PASSWORD, maxLength=LONGEST_PASSWORD)
 def password(field: str, value: Any) -> str:
-    """Any text of a length that is neither easily guessed nor costly to hash."""
+    """Any text of a length that is neither easily guessed nor costly to hash, and that is not on the blocklist."""
     if not isinstance(value, str) or not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
         raise InvalidInput(field, f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    return password_for(None, field, value)
+
+
+def password_for(email: str | None, field: str, value: str) -> str:
+    """The password, unless it is easily guessed for the user with that address. Raises ``InvalidInput``."""
+    if problem := weakness(value, email):
+        raise InvalidInput(field, problem)
     return value
 
 

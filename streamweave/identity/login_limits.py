@@ -4,11 +4,15 @@ Three counts: one address on one account, one address on all accounts, and one a
 is used up, further attempts are refused unseen until its lock ends; they are not counted, so nobody can keep a lock
 alive by knocking. The third count doesn't concern addresses from which the account has logged in before: strangers, be
 they ever so many, can't lock somebody out of their own desk.
+
+Registrations, password resets and requests for mails are counted by address likewise, each kind for itself.
 """
 
 import hashlib
 import ipaddress
 import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,8 +20,9 @@ from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import KnownAddress, LoginCount
-from streamweave.errors import TooManyAttempts
+from streamweave.errors import TooBusy, TooManyAttempts
 
 KNOWN_FOR = timedelta(days=90)
 # one subscriber has at least so much of IPv6 (RFC 6177)
@@ -58,24 +63,33 @@ class Attempt:
         return _key("address", network_of(self.address))
 
 
-def count_attempt(session: Session, limits: LoginLimits, attempt: Attempt) -> None:
-    """Count the attempt, before anybody looks at it: many at once must not slip through.
+@contextmanager
+def counted_attempt(sessions: Sessions, limits: LoginLimits, attempt: Attempt) -> Iterator[None]:
+    """Count an attempt to log in, before anybody looks at it: many at once must not slip through.
 
-    Raises ``TooManyAttempts``; the transaction must be rolled back then.
+    Raises ``TooManyAttempts``. An attempt that ends with ``TooBusy`` was not looked at, and doesn't count.
     """
     allowed = {attempt.pair: limits.attempts, attempt.place: limits.attempts_per_address}
-    if not _is_known(session, attempt):
-        allowed[attempt.account] = limits.attempts_per_account
-    for key in sorted(allowed):  # in the same order everywhere, so that no two wait for each other
-        _count(session, key, allowed[key], limits)
+    with sessions() as session:
+        if not _is_known(session, attempt):
+            allowed[attempt.account] = limits.attempts_per_account
+    with _counted(sessions, limits, allowed):
+        yield
 
 
-def count_registration(session: Session, limits: LoginLimits, address: str) -> None:
-    """Count that somebody registers from a network address; as many may as may try to log in from there.
+@contextmanager
+def counted_request(
+    sessions: Sessions, limits: LoginLimits, kind: str, address: str, email: str | None = None
+) -> Iterator[None]:
+    """Count a request of that kind from a network address, as many as may try to log in from there; as the above.
 
-    Raises ``TooManyAttempts``; the transaction must be rolled back then.
+    With ``email`` it is counted for that account instead: as many as may try to log in to it from one address.
     """
-    _count(session, _key("registration", network_of(address)), limits.attempts_per_address, limits)
+    key, most = _key(kind, network_of(address)), limits.attempts_per_address
+    if email is not None:
+        key, most = _key(f"{kind} of account", email.lower()), limits.attempts
+    with _counted(sessions, limits, {key: most}):
+        yield
 
 
 def forgive_attempt(session: Session, attempt: Attempt) -> None:
@@ -84,8 +98,7 @@ def forgive_attempt(session: Session, attempt: Attempt) -> None:
         if key == attempt.pair:
             session.execute(delete(LoginCount).where(LoginCount.key == key))
         else:
-            back = update(LoginCount).where(LoginCount.key == key, LoginCount.attempts > 0)
-            session.execute(back.values(attempts=LoginCount.attempts - 1))
+            _take_back(session, key)
     known = insert(KnownAddress).values(key=attempt.pair, ends_at=func.now() + KNOWN_FOR)
     session.execute(
         known.on_conflict_do_update(index_elements=[KnownAddress.key], set_={"ends_at": known.excluded.ends_at})
@@ -108,6 +121,25 @@ def network_of(address: str) -> str:
 def _is_known(session: Session, attempt: Attempt) -> bool:
     known = exists().where(KnownAddress.key == attempt.pair, KnownAddress.ends_at > func.now())
     return bool(session.scalar(select(known)))
+
+
+@contextmanager
+def _counted(sessions: Sessions, limits: LoginLimits, allowed: Mapping[bytes, int]) -> Iterator[None]:
+    with sessions.begin() as session:
+        for key in sorted(allowed):  # in the same order everywhere, so that no two wait for each other
+            _count(session, key, allowed[key], limits)
+    try:
+        yield
+    except TooBusy:
+        with sessions.begin() as session:
+            for key in sorted(allowed):
+                _take_back(session, key)
+        raise
+
+
+def _take_back(session: Session, key: bytes) -> None:
+    counted = update(LoginCount).where(LoginCount.key == key, LoginCount.attempts > 0)
+    session.execute(counted.values(attempts=LoginCount.attempts - 1))
 
 
 def _count(session: Session, key: bytes, allowed: int, limits: LoginLimits) -> None:

@@ -1,8 +1,9 @@
 """Tokens that go out by mail: each works once, for one purpose, and not for long. The caller commits."""
 
+import uuid
 from datetime import timedelta
 
-from sqlalchemy import delete, func
+from sqlalchemy import ColumnElement, Row, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -34,15 +35,28 @@ def issue_mailed_token(session: Session, user: User, purpose: MailPurpose) -> st
     return token if session.scalar(issued.returning(MailedToken.user_id)) is not None else None
 
 
+def receiver_of(session: Session, token: str, purpose: MailPurpose) -> User:
+    """The active user whom a token that counts was sent to; it stays as it is. Raises ``NotAuthenticated``."""
+    counting = select(MailedToken.user_id, MailedToken.email).where(*_counts(token, purpose))
+    return _receiver(session, session.execute(counting).one_or_none())
+
+
 def redeem_mailed_token(session: Session, token: str, purpose: MailPurpose) -> User:
     """Use the token up: its active user, locked until the transaction ends. Raises ``NotAuthenticated``."""
-    used = delete(MailedToken).where(
+    used = delete(MailedToken).where(*_counts(token, purpose)).returning(MailedToken.user_id, MailedToken.email)
+    return _receiver(session, session.execute(used).one_or_none(), for_update=True)
+
+
+def _counts(token: str, purpose: MailPurpose) -> tuple[ColumnElement[bool], ...]:
+    return (
         MailedToken.token_digest == token_digest(token),
         MailedToken.purpose == purpose,
         MailedToken.expires_at > func.now(),
     )
-    found = session.execute(used.returning(MailedToken.user_id, MailedToken.email)).one_or_none()
-    user = session.get(User, found.user_id, with_for_update=True) if found else None
+
+
+def _receiver(session: Session, found: Row[tuple[uuid.UUID, str]] | None, *, for_update: bool = False) -> User:
+    user = session.get(User, found.user_id, with_for_update=for_update) if found else None
     if found is None or user is None or not user.is_active or user.email != found.email:
         raise NotAuthenticated("the token is not ours, or was used already, or has expired")
     return user

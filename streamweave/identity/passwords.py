@@ -1,37 +1,91 @@
-"""Passwords are kept as argon2id hashes (RFC 9106), and checking one takes as long for a stranger as for a user."""
+"""Passwords are kept as argon2id hashes (RFC 9106). Whoever hashes or compares one goes through one short queue.
 
+A hash takes 64 MiB and some 50 ms of all cores. So few are worked out side by side, in threads that give way to
+everything else on the machine, and few may wait: whoever comes then is told at once to come back. A flood of logins so
+holds neither memory, nor the service's threads, nor its other answers.
+"""
+
+import contextlib
 import os
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from streamweave.errors import TooBusy
+
+T = TypeVar("T")
+
+AT_ONCE = max(1, (os.cpu_count() or 1) // 2)  # each uses four cores if it can
+WAITING = 8
+"""Each of them holds one of the 40 threads of the service until its turn comes."""
+RETRY_AFTER_SECONDS = 2
+NICENESS = 10
+
+
+def _give_way() -> None:
+    """On Linux a thread has a priority of its own, and argon2's threads inherit it."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+class HashingQueue:
+    """Runs at most ``at_once`` calls side by side, first come first served; at most ``waiting`` more wait."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._places = at_once + waiting
+        self._taken = 0
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(at_once, "argon2", initializer=_give_way)
+
+    def run(self, call: Callable[[], T]) -> T:
+        """What ``call`` returns or raises, once it had its turn. Raises ``TooBusy`` at once where no place is free."""
+        with self._lock:
+            if self._taken == self._places:
+                raise TooBusy(RETRY_AFTER_SECONDS)
+            self._taken += 1
+            outcome = self._threads.submit(call)
+        try:
+            return outcome.result()
+        finally:
+            with self._lock:
+                self._taken -= 1
+
+    @property
+    def places_taken(self) -> int:
+        """How many calls run or wait."""
+        return self._taken
+
+
 _HASHER = PasswordHasher()
-# each takes 64 MiB while it is worked out: a flood of logins must not take all memory
-_AT_ONCE = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+_QUEUE = HashingQueue(AT_ONCE, WAITING)
 
 
 def hash_password(password: str) -> str:
-    """A salted hash, which carries its own parameters."""
-    with _AT_ONCE:
-        return _HASHER.hash(password)
+    """A salted hash, which carries its own parameters. Raises ``TooBusy``."""
+    return _QUEUE.run(lambda: _HASHER.hash(password))
 
 
 def password_matches(password: str, password_hash: str | None) -> bool:
-    """Whether the hash was made from ``password``.
+    """Whether the hash was made from ``password``. Raises ``TooBusy``.
 
     Without a hash (there is no such user) the same work is done against nobody's, so that the time taken doesn't tell
     which addresses are registered.
     """
-    nobodys_hash = _nobodys_hash()
+    return _QUEUE.run(lambda: _matches(password, password_hash or _nobodys_hash())) and password_hash is not None
+
+
+def _matches(password: str, password_hash: str) -> bool:
     try:
-        with _AT_ONCE:
-            return _HASHER.verify(password_hash or nobodys_hash, password) and password_hash is not None
+        return _HASHER.verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
 def _nobodys_hash() -> str:
-    return hash_password("nobody")
+    return _HASHER.hash("nobody")

@@ -1,17 +1,87 @@
-"""Registering oneself, where that is open to everybody."""
+"""Registering oneself, where that is open to everybody. Nobody learns by it which addresses have an account.
+
+Known and unknown addresses get the same answer after the same work. Where mails are sent, the address is told what
+happened, and a new account opens once its address is verified: so trying to log in tells nothing either.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy.exc import IntegrityError
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import User
-from streamweave.identity.login_limits import LoginLimits, count_registration
-from streamweave.identity.users import register
+from streamweave.catalog.tables import Role, User
+from streamweave.catalog.tables.base import uuid7
+from streamweave.errors import TooManyAttempts
+from streamweave.identity.fields import email_address, password, password_for
+from streamweave.identity.login_limits import LoginLimits, counted_request
+from streamweave.identity.passwords import hash_password
+from streamweave.identity.users import user_by_email
+from streamweave.identity.verification import mail_verification
+from streamweave.mail import Mailer
+
+NOTICE_MAIL = """\
+Somebody, hopefully you, wanted to register {email} at {public_url}.
+
+You have an account there already, and nothing has changed. If you forgot its password, this sends you a new mail:
+
+curl {public_url}/auth/forgot-password --json '{{"email": "{email}"}}'
+
+If it wasn't you, do nothing.
+"""
 
 
-def register_oneself(sessions: Sessions, limits: LoginLimits, address: str, email: str, password: str) -> User:
-    """A new user, who asks from the network address ``address``; that they asked counts, whatever comes of it.
+def register_oneself(
+    sessions: Sessions, limits: LoginLimits, address: str, email: str, new_password: str, *, by_mail: bool
+) -> tuple[User, bool]:
+    """The user whom the answer shows, and whether the address is to be sent a mail (``mail_registered``).
 
-    Raises what ``register`` does, and ``TooManyAttempts``.
+    For an address that has an account already, that user exists nowhere. With ``by_mail`` a new account can't be logged
+    in to before it is verified. That they asked from the network address ``address`` counts, whatever comes of it.
+    Raises ``InvalidInput``, ``TooManyAttempts`` or ``TooBusy``.
     """
-    with sessions.begin() as session:
-        count_registration(session, limits, address)
-    with sessions.begin() as session:
-        return register(session, email, password)
+    password_for(email_address("email", email), "password", password("password", new_password))
+    with counted_request(sessions, limits, "registration", address):
+        new_hash = hash_password(new_password)
+    user = User(
+        id=uuid7(),
+        email=email,
+        password_hash=new_hash,
+        role=Role.USER,
+        is_active=True,
+        is_verified=False,
+        awaits_verification=by_mail,
+    )
+    is_new = _added(sessions, user)
+    return user, (is_new or _may_be_noticed(sessions, limits, address, email)) and by_mail
+
+
+def mail_registered(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:
+    """Send the owner of the address what opens the new account, or a word that they have one already."""
+    with sessions() as session:
+        user = user_by_email(session, email)
+    if user is not None and user.awaits_verification:
+        mail_verification(sessions, mailer, public_url, email)
+    elif user is not None and user.is_active:
+        text = NOTICE_MAIL.format(email=user.email, public_url=public_url.rstrip("/"))
+        mailer.send(user.email, "You have an account at StreamWeave", text)
+
+
+def _added(sessions: Sessions, user: User) -> bool:
+    """Whether the address was free."""
+    try:
+        with sessions.begin() as session:
+            if user_by_email(session, user.email) is not None:
+                return False
+            session.add(user)
+    except IntegrityError:  # somebody else was quicker by a moment
+        return False
+    return True
+
+
+def _may_be_noticed(sessions: Sessions, limits: LoginLimits, address: str, email: str) -> bool:
+    """Once in a while: nobody's mailbox is to be filled by somebody else. It writes, as making a user does."""
+    try:
+        with counted_request(sessions, replace(limits, attempts=1), "registration notice", address, email):
+            return True
+    except TooManyAttempts:
+        return False

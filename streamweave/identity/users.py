@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.errors import Conflict, NotFound, StartError
-from streamweave.identity.fields import EMAIL, email_address, password
+from streamweave.identity.fields import EMAIL, email_address, password, password_for
 from streamweave.identity.passwords import hash_password
 from streamweave.pages import Order, Page, PageRequest, page_of
 
@@ -38,9 +38,8 @@ def user_by_email(session: Session, email: str) -> User | None:
 
 def register(session: Session, email: str, new_password: str, role: Role = Role.USER) -> User:
     """A new user. Raises ``InvalidInput`` for an unusable address or password, ``Conflict`` for an address in use."""
-    user = User(
-        email=email_address("email", email), password_hash=hash_password(password("password", new_password)), role=role
-    )
+    password_for(email_address("email", email), "password", password("password", new_password))
+    user = User(email=email, password_hash=hash_password(new_password), role=role)
     check_email_is_free(session, email)
     session.add(user)
     session.flush()

@@ -36,7 +36,7 @@ def verify(sessions: Sessions, token: str) -> User:
     with sessions.begin() as session:
         lock_names(session)
         user = redeem_mailed_token(session, token, MailPurpose.VERIFY)
-        user.is_verified = True
+        user.is_verified, user.awaits_verification = True, False
         session.flush()
         apply_pending_grants(session, NamedGrantee(GranteeType.USER, user.email))
     return user

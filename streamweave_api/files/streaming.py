@@ -1,18 +1,15 @@
 """Bodies that are read while they are sent, in threads of their own: slow downloads never keep a list waiting."""
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any, ParamSpec, Protocol, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
-from anyio import CancelScope, CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio import CancelScope
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import Receive, Scope, Send
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from streamweave_api.threads import Threads
 
-READERS = 8
-_readers: RunVar[CapacityLimiter] = RunVar("readers")
+apart = Threads("downloads", 8).run
 
 
 class Pieces(Protocol):
@@ -23,16 +20,6 @@ class Pieces(Protocol):
 
     def close(self) -> None:
         """Let go of the file."""
-
-
-async def apart(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What ``call`` returns, from one of the threads that only downloads use. Not left alone when cancelled."""
-    try:
-        limiter = _readers.get()
-    except LookupError:
-        limiter = CapacityLimiter(READERS)
-        _readers.set(limiter)
-    return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=limiter)
 
 
 class Download(ASGIStreamingResponse):

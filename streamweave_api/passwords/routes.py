@@ -3,17 +3,18 @@
 from collections.abc import Callable
 
 from litestar import Response, Router, post
-from litestar.background_tasks import BackgroundTask
 from litestar.exceptions import ClientException
 from litestar.params import JSONBody
 
 from streamweave.catalog.session import Sessions
 from streamweave.errors import NotAuthenticated
+from streamweave.identity.login_limits import counted_request
 from streamweave.identity.password_changes import change_password, mail_password_reset, reset_password
 from streamweave.identity.verification import mail_verification, verify
 from streamweave.mail import Mailer
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, login_only
 from streamweave_api.client_address import ClientAddress
+from streamweave_api.mailing import mailed
 from streamweave_api.openapi.errors import errors
 from streamweave_api.passwords.schemas import MailPromised, MailWanted, PasswordChange, PasswordReset, Verification
 from streamweave_api.service import Service, TheService
@@ -37,31 +38,50 @@ def change_own_password(
     )
 
 
-@post("/auth/forgot-password", sync_to_thread=False, opt=OPEN_TO_ALL, status_code=202, summary="Forgot the password")
-def forgot_password(service: TheService, data: JSONBody[MailWanted]) -> Response[MailPromised]:
+@post(
+    "/auth/forgot-password",
+    sync_to_thread=True,
+    opt=OPEN_TO_ALL,
+    status_code=202,
+    responses=errors(429),
+    summary="Forgot the password",
+)
+def forgot_password(
+    service: TheService, data: JSONBody[MailWanted], client_address: ClientAddress
+) -> Response[MailPromised]:
     """If a user has that address, they are sent a token that sets a new password. The answer doesn't tell."""
-    return _mailed(service, mail_password_reset, data.email)
+    return _mail_promised(service, mail_password_reset, data.email, client_address)
 
 
-@post("/auth/reset-password", sync_to_thread=True, opt=OPEN_TO_ALL, status_code=204, summary="Set a new password")
+@post(
+    "/auth/reset-password",
+    sync_to_thread=True,
+    opt=OPEN_TO_ALL,
+    status_code=204,
+    responses=errors(429),
+    summary="Set a new password",
+)
 def reset_forgotten_password(service: TheService, data: JSONBody[PasswordReset], client_address: ClientAddress) -> None:
     """Set a new password with the token from the mail, which works once. Ends all of the user's tokens."""
     try:
-        reset_password(service.sessions, data.token, client_address, data.password)
+        reset_password(service.sessions, service.login_limits, data.token, client_address, data.password)
     except NotAuthenticated as error:
         raise ClientException("RESET_PASSWORD_BAD_TOKEN") from error
 
 
 @post(
     "/auth/request-verify-token",
-    sync_to_thread=False,
+    sync_to_thread=True,
     opt=OPEN_TO_ALL,
     status_code=202,
+    responses=errors(429),
     summary="Ask for a mail that verifies one's address",
 )
-def request_verify_token(service: TheService, data: JSONBody[MailWanted]) -> Response[MailPromised]:
+def request_verify_token(
+    service: TheService, data: JSONBody[MailWanted], client_address: ClientAddress
+) -> Response[MailPromised]:
     """If a user with that address isn't verified yet, they are sent a token. The answer doesn't tell."""
-    return _mailed(service, mail_verification, data.email)
+    return _mail_promised(service, mail_verification, data.email, client_address)
 
 
 @post("/auth/verify", sync_to_thread=True, opt=OPEN_TO_ALL, status_code=200, summary="Verify one's address")
@@ -73,10 +93,11 @@ def verify_address(service: TheService, data: JSONBody[Verification]) -> UserBod
         raise ClientException("VERIFY_USER_BAD_TOKEN") from error
 
 
-def _mailed(service: Service, mail: Callable[[Sessions, Mailer, str, str], None], email: str) -> Response[MailPromised]:
-    # after the answer: else the time it takes would tell whether there is such a user
-    task = BackgroundTask(mail, service.sessions, service.mailer, service.public_url, email)
-    return Response(MailPromised(), status_code=202, background=task)
+def _mail_promised(
+    service: Service, mail: Callable[[Sessions, Mailer, str, str], None], email: str, client_address: str
+) -> Response[MailPromised]:
+    with counted_request(service.sessions, service.login_limits, "mail", client_address):
+        return Response(MailPromised(), status_code=202, background=mailed(service, mail, email))
 
 
 passwords_router = Router(

@@ -45,8 +45,9 @@ class UserBody(Outgoing):
 
 
 class ManagedUserBody(UserBody, kw_only=True):
-    """A user as shown to admins."""
+    """A user as shown to admins. Who ``awaits_verification`` has registered by mail, and can't log in yet."""
 
+    awaits_verification: bool
     created_at: datetime
     updated_at: datetime
 
@@ -72,6 +73,7 @@ def managed_user_body(user: User) -> ManagedUserBody:
         is_superuser=user.is_admin,
         is_verified=user.is_verified,
         role=user.role,
+        awaits_verification=user.awaits_verification,
         created_at=user.created_at,
         updated_at=user.updated_at,
     )

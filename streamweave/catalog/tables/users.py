@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sqlalchemy import Index, func
+from sqlalchemy import Index, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streamweave.catalog.tables.base import Base, Dated, Identified, one_of
@@ -25,6 +25,9 @@ class User(Identified, Dated, Base):
     role: Mapped[str] = mapped_column(default=Role.USER)
     is_active: Mapped[bool] = mapped_column(default=True)
     is_verified: Mapped[bool] = mapped_column(default=False)
+    awaits_verification: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="registered by mail, and can't log in before it is verified"
+    )
     token_version: Mapped[int] = mapped_column(
         default=0, server_default="0", comment="counted up to end all tokens issued before"
     )

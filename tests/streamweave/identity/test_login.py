@@ -11,10 +11,10 @@ from sqlalchemy import func, select, update
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import KnownAddress, LoginCount, User
-from streamweave.errors import NotAuthenticated, TooManyAttempts
+from streamweave.errors import NotAuthenticated, TooBusy, TooManyAttempts
 from streamweave.identity.ending import sweep
 from streamweave.identity.login import log_in
-from streamweave.identity.login_limits import Attempt, LoginLimits, count_attempt, network_of
+from streamweave.identity.login_limits import Attempt, LoginLimits, counted_attempt, counted_request, network_of
 from streamweave.identity.users import register
 
 EMAIL = "researcher@test.org"
@@ -128,9 +128,8 @@ def test_attempts_at_the_same_time_are_counted_one_by_one(sessions: Sessions) ->
     def attempt() -> None:
         start.wait(30)
         try:
-            with sessions.begin() as session:
-                count_attempt(session, LIMITS, Attempt(EMAIL, DESK))
-            outcomes.append(True)
+            with counted_attempt(sessions, LIMITS, Attempt(EMAIL, DESK)):
+                outcomes.append(True)
         except TooManyAttempts:
             outcomes.append(False)
 
@@ -140,6 +139,30 @@ def test_attempts_at_the_same_time_are_counted_one_by_one(sessions: Sessions) ->
     for thread in threads:
         thread.join(30)
     assert sorted(outcomes) == [False] * (8 - LIMITS.attempts) + [True] * LIMITS.attempts
+
+
+def test_an_attempt_that_nobody_looked_at_does_not_count(sessions: Sessions, user: User) -> None:
+    for _ in range(2 * LIMITS.attempts_per_address):
+        with pytest.raises(TooBusy), counted_attempt(sessions, LIMITS, Attempt(EMAIL, DESK)):
+            raise TooBusy(2)
+    assert log_in(sessions, LIMITS, Attempt(EMAIL, DESK), PASSWORD).id == user.id
+
+
+def test_requests_of_a_kind_are_counted_by_address_or_by_account(sessions: Sessions) -> None:
+    def asked(kind: str, address: str, email: str | None = None) -> int:
+        """How many are let through."""
+        for number in range(10):
+            try:
+                with counted_request(sessions, LIMITS, kind, address, email):
+                    pass
+            except TooManyAttempts:
+                return number
+        return 10
+
+    assert asked("reset", DESK) == LIMITS.attempts_per_address
+    assert asked("mail", DESK) == asked("reset", ELSEWHERE) == LIMITS.attempts_per_address
+    assert asked("reset", DESK, EMAIL) == LIMITS.attempts
+    assert asked("reset", ELSEWHERE, EMAIL.upper()) == 0
 
 
 def test_counts_that_have_ended_are_swept_and_tell_nothing_before(sessions: Sessions, user: User) -> None:
