@@ -58,9 +58,14 @@ import re
 import uuid
 from typing import Self
 
+from streamweave.printable import printable
+
 
 class StreamWeaveError(Exception):
-    """The root. ``str(error)`` is a sentence for a person."""
+    """The root. ``str(error)`` is a sentence for a person; whatever names it holds, it is safe to print and to log."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
     @classmethod
     def kind(cls) -> str:

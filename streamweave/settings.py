@@ -1,5 +1,6 @@
 """The only reader of the environment. Entry points read it once and pass values inward."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -51,7 +52,11 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = Field(default=SecretStr(""), description="Our password there")
     smtp_starttls: bool = Field(default=True, description="Whether the connection must be encrypted (STARTTLS)")
     mail_from: str = Field(default="streamweave@localhost", description="The sender of our mails")
-    public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach us, for mails")
+    public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach us, for mails and links")
+    trusted_proxies: str = Field(
+        default="",
+        description="Networks, comma-separated, of reverse proxies whose X-Forwarded-For is believed; empty: nobody's",
+    )
     private_identifiers: Literal["exists", "hidden"] = Field(
         default="exists", description="Whether the identifier of a private file is known to exist, or hidden"
     )
@@ -91,6 +96,13 @@ class Settings(BaseSettings):
         if not folder.is_absolute():
             raise ValueError("must be an absolute path")
         return folder
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _is_proxies(cls, networks: str) -> str:
+        for network in filter(None, map(str.strip, networks.split(","))):
+            ip_network(network)
+        return networks
 
     @field_validator("webhook_networks")
     @classmethod

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from streamweave.errors import SealBroken, StartError
 from streamweave.garbage import RARELY_IN_FULL
+from streamweave.printable import log_printable_lines, printable
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 
@@ -21,10 +22,11 @@ CAN_NOT_START = 2
 def main() -> int:
     """Serve what the environment describes. Returns 2 when that isn't enough to start."""
     options = _options()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log_printable_lines()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        app = create_app(Settings())
+        settings = _settings(options)
+        app = create_app(settings)
     except ValidationError as error:
         return _refused("; ".join(_without_value(fault) for fault in error.errors()))
     except (StartError, SealBroken) as error:
@@ -34,13 +36,30 @@ def main() -> int:
     gc.freeze()
     gc.set_threshold(*RARELY_IN_FULL)
     uvicorn.run(
-        app, host=options.host, port=options.port, timeout_graceful_shutdown=LAST_ANSWERS_SECONDS, server_header=False
+        app,
+        host=options.host,
+        port=options.port,
+        timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
+        server_header=False,
+        log_config=None,  # ours
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,  # whatever FORWARDED_ALLOW_IPS says
     )
     return 0
 
 
+def _settings(options: argparse.Namespace) -> Settings:
+    """Those of the environment; where it doesn't say where people reach us, it is where we listen."""
+    settings = Settings()
+    if "public_url" in settings.model_fields_set and settings.public_url:
+        return settings
+    everywhere = options.host in ("0.0.0.0", "::")
+    host = "127.0.0.1" if everywhere else f"[{options.host}]" if ":" in options.host else options.host
+    return settings.model_copy(update={"public_url": f"http://{host}:{options.port}"})
+
+
 def _refused(sentence: str) -> int:
-    print(f"streamweave_api: {sentence}", file=sys.stderr)
+    print(f"streamweave_api: {printable(sentence)}", file=sys.stderr)
     return CAN_NOT_START
 
 

@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 from streamweave.settings import Settings
 from streamweave_api.access.routes import access_router
 from streamweave_api.alerts.routes import alerts_router
+from streamweave_api.answer_headers import complete_headers
 from streamweave_api.api_tokens.routes import api_tokens_router
 from streamweave_api.audit_log.acting import note_actor
 from streamweave_api.audit_log.routes import audit_log_router
@@ -103,6 +104,7 @@ def create_app(settings: Settings) -> Litestar:
         middleware=[DefineMiddleware(Authentication, exclude=[f"^{SCHEMA_PATH}"])],
         guards=[body_is_understood, no_parameter_is_repeated],
         before_request=note_actor,
+        before_send=[complete_headers],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi_config(),
         plugins=[DocumentedErrors(), DocumentedSecurity()],

@@ -1,4 +1,8 @@
-"""Where a request comes from; behind a reverse proxy, uvicorn has put in what the proxy says (X-Forwarded-For)."""
+"""Where a request comes from.
+
+Behind a reverse proxy that the settings trust, uvicorn has put in what the proxy says (X-Forwarded-For); what others
+say in that header is not read.
+"""
 
 from typing import Any
 

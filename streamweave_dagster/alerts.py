@@ -8,6 +8,7 @@ import dagster as dg
 from streamweave.alerts.channels import Channels
 from streamweave.alerts.evaluating import evaluate_alerts
 from streamweave.facility import Facility
+from streamweave.printable import printable
 from streamweave_dagster.failures import errors_as_red_ticks
 
 NAME = "alerts"
@@ -23,4 +24,4 @@ SECONDS_BETWEEN_TICKS = 45
 def alerts_sensor(facility: dg.ResourceParam[Facility], channels: dg.ResourceParam[Channels]) -> dg.SkipReason:
     """One evaluation."""
     with errors_as_red_ticks():
-        return dg.SkipReason(evaluate_alerts(facility, channels).sentence())
+        return dg.SkipReason(printable(evaluate_alerts(facility, channels).sentence()))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from streamweave.errors import StreamWeaveError, Transient
+from streamweave.printable import printable
 
 RETRY_TRANSIENT = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 """For ops whose errors go through ``as_failure``: a permanent error passes it by."""
@@ -23,7 +24,9 @@ class TickFailed(dg.DagsterError):
 
 def as_failure(error: StreamWeaveError) -> dg.Failure:
     """What a run shows of an error. Only a ``Transient`` one lets the op's retry policy try again."""
-    return dg.Failure(str(error), metadata={"kind": error.kind()}, allow_retries=isinstance(error, Transient))
+    return dg.Failure(
+        printable(str(error)), metadata={"kind": error.kind()}, allow_retries=isinstance(error, Transient)
+    )
 
 
 def summed_up(alarm: str | None, troubles: Sequence[StreamWeaveError]) -> dg.Failure | None:
@@ -32,7 +35,7 @@ def summed_up(alarm: str | None, troubles: Sequence[StreamWeaveError]) -> dg.Fai
     if not sentences:
         return None
     can_pass = alarm is None and all(isinstance(trouble, Transient) for trouble in troubles)
-    return dg.Failure("; ".join(sentences), allow_retries=can_pass)
+    return dg.Failure(printable("; ".join(sentences)), allow_retries=can_pass)
 
 
 @contextmanager
@@ -50,4 +53,4 @@ def errors_as_red_ticks() -> Iterator[None]:
     try:
         yield
     except StreamWeaveError as error:
-        raise TickFailed(str(error)) from None
+        raise TickFailed(printable(str(error))) from None

@@ -7,6 +7,7 @@ why not.
 import dagster as dg
 
 from streamweave.facility import Facility
+from streamweave.printable import printable
 from streamweave.rehash.rehashing import rehash
 from streamweave.schedules.launching import JOB_NAME
 from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, errors_as_failures, summed_up
@@ -64,7 +65,9 @@ def rehash_sampled(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
         report = rehash(facility, instrument_called(facility, harvest.slug))
     context.log.info(report.sentence())
     for path in report.changed:
-        context.log.warning(f"{path} has another content, though size and mtime are the same: it settles anew")
+        context.log.warning(
+            printable(f"{path} has another content, though size and mtime are the same: it settles anew")
+        )
 
 
 @dg.job(

@@ -7,6 +7,7 @@ import dagster as dg
 from streamweave.catalog.tables import VersionState
 from streamweave.harvest.backlog import NEEDS_A_PERSON
 from streamweave.harvest.report import DayReport, FileOutcome, HarvestReport
+from streamweave.printable import printable
 from streamweave_dagster.standing import WAITING, DayStanding
 
 ROWS = 1_000
@@ -59,11 +60,11 @@ def _table(done: DayReport, standing: DayStanding) -> dg.MetadataValue:
 def _row(outcome: FileOutcome) -> dg.TableRecord:
     return dg.TableRecord(
         {
-            "path": outcome.source_path,
+            "path": printable(outcome.source_path),
             "state": str(outcome.state),
             "bytes": outcome.size_bytes,
-            "reason": outcome.reason,
-            "destination": outcome.destination,
+            "reason": printable(outcome.reason),
+            "destination": outcome.destination and printable(outcome.destination),
         }
     )
 

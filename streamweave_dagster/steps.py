@@ -18,6 +18,7 @@ from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.instruments.questions import instrument_by_slug
+from streamweave.printable import printable
 from streamweave_dagster.failures import RETRY_TRANSIENT, errors_as_failures
 from streamweave_dagster.materializations import pace_metadata
 
@@ -55,10 +56,15 @@ def look(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
     """Look at the share until what stands there has settled."""
     with errors_as_failures():
         instrument = instrument_called(facility, harvest.slug)
-        sighting = look_until_quiet(facility, instrument, dagster_run_id=context.run.run_id, tell=context.log.info)
+        sighting = look_until_quiet(
+            facility,
+            instrument,
+            dagster_run_id=context.run.run_id,
+            tell=lambda line: context.log.info(printable(line)),
+        )
     if sighting.outcome == ScanOutcome.SUSPECT:
         harvest.alarm = sighting.error_message
-        context.log.error(harvest.alarm)
+        context.log.error(printable(harvest.alarm or ""))
     return harvest
 
 
@@ -85,7 +91,7 @@ def transfer(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility
                 facility, instrument, run_id, harvest.days, on_outcomes=tell, on_progress=_ProgressLog(context).tell
             )
     for trouble in report.troubles:
-        context.log.error(str(trouble))
+        context.log.error(printable(str(trouble)))
     if report.pause:
         context.log.warning(report.pause)
     context.log.info(f"{report.sentence()} in {report.seconds:.1f} s")
@@ -116,13 +122,13 @@ class _ProgressLog:
         """Log it if it is time to."""
         if time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
             self._told_at = time.monotonic()
-            self._context.log.info(progress.sentence())
+            self._context.log.info(printable(progress.sentence()))
 
 
 def _tell_batch(context: Context, outcomes: Sequence[FileOutcome]) -> None:
     """Name the files that a person may want to look at, the first of many."""
     strange = [outcome for outcome in outcomes if outcome.state not in AS_IT_SHOULD_BE]
     for outcome in strange[:NAMED_FILES_PER_BATCH]:
-        context.log.warning(f"{outcome.source_path} is {outcome.state}: {outcome.reason}")
+        context.log.warning(printable(f"{outcome.source_path} is {outcome.state}: {outcome.reason}"))
     if len(strange) > NAMED_FILES_PER_BATCH:
         context.log.warning(f"and {len(strange) - NAMED_FILES_PER_BATCH} more files of this batch")

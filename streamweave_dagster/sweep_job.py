@@ -15,6 +15,7 @@ from streamweave.facility import Facility
 from streamweave.fixity.nightly import sweep_archive
 from streamweave.fixity.report import SweepReport
 from streamweave.fixity.rereading import ArchivedCopy
+from streamweave.printable import printable
 from streamweave.repairs.repairing import RepairReport, repair_copies
 from streamweave.repairs.wanted import instruments_with_repairs
 from streamweave_dagster.failures import errors_as_failures
@@ -59,7 +60,7 @@ def repair(context: Context, facility: dg.ResourceParam[Facility], warnings: lis
         if report.failed:
             told.append(f"{instrument.name}: {report.sentence()}")
     if told:
-        raise dg.Failure("; ".join(told), allow_retries=False)
+        raise dg.Failure(printable("; ".join(told)), allow_retries=False)
 
 
 @dg.job(
@@ -92,19 +93,19 @@ class _SweepLog:
         now = time.monotonic()
         if now - self._told_at.setdefault(report.location, now) >= SECONDS_BETWEEN_LINES:
             self._told_at[report.location] = now
-            self._context.log.info(f"under way: {report.sentence()}")
+            self._context.log.info(printable(f"under way: {report.sentence()}"))
 
     def location(self, report: SweepReport) -> None:
         tell = self._context.log.error if report.damaged or report.warnings() else self._context.log.info
-        tell(report.sentence())
+        tell(printable(report.sentence()))
 
 
 def _tell(context: Context, instrument: Instrument, report: RepairReport) -> None:
-    context.log.info(f"{instrument.name}: {report.sentence()}")
+    context.log.info(printable(f"{instrument.name}: {report.sentence()}"))
     for path, address in report.repaired[:NAMED_COPIES]:
-        context.log.info(f"{path}: repaired as {address}")
+        context.log.info(printable(f"{path}: repaired as {address}"))
     for path, why in report.failed[:NAMED_COPIES]:
-        context.log.error(f"{path}: not repaired: {why}")
+        context.log.error(printable(f"{path}: not repaired: {why}"))
 
 
 def _table(reports: Sequence[SweepReport]) -> dg.TableMetadataValue:

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 
 from streamweave.certificates.documents import Certificate
 from streamweave.certificates.statements import Json
+from streamweave.printable import printable
 
 
 def lines_of(certificate: Certificate) -> Iterator[str]:
     """The answer first, then why, then as of when, then the proof, then what names the paper itself."""
     return map(printable, _lines(certificate))
-
-
-def printable(text: str) -> str:
-    """The text, with all that is not for printing escaped as in Python."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _lines(certificate: Certificate) -> Iterator[str]:

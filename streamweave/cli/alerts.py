@@ -12,6 +12,7 @@ from streamweave.catalog.tables import AlertWatch
 from streamweave.cli.refusal import one_sentence
 from streamweave.facility import utc_now
 from streamweave.local.running import settings_of
+from streamweave.printable import printable
 
 SOMETHING_IS_WRONG = 1
 
@@ -28,7 +29,7 @@ def alerts(home: HomeOption = None) -> None:
         found, watch = sorted(open_alerts(session), key=lambda alert: alert.began_at), last_watch(session)
     for alert in found:
         taken = " (somebody is on it)" if alert.acknowledged_at else ""
-        typer.echo(f"{alert.began_at:%Y-%m-%d %H:%M} UTC  {alert.kind}  {alert.sentence}{taken}")
+        typer.echo(printable(f"{alert.began_at:%Y-%m-%d %H:%M} UTC  {alert.kind}  {alert.sentence}{taken}"))
     unwatched = _unwatched(watch)
     if unwatched:
         typer.echo(unwatched, err=True)

@@ -20,12 +20,13 @@ from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.judgement import Verdict
 from streamweave.certificates.rereading import Rereader
 from streamweave.certificates.signing import Signer, signer_of
-from streamweave.certificates.wording import lines_of, printable
+from streamweave.certificates.wording import lines_of
 from streamweave.cli.harvest import HomeOption, SlugArgument, instrument_named
 from streamweave.cli.refusal import one_sentence
 from streamweave.errors import InvalidInput
 from streamweave.facility import facility_of
 from streamweave.local.running import settings_of
+from streamweave.printable import printable
 
 MUST_STAY = 1
 
@@ -110,7 +111,7 @@ def _save(folder: Path, certificate: Certificate, signer: Signer | None) -> None
 
 def _show(certificate: Certificate, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(certificate.as_json(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(certificate.as_json(), indent=2, ensure_ascii=True))
         return
     for line in lines_of(certificate):
         typer.echo(line)

@@ -16,6 +16,7 @@ from streamweave.identity.users import ensure_admin
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.credentials import Sealer
 from streamweave.local.running import settings_of
+from streamweave.printable import printable
 from streamweave.schedules.orchestrator import orchestrator, reload_code_location
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
@@ -64,7 +65,7 @@ def configure(
         with open_catalog(str(settings.database_url)) as engine:
             reach = Reach.told_by(settings, Sealer(keys))
             apply_manifest(catalog_sessions(engine), keys, _read(manifest), reach, address_change=address_change)
-    typer.echo(f"{manifest} is entered; {_shown_by_dagster(settings.dagster_url)}")
+    typer.echo(printable(f"{manifest} is entered; {_shown_by_dagster(settings.dagster_url)}"))
 
 
 def _shown_by_dagster(url: str) -> str:

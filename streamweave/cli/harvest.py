@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.cli.progress import progress_shown
@@ -17,6 +18,7 @@ from streamweave.harvest.harvesting import harvest as harvest_instrument
 from streamweave.harvest.report import HarvestReport
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave.local.running import settings_of
+from streamweave.printable import printable
 
 NOT_EVERYTHING_WORKED = 1
 
@@ -27,17 +29,21 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a r
 def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
     """Harvest an instrument: look, wait out its quiet period, archive, enrich."""
     console = Console()
+
+    def tell(sentence: str) -> None:
+        console.print(Text(printable(sentence)))
+
     with (
         one_sentence(),
         closing(facility_of(settings_of(home))) as facility,
         progress_shown(console) as show,
     ):
-        report = harvest_instrument(facility, instrument_named(facility, slug), tell=console.print, on_progress=show)
+        report = harvest_instrument(facility, instrument_named(facility, slug), tell=tell, on_progress=show)
     console.print(_table(report))
     if report.pause:
-        console.print(report.pause)
+        tell(report.pause)
     for trouble in report.troubles:
-        console.print(f"[red]{trouble}[/red]")
+        console.print(Text(printable(str(trouble)), "red"))
     if report.troubles or report.counts[VersionState.FAILED]:
         raise typer.Exit(NOT_EVERYTHING_WORKED)
 
@@ -52,8 +58,9 @@ def instrument_named(facility: Facility, slug: str) -> Instrument:
 
 
 def _table(report: HarvestReport) -> Table:
-    table = Table("day", "file", "state", "bytes", "reason", title=report.sentence())
+    table = Table("day", "file", "state", "bytes", "reason", title=Text(printable(report.sentence())))
     for day, day_report in sorted(report.days.items()):
         for file in day_report.files:
-            table.add_row(f"{day}", file.source_path, file.state, f"{file.size_bytes:,}", file.reason)
+            cells = (f"{day}", file.source_path, file.state, f"{file.size_bytes:,}", file.reason)
+            table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

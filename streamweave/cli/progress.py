@@ -10,6 +10,7 @@ from rich.progress import Progress as Display
 
 from streamweave.harvest.progress import Progress
 from streamweave.harvest.workload import ProgressListener
+from streamweave.printable import printable
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -27,7 +28,7 @@ def progress_shown(console: Console) -> Iterator[ProgressListener]:
         def show(progress: Progress) -> None:
             display.update(
                 task,
-                description=progress.sentence(),
+                description=printable(progress.sentence()),
                 completed=progress.files,
                 total=progress.files_total,
                 visible=True,
@@ -48,4 +49,4 @@ class _Lines:
         is_last = progress.files == progress.files_total
         if is_last or time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
             self._told_at = time.monotonic()
-            self._console.print(progress.sentence(), highlight=False, soft_wrap=True)
+            self._console.print(printable(progress.sentence()), highlight=False, soft_wrap=True, markup=False)

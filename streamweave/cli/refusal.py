@@ -7,6 +7,7 @@ import typer
 from pydantic import ValidationError
 
 from streamweave.errors import StreamWeaveError
+from streamweave.printable import printable
 
 CANNOT_BE_DONE = 2
 
@@ -17,10 +18,10 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except StreamWeaveError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(printable(str(error)), err=True)
         raise typer.Exit(CANNOT_BE_DONE) from error
     except ValidationError as error:
-        typer.echo(_sentence(error), err=True)
+        typer.echo(printable(_sentence(error)), err=True)
         raise typer.Exit(CANNOT_BE_DONE) from error
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from streamweave.cli.refusal import one_sentence
 from streamweave.local.system import Wishes, run_system
+from streamweave.printable import printable_besides_colours
 from streamweave.settings import Settings
 
 SOMETHING_FAILED = 1
@@ -34,5 +35,5 @@ def up(
     if ended is not None:
         typer.echo(f"{ended.name} {ended.how}, so everything was stopped; it last said:", err=True)
         for line in ended.last_lines:
-            typer.echo(f"  {line}", err=True)
+            typer.echo(f"  {printable_besides_colours(line)}", err=True)
         raise typer.Exit(SOMETHING_FAILED)

@@ -19,6 +19,7 @@ from streamweave.errors import NotFound
 from streamweave.facility import facility_of
 from streamweave.fixity.verification import FindingKind, VerificationReport, verify_location
 from streamweave.local.running import settings_of
+from streamweave.printable import printable
 
 THEY_DIFFER = 1
 SHOWN = 50
@@ -59,7 +60,7 @@ def verify(
             with progress_shown(beside) as show:
                 reports.append(verify_location(facility, location, quick=quick, on_progress=show))
     if as_json:
-        typer.echo(json.dumps(_as_json(reports, quick=quick), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_as_json(reports, quick=quick), indent=2, ensure_ascii=True))
     else:
         _show(console, reports)
     if any(report.trouble for report in reports):
@@ -82,14 +83,19 @@ def _show(console: Console, reports: list[VerificationReport]) -> None:
     for report in reports:
         counts = [f"{number:,} {heading}" for kind, heading in HEADINGS.items() if (number := report.counts[kind])]
         differences = "not compared to the end" if report.trouble else "none"
-        row = Text(report.location), f"{report.files:,}", f"{report.bytes:,}", ", ".join(counts) or differences
+        row = (
+            Text(printable(report.location)),
+            f"{report.files:,}",
+            f"{report.bytes:,}",
+            ", ".join(counts) or differences,
+        )
         table.add_row(*row)
     console.print(table)
     for report in reports:
         for kind, heading in HEADINGS.items():
             _show_kind(console, report, kind, heading)
         for sentence in filter(None, [report.held, str(report.trouble or "")]):
-            console.print(Text(f"{report.location}: {sentence}", "red"), soft_wrap=True)
+            console.print(Text(printable(f"{report.location}: {sentence}"), "red"), soft_wrap=True)
     if not any(report.trouble or report.counts.total() for report in reports):
         console.print("archive and catalog agree")
 
@@ -99,9 +105,9 @@ def _show_kind(console: Console, report: VerificationReport, kind: FindingKind, 
     for each in differences[:SHOWN]:
         of_what = f" ({each.source_path})" if each.source_path else ""
         told = f": {each.found}" if each.found else ""
-        console.print(Text(f"{heading}: {each.address}{of_what}{told}"), soft_wrap=True)
+        console.print(Text(printable(f"{heading}: {each.address}{of_what}{told}")), soft_wrap=True)
     if (more := report.counts[kind] - SHOWN) > 0:
-        console.print(f"{heading}: {more:,} more in {report.location}", soft_wrap=True)
+        console.print(Text(printable(f"{heading}: {more:,} more in {report.location}")), soft_wrap=True)
 
 
 def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class Copy:
 class Content:
     """An archived version, with every copy of it that is not known to be damaged: perhaps none.
 
-    ``sha256`` is in hexadecimal digits.
+    ``sha256`` is in hexadecimal digits. ``mtime`` is when the instrument wrote it, ``timezone`` the instrument's.
+    ``modified_at`` is the same, or, of a content that came without a new mtime, when we found it.
     """
 
     file_id: uuid.UUID
@@ -49,6 +50,9 @@ class Content:
     size_bytes: int
     sha256: str
     archived_at: datetime | None
+    mtime: datetime
+    modified_at: datetime
+    timezone: str
     copies: tuple[Copy, ...]
 
 
@@ -141,6 +145,9 @@ def _content(copies: list[Transfer]) -> Content:
         size_bytes=version.size_bytes,
         sha256=version.sha256 or "",
         archived_at=version.archived_at,
+        mtime=version.source_mtime,
+        modified_at=version.discovered_at if version.found_by_rereading else version.source_mtime,
+        timezone=version.file.instrument.timezone,
         copies=tuple(
             Copy(copy.storage_location, copy.destination_path or "")
             for copy in copies

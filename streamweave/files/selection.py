@@ -23,6 +23,7 @@ from streamweave.rules import has_control_character
 
 LONGEST_SEARCH = 500
 LARGEST_SIZE = 2**63 - 1
+MOST_METADATA_FILTERS = 20
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 _WORDS_OF_JSON: dict[str, Any] = {"true": True, "false": False, "null": None}
 
@@ -36,8 +37,8 @@ class Selection:
 
     ``acquired_from`` and ``acquired_to`` bound the source's mtime: from included, to excluded. Sizes are in bytes, both
     bounds included. ``extension`` goes without its dot, in any case. ``metadata`` holds pairs of a key, with dots
-    between the keys of nested objects, and a value as text. ``search`` holds words that must all occur in the path or
-    the metadata.
+    between the keys of nested objects, and a value as text: at most 20. ``search`` holds words that must all occur in
+    the path or the metadata.
     """
 
     instrument_id: uuid.UUID | None = None
@@ -51,6 +52,11 @@ class Selection:
     extension: str | None = None
     search: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ``InvalidInput`` for more filters on metadata than a query can be planned for in short a time."""
+        if len(self.metadata) > MOST_METADATA_FILTERS:
+            raise InvalidInput("metadata", f"must be filtered by at most {MOST_METADATA_FILTERS} keys at once")
 
     @property
     def scope(self) -> str:

@@ -39,6 +39,15 @@ def known_timezone(name: str) -> bool:
     return name in timezones()
 
 
+def day_exists(day: date, timezone: str) -> bool:
+    """Whether the calendar of that time zone had this day: west of the date line some crossed it overnight.
+
+    Samoa (Pacific/Apia) went from 2011-12-29 to 2011-12-31.
+    """
+    noon = datetime.combine(day, time(12), tzinfo=ZoneInfo(timezone))
+    return noon.astimezone(UTC).astimezone(noon.tzinfo).date() == day
+
+
 @functools.lru_cache(maxsize=64)  # asked for every file, of a few instruments
 def _beginning(day: date, zone: ZoneInfo) -> datetime:
     # Where clocks change at midnight it happens twice or never; the later reading is the one after which the day lasts.

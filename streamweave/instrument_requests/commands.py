@@ -1,19 +1,26 @@
 """Asking for an instrument, and deciding about it. The caller commits."""
 
+import math
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import InstrumentRequest, RequestStatus, User
-from streamweave.errors import Conflict, NotFound
+from streamweave.errors import Conflict, NotFound, TooManyAttempts
 from streamweave.notifications.commands import all_admins, notify
 from streamweave.rules import Rule, checked, name, one_word_of, optional, require, text
 
 FILED = "instrument_request_filed"
 REVIEWED = "instrument_request_reviewed"
+
+# of one person: each of them is a notification for every admin
+MOST_PENDING = 10
+MOST_A_DAY = 20
+A_DAY = timedelta(days=1)
 
 FIELDS: dict[str, Rule] = {
     "name": name,
@@ -30,10 +37,12 @@ REVIEW: dict[str, Rule] = {
 def request_instrument(session: Session, requester: User, values: Mapping[str, Any]) -> InstrumentRequest:
     """A wish for an instrument: ``name`` and ``justification``, if wished ``location`` and ``description``.
 
-    All admins are told. Raises ``InvalidInput``.
+    All admins are told. Raises ``InvalidInput``, ``Conflict`` while too many of the requester's wait for a decision, or
+    ``TooManyAttempts`` after too many within a day.
     """
     fields = checked(FIELDS, values)
     require(fields, "name", "justification")
+    _check_not_too_many(session, requester)
     wish = InstrumentRequest(**fields, requester_id=requester.id)
     session.add(wish)
     session.flush()
@@ -75,3 +84,17 @@ def review_instrument_request(
         about=wish,
     )
     return wish
+
+
+def _check_not_too_many(session: Session, requester: User) -> None:
+    session.get_one(User, requester.id, with_for_update=True)  # one request of a person at a time
+    own = InstrumentRequest.requester_id == requester.id
+    pending = session.scalar(select(func.count()).where(own, InstrumentRequest.status == RequestStatus.PENDING)) or 0
+    if pending >= MOST_PENDING:
+        raise Conflict(f"{pending} of your requests wait for a decision already: wait until one is decided about")
+    frees_place = InstrumentRequest.created_at + A_DAY
+    seconds_left = func.extract("epoch", frees_place - func.now())
+    latest = select(seconds_left).where(own, frees_place > func.now()).order_by(InstrumentRequest.created_at.desc())
+    left = session.scalar(latest.offset(MOST_A_DAY - 1).limit(1))
+    if left is not None:
+        raise TooManyAttempts(max(1, math.ceil(left)))

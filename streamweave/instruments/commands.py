@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import func, select
@@ -19,6 +20,7 @@ from streamweave.deletion import (
     to_restore,
 )
 from streamweave.errors import Conflict, InvalidInput
+from streamweave.harvest.acquisition import day_exists
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.fields import AT_CHANGE, AT_CREATION
 from streamweave.instruments.moving import move
@@ -28,6 +30,7 @@ from streamweave.rules import checked, require
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
 ACQUISITIONS: dict[str, Any] = {"acquisition_depth": None, "marker_name": None}
+CALENDAR: dict[str, Any] = {"timezone": "UTC", "first_acquisition_day": date(2020, 1, 1)}
 
 
 def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument:
@@ -45,6 +48,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     _check_service_account(session, fields.get("service_account_id"))
     _check_waiting({**WAITING, **fields})
     _check_acquisitions({**ACQUISITIONS, **fields})
+    _check_first_day({**CALENDAR, **fields})
     instrument = Instrument(**{**WAITING, **fields}, archive_folder=fields["name"])
     session.add(instrument)
     session.flush()
@@ -65,6 +69,8 @@ def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mappi
     _check_service_account(session, fields.get("service_account_id"))
     _check_waiting({field: fields.get(field, getattr(instrument, field)) for field in WAITING})
     _check_acquisitions({field: fields.get(field, getattr(instrument, field)) for field in ACQUISITIONS})
+    if fields.keys() & CALENDAR.keys():
+        _check_first_day({field: fields.get(field, getattr(instrument, field)) for field in CALENDAR})
     move(session, instrument, fields, None if answer is None else AddressChange(answer))
     return change(session, instrument, fields)
 
@@ -150,3 +156,9 @@ def _check_waiting(fields: Mapping[str, Any]) -> None:
 def _check_acquisitions(fields: Mapping[str, Any]) -> None:
     if fields["marker_name"] is not None and fields["acquisition_depth"] is None:
         raise InvalidInput("marker_name", "needs acquisition_depth, which says in which folders it stands")
+
+
+def _check_first_day(fields: Mapping[str, Any]) -> None:
+    day, timezone = fields["first_acquisition_day"], fields["timezone"]
+    if not day_exists(day, timezone):
+        raise InvalidInput("first_acquisition_day", f"{timezone} never had the day {day}: take the one after it")

@@ -29,6 +29,7 @@ def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports) -> Ma
         "STREAMWEAVE_SECRET_KEY": catalog.keys.secret_key,
         "STREAMWEAVE_CERTIFICATE_KEY": catalog.keys.certificate_key,
         "STREAMWEAVE_DAGSTER_URL": f"http://{LOOPBACK}:{ports.dagster}",
+        "STREAMWEAVE_PUBLIC_URL": os.environ.get("STREAMWEAVE_PUBLIC_URL") or f"http://{LOOPBACK}:{ports.api}",
         DATABASE_VARIABLE: for_dagster(sibling(catalog.url, DAGSTER)),
         "DAGSTER_HOME": str(home.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "yes",

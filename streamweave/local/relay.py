@@ -9,6 +9,8 @@ from typing import IO, Self
 from rich.console import Console
 from rich.text import Text
 
+from streamweave.printable import printable_besides_colours
+
 COLOURS = ("cyan", "magenta", "yellow", "blue", "green", "bright_cyan", "bright_magenta")
 NAME_WIDTH = 11
 LAST_LINES = 8
@@ -71,7 +73,9 @@ class Relay:
         if self._reader_is_gone:
             return
         try:
-            self._console.print(prefix + Text.from_ansi(line), soft_wrap=True, highlight=False)
+            self._console.print(
+                prefix + Text.from_ansi(printable_besides_colours(line)), soft_wrap=True, highlight=False
+            )
         except OSError:  # the terminal or the pipe behind our output is gone: the system is not
             self._reader_is_gone = True
 

@@ -1,6 +1,8 @@
 """Downloads: one archived version, or a ZIP of many, streamed from wherever a copy of it can be read."""
 
 from base64 import b64encode
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import quote
 from uuid import UUID
 
@@ -99,12 +101,14 @@ async def download_archive(
 
 async def _download(service: Service, request: Asked, conditions: Conditions, content: Content) -> ASGIResponse:
     etag, head = f'"{content.sha256}"', request.method == HttpMethod.HEAD
+    last_modified = _last_modified(content)
     headers = {
         "ETag": etag,
+        "Last-Modified": format_datetime(last_modified, usegmt=True),
         "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(content.sha256)).decode()}:",  # RFC 9530
         "Cache-Control": "private, no-cache",
     }
-    if is_known(conditions, etag):
+    if is_known(conditions, etag, last_modified):
         return ASGIResponse(status_code=HTTP_304_NOT_MODIFIED, headers=headers, is_head_response=head)
     # a HEAD has no ranges (RFC 9110, section 14.2)
     span = None if head else span_asked(conditions, etag, content.size_bytes)
@@ -119,13 +123,17 @@ async def _download(service: Service, request: Asked, conditions: Conditions, co
     )
 
 
+def _last_modified(content: Content) -> datetime:
+    """To the second, and never in the future, whatever the instrument's clock says (RFC 9110, section 8.8.2.1)."""
+    return min(content.modified_at, datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+
+
 def _described(content: Content, part: Span, *, is_part: bool) -> dict[str, str]:
     described = {
         "Accept-Ranges": "bytes",
         "Content-Length": str(part.length),
         "Content-Type": media_type(content.filename),
         "Content-Disposition": _attachment(content.filename),
-        "X-Content-Type-Options": "nosniff",  # what an instrument wrote is never a page of ours
     }
     if is_part:
         described["Content-Range"] = f"bytes {part.offset}-{part.offset + part.length - 1}/{content.size_bytes}"

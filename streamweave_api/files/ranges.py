@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Annotated
 
 from litestar.di import NamedDependency
@@ -28,6 +30,8 @@ class Conditions:
     if_range: str | None
     if_match: str | None
     if_none_match: str | None
+    if_modified_since: datetime | None = None
+    if_unmodified_since: datetime | None = None
 
 
 ConditionsAsked = NamedDependency[Conditions]
@@ -46,23 +50,51 @@ IfNoneMatch = Annotated[
 ]
 
 
+IfModifiedSince = Annotated[
+    str | None,
+    HeaderParameter(name="If-Modified-Since", description="304 if this is its Last-Modified; for want of an ETag"),
+]
+IfUnmodifiedSince = Annotated[
+    str | None,
+    HeaderParameter(name="If-Unmodified-Since", description="412 if it was modified later; for want of an ETag"),
+]
+
+
 def provide_conditions(
-    range_asked: Range = "", if_range: IfRange = None, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
+    range_asked: Range = "",
+    if_range: IfRange = None,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+    if_modified_since: IfModifiedSince = None,
+    if_unmodified_since: IfUnmodifiedSince = None,
 ) -> Conditions:
     """The dependency ``conditions``: what the headers of a download ask for."""
-    return Conditions(range_asked, if_range, if_match, if_none_match)
+    return Conditions(
+        range_asked, if_range, if_match, if_none_match, _date(if_modified_since), _date(if_unmodified_since)
+    )
 
 
-def is_known(conditions: Conditions, etag: str) -> bool:
-    """Whether whoever asks has this content already (``If-None-Match``): 304. Raises 412 where ``If-Match`` fails."""
+def is_known(conditions: Conditions, etag: str, last_modified: datetime) -> bool:
+    """Whether whoever asks has this content already: 304. Raises 412 where ``If-Match`` or its date fails.
+
+    A date counts only where there is no ETag to go by (RFC 9110, section 13.2.2). An older file may have taken the
+    place of a newer one, so only the very date of this content says that it is known.
+    """
     wanted, known = conditions.if_match, conditions.if_none_match
     if wanted is not None and wanted.strip() != "*" and etag not in _strong_tags(wanted):
         raise HTTPException(status_code=412, detail="The file's content is not the one that If-Match names")
-    return known is not None and (known.strip() == "*" or etag in _all_tags(known))
+    before = conditions.if_unmodified_since
+    if wanted is None and before is not None and last_modified > before:
+        raise HTTPException(status_code=412, detail="The file's content is newer than If-Unmodified-Since says")
+    if known is not None:
+        return known.strip() == "*" or etag in _all_tags(known)
+    return conditions.if_modified_since == last_modified
 
 
 def span_asked(conditions: Conditions, etag: str, size: int) -> Span | None:
     """The single range that is asked for; None for the whole: without one, or with several, or ``If-Range`` of another.
+
+    A date as ``If-Range`` brings the whole: within its second the content may have changed (RFC 9110, section 8.8.2.2).
 
     Raises 416 for a range that begins after the end.
     """
@@ -78,6 +110,15 @@ def span_asked(conditions: Conditions, etag: str, size: int) -> Span | None:
         raise _not_satisfiable(size)
     end = min(int(last), size - 1) if last else size - 1
     return Span(int(first), end - int(first) + 1)
+
+
+def _date(header: str | None) -> datetime | None:
+    """A date of RFC 9110, section 5.6.7; what is none is passed over, as it says."""
+    try:
+        date = parsedate_to_datetime(header or "")
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _suffix(digits: str, size: int) -> Span | None:

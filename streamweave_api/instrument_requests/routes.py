@@ -13,6 +13,7 @@ from streamweave.instrument_requests.questions import instrument_request_by_id, 
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.instrument_requests.schemas import InstrumentRequestBody, NewInstrumentRequest, Review
+from streamweave_api.openapi.errors import errors
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
@@ -31,11 +32,11 @@ def list_instrument_requests(
         return listed(request, found, instrument_request_body)
 
 
-@post("/", sync_to_thread=True, summary="Ask for an instrument")
+@post("/", sync_to_thread=True, responses=errors(429), summary="Ask for an instrument")
 def add_instrument_request(
     service: TheService, viewer: Viewer, data: JSONBody[NewInstrumentRequest]
 ) -> InstrumentRequestBody:
-    """Ask for an instrument; all admins are told."""
+    """Ask for an instrument; all admins are told. Of one person at most 10 wait at once, and 20 a day are taken."""
     with service.sessions.begin() as session:
         return instrument_request_body(request_instrument(session, viewer, given(data)))
 

@@ -12,10 +12,12 @@ COUNT = {"X-Total-Count": {"description": "How many entries there are in all, wi
 ALWAYS: dict[str, Headers] = {
     "401": {"WWW-Authenticate": {"description": "`Bearer`", "schema": TEXT}},
     "429": {"Retry-After": {"description": "After how many seconds to come back", "schema": NUMBER}},
+    "503": {"Retry-After": {"description": "After how many seconds to come back, if known", "schema": NUMBER}},
 }
 VALIDATORS: Headers = {
     "ETag": {"description": "The content's SHA-256, for If-None-Match, If-Match and If-Range", "schema": TEXT},
     "Repr-Digest": {"description": "The stored SHA-256, `sha-256=:…:` (RFC 9530)", "schema": TEXT},
+    "Last-Modified": {"description": "When the instrument wrote it", "schema": TEXT},
     "Cache-Control": {"description": "`private, no-cache`", "schema": TEXT},
 }
 SENT: Headers = {

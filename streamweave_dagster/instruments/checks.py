@@ -18,6 +18,7 @@ from streamweave.fixity.damage import unrepaired
 from streamweave.fixity.standing import standing_of_instrument, troubles_of
 from streamweave.harvest.backlog import stragglers
 from streamweave.harvest.scans import latest_scan, unlisted_sentence
+from streamweave.printable import printable
 from streamweave_dagster.failures import errors_as_failures
 from streamweave_dagster.instruments.assets import asset_key
 from streamweave_dagster.instruments.freshness import freshness_of
@@ -49,7 +50,7 @@ def _fixity(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not standing.damaged and not standing.overdue and not troubles,
         severity=dg.AssetCheckSeverity.ERROR if standing.damaged else dg.AssetCheckSeverity.WARN,
-        description="; ".join([standing.sentence(), *troubles]),
+        description=printable("; ".join([standing.sentence(), *troubles])),
         metadata={
             "copies": standing.copies,
             "overdue": standing.overdue,
@@ -72,7 +73,7 @@ def _completeness(facility: Facility, instrument: Instrument) -> dg.AssetCheckRe
     return dg.AssetCheckResult(
         passed=not people_needed and not work.without_destination and not unlisted,
         severity=dg.AssetCheckSeverity.ERROR if lost else dg.AssetCheckSeverity.WARN,
-        description="; ".join(_completeness_sentences(len(people_needed), work, whole)),
+        description=printable("; ".join(_completeness_sentences(len(people_needed), work, whole))),
         metadata={
             "files": _table(rows, "path", "state", "reason", "since"),
             "unlisted_folders": unlisted,
@@ -95,12 +96,14 @@ def _folders(whole: Scan | None) -> list[dict[str, str]]:
 
 def _freshness(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
     passed, sentence = freshness_of(facility, instrument)
-    return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.ERROR, description=sentence)
+    return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.ERROR, description=printable(sentence))
 
 
 def _table(rows: list[dict[str, str]], *columns: str) -> dg.TableMetadataValue:
     schema = dg.TableSchema(columns=[dg.TableColumn(column) for column in columns])
-    return dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema)
+    return dg.MetadataValue.table(
+        [dg.TableRecord({column: printable(cell) for column, cell in row.items()}) for row in rows], schema
+    )
 
 
 EXAMINATIONS: dict[str, tuple[str, Examination]] = {

@@ -15,6 +15,7 @@ from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.limits import closed_until, limits_of
 from streamweave.harvest.scans import Sighting, latest_scan
 from streamweave.instruments.questions import instrument_by_slug
+from streamweave.printable import printable
 from streamweave.schedules.launching import harvest_run_tags
 from streamweave_dagster.failures import RUN_RETRY_TAGS, TickFailed, errors_as_red_ticks
 from streamweave_dagster.instruments.assets import asset_key
@@ -67,7 +68,7 @@ def _tick(context: dg.SensorEvaluationContext, facility: Facility, instrument: I
     obstacle = _obstacle(context.instance, facility, instrument) if work.days else None
     if work.days and obstacle is None:
         return _request(instrument.slug, sighting, spans(work.days, at_most=RUNS_PER_TICK), facility.now())
-    sentence = f"{sighting.sentence()}; {obstacle if work.days else work.sentence()}"
+    sentence = printable(f"{sighting.sentence()}; {obstacle if work.days else work.sentence()}")
     if sighting.outcome == ScanOutcome.SUSPECT:
         raise TickFailed(sentence)
     return dg.SkipReason(sentence)
@@ -79,7 +80,7 @@ def _fail_if_refused(facility: Facility, instrument: Instrument) -> None:
     until = refused_until(instrument, scan)
     if scan is not None and until is not None and facility.now() < until:
         raise TickFailed(
-            f"{scan.error_message}; so as not to lock the account, this is not tried again before "
+            f"{printable(scan.error_message or '')}; so as not to lock the account, this is not tried again before "
             f"{until:%Y-%m-%d %H:%M:%S} UTC or a change of the instrument or its service account"
         )
 
@@ -99,7 +100,7 @@ def _obstacle(instance: dg.DagsterInstance, facility: Facility, instrument: Inst
 def _request(slug: str, sighting: Sighting, requested: Sequence[Span], now: datetime) -> dg.SensorResult:
     """One run for each span. A tick that requests runs has no place for a sentence but its cursor."""
     sentence = f"{now:%Y-%m-%d %H:%M:%S} UTC: {sighting.sentence()}; requested {', '.join(map(str, requested))}"
-    return dg.SensorResult([_run_request(slug, span) for span in requested], cursor=sentence)
+    return dg.SensorResult([_run_request(slug, span) for span in requested], cursor=printable(sentence))
 
 
 def _run_request(slug: str, span: Span) -> dg.RunRequest:
