@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from benchmarks import resets
 from benchmarks.catalog_side import run_catalog, run_rescan
 from benchmarks.dagster_run import benchmark as dagster_run
 from benchmarks.listing import benchmark as listing
@@ -17,4 +18,5 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "dagster": dagster_run.run,
     "rescan": run_rescan,
     "catalog": run_catalog,
+    "resets": resets.run,
 }

@@ -24,9 +24,7 @@ class TickFailed(dg.DagsterError):
 
 def as_failure(error: StreamWeaveError) -> dg.Failure:
     """What a run shows of an error. Only a ``Transient`` one lets the op's retry policy try again."""
-    return dg.Failure(
-        printable(str(error)), metadata={"kind": error.kind()}, allow_retries=isinstance(error, Transient)
-    )
+    return dg.Failure(str(error), metadata={"kind": error.kind()}, allow_retries=isinstance(error, Transient))
 
 
 def summed_up(alarm: str | None, troubles: Sequence[StreamWeaveError]) -> dg.Failure | None:
@@ -53,4 +51,4 @@ def errors_as_red_ticks() -> Iterator[None]:
     try:
         yield
     except StreamWeaveError as error:
-        raise TickFailed(printable(str(error))) from None
+        raise TickFailed(str(error)) from None

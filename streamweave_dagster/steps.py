@@ -91,7 +91,7 @@ def transfer(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility
                 facility, instrument, run_id, harvest.days, on_outcomes=tell, on_progress=_ProgressLog(context).tell
             )
     for trouble in report.troubles:
-        context.log.error(printable(str(trouble)))
+        context.log.error(str(trouble))
     if report.pause:
         context.log.warning(report.pause)
     context.log.info(f"{report.sentence()} in {report.seconds:.1f} s")

@@ -2,10 +2,11 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -34,10 +35,15 @@ class Served:
 
 
 @contextmanager
-def serving(catalog: PreparedCatalog, home: Home) -> Iterator[Served]:
-    """The service, once it answers; it is stopped at the end. Raises ``TimeoutError`` or ``ChildProcessError``."""
+def serving(
+    catalog: PreparedCatalog, home: Home, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Served]:
+    """The service, once it answers; it is stopped at the end. ``settings`` are variables of its environment.
+
+    Raises ``TimeoutError`` or ``ChildProcessError``.
+    """
     ports = Ports(api=free_port(), dagster=free_port(), code_server=free_port())
-    program = api(ports, system_environment(home, catalog, ports))
+    program = api(ports, {**system_environment(home, catalog, ports), **settings})
     with (home.run / "api.log").open("ab") as log:
         process = subprocess.Popen(program.command, env=program.environment, stdout=log, stderr=log)
     try:

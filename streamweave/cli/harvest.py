@@ -43,7 +43,7 @@ def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
     if report.pause:
         tell(report.pause)
     for trouble in report.troubles:
-        console.print(Text(printable(str(trouble)), "red"))
+        console.print(Text(str(trouble), "red"))
     if report.troubles or report.counts[VersionState.FAILED]:
         raise typer.Exit(NOT_EVERYTHING_WORKED)
 

@@ -18,7 +18,7 @@ def one_sentence() -> Iterator[None]:
     try:
         yield
     except StreamWeaveError as error:
-        typer.echo(printable(str(error)), err=True)
+        typer.echo(str(error), err=True)
         raise typer.Exit(CANNOT_BE_DONE) from error
     except ValidationError as error:
         typer.echo(printable(_sentence(error)), err=True)

