@@ -1,6 +1,5 @@
 """What the handlers work with, built once from the settings."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from litestar.di import NamedDependency
@@ -20,6 +19,7 @@ from streamweave.identity.tokens import SHORTEST_SECRET
 from streamweave.instruments.credentials import Sealer
 from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
+from streamweave_api.catalog_check import CatalogCheck
 from streamweave_api.dagster_graphql import Dagster
 from streamweave_api.location_reload import LocationReload
 
@@ -30,7 +30,7 @@ CONNECTIONS = 10
 class Service:
     """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster.
 
-    ``certificate_issuer`` says what may be deleted at the source. ``health_thread`` is for ``/health`` alone.
+    ``certificate_issuer`` says what may be deleted at the source. ``catalog_check`` is for ``/health`` alone.
     """
 
     engine: Engine
@@ -51,7 +51,7 @@ class Service:
     certificate_issuer: Issuer
     dagster: Dagster
     location_reload: LocationReload
-    health_thread: ThreadPoolExecutor
+    catalog_check: CatalogCheck
 
     def start(self) -> None:
         """Begin to work in the background."""
@@ -60,7 +60,7 @@ class Service:
     def stop(self) -> None:
         """End all work and let go of every connection."""
         self.location_reload.stop()
-        self.health_thread.shutdown(cancel_futures=True)
+        self.catalog_check.close()
         self.dagster.close()
         self.engine.dispose()
 
@@ -101,7 +101,7 @@ def service_of(settings: Settings) -> Service:
         certificate_issuer=Issuer(sessions, signer, utc_now),
         dagster=dagster,
         location_reload=LocationReload(dagster.reload_location),
-        health_thread=ThreadPoolExecutor(1, "health"),
+        catalog_check=CatalogCheck(settings.database_url),
     )
 
 

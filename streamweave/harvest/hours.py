@@ -46,9 +46,10 @@ def opens_at(hours: Sequence[Span], timezone: str, now: datetime) -> datetime | 
     here = now.astimezone(wall)
     if any(each.holds(here.time()) for each in hours):
         return None
-    begins = [
-        datetime.combine(here.date() + timedelta(days=days), each.begin, wall).astimezone(UTC)
+    begins = sorted(
+        datetime.combine(here.date() + timedelta(days=days), each.begin, wall).astimezone(UTC).astimezone(wall)
         for each in hours
-        for days in (0, 1)
-    ]
-    return min(begin for begin in begins if begin > now).astimezone(wall)
+        for days in (0, 1, 2)
+    )
+    # where clocks are put forward, a day has no such hour: then its beginning lies outside, and the next day's counts
+    return next(begin for begin in begins if begin > now and any(each.holds(begin.time()) for each in hours))

@@ -37,6 +37,20 @@ def told_by_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
     return dict(system_environment(Home.at(tmp_path), catalog, Ports(8000, 3000, 4000)))
 
 
+def test_mails_and_links_lead_to_where_up_listens_unless_said_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = PreparedCatalog("postgresql://streamweave@postgres:5432/streamweave", Keys("keys", "secret", "seed"))
+
+    def told() -> str:
+        return system_environment(Home.at(tmp_path), catalog, Ports(8123, 3000, 4000))["STREAMWEAVE_PUBLIC_URL"]
+
+    monkeypatch.delenv("STREAMWEAVE_PUBLIC_URL", raising=False)
+    assert told() == "http://127.0.0.1:8123"
+    monkeypatch.setenv("STREAMWEAVE_PUBLIC_URL", "https://streamweave.example.org")
+    assert told() == "https://streamweave.example.org"
+
+
 @pytest.mark.parametrize("name", ["code-server", "dagster-daemon", "dagster-webserver", "api"])
 def test_each_service_is_told_what_streamweave_up_tells(
     name: str, services: dict[str, Any], image_environment: dict[str, str], told_by_up: dict[str, str]

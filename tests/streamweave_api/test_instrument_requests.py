@@ -1,9 +1,15 @@
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy import update
+
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import InstrumentRequest
+from streamweave.instrument_requests.commands import MOST_A_DAY, MOST_PENDING
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]
@@ -100,6 +106,32 @@ def test_bad_requests_are_refused(client: Client, researcher: Headers, change: B
     answer = client.post(REQUESTS, json=WISH | change, headers=researcher)
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(next(iter(change)))
+
+
+def test_of_one_person_so_many_wait_at_once_and_so_many_are_taken_in_a_day(
+    client: Client, researcher: Headers, admin: Headers, sessions: Sessions
+) -> None:
+    def ask(headers: Headers = researcher) -> int:
+        return client.post(REQUESTS, json=WISH, headers=headers).status_code
+
+    def reject_all() -> None:
+        for each in client.get(f"{REQUESTS}?status=pending", headers=admin).json():
+            client.patch(f"{REQUESTS}/{each['id']}", json={"status": "rejected"}, headers=admin)
+
+    assert [ask() for _ in range(MOST_PENDING + 1)] == [201] * MOST_PENDING + [409]
+    detail = client.post(REQUESTS, json=WISH, headers=researcher).json()["detail"]
+    assert detail == "10 of your requests wait for a decision already: wait until one is decided about"
+    assert ask(admin) == 201
+    reject_all()
+    assert [ask() for _ in range(MOST_A_DAY - MOST_PENDING)] == [201] * (MOST_A_DAY - MOST_PENDING)
+    reject_all()
+    refused = client.post(REQUESTS, json=WISH, headers=researcher)
+    assert refused.status_code == 429
+    assert 80_000 < int(refused.headers["Retry-After"]) <= 86_400
+    with sessions.begin() as session:
+        earlier = InstrumentRequest.created_at - timedelta(days=1)
+        session.execute(update(InstrumentRequest).values(created_at=earlier))
+    assert ask() == 201
 
 
 def test_what_does_not_exist_is_not_reviewed(client: Client, admin: Headers) -> None:

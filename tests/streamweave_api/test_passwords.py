@@ -2,8 +2,10 @@
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy import func, select, update
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import MailedToken, User
+from streamweave.identity.passwords import _QUEUE, AT_ONCE, WAITING
 from streamweave.identity.random_tokens import token_digest
 from streamweave.identity.users import register
 from streamweave.settings import Settings
@@ -155,6 +158,48 @@ def test_a_mailed_token_expires_and_is_for_one_purpose(
     assert log_in(mailed, OLD) == 200
 
 
+def test_forged_tokens_are_counted_and_never_hashed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    monkeypatch.setattr("streamweave.identity.password_changes.hash_password", hashed.append)
+    strict = settings.model_copy(update={"login_attempts_per_address": 3})
+    with TestClient(create_app(strict)) as client:
+        answers = [client.post("/auth/reset-password", json={"token": "x", "password": NEW}) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [400, 400, 400, 429]
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 900
+    assert hashed == []
+
+
+def test_while_too_many_passwords_are_hashed_whoever_comes_is_told_when_to_come_back(
+    mailed: Client, user: User, smtp_server: Any, admin: dict[str, str]
+) -> None:
+    headers, token, opened = bearer(mailed), asked_for_reset(mailed, smtp_server), threading.Event()
+    login = {"username": EMAIL, "password": OLD}
+    with ThreadPoolExecutor(AT_ONCE + WAITING) as threads:
+        for _ in range(AT_ONCE + WAITING):
+            threads.submit(_QUEUE.run, lambda: opened.wait(DEADLINE_SECONDS))
+        while _QUEUE.places_taken < AT_ONCE + WAITING:
+            time.sleep(0.005)
+        try:
+            for _ in range(3):  # more often than a login may fail: who isn't looked at isn't counted
+                busy = [
+                    mailed.post("/auth/jwt/login", data=login),
+                    mailed.post("/auth/cookie/login", data=login),
+                    mailed.post("/auth/register", json={"email": "new@test.org", "password": NEW}),
+                    mailed.post("/auth/reset-password", json={"token": token, "password": NEW}),
+                    mailed.post("/users/me/password", json={"old_password": OLD, "new_password": NEW}, headers=headers),
+                    mailed.post("/api/users", json={"email": "new@test.org", "password": NEW}, headers=admin),
+                    mailed.patch(f"/api/users/{user.id}", json={"password": NEW}, headers=admin),
+                ]
+                assert [answer.status_code for answer in busy] == [503] * len(busy)
+                assert {int(answer.headers["Retry-After"]) for answer in busy} == {2}
+                assert busy[0].json() == {"detail": "Too many logins at this moment: try again in 2 seconds"}
+            assert mailed.get("/health").status_code == mailed.get("/users/me", headers=headers).status_code == 200
+        finally:
+            opened.set()
+    assert log_in(mailed, OLD) == 200
+    assert mailed.post("/auth/reset-password", json={"token": token, "password": NEW}).status_code == 204
+
+
 def test_only_a_digest_of_a_mailed_token_is_kept(
     mailed: Client, user: User, smtp_server: Any, sessions: Sessions
 ) -> None:
@@ -196,6 +241,39 @@ def test_the_answer_does_not_tell_who_is_a_user_and_a_mailbox_is_not_filled(
     received(smtp_server, 3)
     assert [mail["To"] for mail in smtp_server.mails] == [EMAIL] * 3
     assert [mail["Subject"][:5] for mail in smtp_server.mails] == ["A new", "Is th", "A new"]
+
+
+def test_where_mails_are_sent_registering_and_logging_in_tell_nothing(
+    mailed: Client, user: User, smtp_server: Any, sessions: Sessions
+) -> None:
+    def tried(email: str) -> tuple[int, int]:
+        asked = mailed.post("/auth/register", json={"email": email, "password": NEW})
+        login = mailed.post("/auth/jwt/login", data={"username": email, "password": NEW})
+        return asked.status_code, login.status_code
+
+    assert tried(EMAIL) == tried("new@test.org") == (201, 400)
+    assert tried(EMAIL) == (201, 400)
+    received(smtp_server, 2)
+    by_receiver = {mail["To"]: mail for mail in smtp_server.mails}
+    assert "You have an account there already" in by_receiver[EMAIL].get_content()
+    assert log_in(mailed, OLD) == 429, "guesses are counted as ever"
+    token = request_in(by_receiver["new@test.org"], "https://streamweave.test.org/auth/verify")["token"]
+    assert mailed.post("/auth/verify", json={"token": token}).status_code == 200
+    login = mailed.post("/auth/jwt/login", data={"username": "new@test.org", "password": NEW})
+    assert login.status_code == 200
+    assert [mail["To"] for mail in smtp_server.mails].count(EMAIL) == 1, "nobody's mailbox is filled"
+
+
+def test_an_admin_opens_an_account_that_awaits_its_mail(
+    mailed: Client, sessions: Sessions, admin: dict[str, str]
+) -> None:
+    registered = mailed.post("/auth/register", json={"email": EMAIL, "password": OLD}).json()
+    path = f"/api/users/{registered['id']}"
+    assert mailed.get(path, headers=admin).json()["awaits_verification"] is True
+    assert log_in(mailed, OLD) == 400
+    verified = mailed.patch(path, json={"is_verified": True}, headers=admin).json()
+    assert verified["awaits_verification"] is False
+    assert log_in(mailed, OLD) == 200
 
 
 def test_who_is_switched_off_or_verified_gets_no_mail(

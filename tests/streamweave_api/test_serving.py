@@ -5,10 +5,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
 
 from streamweave.settings import Settings
 
@@ -27,20 +31,27 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def served(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The service as a process of its own, and its address."""
+@contextmanager
+def serving(environment: dict[str, str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The service as a process of its own, and its address. Its log is in ``folder``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamweave_api", "--host", "127.0.0.1", "--port", str(port)]
-    with (tmp_path / "log").open("wb") as log:
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         yield process, f"http://127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def served(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The service with nothing but what it needs."""
+    with serving(environment, tmp_path) as service:
+        yield service
 
 
 def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
@@ -94,3 +105,61 @@ def test_what_is_missing_is_said_and_ends_with_2(
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "s3cret" not in ended.stderr
+
+
+@pytest.mark.parametrize(("trusted", "third"), [("", 429), ("127.0.0.0/8", 201), ("192.0.2.0/24", 429)])
+def test_where_a_request_comes_from_is_believed_of_trusted_proxies_alone(
+    environment: dict[str, str], tmp_path: Path, trusted: str, third: int
+) -> None:
+    settings = {
+        "FORWARDED_ALLOW_IPS": "*",
+        "STREAMWEAVE_TRUSTED_PROXIES": trusted,
+        "STREAMWEAVE_LOGIN_ATTEMPTS_PER_ADDRESS": "2",
+    }
+    with serving({**environment, **settings}, tmp_path) as (process, url):
+        wait_until_healthy(process, url)
+        statuses = []
+        for number in range(3):
+            person = {"email": f"person{number}@test.org", "password": "testpassword123"}
+            headers = {"X-Forwarded-For": f"198.51.100.{number}"}
+            statuses.append(httpx.post(f"{url}/auth/register", json=person, headers=headers).status_code)
+    assert statuses == [201, 201, third]
+
+
+def test_its_log_holds_no_raw_control_characters(environment: dict[str, str], tmp_path: Path) -> None:
+    with serving(environment, tmp_path) as (process, url):
+        wait_until_healthy(process, url)
+        httpx.get(f"{url}/%1b%5b31m%0dnothing%e2%80%ae")
+    log = (tmp_path / "log").read_text()
+    assert "INFO uvicorn.access: " in log
+    assert all(line.isprintable() for line in log.splitlines())
+
+
+def test_health_answers_while_every_other_request_waits(
+    environment: dict[str, str], tmp_path: Path, engine: Engine
+) -> None:
+    with serving(environment, tmp_path) as (process, url), ThreadPoolExecutor(60) as threads:
+        wait_until_healthy(process, url)
+        with engine.begin() as connection:
+            connection.execute(text("LOCK TABLE login_counts IN ACCESS EXCLUSIVE MODE"))
+            body = {"token": "forged", "password": "another password"}
+            limits = httpx.Limits(max_connections=60)
+            with httpx.Client(base_url=url, limits=limits, timeout=DEADLINE_SECONDS) as client:
+                waiting = [threads.submit(client.post, "/auth/reset-password", json=body) for _ in range(60)]
+                wait_for_locks(engine, 20)
+                assert httpx.get(f"{url}/health", timeout=DEADLINE_SECONDS).json() == {"status": "ok"}
+                assert not any(each.done() for each in waiting)
+                connection.rollback()
+                assert {each.result(DEADLINE_SECONDS).status_code for each in waiting} == {400}
+
+
+def wait_for_locks(engine: Engine, number: int) -> None:
+    """Until so many sessions wait for the table."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    asked = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'login_counts'::regclass")
+    while time.monotonic() < deadline:
+        with engine.connect() as connection:
+            if connection.scalar(asked) >= number:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the requests did not come so far")

@@ -69,6 +69,18 @@ def test_it_opens_within_a_day_and_is_open_then(hours: list[Span], zone: str, no
         assert opens_at(hours, zone, opening) is None
 
 
+def test_an_hour_that_the_clock_leaves_out_comes_on_the_next_day() -> None:
+    evening = datetime(2026, 3, 28, 20, tzinfo=UTC)
+    assert opens_at([span("02:00-03:00")], "Europe/Berlin", evening) == datetime(2026, 3, 30, 0, tzinfo=UTC)
+    assert opens_at([span("02:00-03:00"), span("05:00-06:00")], "Europe/Berlin", evening) == datetime(
+        2026, 3, 29, 3, tzinfo=UTC
+    )
+    before_the_date_line = datetime(2011, 12, 30, 9, tzinfo=UTC)  # 23:00 of the 29th; the next hour is of the 31st
+    assert opens_at([span("22:00-22:30")], "Pacific/Apia", before_the_date_line) == datetime(
+        2011, 12, 31, 8, tzinfo=UTC
+    )
+
+
 def test_outside_its_hours_an_instrument_is_looked_at_but_nothing_is_copied(bench: Any) -> None:
     bench.change(bench.instrument, transfer_config={"hours": ["19:00-07:00"]})
     bench.write("microscope/a.csv")

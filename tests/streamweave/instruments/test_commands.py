@@ -201,3 +201,27 @@ def test_a_marker_of_acquisitions_needs_to_know_in_which_folders_it_stands(sessi
 def test_what_makes_no_sense_for_settling_is_refused(sessions: Sessions, field: str, value: object) -> None:
     with sessions() as session, pytest.raises(InvalidInput, match=field):
         create_instrument(session, {**MICROSCOPE, "acquisition_depth": 2, field: value})
+
+
+@pytest.mark.parametrize(
+    ("timezone", "missing"),
+    [
+        ("Pacific/Apia", "2011-12-30"),
+        ("Pacific/Fakaofo", "2011-12-30"),
+        ("Pacific/Kiritimati", "1994-12-31"),
+        ("Pacific/Kwajalein", "1993-08-21"),
+    ],
+)
+def test_a_first_day_that_the_time_zone_never_had_is_refused(sessions: Sessions, timezone: str, missing: str) -> None:
+    with sessions() as session, pytest.raises(InvalidInput) as refused:
+        create_instrument(session, MICROSCOPE | {"timezone": timezone, "first_acquisition_day": missing})
+    assert str(refused.value) == (
+        f"first_acquisition_day: {timezone} never had the day {missing}: take the one after it"
+    )
+    with sessions.begin() as session:
+        instrument = create_instrument(session, MICROSCOPE | {"first_acquisition_day": missing})
+        with pytest.raises(InvalidInput, match=r"^first_acquisition_day: "):
+            update_instrument(session, instrument.id, {"timezone": timezone})
+        following = date.fromisoformat(missing) + timedelta(days=1)
+        changes = {"timezone": timezone, "first_acquisition_day": following}
+        assert update_instrument(session, instrument.id, changes).first_acquisition_day == following

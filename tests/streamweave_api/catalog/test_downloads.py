@@ -2,7 +2,11 @@ import base64
 import hashlib
 import io
 import os
+import struct
+import uuid
 import zipfile
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,8 +14,10 @@ from typing import Any
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy import update
 
-from streamweave.catalog.tables import VersionState
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import FileVersion, VersionState
 from streamweave.files.packing import entry_names
 
 Client = TestClient[Litestar]
@@ -173,6 +179,62 @@ def test_a_zip_of_the_lists_filters_takes_what_is_archived(api: Client, shelf: A
     with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
         assert packed.namelist() == ["microscope/a.csv"]
     assert api.post("/api/files/archive?extension=tif", json={}).json() == {"detail": "File not found"}
+
+
+def test_a_download_bears_the_time_at_which_the_instrument_wrote_it(api: Client, shelf: Any) -> None:
+    path = f"/api/files/{shelf.put('microscope/a.csv', CONTENT)}/content"
+    date = "Tue, 24 Feb 2026 12:00:00 GMT"
+    earlier, later = "Tue, 24 Feb 2026 11:59:59 GMT", "Tue, 24 Feb 2026 12:00:01 GMT"
+
+    def status(**headers: str) -> int:
+        return api.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()}).status_code
+
+    for answer in (api.get(path), api.head(path), api.get(path, headers={"If-None-Match": ETAG})):
+        assert answer.headers["Last-Modified"] == date
+    assert [status(If_Modified_Since=each) for each in (date, earlier, later, "yesterday")] == [304, 200, 200, 200]
+    assert status(If_Modified_Since=date, If_None_Match='"another"') == 200
+    assert [status(If_Unmodified_Since=each) for each in (date, earlier, later, "tomorrow")] == [200, 412, 200, 200]
+    assert status(If_Unmodified_Since=earlier, If_Match=ETAG) == 200
+    assert status(If_Range=date, Range="bytes=0-3") == 200
+    assert status(If_Range=ETAG, Range="bytes=0-3") == 206
+
+
+def test_a_clock_that_is_ahead_puts_no_download_into_the_future(api: Client, shelf: Any, sessions: Sessions) -> None:
+    path = f"/api/files/{shelf.put('microscope/a.csv', CONTENT)}/content"
+    with sessions.begin() as session:
+        session.execute(update(FileVersion).values(source_mtime=datetime.now(UTC) + timedelta(days=400)))
+    shown = parsedate_to_datetime(api.get(path).headers["Last-Modified"])
+    assert shown <= datetime.now(UTC) < shown + timedelta(minutes=5)
+
+
+def test_entries_of_a_zip_bear_the_time_at_which_the_instrument_wrote_them(
+    api: Client, shelf: Any, instrument: dict[str, Any], sessions: Sessions
+) -> None:
+    api.patch(f"/api/instruments/{instrument['id']}", json={"timezone": "Europe/Berlin"})
+    wrote = {
+        "old": datetime(1970, 1, 1, tzinfo=UTC),
+        "winter": datetime(2023, 11, 14, 22, 13, 21, tzinfo=UTC),
+        "summer": datetime(2023, 7, 14, 22, 13, 20, tzinfo=UTC),
+        "far": datetime(2200, 1, 1, tzinfo=UTC),
+    }
+    ids = {name: shelf.put(f"microscope/{name}.csv", name.encode()) for name in wrote}
+    with sessions.begin() as session:
+        for name, moment in wrote.items():
+            of_it = FileVersion.file_id == uuid.UUID(ids[name])
+            session.execute(update(FileVersion).where(of_it).values(source_mtime=moment))
+    answer = api.post("/api/files/archive", json={"file_ids": list(ids.values())})
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
+        assert packed.testzip() is None
+        entries = {Path(entry.filename).stem: entry for entry in packed.infolist()}
+    assert {name: entry.date_time for name, entry in entries.items()} == {
+        "old": (1980, 1, 1, 0, 0, 0),
+        "winter": (2023, 11, 14, 23, 13, 20),
+        "summer": (2023, 7, 15, 0, 13, 20),
+        "far": (2107, 12, 31, 23, 59, 58),
+    }
+    exact = {name: struct.pack("<HHBi", 0x5455, 5, 1, int(wrote[name].timestamp())) for name in wrote if name != "far"}
+    assert {name: entry.extra for name, entry in entries.items()} == exact | {"far": b""}
 
 
 def test_a_zip_is_refused_before_it_begins(api: Client, shelf: Any, researcher: dict[str, str]) -> None:

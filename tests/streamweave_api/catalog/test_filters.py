@@ -191,3 +191,15 @@ def test_the_words_and_metadata_are_found_by_their_indexes(stocked: Any, session
         ]:
             plan = session.scalars(text(f"EXPLAIN SELECT id FROM file_records WHERE {condition}")).all()
             assert index in "\n".join(plan)
+
+
+def test_so_many_filters_on_metadata_are_answered_and_no_more(api: Client, stocked: Any) -> None:
+    filters = {f"metadata.key{number}": "value" for number in range(21)}
+    refused = api.get("/api/files", params=filters)
+    assert (refused.status_code, refused.json()) == (
+        422,
+        {"detail": "metadata: must be filtered by at most 20 keys at once"},
+    )
+    assert api.post("/api/files/archive", params=filters, json={}).status_code == 422
+    filters.pop("metadata.key20")
+    assert api.get("/api/files", params=filters).json() == []
