@@ -6,22 +6,31 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
+from streamweave.errors import TooBusy
+from streamweave.identity.passwords import RETRY_AFTER_SECONDS
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Threads:
-    """So many threads for one purpose, which are those of whichever event loop runs."""
+    """So many threads for one purpose, which are those of whichever event loop runs. At most ``waiting`` calls wait."""
 
-    def __init__(self, purpose: str, number: int) -> None:
-        self._number = number
+    def __init__(self, purpose: str, number: int, waiting: float = float("inf")) -> None:
+        self._number, self._waiting = number, waiting
         self._limiter: RunVar[CapacityLimiter] = RunVar(purpose)
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What ``call`` returns, once a thread was free for it. Not left alone when cancelled."""
+        """What ``call`` returns, once a thread was free for it. Not left alone when cancelled. Raises ``TooBusy``."""
         try:
             limiter = self._limiter.get()
         except LookupError:
             limiter = CapacityLimiter(self._number)
             self._limiter.set(limiter)
+        if limiter.statistics().tasks_waiting >= self._waiting:
+            raise TooBusy(RETRY_AFTER_SECONDS)
         return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=limiter)
+
+
+apart_for_passwords = Threads("passwords", 8, waiting=64).run
+"""For whatever takes a password, counts attempts or is open to strangers: a flood of these holds up nothing else."""

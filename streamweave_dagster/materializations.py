@@ -64,7 +64,7 @@ def _row(outcome: FileOutcome) -> dg.TableRecord:
             "state": str(outcome.state),
             "bytes": outcome.size_bytes,
             "reason": printable(outcome.reason),
-            "destination": outcome.destination and printable(outcome.destination),
+            "destination": printable(outcome.destination),
         }
     )
 

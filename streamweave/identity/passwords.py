@@ -21,8 +21,7 @@ from streamweave.errors import TooBusy
 T = TypeVar("T")
 
 AT_ONCE = max(1, (os.cpu_count() or 1) // 2)  # each uses four cores if it can
-WAITING = 8
-"""Each of them holds one of the 40 threads of the service until its turn comes."""
+WAITING = 4
 RETRY_AFTER_SECONDS = 2
 NICENESS = 10
 

@@ -27,31 +27,31 @@ from streamweave_api.logins.cookies import login_cookies, without_login_cookies
 from streamweave_api.logins.schemas import Login, Token
 from streamweave_api.openapi.errors import errors
 from streamweave_api.service import Service, TheService
+from streamweave_api.threads import apart_for_passwords
 
 COOKIES_ONLY = {204: ResponseSpec(None, description="Cookies are set, and nothing is said")}
 
 
-@post("/jwt/login", sync_to_thread=True, opt=OPEN_TO_ALL, status_code=200, responses=errors(429), summary="Log in")
-def log_in_for_token(service: TheService, data: URLEncodedBody[Login], client_address: ClientAddress) -> Token:
+@post("/jwt/login", opt=OPEN_TO_ALL, status_code=200, responses=errors(429), summary="Log in")
+async def log_in_for_token(service: TheService, data: URLEncodedBody[Login], client_address: ClientAddress) -> Token:
     """A token for an e-mail address (``username``) and a password."""
-    return Token(access_token=_token(service, data, client_address))
+    return Token(access_token=await apart_for_passwords(_token, service, data, client_address))
 
 
 @post(
     "/cookie/login",
-    sync_to_thread=True,
     opt=OPEN_TO_ALL,
     status_code=204,
     responses={**COOKIES_ONLY, **errors(403, 429)},
     summary="Log in with a browser",
 )
-def log_in_for_cookies(
+async def log_in_for_cookies(
     service: TheService, data: URLEncodedBody[Login], client_address: ClientAddress, request: Request[Any, Any, Any]
 ) -> Response[None]:
     """The same as cookies. Requests that change something must repeat ``streamweave_csrf`` as ``X-CSRF-Token``."""
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise NotAllowed("Another site's page can't log in here")
-    token = _token(service, data, client_address)
+    token = await apart_for_passwords(_token, service, data, client_address)
     csrf = csrf_token(claims_of(token, service.secret_key), service.secret_key)
     cookies = login_cookies(token, csrf, service.token_lifetime_seconds, service.cookie_secure)
     return Response(None, status_code=204, cookies=cookies)

@@ -18,86 +18,98 @@ from streamweave_api.mailing import mailed
 from streamweave_api.openapi.errors import errors
 from streamweave_api.passwords.schemas import MailPromised, MailWanted, PasswordChange, PasswordReset, Verification
 from streamweave_api.service import Service, TheService
+from streamweave_api.threads import apart_for_passwords
 from streamweave_api.users.schemas import UserBody, user_body
 
 
 @post(
     "/users/me/password",
-    sync_to_thread=True,
     status_code=204,
     guards=[login_only],
     responses=errors(429),
     summary="Change one's own password",
 )
-def change_own_password(
+async def change_own_password(
     service: TheService, viewer: Viewer, data: JSONBody[PasswordChange], client_address: ClientAddress
 ) -> None:
     """Ends all of one's tokens, the one that is shown included: log in anew."""
-    change_password(
-        service.sessions, service.login_limits, viewer, client_address, data.old_password, data.new_password
+    await apart_for_passwords(
+        change_password,
+        service.sessions,
+        service.login_limits,
+        viewer,
+        client_address,
+        data.old_password,
+        data.new_password,
     )
 
 
 @post(
     "/auth/forgot-password",
-    sync_to_thread=True,
     opt=OPEN_TO_ALL,
     status_code=202,
     responses=errors(429),
     summary="Forgot the password",
 )
-def forgot_password(
+async def forgot_password(
     service: TheService, data: JSONBody[MailWanted], client_address: ClientAddress
 ) -> Response[MailPromised]:
     """If a user has that address, they are sent a token that sets a new password. The answer doesn't tell."""
-    return _mail_promised(service, mail_password_reset, data.email, client_address)
+    return await _mail_promised(service, mail_password_reset, data.email, client_address)
 
 
 @post(
     "/auth/reset-password",
-    sync_to_thread=True,
     opt=OPEN_TO_ALL,
     status_code=204,
     responses=errors(429),
     summary="Set a new password",
 )
-def reset_forgotten_password(service: TheService, data: JSONBody[PasswordReset], client_address: ClientAddress) -> None:
+async def reset_forgotten_password(
+    service: TheService, data: JSONBody[PasswordReset], client_address: ClientAddress
+) -> None:
     """Set a new password with the token from the mail, which works once. Ends all of the user's tokens."""
     try:
-        reset_password(service.sessions, service.login_limits, data.token, client_address, data.password)
+        await apart_for_passwords(
+            reset_password, service.sessions, service.login_limits, data.token, client_address, data.password
+        )
     except NotAuthenticated as error:
         raise ClientException("RESET_PASSWORD_BAD_TOKEN") from error
 
 
 @post(
     "/auth/request-verify-token",
-    sync_to_thread=True,
     opt=OPEN_TO_ALL,
     status_code=202,
     responses=errors(429),
     summary="Ask for a mail that verifies one's address",
 )
-def request_verify_token(
+async def request_verify_token(
     service: TheService, data: JSONBody[MailWanted], client_address: ClientAddress
 ) -> Response[MailPromised]:
     """If a user with that address isn't verified yet, they are sent a token. The answer doesn't tell."""
-    return _mail_promised(service, mail_verification, data.email, client_address)
+    return await _mail_promised(service, mail_verification, data.email, client_address)
 
 
-@post("/auth/verify", sync_to_thread=True, opt=OPEN_TO_ALL, status_code=200, summary="Verify one's address")
-def verify_address(service: TheService, data: JSONBody[Verification]) -> UserBody:
+@post("/auth/verify", opt=OPEN_TO_ALL, status_code=200, summary="Verify one's address")
+async def verify_address(service: TheService, data: JSONBody[Verification]) -> UserBody:
     """Prove with the token from the mail, which works once, that the address is one's own."""
     try:
-        return user_body(verify(service.sessions, data.token))
+        return user_body(await apart_for_passwords(verify, service.sessions, data.token))
     except NotAuthenticated as error:
         raise ClientException("VERIFY_USER_BAD_TOKEN") from error
 
 
-def _mail_promised(
+async def _mail_promised(
     service: Service, mail: Callable[[Sessions, Mailer, str, str], None], email: str, client_address: str
 ) -> Response[MailPromised]:
+    await apart_for_passwords(_count_mail, service, client_address)
+    return Response(MailPromised(), status_code=202, background=mailed(service, mail, email))
+
+
+def _count_mail(service: Service, client_address: str) -> None:
     with counted_request(service.sessions, service.login_limits, "mail", client_address):
-        return Response(MailPromised(), status_code=202, background=mailed(service, mail, email))
+        pass
 
 
 passwords_router = Router(

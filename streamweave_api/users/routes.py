@@ -10,11 +10,12 @@ from streamweave_api.client_address import ClientAddress
 from streamweave_api.mailing import mailed
 from streamweave_api.openapi.errors import errors
 from streamweave_api.service import TheService
+from streamweave_api.threads import apart_for_passwords
 from streamweave_api.users.schemas import Registration, UserBody, user_body
 
 
-@post("/auth/register", sync_to_thread=True, opt=OPEN_TO_ALL, responses=errors(403, 429), summary="Register as a user")
-def register_user(
+@post("/auth/register", opt=OPEN_TO_ALL, responses=errors(403, 429), summary="Register as a user")
+async def register_user(
     service: TheService, data: JSONBody[Registration], client_address: ClientAddress
 ) -> Response[UserBody]:
     """A new user, who sees nothing until something is granted. Where registration is closed, admins make users.
@@ -25,8 +26,14 @@ def register_user(
     if not service.registration_open:
         raise NotAllowed("Registration is closed: ask an admin for an account")
     by_mail = bool(service.mailer.host)
-    user, is_told = register_oneself(
-        service.sessions, service.login_limits, client_address, data.email, data.password, by_mail=by_mail
+    user, is_told = await apart_for_passwords(
+        register_oneself,
+        service.sessions,
+        service.login_limits,
+        client_address,
+        data.email,
+        data.password,
+        by_mail=by_mail,
     )
     return Response(user_body(user), background=mailed(service, mail_registered, data.email) if is_told else None)
 

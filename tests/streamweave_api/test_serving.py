@@ -135,7 +135,7 @@ def test_its_log_holds_no_raw_control_characters(environment: dict[str, str], tm
     assert all(line.isprintable() for line in log.splitlines())
 
 
-def test_health_answers_while_every_other_request_waits(
+def test_health_and_reading_go_on_while_60_resets_wait(
     environment: dict[str, str], tmp_path: Path, engine: Engine
 ) -> None:
     with serving(environment, tmp_path) as (process, url), ThreadPoolExecutor(60) as threads:
@@ -146,8 +146,9 @@ def test_health_answers_while_every_other_request_waits(
             limits = httpx.Limits(max_connections=60)
             with httpx.Client(base_url=url, limits=limits, timeout=DEADLINE_SECONDS) as client:
                 waiting = [threads.submit(client.post, "/auth/reset-password", json=body) for _ in range(60)]
-                wait_for_locks(engine, 20)
+                wait_for_locks(engine, 8)
                 assert httpx.get(f"{url}/health", timeout=DEADLINE_SECONDS).json() == {"status": "ok"}
+                assert httpx.get(f"{url}/ark:/99999/fk4nothing", timeout=DEADLINE_SECONDS).status_code == 404
                 assert not any(each.done() for each in waiting)
                 connection.rollback()
                 assert {each.result(DEADLINE_SECONDS).status_code for each in waiting} == {400}
