@@ -57,6 +57,8 @@ class Package:
 
 def dos_time(mtime: datetime, timezone: str) -> tuple[int, int, int, int, int, int]:
     """Year to second by the clock in that time zone, moved into what a ZIP can say."""
+    if abs(mtime.year - 2043) > 65:  # far off, where a time zone might lead out of the calendar
+        return MIN_DATE if mtime.year < 1980 else MAX_DATE  # type: ignore[no-any-return] # zipstream-ng is untyped
     local = mtime.astimezone(ZoneInfo(timezone)).timetuple()[:6]
     return min(max(MIN_DATE, local), MAX_DATE)  # type: ignore[no-any-return] # zipstream-ng is untyped
 

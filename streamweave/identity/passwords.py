@@ -23,7 +23,7 @@ T = TypeVar("T")
 AT_ONCE = max(1, (os.cpu_count() or 1) // 2)  # each uses four cores if it can
 WAITING = 4
 RETRY_AFTER_SECONDS = 2
-NICENESS = 10
+NICENESS = 5
 
 
 def _give_way() -> None:

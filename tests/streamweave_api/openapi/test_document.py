@@ -142,6 +142,8 @@ def test_it_says_which_credentials_each_operation_takes(document: Part) -> None:
         ("/ark:/{name}", "get", "303", {"Location", "Link", "Vary"}),
         ("/auth/cookie/login", "post", "204", {"Set-Cookie"}),
         ("/auth/jwt/login", "post", "429", {"Retry-After"}),
+        ("/auth/reset-password", "post", "429", {"Retry-After"}),
+        ("/auth/reset-password", "post", "503", {"Retry-After"}),
         ("/users/me", "get", "401", {"WWW-Authenticate"}),
     ],
 )
@@ -152,7 +154,7 @@ def test_headers_of_answers_are_in_it(document: Part, path: str, method: str, st
 def test_headers_of_requests_are_in_it(document: Part) -> None:
     parameters = document["paths"]["/api/files/{file_id}/content"]["get"]["parameters"]
     headers = {parameter["name"] for parameter in parameters if parameter["in"] == "header"}
-    assert headers == {"Range", "If-Range", "If-Match", "If-None-Match"}
+    assert headers == {"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"}
     resolver = document["paths"]["/ark:/{name}"]["get"]
     assert "info" in {parameter["name"] for parameter in resolver["parameters"]}
     assert resolver["responses"]["200"]["content"].keys() == {"text/plain", "application/ld+json"}
