@@ -72,6 +72,8 @@ def extended_timestamp(mtime: datetime) -> bytes:
 class _DatedStream(ZipStream):  # type: ignore[misc] # zipstream-ng is untyped
     """zipstream-ng dates whatever is no file of this machine with now; here each entry has the time of its content."""
 
+    _size_prog: tuple[int, int, int]
+
     def __init__(self, contents: dict[str, Content]) -> None:
         super().__init__(sized=True)
         self._contents = contents
