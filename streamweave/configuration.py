@@ -35,6 +35,7 @@ from streamweave.instruments.service_accounts import (
 from streamweave.rules import checked, require
 from streamweave.schedules.commands import create_schedule
 from streamweave.storage.locations import create_storage_location, storage_location_by_name
+from streamweave.storage.roots import StorageRoots
 
 Entry = Mapping[str, Any]
 
@@ -58,6 +59,7 @@ def apply_manifest(
     encryption_keys: str,
     manifest: Mapping[str, Any],
     reach: Reach | None = None,
+    roots: StorageRoots | None = None,
     *,
     address_change: AddressChange | None = None,
     moving: Sequence[str] = MOVING_INSTRUMENT_FIELDS,
@@ -67,8 +69,9 @@ def apply_manifest(
     Existing accounts take over the manifest's credentials, existing instruments the fields ``moving`` of their address.
     Nothing else that exists is changed, and what somebody has deleted does not come back. Where another address asks
     what has become of the known files (``instruments.moving``), ``address_change`` answers for all instruments, and
-    that field of an entry for its own. ``reach`` is what hooks that call out may reach. Raises ``SealBroken``,
-    ``InvalidInput`` or ``Conflict``, which names all instruments whose question is not answered.
+    that field of an entry for its own. ``reach`` is what hooks that call out may reach, ``roots`` where storage
+    locations may lie. Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``, which names all instruments whose
+    question is not answered.
     """
     sealer = Sealer(encryption_keys)
     _check_shape(manifest)
@@ -80,7 +83,7 @@ def apply_manifest(
         for entry in manifest.get("service_accounts", []):
             _enter_service_account(session, sealer, entry)
         for entry in manifest.get("storage_locations", []):
-            _enter_storage_location(session, sealer, entry)
+            _enter_storage_location(session, sealer, entry, roots)
         moves = {entry["slug"]: _only(moving, entry) for entry in instruments}
         answers = {entry["slug"]: entry.get("address_change", address_change) for entry in instruments}
         _expect_answers(session, moves, answers)
@@ -110,11 +113,11 @@ def _enter_service_account(session: Session, sealer: Sealer, entry: Entry) -> No
         update_service_account(session, sealer, account.id, _only(MOVING_ACCOUNT_FIELDS, entry))
 
 
-def _enter_storage_location(session: Session, sealer: Sealer, entry: Entry) -> None:
+def _enter_storage_location(session: Session, sealer: Sealer, entry: Entry, roots: StorageRoots | None) -> None:
     require(entry, "name", "base_path")
     same = or_(StorageLocation.name == entry["name"], StorageLocation.base_path == entry["base_path"])
     if session.scalar(select(StorageLocation.id).where(same).limit(1)) is None:
-        create_storage_location(session, sealer, entry)
+        create_storage_location(session, sealer, entry, roots)
 
 
 def _expect_answers(session: Session, moves: Mapping[str, Entry], answers: Mapping[str, Any]) -> None:

@@ -64,7 +64,7 @@ def facility_of(settings: Settings) -> Facility:
     return Facility(
         sessions=catalog_sessions(engine),
         open_source=source_of,
-        open_storage=storage_opener(sealer),
+        open_storage=storage_opener(sealer, settings.allowed_storage()),
         mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
         close=engine.dispose,
         reach=Reach.told_by(settings, sealer),

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from streamweave.storage.roots import StorageRoots, listed_roots, storage_roots
 from streamweave.webhooks.egress import EgressPolicy
 
 NAAN_PATTERN = r"^[0-9bcdfghjkmnpqrstvwxz]{5,9}$"
@@ -23,6 +24,17 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(default=None, description="The catalog: postgresql://user:pw@host:port/name")
     dagster_url: str = Field(default="http://127.0.0.1:3000", description="Dagster's webserver")
+    dagster_token: SecretStr = Field(
+        default=SecretStr(""), description="What our own programs show to the guard of Dagster's webserver"
+    )
+    dagster_login: bool = Field(default=True, description="Whether the guard asks people for an admin's login")
+    dagster_hosts: str = Field(
+        default="", description="Host names, comma-separated, that Dagster's webserver has besides loopback's"
+    )
+    dagster_home: Path | None = Field(
+        default=None, validation_alias="DAGSTER_HOME", description="The folder of Dagster's own settings"
+    )
+    api_url: str = Field(default="http://127.0.0.1:8000", description="Where the guard reaches the REST service")
     encryption_keys: SecretStr = Field(
         default=SecretStr(""), description="Fernet keys, comma-separated; the first seals, all of them open"
     )
@@ -65,6 +77,9 @@ class Settings(BaseSettings):
         default="The content is kept unchanged, and never deleted; a change is a new version",
         description="What is promised for what the identifiers name",
     )
+    storage_roots: str = Field(
+        default="", description="Folders, separated by commas or colons, that new storage locations may lie in"
+    )
     hook_scripts_folder: Path | None = Field(
         default=None, description="The folder of scripts that hooks may run; unset: they may run none"
     )
@@ -88,7 +103,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a PostgreSQL address: postgresql://user:password@host:port/name")
         return url
 
-    @field_validator("hook_scripts_folder")
+    @field_validator("hook_scripts_folder", "dagster_home")
     @classmethod
     def _is_set_or_not(cls, folder: Path | None) -> Path | None:
         if folder in (None, Path()):  # an empty variable, as Compose hands it on, is none
@@ -104,8 +119,23 @@ class Settings(BaseSettings):
             ip_network(network)
         return networks
 
+    @field_validator("storage_roots")
+    @classmethod
+    def _is_roots(cls, roots: str) -> str:
+        listed_roots(roots)
+        return roots
+
     @field_validator("webhook_networks")
     @classmethod
     def _is_networks(cls, networks: str) -> str:
         EgressPolicy.listed(networks)
         return networks
+
+    def allowed_storage(self) -> StorageRoots:
+        """Where storage locations of the type posix may lie on this host."""
+        return storage_roots(
+            listed_roots(self.storage_roots),
+            home=self.home,
+            scripts_folder=self.hook_scripts_folder,
+            dagster_home=self.dagster_home,
+        )

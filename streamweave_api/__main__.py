@@ -4,16 +4,22 @@ import argparse
 import gc
 import logging
 import sys
+from contextlib import suppress
 
 import uvicorn
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from sqlalchemy.exc import SQLAlchemyError
 
 from streamweave.errors import SealBroken, StartError
 from streamweave.garbage import RARELY_IN_FULL
+from streamweave.host_warnings import start_warnings
 from streamweave.printable import log_printable_lines, printable
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
+from streamweave_api.service import Service
+
+logger = logging.getLogger("streamweave_api")
 
 LAST_ANSWERS_SECONDS = 10
 CAN_NOT_START = 2
@@ -31,6 +37,7 @@ def main() -> int:
         return _refused("; ".join(_without_value(fault) for fault in error.errors()))
     except (StartError, SealBroken) as error:
         return _refused(str(error))
+    _warn(app.state.service)
     # All that is there now stays. Looking through it at each full collection would hold up a request for 0.1 s.
     gc.collect()
     gc.freeze()
@@ -56,6 +63,13 @@ def _settings(options: argparse.Namespace) -> Settings:
     everywhere = options.host in ("0.0.0.0", "::")
     host = "127.0.0.1" if everywhere else f"[{options.host}]" if ":" in options.host else options.host
     return settings.model_copy(update={"public_url": f"http://{host}:{options.port}"})
+
+
+def _warn(service: Service) -> None:
+    """Say what is to be known of the host; a catalog that does not answer yet is no reason not to start."""
+    with suppress(SQLAlchemyError):
+        for sentence in start_warnings(service.reading, service.storage_roots):
+            logger.warning("%s", sentence)
 
 
 def _refused(sentence: str) -> int:

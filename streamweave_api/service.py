@@ -19,6 +19,7 @@ from streamweave.identity.tokens import SHORTEST_SECRET
 from streamweave.instruments.credentials import Sealer
 from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
+from streamweave.storage.roots import StorageRoots
 from streamweave_api.catalog_check import CatalogCheck
 from streamweave_api.dagster_graphql import Dagster
 from streamweave_api.location_reload import LocationReload
@@ -30,13 +31,15 @@ CONNECTIONS = 10
 class Service:
     """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster.
 
-    ``certificate_issuer`` says what may be deleted at the source. ``catalog_check`` is for ``/health`` alone.
+    ``storage_roots`` say where storage locations may lie, ``certificate_issuer`` what may be deleted at the source.
+    ``catalog_check`` is for ``/health`` alone.
     """
 
     engine: Engine
     sessions: Sessions
     reading: Sessions
     sealer: Sealer
+    storage_roots: StorageRoots
     reach: Reach
     secret_key: str
     token_lifetime_seconds: int
@@ -81,12 +84,13 @@ def service_of(settings: Settings) -> Service:
     engine = catalog_engine(settings.database_url, pool_size=CONNECTIONS, settings=FOR_ANSWERS)
     sessions = audited(catalog_sessions(engine))
     signer = signer_of(settings.certificate_key.get_secret_value())
-    dagster = Dagster(settings.dagster_url)
+    dagster = Dagster(settings.dagster_url, settings.dagster_token.get_secret_value())
     return Service(
         engine=engine,
         sessions=sessions,
         reading=reading_sessions(engine),
         sealer=sealer,
+        storage_roots=settings.allowed_storage(),
         reach=Reach.told_by(settings, sealer),
         secret_key=secret_key,
         token_lifetime_seconds=settings.token_lifetime_seconds,

@@ -62,13 +62,14 @@ def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
         return Admin(email, ensure_admin(catalog_sessions(engine), email, password))
 
 
-def configure_from(manifest: Path, catalog: PreparedCatalog) -> None:
+def configure_from(manifest: Path, catalog: PreparedCatalog, settings: Settings) -> None:
     """Put the simulated laboratory that the manifest describes into the catalog: the same shares, wherever they are."""
     with open_catalog(catalog.url) as engine:
         apply_manifest(
             catalog_sessions(engine),
             catalog.keys.encryption_keys,
             json.loads(manifest.read_text()),
+            roots=settings.allowed_storage(),
             address_change=AddressChange.SAME_FILES,
             moving=REACHED_AT,
         )

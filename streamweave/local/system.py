@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from streamweave.errors import StartError
+from streamweave.host_warnings import root_warning
 from streamweave.local import programs
 from streamweave.local.announcement import announce, announce_admin
 from streamweave.local.catalog import configure_from, prepare_admin, prepare_catalog
@@ -71,11 +72,14 @@ class System:
         return stack.enter_context(EmbeddedPostgres(self.home.postgres))
 
     def _start(self, supervisor: Supervisor, database_url: str) -> None:
+        for sentence in root_warning():
+            self.relay.say(f"WARNING {sentence}")
         catalog = prepare_catalog(database_url, self.home, self.settings, self.relay.say)
         if self.wishes.simlab:
             supervisor.start(programs.simlab(self.home, plain_environment()))
-            configure_from(self.home.manifest, catalog)
-        environment = system_environment(self.home, catalog, self.ports)
+            configure_from(self.home.manifest, catalog, self.settings)
+        token = self.settings.dagster_token.get_secret_value()
+        environment = system_environment(self.home, catalog, self.ports, token)
         workspace = write_dagster_home(
             self.home.dagster, code_server_host=LOOPBACK, code_server_port=self.ports.code_server
         )

@@ -2,6 +2,9 @@
 
 What is archived stays where it is: once a location holds versions, or a schedule names it, its place is fixed. A secret
 is sealed as it goes in, and never comes out.
+
+``roots`` say where a posix location may be entered, moved to or restored (``streamweave.storage.roots``). Every entry
+point that people reach passes them; without them any folder will do.
 """
 
 import uuid
@@ -22,7 +25,8 @@ from streamweave.rules import Rule, checked, flag, name, one_word_of, require
 from streamweave.storage.marking import adopt_place
 from streamweave.storage.marks import FoundMark
 from streamweave.storage.opening import storage_opener
-from streamweave.storage.places import PLACE, base_path, check_place, lie_apart, mark_place, settle
+from streamweave.storage.places import PLACE, base_path, check_place, check_root, lie_apart, mark_place, settle
+from streamweave.storage.roots import StorageRoots
 
 _CREATION = Order(StorageLocation.created_at, StorageLocation.id)
 
@@ -44,7 +48,9 @@ def storage_location_by_name(session: Session, location_name: str) -> StorageLoc
     return session.scalar(listing(StorageLocation).where(StorageLocation.name == location_name))
 
 
-def create_storage_location(session: Session, sealer: Sealer, values: Mapping[str, Any]) -> StorageLocation:
+def create_storage_location(
+    session: Session, sealer: Sealer, values: Mapping[str, Any], roots: StorageRoots | None = None
+) -> StorageLocation:
     """A new storage location: ``name`` and ``base_path``, and if wished ``type``, ``connection_config``, ``enabled``.
 
     Its place is marked and made ready, and must be writable. One that is marked already is refused, unless ``adopt`` is
@@ -56,15 +62,20 @@ def create_storage_location(session: Session, sealer: Sealer, values: Mapping[st
     _check_name_is_free(session, fields["name"])
     location = StorageLocation(id=uuid7(), **{"type": StorageType.POSIX, "connection_config": {}, **fields})
     settle(location, sealer)
+    check_root(location, roots)
     _check_place_is_free(session, location)
-    mark_place(session, location, sealer, adopt=adopt)
+    mark_place(session, location, sealer, roots, adopt=adopt)
     session.add(location)
     session.flush()
     return location
 
 
 def update_storage_location(
-    session: Session, sealer: Sealer, location_id: uuid.UUID, changes: Mapping[str, Any]
+    session: Session,
+    sealer: Sealer,
+    location_id: uuid.UUID,
+    changes: Mapping[str, Any],
+    roots: StorageRoots | None = None,
 ) -> StorageLocation:
     """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
 
@@ -76,7 +87,7 @@ def update_storage_location(
         _check_name_is_free(session, fields["name"])
         _check_no_hook_names(session, location)
     if PLACE & fields.keys():
-        fields = {**fields, **_moved(session, sealer, location, fields)}
+        fields = {**fields, **_moved(session, sealer, location, fields, roots)}
     return change(session, location, fields)
 
 
@@ -88,7 +99,9 @@ def delete_storage_location(session: Session, location_id: uuid.UUID) -> None:
     mark_deleted(session, [location])
 
 
-def restore_storage_location(session: Session, sealer: Sealer, location_id: uuid.UUID) -> StorageLocation:
+def restore_storage_location(
+    session: Session, sealer: Sealer, location_id: uuid.UUID, roots: StorageRoots | None = None
+) -> StorageLocation:
     """Take a deleted storage location back into use.
 
     Raises ``NotFound``, or ``Conflict`` when its name or place was taken meanwhile, or can't be written to any more.
@@ -96,15 +109,18 @@ def restore_storage_location(session: Session, sealer: Sealer, location_id: uuid
     location = to_restore(session, StorageLocation, location_id, "Storage location")
     _check_name_is_free(session, location.name)
     try:
+        check_root(location, roots)
         _check_place_is_free(session, location, besides=location_id)
-        mark_place(session, location, sealer)
+        mark_place(session, location, sealer, roots)
     except InvalidInput as error:
         raise Conflict(str(error)) from error
     mark_restored(session, [location])
     return location
 
 
-def adopt_storage_location(session: Session, sealer: Sealer, location_id: uuid.UUID) -> FoundMark:
+def adopt_storage_location(
+    session: Session, sealer: Sealer, location_id: uuid.UUID, roots: StorageRoots | None = None
+) -> FoundMark:
     """Take a location's place over, on purpose; returns the mark that stood there. The caller commits.
 
     Whichever catalog or location marked it before is refused there from then on. Raises ``NotFound``, or ``Conflict``
@@ -112,7 +128,7 @@ def adopt_storage_location(session: Session, sealer: Sealer, location_id: uuid.U
     """
     location = storage_location_by_id(session, location_id)
     try:
-        return adopt_place(session, storage_opener(sealer)(location), location)
+        return adopt_place(session, storage_opener(sealer, roots)(location), location)
     except StorageError as error:
         raise Conflict(str(error)) from error
 
@@ -133,7 +149,13 @@ FIELDS: dict[str, Rule] = {
 AT_CREATION: dict[str, Rule] = {**FIELDS, "adopt": flag}
 
 
-def _moved(session: Session, sealer: Sealer, location: StorageLocation, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _moved(
+    session: Session,
+    sealer: Sealer,
+    location: StorageLocation,
+    changes: Mapping[str, Any],
+    roots: StorageRoots | None,
+) -> dict[str, Any]:
     """The changed fields of a place, which has been found free, ready and, where versions are, the place it was."""
     there = StorageLocation(id=location.id, name=location.name)
     for field in PLACE:
@@ -141,11 +163,12 @@ def _moved(session: Session, sealer: Sealer, location: StorageLocation, changes:
     settle(there, sealer, known=location)
     if (there.type, there.base_path) != (location.type, location.base_path):
         _check_not_in_use(session, location)
+        check_root(there, roots)
         _check_place_is_free(session, there, besides=location.id)
-        mark_place(session, there, sealer)
+        mark_place(session, there, sealer, roots)
         there_since = {"marked_at": there.marked_at}
     else:
-        check_place(session, there, sealer)
+        check_place(session, there, sealer, roots)
         there_since = {}
     return {field: getattr(there, field) for field in (*PLACE, "sealed_secret_access_key")} | there_since
 

@@ -13,6 +13,7 @@ from streamweave.instruments.credentials import Sealer
 from streamweave.rules import CONTROL, LONGEST_TEXT, schema_of, shaped, sound, text
 from streamweave.storage.marking import mark_new_place, recognise_place
 from streamweave.storage.opening import storage_opener
+from streamweave.storage.roots import StorageRoots
 from streamweave.storage.s3.connection import SCHEME, SECRET, checked_config, s3_base_path
 
 PLACE = frozenset({"type", "base_path", "connection_config"})
@@ -61,24 +62,37 @@ def settle(location: StorageLocation, sealer: Sealer, known: StorageLocation | N
         raise InvalidInput(f"connection_config.{SECRET}", "is required")
 
 
-def mark_place(session: Session, location: StorageLocation, sealer: Sealer, *, adopt: bool = False) -> None:
+def check_root(location: StorageLocation, roots: StorageRoots | None) -> None:
+    """Raises ``InvalidInput`` unless the host allows a storage location there; None asks nothing."""
+    if roots is not None and location.type == StorageType.POSIX:
+        roots.check_new(location.base_path)
+
+
+def mark_place(
+    session: Session,
+    location: StorageLocation,
+    sealer: Sealer,
+    roots: StorageRoots | None = None,
+    *,
+    adopt: bool = False,
+) -> None:
     """Mark the place of a location that is entered or moved, and make it ready.
 
     Raises ``InvalidInput`` when it can't be written to, or is somebody else's; ``adopt`` takes it over from them.
     """
     try:
-        mark_new_place(session, storage_opener(sealer)(location), location, adopt=adopt)
+        mark_new_place(session, storage_opener(sealer, roots)(location), location, adopt=adopt)
     except StorageError as error:
         raise InvalidInput("base_path", str(error)) from error
 
 
-def check_place(session: Session, location: StorageLocation, sealer: Sealer) -> None:
+def check_place(session: Session, location: StorageLocation, sealer: Sealer, roots: StorageRoots | None = None) -> None:
     """Make sure that the place is still found, and writable, as ``location`` now says how to reach it.
 
     Raises ``InvalidInput``.
     """
     try:
-        storage = storage_opener(sealer)(location)
+        storage = storage_opener(sealer, roots)(location)
         storage.prepare(recognise_place(session, storage, location.id, storage.found_mark()))
     except StorageError as error:
         raise InvalidInput("base_path", str(error)) from error

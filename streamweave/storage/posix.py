@@ -5,7 +5,7 @@ empty mount point and from any other place, and ``incoming/``, where each catalo
 """
 
 import os
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
@@ -26,11 +26,15 @@ LONGEST_ADDRESS = 4095  # bytes of a full path: PATH_MAX of Linux, less the NUL 
 
 
 class PosixStorage:
-    """Versions below ``base_path``. ``streamweave.storage.base.Storage`` says what each method promises."""
+    """Versions below ``base_path``. ``streamweave.storage.base.Storage`` says what each method promises.
 
-    def __init__(self, base_path: Path) -> None:
+    ``check_place`` raises ``StorageRefused`` when nothing may be written there; it is asked before the first write.
+    """
+
+    def __init__(self, base_path: Path, check_place: Callable[[], None] = lambda: None) -> None:
         self._base = base_path
         self._root = BaseFolder(base_path)
+        self._check_place = check_place
         self._flushing = Flushing()
         self._early_staging = StagingArea(self._root, INCOMING, self._flushing)
         self._own_staging: StagingArea | None = None
@@ -38,6 +42,7 @@ class PosixStorage:
 
     def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
         """Compare the mark, or make a new place with it; make the staging area, and prove that we can write there."""
+        self._check_place()
         if is_new and self.found_mark() is NoMark.MISSING:
             with storage_errors(self._base):
                 self._base.mkdir(parents=True, exist_ok=True)
@@ -64,6 +69,7 @@ class PosixStorage:
 
     def put_mark(self, mark: Mark) -> None:
         """Mark the folder, whatever mark stands there. One that does not exist is refused rather than made."""
+        self._check_place()
         self._write_mark(mark, replace=True)
 
     @property

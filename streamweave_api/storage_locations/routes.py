@@ -6,6 +6,7 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
+from streamweave.catalog.tables import StorageLocation, StorageType
 from streamweave.storage.connection_test import StorageAnswer, try_storage
 from streamweave.storage.locations import (
     adopt_storage_location,
@@ -23,7 +24,7 @@ from streamweave_api.auth import admin_only
 from streamweave_api.bodies import shown
 from streamweave_api.deletion import IncludeDeleted
 from streamweave_api.pagination import Asked, PageAsked, listed
-from streamweave_api.service import TheService
+from streamweave_api.service import Service, TheService
 from streamweave_api.storage_locations.schemas import (
     AdoptedPlace,
     NewStorageLocation,
@@ -34,7 +35,13 @@ from streamweave_api.storage_locations.schemas import (
     values_of,
 )
 
-storage_location_body = partial(shown, body=StorageLocationBody)
+
+def storage_location_body(service: Service, location: StorageLocation) -> StorageLocationBody:
+    """The row as it is shown, with what is to be known of its place."""
+    posix = location.type == StorageType.POSIX
+    notice = service.storage_roots.notice(location.base_path) if posix and not location.is_deleted else None
+    fields = {field: getattr(location, field, None) for field in StorageLocationBody.__struct_fields__}
+    return StorageLocationBody(**{**fields, "notice": notice})
 
 
 @get("/", sync_to_thread=True, summary="List storage locations")
@@ -43,21 +50,23 @@ def list_storage_locations(
 ) -> Response[list[StorageLocationBody]]:
     """All storage locations in order of creation."""
     with service.reading() as session:
-        return listed(request, storage_locations(session, page, include_deleted=include_deleted), storage_location_body)
+        page_of_locations = storage_locations(session, page, include_deleted=include_deleted)
+        return listed(request, page_of_locations, partial(storage_location_body, service))
 
 
 @post("/", sync_to_thread=True, summary="Enter a storage location")
 def add_storage_location(service: TheService, data: JSONBody[NewStorageLocation]) -> StorageLocationBody:
-    """A new storage location; it must be writable."""
+    """A new storage location; it must be writable, and a posix one must lie in a storage root of the host."""
     with service.sessions.begin() as session:
-        return storage_location_body(create_storage_location(session, service.sealer, values_of(data)))
+        location = create_storage_location(session, service.sealer, values_of(data), service.storage_roots)
+        return storage_location_body(service, location)
 
 
 @get("/{location_id:uuid}", sync_to_thread=True, summary="Show a storage location")
 def show_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
     """One storage location."""
     with service.reading() as session:
-        return storage_location_body(storage_location_by_id(session, location_id))
+        return storage_location_body(service, storage_location_by_id(session, location_id))
 
 
 @patch("/{location_id:uuid}", sync_to_thread=True, summary="Change a storage location")
@@ -66,7 +75,9 @@ def change_storage_location(
 ) -> StorageLocationBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return storage_location_body(update_storage_location(session, service.sealer, location_id, values_of(data)))
+        changes, roots = values_of(data), service.storage_roots
+        location = update_storage_location(session, service.sealer, location_id, changes, roots)
+        return storage_location_body(service, location)
 
 
 @delete("/{location_id:uuid}", sync_to_thread=True, summary="Delete a storage location")
@@ -80,7 +91,8 @@ def remove_storage_location(service: TheService, location_id: FromPath[UUID]) ->
 def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
     """Take a deleted storage location back into use."""
     with service.sessions.begin() as session:
-        return storage_location_body(restore_storage_location(session, service.sealer, location_id))
+        location = restore_storage_location(session, service.sealer, location_id, service.storage_roots)
+        return storage_location_body(service, location)
 
 
 @post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a storage location")
@@ -88,7 +100,7 @@ def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> S
     """Write a probe, read it back and remove it, and tell what came of it."""
     with service.reading() as session:
         location = storage_location_by_id(session, location_id)
-    opener = storage_opener(service.sealer)
+    opener = storage_opener(service.sealer, service.storage_roots)
     answer = try_storage(lambda: open_marked(service.sessions, opener, location, to_write=True))
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)
 

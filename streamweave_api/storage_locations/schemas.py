@@ -67,7 +67,10 @@ def values_of(body: StorageLocationChanges) -> dict[str, Any]:
 
 
 class StorageLocationBody(Outgoing):
-    """A storage location; its ``connection_config`` without the secret."""
+    """A storage location; its ``connection_config`` without the secret.
+
+    ``notice`` says, in a sentence, what the person who runs the host should know of its place.
+    """
 
     id: UUID
     name: str
@@ -84,6 +87,9 @@ class StorageLocationBody(Outgoing):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    notice: Annotated[
+        str | None, Parameter(description="That its folder is none of the host's storage roots, and what follows")
+    ]
 
 
 class AdoptedPlace(Outgoing, kw_only=True):

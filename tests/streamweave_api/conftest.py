@@ -87,12 +87,13 @@ def dagster() -> Iterator[FakeDagster]:
 
 
 @pytest.fixture
-def settings(database_url: str, dagster: FakeDagster) -> Settings:
+def settings(database_url: str, dagster: FakeDagster, tmp_path: Path) -> Settings:
     return Settings(
         database_url=database_url,
         dagster_url=dagster.url,
         encryption_keys=Fernet.generate_key().decode(),
         secret_key=SECRET,
+        storage_roots=str(tmp_path),
     )
 
 
