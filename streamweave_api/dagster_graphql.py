@@ -28,8 +28,8 @@ class Run:
 class Dagster:
     """Dagster behind its webserver's address. Every method may raise ``OrchestratorUnavailable``."""
 
-    def __init__(self, url: str) -> None:
-        self._client = orchestrator(url)
+    def __init__(self, url: str, token: str = "") -> None:
+        self._client = orchestrator(url, token)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -51,7 +51,7 @@ class Entry:
                     environment["STREAMWEAVE_ENCRYPTION_KEYS"],
                     manifest(server, dataset.name, archives),
                 )
-            dagster = Dagster(environment["STREAMWEAVE_DAGSTER_URL"])
+            dagster = Dagster(environment["STREAMWEAVE_DAGSTER_URL"], environment["STREAMWEAVE_DAGSTER_TOKEN"])
             dagster.reload_location()
             yield cls(setting, dataset, environment, archives, dagster, iter(slugs))
             dagster.close()
@@ -68,7 +68,8 @@ class Entry:
         run = self._ended(run_id)
         if run.status != "SUCCESS" or run.started_at is None or run.ended_at is None:
             raise BenchmarkFailed(f"the run through Dagster ended with {run.status}: {run.error}")
-        parts = LaunchParts.of(launched_at, events_of(self.environment["STREAMWEAVE_DAGSTER_URL"], run_id))
+        url, token = (self.environment[f"STREAMWEAVE_DAGSTER_{what}"] for what in ("URL", "TOKEN"))
+        parts = LaunchParts.of(launched_at, events_of(url, token, run_id))
         return self._turn(slug, (run.ended_at - run.started_at).total_seconds(), 0.0, parts.seconds)
 
     def harvest(self, scratch: Path) -> Turn:

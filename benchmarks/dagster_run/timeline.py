@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import httpx
 
+from streamweave.schedules.orchestrator import orchestrator
+
 EVENTS = """
 query Events($runId: ID!, $cursor: String) {
   runOrError(runId: $runId) {
@@ -19,7 +21,6 @@ query Events($runId: ID!, $cursor: String) {
   }
 }
 """
-ANSWER_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Event:
     message: str
 
 
-def events_of(dagster_url: str, run_id: str) -> list[Event]:
+def events_of(dagster_url: str, token: str, run_id: str) -> list[Event]:
     """Everything on record about a run, in order."""
-    with httpx.Client(base_url=dagster_url, timeout=ANSWER_SECONDS, trust_env=False) as client:
+    with orchestrator(dagster_url, token) as client:
         return [_event(event) for event in _events(client, run_id) if event.get("eventType")]
 
 

@@ -18,6 +18,7 @@ from streamweave.instruments.credentials import Sealer
 from streamweave.local.running import settings_of
 from streamweave.printable import printable
 from streamweave.schedules.orchestrator import orchestrator, reload_code_location
+from streamweave.settings import Settings
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
@@ -64,14 +65,15 @@ def configure(
         keys = settings.encryption_keys.get_secret_value()
         with open_catalog(str(settings.database_url)) as engine:
             reach = Reach.told_by(settings, Sealer(keys))
-            apply_manifest(catalog_sessions(engine), keys, _read(manifest), reach, address_change=address_change)
-    typer.echo(printable(f"{manifest} is entered; {_shown_by_dagster(settings.dagster_url)}"))
+            sessions, roots = catalog_sessions(engine), settings.allowed_storage()
+            apply_manifest(sessions, keys, _read(manifest), reach, roots, address_change=address_change)
+    typer.echo(printable(f"{manifest} is entered; {_shown_by_dagster(settings)}"))
 
 
-def _shown_by_dagster(url: str) -> str:
+def _shown_by_dagster(settings: Settings) -> str:
     """Dagster reads instruments and schedules once, when its code location is loaded."""
     try:
-        with orchestrator(url) as client:
+        with orchestrator(settings.dagster_url, settings.dagster_token.get_secret_value()) as client:
             reload_code_location(client)
     except OrchestratorUnavailable as error:
         return f"Dagster shows it when its code location is loaded next ({error})"

@@ -1,16 +1,17 @@
 """What the children are told: how to reach the databases, the keys, and Dagster."""
 
 import os
-from collections.abc import Mapping
+import secrets
 
 from streamweave.local.catalog import PreparedCatalog
 from streamweave.local.dagster_home import DATABASE_VARIABLE
 from streamweave.local.databases import DAGSTER, for_dagster, sibling
 from streamweave.local.home import Home
 from streamweave.local.ports import LOOPBACK
-from streamweave.local.programs import Ports
+from streamweave.local.programs import TOKEN_VARIABLE, Ports
 
 ADMIN_PASSWORD_VARIABLE = "STREAMWEAVE_ADMIN_PASSWORD"
+TOKEN_BYTES = 32
 
 
 def plain_environment() -> dict[str, str]:
@@ -19,8 +20,11 @@ def plain_environment() -> dict[str, str]:
     return {**inherited, "PYTHONUNBUFFERED": "1"}
 
 
-def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports) -> Mapping[str, str]:
-    """The environment of the processes that are StreamWeave or Dagster."""
+def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports, dagster_token: str = "") -> dict[str, str]:
+    """The environment of the processes that are StreamWeave or Dagster.
+
+    ``dagster_token`` is what they show to the guard of Dagster's webserver; a new one is made up unless it is given.
+    """
     return {
         **plain_environment(),
         "STREAMWEAVE_HOME": str(home.root),
@@ -28,8 +32,10 @@ def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports) -> Ma
         "STREAMWEAVE_ENCRYPTION_KEYS": catalog.keys.encryption_keys,
         "STREAMWEAVE_SECRET_KEY": catalog.keys.secret_key,
         "STREAMWEAVE_CERTIFICATE_KEY": catalog.keys.certificate_key,
+        "STREAMWEAVE_API_URL": f"http://{LOOPBACK}:{ports.api}",
         "STREAMWEAVE_DAGSTER_URL": f"http://{LOOPBACK}:{ports.dagster}",
         "STREAMWEAVE_PUBLIC_URL": os.environ.get("STREAMWEAVE_PUBLIC_URL") or f"http://{LOOPBACK}:{ports.api}",
+        TOKEN_VARIABLE: dagster_token or secrets.token_urlsafe(TOKEN_BYTES),
         DATABASE_VARIABLE: for_dagster(sibling(catalog.url, DAGSTER)),
         "DAGSTER_HOME": str(home.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "yes",

@@ -13,7 +13,9 @@ from streamweave.local.readiness import answers, dagster_is_whole, is_complete_j
 
 CODE_LOCATION_MODULE = "streamweave_dagster.definitions"
 PREPARATION_MODULE = "streamweave_dagster.preparation"
+WEBSERVER_MODULE = "streamweave_dagster.webserver"
 API_MODULE = "streamweave_api"
+TOKEN_VARIABLE = "STREAMWEAVE_DAGSTER_TOKEN"
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ def daemon(workspace: Path, environment: Mapping[str, str]) -> Program:
 
 
 def webserver(ports: Ports, workspace: Path, environment: Mapping[str, str]) -> Program:
-    """Dagster's UI and GraphQL; ready when the code location is loaded and the daemon alive."""
-    command = _module("dagster_webserver", "-h", LOOPBACK, "-p", ports.dagster, "-w", workspace)
-    url = f"http://{LOOPBACK}:{ports.dagster}"
-    return Program("dagster", command, environment, lambda: dagster_is_whole(url), 300)
+    """Dagster's UI and GraphQL behind their guard; ready when the code location is loaded and the daemon alive."""
+    command = _module(WEBSERVER_MODULE, "--host", LOOPBACK, "--port", ports.dagster, "-w", workspace)
+    url, token = f"http://{LOOPBACK}:{ports.dagster}", environment.get(TOKEN_VARIABLE, "")
+    return Program("dagster", command, environment, lambda: dagster_is_whole(url, token), 300)
 
 
 def api(ports: Ports, environment: Mapping[str, str]) -> Program:

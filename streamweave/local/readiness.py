@@ -8,6 +8,7 @@ import httpx
 
 from streamweave.errors import StartError
 from streamweave.local.ports import LOOPBACK
+from streamweave.schedules.orchestrator import orchestrator
 
 TIMEOUT_SECONDS = 5.0
 WHOLE = """{
@@ -34,13 +35,15 @@ def answers(url: str) -> bool:
         return False
 
 
-def dagster_is_whole(url: str) -> bool:
+def dagster_is_whole(url: str, token: str = "") -> bool:
     """Whether the webserver at ``url`` has loaded the code location and sees all daemons alive.
 
+    ``token`` is what its guard lets programs in by.
     Raises ``StartError`` with Dagster's message when the code location can't be loaded.
     """
     try:
-        answer = httpx.post(f"{url}/graphql", json={"query": WHOLE}, timeout=TIMEOUT_SECONDS, trust_env=False)
+        with orchestrator(url, token) as client:
+            answer = client.post("/graphql", json={"query": WHOLE}, timeout=TIMEOUT_SECONDS)
     except httpx.TransportError:
         return False
     if not answer.is_success:

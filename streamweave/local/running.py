@@ -16,6 +16,9 @@ TOLD = (
     "STREAMWEAVE_CERTIFICATE_KEY",
     "STREAMWEAVE_DAGSTER_URL",
     "STREAMWEAVE_PUBLIC_URL",
+    "STREAMWEAVE_DAGSTER_TOKEN",
+    "STREAMWEAVE_STORAGE_ROOTS",
+    "STREAMWEAVE_HOOK_SCRIPTS_FOLDER",
     "STREAMWEAVE_DAGSTER_DATABASE_URL",
     "DAGSTER_HOME",
 )
@@ -23,7 +26,7 @@ TOLD = (
 
 def leave_word(home: Home, environment: Mapping[str, str]) -> None:
     """Write down how this running system is reached, as lines that a shell can read too."""
-    lines = [f"{name}='{environment[name]}'\n" for name in TOLD]
+    lines = [f"{name}='{environment[name]}'\n" for name in TOLD if name in environment]
     write_private(home.environment, "".join(lines))
 
 

@@ -20,6 +20,7 @@ SECRETS = {
     "POSTGRES_PASSWORD",
     "STREAMWEAVE_ENCRYPTION_KEYS",
     "STREAMWEAVE_SECRET_KEY",
+    "STREAMWEAVE_DAGSTER_TOKEN",
     "STREAMWEAVE_ADMIN_PASSWORD",
     "SIMLAB_PASSWORD",
 }
@@ -78,7 +79,7 @@ def test_secrets_must_be_set_and_have_no_default(compose_text: str, simlab_text:
 def test_no_secret_stands_in_a_file(all_services: dict[str, Any]) -> None:
     for service in all_services.values():
         for variable, value in service.get("environment", {}).items():
-            if "PASSWORD" in variable or "KEY" in variable:
+            if any(word in variable for word in ("PASSWORD", "KEY", "TOKEN")):
                 assert INTERPOLATION.fullmatch(value)
 
 

@@ -1,12 +1,12 @@
-"""What the reverse proxy's example asks and hands on is what the service knows."""
+"""What the reverse proxy's example hands on is what the service and the guard know."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from streamweave_api.credentials import LOGIN_COOKIE
 from streamweave_api.logins.routes import logins_router
+from streamweave_dagster.guard import LOGIN
 
 
 @pytest.fixture
@@ -14,19 +14,22 @@ def example(repository_root: Path) -> str:
     return (repository_root / "deploy" / "nginx.conf.example").read_text()
 
 
-def test_every_route_that_is_named_exists(example: str) -> None:
-    named = set(re.findall(r"/auth/[\w/-]+\w", example))
-    known = {route.path for route in logins_router.routes}
-    assert named == {"/auth/check-admin", "/auth/cookie/login"}
-    assert named <= known
+def test_the_form_of_the_guard_reaches_a_route_that_exists(example: str) -> None:
+    assert set(re.findall(r"location = (\S+)", example)) == {LOGIN}
+    assert LOGIN in {route.path for route in logins_router.routes}
 
 
-def test_dagster_is_asked_for_and_learns_nothing_of_logins(example: str) -> None:
-    dagster = example[example.index("auth_request /auth/check-admin") : example.index("location = /auth/check-admin")]
+def test_dagster_is_reached_through_its_guard_under_the_name_that_the_browser_gave(example: str) -> None:
+    dagster = example[example.index("listen 8443") :]
     assert "proxy_pass http://127.0.0.1:3000" in dagster
-    assert 'proxy_set_header Cookie "";' in dagster
-    assert 'proxy_set_header Authorization "";' in dagster
-    assert LOGIN_COOKIE not in example
+    assert "proxy_set_header Host $http_host;" in dagster
+    port, name = re.findall(r"listen (\d+)|server_name (\S+);", dagster)
+    assert f"{name[1]}:{port[0]}" in example[: example.index("map ")]
+
+
+def test_the_guard_is_handed_the_login(example: str) -> None:
+    assert "Cookie" not in example
+    assert "Authorization" not in example
 
 
 def test_braces_are_paired_and_statements_end(example: str) -> None:
@@ -38,5 +41,4 @@ def test_braces_are_paired_and_statements_end(example: str) -> None:
 
 def test_where_attempts_come_from_is_not_for_clients_to_say(example: str) -> None:
     for proxied in re.findall(r"location [^@{]*\{(?:(?!location).)*?127\.0\.0\.1:8000.*?\}", example, re.DOTALL):
-        if "internal" not in proxied:
-            assert "proxy_set_header X-Forwarded-For $remote_addr;" in proxied
+        assert "proxy_set_header X-Forwarded-For $remote_addr;" in proxied
