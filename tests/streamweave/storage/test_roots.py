@@ -17,14 +17,17 @@ from streamweave.errors import Conflict, InvalidInput, StorageRefused
 from streamweave.host_warnings import AS_ROOT, root_warning, start_warnings
 from streamweave.instruments.credentials import Sealer
 from streamweave.settings import Settings
-from streamweave.storage.connection_test import StorageRefusal, try_location
+from streamweave.storage.base import Storage
+from streamweave.storage.connection_test import StorageRefusal, try_storage
 from streamweave.storage.locations import (
+    adopt_storage_location,
     create_storage_location,
     delete_storage_location,
     restore_storage_location,
     update_storage_location,
 )
-from streamweave.storage.opening import open_storage, storage_opener
+from streamweave.storage.marking import open_marked
+from streamweave.storage.opening import storage_opener
 from streamweave.storage.places import check_root
 from streamweave.storage.roots import (
     Forbidden,
@@ -204,14 +207,22 @@ def test_a_link_that_is_put_there_later_is_noticed_before_anything_is_written(
     with sessions.begin() as session:
         location = archive(session, tmp_path / "root" / "a", roots)
     opener = storage_opener(SEALER, roots)
-    opener(location).prepare(holds_versions=False)
+    open_marked(sessions, opener, location, to_write=True)
     (tmp_path / "root" / "a").rename(tmp_path / "away")
     (tmp_path / "root" / "a").symlink_to(tmp_path / "away")
     with pytest.raises(StorageRefused, match="through a link"):
-        opener(location).prepare(holds_versions=True)
-    answer = try_location(location, opener, roots)
+        open_marked(sessions, opener, location, to_write=True)
+    answer = try_storage(lambda: open_marked(sessions, opener, location, to_write=True))
     assert isinstance(answer, StorageRefusal)
     assert "through a link" in answer.detail
+    with sessions() as session, pytest.raises(Conflict, match="through a link"):
+        adopt_storage_location(session, SEALER, location.id, roots)
+
+
+def publish_one(storage: Storage) -> None:
+    with storage.stage("one.part") as staged:
+        staged.write(b"1")
+    storage.publish("one.part", "a/one")
 
 
 def test_a_location_from_before_goes_on_and_says_so_until_the_setting_names_it(
@@ -219,11 +230,7 @@ def test_a_location_from_before_goes_on_and_says_so_until_the_setting_names_it(
 ) -> None:
     with sessions.begin() as session:
         location = archive(session, tmp_path / "old", None)
-    storage = open_storage(location, roots=roots)
-    storage.prepare(holds_versions=False)
-    with storage.stage("one.part") as staged:
-        staged.write(b"1")
-    storage.publish("one.part", "a/one")
+    publish_one(open_marked(sessions, storage_opener(SEALER, roots), location, to_write=True))
     said = [sentence for sentence in start_warnings(sessions, roots) if sentence != AS_ROOT]
     assert len(said) == 1
     assert said[0].startswith(f"storage location Archive: {tmp_path}/old lies outside of the storage roots")
@@ -231,20 +238,17 @@ def test_a_location_from_before_goes_on_and_says_so_until_the_setting_names_it(
     assert [sentence for sentence in start_warnings(sessions, named) if sentence != AS_ROOT] == []
 
 
-def test_what_stands_in_a_forbidden_folder_is_read_and_not_written(tmp_path: Path) -> None:
-    """A package of the program, say, in which a location was made before there were roots."""
+def test_what_stands_in_a_forbidden_folder_is_read_and_not_written(tmp_path: Path, sessions: Sessions) -> None:
+    """A folder of scripts, say, in which a location was made before there were roots."""
     place = tmp_path / "scripts" / "archive"
-    location = StorageLocation(name="Old", type="posix", base_path=str(place))
-    before = open_storage(location)
-    before.prepare(holds_versions=False)
-    with before.stage("one.part") as staged:
-        staged.write(b"1")
-    before.publish("one.part", "a/one")
+    with sessions.begin() as session:
+        location = archive(session, place, None)
+    publish_one(open_marked(sessions, storage_opener(SEALER), location, to_write=True))
     allowed = storage_roots([str(tmp_path)], home=tmp_path / "nowhere", scripts_folder=tmp_path / "scripts")
-    now = open_storage(location, roots=allowed)
+    opener = storage_opener(SEALER, allowed)
     with pytest.raises(StorageRefused, match="scripts that hooks run"):
-        now.prepare(holds_versions=True)
-    assert b"".join(now.read("a/one")) == b"1"
+        open_marked(sessions, opener, location, to_write=True)
+    assert b"".join(open_marked(sessions, opener, location).read("a/one")) == b"1"
     assert "Nothing is written here" in str(allowed.notice(str(place)))
 
 
