@@ -1,3 +1,4 @@
+import sys
 import uuid
 from pathlib import Path
 from typing import Any
@@ -5,6 +6,9 @@ from typing import Any
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import StorageLocation
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]
@@ -155,6 +159,22 @@ def test_a_storage_location_has_the_contracts_fields(location: Body, tmp_path: P
     }
     assert (location["type"], location["connection_config"]) == ("posix", {})
     assert location["base_path"] == str(tmp_path / "archive")
+
+
+def test_a_storage_location_in_no_root_is_refused_and_one_from_before_says_so(
+    api: Client, location: Body, sessions: Sessions
+) -> None:
+    refused = api.post("/api/storage-locations", json={"name": "Lib", "base_path": f"{sys.prefix}/lib"})
+    assert refused.status_code == 422
+    assert "the program's Python" in refused.json()["detail"]
+    outside = api.post("/api/storage-locations", json={"name": "Elsewhere", "base_path": "/srv/elsewhere"})
+    assert "lies outside of the storage roots" in outside.json()["detail"]
+    assert location["notice"] is None
+    with sessions.begin() as session:
+        session.add(StorageLocation(name="Old", base_path="/srv/old", connection_config={}))
+    notices = {each["name"]: each["notice"] for each in api.get("/api/storage-locations").json()}
+    assert notices[location["name"]] is None
+    assert notices["Old"].startswith("/srv/old lies outside of the storage roots. It goes on working")
 
 
 def test_a_hook_has_the_contracts_fields(api: Client, instrument: Body) -> None:

@@ -18,10 +18,11 @@ NO_DAGSTER = "http://127.0.0.1:1"
 
 
 @pytest.fixture
-def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setenv("STREAMWEAVE_DATABASE_URL", database_url)
     monkeypatch.setenv("STREAMWEAVE_ENCRYPTION_KEYS", KEY)
     monkeypatch.setenv("STREAMWEAVE_DAGSTER_URL", NO_DAGSTER)
+    monkeypatch.setenv("STREAMWEAVE_STORAGE_ROOTS", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
