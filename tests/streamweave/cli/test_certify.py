@@ -21,9 +21,14 @@ FILE = "microscope/run 1/a.csv"
 
 
 @pytest.fixture
-def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     environment = {"DATABASE_URL": database_url, "ENCRYPTION_KEYS": Fernet.generate_key().decode()}
-    for name, value in {**environment, "DAGSTER_URL": "http://127.0.0.1:1", "CERTIFICATE_KEY": "5f" * 32}.items():
+    for name, value in {
+        **environment,
+        "DAGSTER_URL": "http://127.0.0.1:1",
+        "CERTIFICATE_KEY": "5f" * 32,
+        "STORAGE_ROOTS": str(tmp_path),
+    }.items():
         monkeypatch.setenv(f"STREAMWEAVE_{name}", value)
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
