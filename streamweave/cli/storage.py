@@ -19,9 +19,11 @@ from streamweave.deletion import listing
 from streamweave.errors import NotFound, StorageError
 from streamweave.instruments.credentials import Sealer
 from streamweave.local.running import settings_of
+from streamweave.printable import printable
 from streamweave.storage.locations import adopt_storage_location, storage_location_by_name
 from streamweave.storage.marking import OpenStorage, found_at_place
 from streamweave.storage.opening import storage_opener
+from streamweave.storage.roots import StorageRoots
 
 REFUSED = 1
 
@@ -33,14 +35,14 @@ def list_locations(home: HomeOption = None) -> None:
     """Print each storage location, its place, and whether its mark is right; exit code 1 if one is refused."""
     table = Table("location", "place", "marked", "state")
     is_refused = False
-    with one_sentence(), _catalog(home) as (sessions, sealer), sessions() as session:
+    with one_sentence(), _catalog(home) as (sessions, sealer, _), sessions() as session:
         typer.echo(f"catalog {catalog_id(session)}")
         for location in session.scalars(listing(StorageLocation).order_by(StorageLocation.name)):
             why = _refusal(sessions, storage_opener(sealer), location)
             is_refused = is_refused or why is not None
             marked = "not yet" if location.marked_at is None else f"{location.marked_at:%Y-%m-%d %H:%M} UTC"
-            state = Text("found" if why is None else why, "" if why is None else "red")
-            table.add_row(Text(location.name), Text(location.base_path), marked, state)
+            state = Text("found" if why is None else printable(why), "" if why is None else "red")
+            table.add_row(Text(printable(location.name)), Text(printable(location.base_path)), marked, state)
     Console().print(table)
     if is_refused:
         raise typer.Exit(REFUSED)
@@ -53,30 +55,32 @@ def adopt(
     home: HomeOption = None,
 ) -> None:
     """Take a location's place over: write our mark there, whatever mark stands there now."""
-    with one_sentence(), _catalog(home) as (sessions, sealer):
+    with one_sentence(), _catalog(home) as (sessions, sealer, roots):
         with sessions() as session:
             location = storage_location_by_name(session, name)
         if location is None:
             raise NotFound(f"Storage location {name}")
         why = _refusal(sessions, storage_opener(sealer), location)
-        typer.echo(f"{location.name}: {location.base_path}")
-        typer.echo(f"what stands there now: {why or 'its own mark; there is nothing to take over'}")
+        typer.echo(printable(f"{location.name}: {location.base_path}"))
+        typer.echo(printable(f"found there now: {why or 'its own mark; there is nothing to take over'}"))
         typer.echo("Whichever catalog or storage location marked this place is refused here from now on.")
         if not yes:
             typer.confirm("Take it over?", abort=True)
         with sessions.begin() as session:
-            adopt_storage_location(session, sealer, location.id)
-    typer.echo(f"{location.name} is marked anew; compare it with the catalog: streamweave verify {location.name!r}")
+            adopt_storage_location(session, sealer, location.id, roots)
+    done = f"{location.name} is marked anew; compare it with the catalog: streamweave verify {location.name!r}"
+    typer.echo(printable(done))
 
 
 @contextmanager
-def _catalog(home: HomeOption) -> Iterator[tuple[Sessions, Sealer]]:
-    """The catalog, where changes are audited as made at the command line, and what opens the locations' secrets."""
+def _catalog(home: HomeOption) -> Iterator[tuple[Sessions, Sealer, StorageRoots]]:
+    """The catalog, where changes are audited as made here; what opens secrets; and where locations may lie."""
     settings = settings_of(home)
     token = acting.set(Actor(email="streamweave storage (command line)"))
     try:
         with open_catalog(str(settings.database_url)) as engine:
-            yield audited(catalog_sessions(engine)), Sealer(settings.encryption_keys.get_secret_value())
+            sealer = Sealer(settings.encryption_keys.get_secret_value())
+            yield audited(catalog_sessions(engine)), sealer, settings.allowed_storage()
     finally:
         acting.reset(token)
 
