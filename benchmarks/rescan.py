@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import select, text
 
+from streamweave.catalog.clock import DatabaseClock
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument
@@ -130,6 +131,7 @@ def look(url: str, files: int) -> Measured:
             open_source=lambda instrument: SimulatedShare(files),  # type: ignore[arg-type,return-value] # is only listed
             open_storage=open_storage,
             mint_identifier=lambda: mint("99999", "fk4"),
+            now=DatabaseClock(catalog_sessions(engine)),
         )
         with facility.sessions() as session:
             instrument = session.scalars(select(Instrument)).one()

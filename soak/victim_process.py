@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -24,7 +25,7 @@ from soak.orders import End, Order, order_of
 from soak.power import forget_to_flush
 from soak.wrapping import count_calls, kill_at
 from streamweave.errors import StreamWeaveError
-from streamweave.facility import Facility, facility_of, utc_now
+from streamweave.facility import Facility, facility_of
 from streamweave.harvest.harvesting import harvest
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave.settings import Settings
@@ -34,14 +35,15 @@ LONGEST_SAYING = 8_000
 
 
 class Clock:
-    """Ours, some time ahead. Waiting moves it on, and takes no time."""
+    """The facility's, some time ahead. Waiting moves it on, and takes no time."""
 
-    def __init__(self, ahead_seconds: float) -> None:
+    def __init__(self, facility_now: Callable[[], datetime], ahead_seconds: float) -> None:
+        self._facility_now = facility_now
         self._ahead = timedelta(seconds=ahead_seconds)
 
     def now(self) -> datetime:
         """Its time, in UTC."""
-        return utc_now() + self._ahead
+        return self._facility_now() + self._ahead
 
     def wait(self, seconds: float) -> None:
         """Move it on."""
@@ -103,9 +105,10 @@ def _victim(order: Order) -> tuple[int, str]:
 
 
 def _facility(order: Order) -> Facility:
-    clock = Clock(order.ahead_seconds)
     settings = Settings(database_url=order.database_url, encryption_keys=SecretStr(order.encryption_keys))
-    return replace(facility_of(settings), now=clock.now, wait=clock.wait)
+    facility = facility_of(settings)
+    clock = Clock(facility.now, order.ahead_seconds)
+    return replace(facility, now=clock.now, wait=clock.wait)
 
 
 def _harvest(facility: Facility, slug: str) -> tuple[int, str]:

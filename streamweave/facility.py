@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions
+from streamweave.catalog.clock import DatabaseClock
+from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.errors import StartError
 from streamweave.hooks.calling.reach import Reach
@@ -19,16 +20,12 @@ from streamweave.storage.marking import open_marked
 from streamweave.storage.opening import storage_opener
 
 
-def utc_now() -> datetime:
-    """Our clock."""
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Facility:
     """The catalog, the ways to instruments and storage, the identifiers, the clock, and what hooks can reach.
 
     ``open_storage`` compares no mark: what only hands out bytes may use it, all else uses ``open_marked``.
+    ``now`` is the database's clock: two processes, on two machines, must agree on how long a file has been quiet.
     ``wait`` takes seconds and returns after them; tests hand in a ``now`` and a ``wait`` that belong together.
     ``close`` lets go of the catalog.
     """
@@ -37,7 +34,7 @@ class Facility:
     open_source: Callable[[Instrument], Source]
     open_storage: Callable[[StorageLocation], Storage]
     mint_identifier: Callable[[], str]
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime]
     wait: Callable[[float], None] = time.sleep
     reach: Reach = field(default_factory=Reach)
     close: Callable[[], None] = lambda: None
@@ -66,6 +63,7 @@ def facility_of(settings: Settings) -> Facility:
         open_source=source_of,
         open_storage=storage_opener(sealer, settings.allowed_storage()),
         mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
+        now=DatabaseClock(reading_sessions(engine)),
         close=engine.dispose,
         reach=Reach.told_by(settings, sealer),
     )

@@ -1,17 +1,19 @@
 """What the handlers work with, built once from the settings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from litestar.di import NamedDependency
 from sqlalchemy.engine import Engine
 
 from streamweave.alerts.channels import Channels, channels_of
 from streamweave.audit.actor import audited
+from streamweave.catalog.clock import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.signing import signer_of
 from streamweave.errors import StartError
-from streamweave.facility import utc_now
 from streamweave.hooks.calling.reach import Reach
 from streamweave.identifiers.erc import Support
 from streamweave.identity.login_limits import LoginLimits
@@ -31,6 +33,7 @@ CONNECTIONS = 10
 class Service:
     """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster.
 
+    ``now`` is the database's clock, by which everything on record is stamped.
     ``storage_roots`` say where storage locations may lie, ``certificate_issuer`` what may be deleted at the source.
     ``catalog_check`` is for ``/health`` alone.
     """
@@ -38,6 +41,7 @@ class Service:
     engine: Engine
     sessions: Sessions
     reading: Sessions
+    now: Callable[[], datetime]
     sealer: Sealer
     storage_roots: StorageRoots
     reach: Reach
@@ -83,12 +87,14 @@ def service_of(settings: Settings) -> Service:
     sealer = Sealer(settings.encryption_keys.get_secret_value())
     engine = catalog_engine(settings.database_url, pool_size=CONNECTIONS, settings=FOR_ANSWERS)
     sessions = audited(catalog_sessions(engine))
+    now = DatabaseClock(reading_sessions(engine))
     signer = signer_of(settings.certificate_key.get_secret_value())
     dagster = Dagster(settings.dagster_url, settings.dagster_token.get_secret_value())
     return Service(
         engine=engine,
         sessions=sessions,
         reading=reading_sessions(engine),
+        now=now,
         sealer=sealer,
         storage_roots=settings.allowed_storage(),
         reach=Reach.told_by(settings, sealer),
@@ -102,7 +108,7 @@ def service_of(settings: Settings) -> Service:
         public_url=settings.public_url,
         hide_private_identifiers=settings.private_identifiers == "hidden",
         support=Support(settings.facility_name, settings.commitment),
-        certificate_issuer=Issuer(sessions, signer, utc_now),
+        certificate_issuer=Issuer(sessions, signer, now),
         dagster=dagster,
         location_reload=LocationReload(dagster.reload_location),
         catalog_check=CatalogCheck(settings.database_url),

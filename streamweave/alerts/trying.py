@@ -1,13 +1,13 @@
 """Trying out the channels: would anybody be told?"""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from streamweave.alerts.channels import Channels
 from streamweave.alerts.messages import trial_message
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import AlertChannel, User
 from streamweave.errors import MailNotTaken, WebhookError
-from streamweave.facility import utc_now
 from streamweave.notifications.commands import notify
 
 NOT_SET_UP = {
@@ -28,7 +28,7 @@ class Trial:
 
 def try_channels(sessions: Sessions, channels: Channels, user: User) -> list[Trial]:
     """Send a test message over each channel, and to this user a notification."""
-    message = trial_message(utc_now())
+    message = trial_message(datetime.now(UTC))
     with sessions.begin() as session:
         notify(session, [user.id], kind="alert_test", subject="A test of the alerts", body=message.text)
         receivers = [each for each in channels.receivers(session) if each.channel != AlertChannel.NOTIFICATION]

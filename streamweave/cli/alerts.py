@@ -1,16 +1,17 @@
 """`streamweave alerts`: what is wrong at this moment, for cron and monitoring."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import func, select
 
 from streamweave.alerts.questions import last_watch
 from streamweave.alerts.recording import BREAK, open_alerts
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import AlertWatch
 from streamweave.cli.refusal import one_sentence
-from streamweave.facility import utc_now
 from streamweave.local.running import settings_of
 from streamweave.printable import printable
 
@@ -27,10 +28,11 @@ def alerts(home: HomeOption = None) -> None:
         catalog_sessions(engine)() as session,
     ):
         found, watch = sorted(open_alerts(session), key=lambda alert: alert.began_at), last_watch(session)
+        now = session.scalars(select(func.now())).one()
     for alert in found:
         taken = " (somebody is on it)" if alert.acknowledged_at else ""
         typer.echo(printable(f"{alert.began_at:%Y-%m-%d %H:%M} UTC  {alert.kind}  {alert.sentence}{taken}"))
-    unwatched = _unwatched(watch)
+    unwatched = _unwatched(watch, now)
     if unwatched:
         typer.echo(unwatched, err=True)
     if found or unwatched:
@@ -38,10 +40,10 @@ def alerts(home: HomeOption = None) -> None:
     typer.echo("no open alerts")
 
 
-def _unwatched(watch: AlertWatch | None) -> str | None:
+def _unwatched(watch: AlertWatch | None, now: datetime) -> str | None:
     """Who watches the watcher? Whoever runs this command."""
     if watch is None:
         return "the alerts have never been evaluated: is Dagster's daemon running?"
-    if utc_now() - watch.evaluated_at > BREAK:
+    if now - watch.evaluated_at > BREAK:
         return f"the alerts were last evaluated {watch.evaluated_at:%Y-%m-%d %H:%M} UTC: is Dagster's daemon running?"
     return None

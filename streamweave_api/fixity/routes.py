@@ -1,6 +1,5 @@
 """Re-readings: of a file for whoever may see it; damage, sweeps and holds for admins."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -47,7 +46,7 @@ def show_standing(service: TheService, instrument_id: FromPath[UUID]) -> FixityS
     """How long ago the copies of an instrument's files were re-read, and how many are overdue or damaged."""
     with service.reading() as session:
         instrument_by_id(session, instrument_id)
-        return shown(standing_of_instrument(session, instrument_id, datetime.now(UTC)), FixityStandingBody)
+        return shown(standing_of_instrument(session, instrument_id, service.now()), FixityStandingBody)
 
 
 @get("/damage", sync_to_thread=True, summary="List damaged copies")
@@ -82,7 +81,7 @@ def list_holds(service: TheService, page: PageAsked, request: Asked) -> Response
 def release_hold(service: TheService, viewer: Viewer, hold_id: FromPath[UUID]) -> FixityHoldBody:
     """Say that a person has looked: the next sweep re-reads what was found, and repairs what is still damaged."""
     with service.sessions.begin() as session:
-        return hold_body(release(session, viewer, hold_id, datetime.now(UTC)))
+        return hold_body(release(session, viewer, hold_id, service.now()))
 
 
 fixity_router = Router(

@@ -1,6 +1,7 @@
 """Alerts over HTTP, for admins."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from streamweave.alerts.channels import Channels
 from streamweave.alerts.evaluating import evaluate_alerts
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Scan, ScanOutcome
-from streamweave.facility import Facility, facility_of, utc_now
+from streamweave.facility import Facility, facility_of
 from streamweave.settings import Settings
 
 Body = dict[str, Any]
@@ -34,7 +35,9 @@ def alert(api: Any, facility: Facility, sessions: Sessions, instrument: Body) ->
 def fail(sessions: Sessions, instrument: Body) -> None:
     failed = {"outcome": ScanOutcome.FAILED, "error_kind": "credentials_refused", "error_message": "wrong password"}
     with sessions.begin() as session:
-        session.add(Scan(instrument_id=instrument["id"], started_at=utc_now(), finished_at=utc_now(), **failed))
+        session.add(
+            Scan(instrument_id=instrument["id"], started_at=datetime.now(UTC), finished_at=datetime.now(UTC), **failed)
+        )
 
 
 def test_an_alert_says_what_is_wrong_with_what_since_when(alert: Body, instrument: Body) -> None:
@@ -84,7 +87,7 @@ def test_that_somebody_is_on_it_is_shown_and_audited(api: Any, alert: Body) -> N
 def test_what_is_over_can_not_be_acknowledged(api: Any, alert: Body, facility: Facility, instrument: Body) -> None:
     assert api.delete(f"/api/instruments/{instrument['id']}").status_code == 204
     evaluate_alerts(facility, Channels())
-    later = utc_now().replace(year=utc_now().year + 1)
+    later = datetime.now(UTC).replace(year=datetime.now(UTC).year + 1)
     evaluate_alerts(replace(facility, now=lambda: later), Channels())
     answer = api.post(f"/api/alerts/{alert['id']}/acknowledge", json={})
     assert (answer.status_code, answer.json()) == (
@@ -96,7 +99,7 @@ def test_what_is_over_can_not_be_acknowledged(api: Any, alert: Body, facility: F
 
 def test_whether_anybody_watches_can_be_seen_from_outside(api: Any, facility: Facility) -> None:
     assert api.get("/api/alerts/watch").json() == {"evaluated_at": None, "watching_since": None}
-    before = utc_now().isoformat()
+    before = datetime.now(UTC).isoformat()
     evaluate_alerts(facility, Channels())
     assert api.get("/api/alerts/watch").json()["evaluated_at"].replace("Z", "+00:00") > before
 

@@ -1,7 +1,7 @@
 """`streamweave alerts`, as cron or monitoring runs it."""
 
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Alert, AlertWatch
 from streamweave.cli import app
-from streamweave.facility import utc_now
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def watched(sessions: Sessions, minutes_ago: int = 0) -> None:
-    at = utc_now() - timedelta(minutes=minutes_ago)
+    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     with sessions.begin() as session:
         session.merge(AlertWatch(evaluated_at=at, watching_since=at))
 
@@ -33,10 +32,17 @@ def test_nothing_wrong_is_exit_0(run: Any, sessions: Sessions) -> None:
 
 def test_open_alerts_are_printed_and_exit_1(run: Any, sessions: Sessions) -> None:
     watched(sessions)
-    told = {"subject_type": "instruments", "subject": "M", "began_at": utc_now(), "last_seen_at": utc_now()}
+    told = {
+        "subject_type": "instruments",
+        "subject": "M",
+        "began_at": datetime.now(UTC),
+        "last_seen_at": datetime.now(UTC),
+    }
     with sessions.begin() as session:
         session.add(Alert(kind="failing_share", subject_id=uuid.uuid4(), sentence="it fails", **told))
-        over = Alert(kind="failing_share", subject_id=uuid.uuid4(), sentence="it failed", ended_at=utc_now(), **told)
+        over = Alert(
+            kind="failing_share", subject_id=uuid.uuid4(), sentence="it failed", ended_at=datetime.now(UTC), **told
+        )
         session.add(over)
     result = run()
     assert result.exit_code == 1

@@ -8,6 +8,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from streamweave.catalog.clock import DatabaseClock
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation
 from streamweave.facility import Facility
@@ -31,6 +32,7 @@ def sweep(sessions: Sessions, shelf: Any) -> Any:
         open_source=lambda _: pytest.fail("no share is read"),
         open_storage=open_storage,
         mint_identifier=lambda: "",
+        now=DatabaseClock(sessions),
         wait=lambda _: None,
     )
 
