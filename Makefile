@@ -49,7 +49,7 @@ soak: install
 
 lock: install
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --all-extras --upgrade pyproject.toml --output-file requirements.lock
+		--no-header --extra simlab --extra dev --upgrade pyproject.toml --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) .streamweave .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

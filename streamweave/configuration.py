@@ -2,7 +2,7 @@
 
 A manifest is an object of lists, whose entries hold the fields of the REST contract and refer to each other by name::
 
-    service_accounts   name, domain, username, password
+    service_accounts   name, domain, username, password, allowed_hosts (by default the hosts of the instruments here)
     storage_locations  name, type, connection_config, base_path, enabled
     instruments        slug, name, ... and service_account: the account's name; address_change where it has moved
     schedules          cron_expression, enabled, and instrument: its slug, storage_location: its name
@@ -42,7 +42,7 @@ Entry = Mapping[str, Any]
 PARTS = ("service_accounts", "storage_locations", "instruments", "schedules", "hooks")
 
 # what a manifest changes of what exists; all else belongs to the people who configure the system
-MOVING_ACCOUNT_FIELDS = ("username", "domain", "password")
+MOVING_ACCOUNT_FIELDS = ("username", "domain", "password", "allowed_hosts")
 MOVING_INSTRUMENT_FIELDS = ("cifs_host", "cifs_port", "cifs_share", "cifs_base_path")
 REACHED_AT = ("cifs_host", "cifs_port")
 """Of these a simulated laboratory has others at each start."""
@@ -81,7 +81,7 @@ def apply_manifest(
         if known:
             known.add(None)  # a global hook belongs to all instruments: it was entered with the first of them
         for entry in manifest.get("service_accounts", []):
-            _enter_service_account(session, sealer, entry)
+            _enter_service_account(session, sealer, entry, _hosts_of(entry, instruments))
         for entry in manifest.get("storage_locations", []):
             _enter_storage_location(session, sealer, entry, roots)
         moves = {entry["slug"]: _only(moving, entry) for entry in instruments}
@@ -103,14 +103,24 @@ def _check_shape(manifest: Mapping[str, Any]) -> None:
             raise InvalidInput(part, "must be a list of objects")
 
 
-def _enter_service_account(session: Session, sealer: Sealer, entry: Entry) -> None:
+def _hosts_of(account: Entry, instruments: Iterable[Entry]) -> list[str]:
+    """Where the manifest uses an account."""
+    users = (entry for entry in instruments if entry.get("service_account") == account.get("name"))
+    return [entry["cifs_host"] for entry in users if "cifs_host" in entry]
+
+
+def _enter_service_account(session: Session, sealer: Sealer, entry: Entry, hosts: list[str]) -> None:
+    """Enter or change an account. One without ``allowed_hosts`` may be used at ``hosts``, and where it may already."""
     require(entry, "name")
     same = select(ServiceAccount).where(ServiceAccount.name == entry["name"])
     account = session.scalar(same.order_by(ServiceAccount.deleted_at.desc()).limit(1))  # one in use comes first
     if account is None:
-        create_service_account(session, sealer, entry)
+        create_service_account(session, sealer, {"allowed_hosts": hosts, **entry} if hosts else entry)
     elif not account.is_deleted:
-        update_service_account(session, sealer, account.id, _only(MOVING_ACCOUNT_FIELDS, entry))
+        changes = _only(MOVING_ACCOUNT_FIELDS, entry)
+        if hosts and "password" in changes:
+            changes = {"allowed_hosts": [*account.allowed_hosts, *hosts], **changes}
+        update_service_account(session, sealer, account.id, changes)
 
 
 def _enter_storage_location(session: Session, sealer: Sealer, entry: Entry, roots: StorageRoots | None) -> None:

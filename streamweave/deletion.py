@@ -49,9 +49,13 @@ def to_restore(session: Session, table: type[Row], row_id: uuid.UUID, noun: str)
     return row
 
 
-def referable(session: Session, table: type[Row], row_id: uuid.UUID) -> Row | None:
-    """The row if another one may refer to it; it can't be deleted until the transaction ends."""
-    row = session.get(table, row_id, with_for_update={"read": True, "of": table})
+def referable(session: Session, table: type[Row], row_id: uuid.UUID, *, exclusively: bool = False) -> Row | None:
+    """The row if another one may refer to it; it can't be deleted until the transaction ends.
+
+    With ``exclusively`` nobody else can refer to it meanwhile: for whoever may change it too.
+    """
+    lock = {"read": not exclusively, "of": table}
+    row = session.get(table, row_id, with_for_update=lock, populate_existing=exclusively)
     return None if row is None or row.is_deleted else row
 
 

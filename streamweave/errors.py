@@ -239,6 +239,18 @@ class CredentialsRefused(SourceError, Permanent):
     """The server refuses the service account. Never retried by itself: retries lock accounts."""
 
 
+class HostNotAllowed(SourceError, Permanent):
+    """The service account is bound to other hosts: its credentials are not sent to this one."""
+
+
+class EncryptionMissing(SourceError, Permanent):
+    """The instrument requires encryption, which the server does not offer."""
+
+
+class AuthenticationUnavailable(SourceError, Permanent):
+    """The instrument's way of authentication can't be had on this machine."""
+
+
 class ShareMissing(SourceError, Permanent):
     """The server has no share of that name."""
 

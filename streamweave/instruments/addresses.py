@@ -10,9 +10,12 @@ from streamweave.rules import CONTROL, LONGEST_TEXT, shaped, sound, text
 
 LONGEST_HOST = 253
 LONGEST_SHARE = 80
+MOST_ALLOWED_HOSTS = 100
+BELOW = "*."
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_NAME = re.compile(rf"(?![0-9.]+$){_LABEL}(?:\.{_LABEL})*")
+_ADDRESS_OR_NETWORK = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?")
 _FORBIDDEN_IN_SHARES = r"\"\\/\[\]:|<>+=;,*?"
 _FORBIDDEN_IN_FOLDERS = r"\":|<>*?"
 
@@ -68,6 +71,50 @@ def base_path(field: str, value: Any) -> str:
     if re.search(f"[{_FORBIDDEN_IN_FOLDERS}]", checked):
         raise InvalidInput(field, "holds a character that no folder of a share can have in its name")
     return "/" + "/".join(parts)
+
+
+@shaped(
+    type="array",
+    minItems=1,
+    maxItems=MOST_ALLOWED_HOSTS,
+    items={
+        "type": "string",
+        "anyOf": [
+            {"pattern": rf"^(?:\*\.)?{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST},
+            {"format": "ipv4"},
+            {"format": "ipv6"},
+            {"pattern": r"^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$"},
+        ],
+    },
+)
+def allowed_hosts(field: str, value: Any) -> list[str]:
+    """Host names, ``*.`` and a domain for all hosts below it, and networks (``10.1.0.0/16``) or single addresses.
+
+    ``10.1.2.3/16`` is kept as the network that it lies in.
+    """
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_ALLOWED_HOSTS:
+        raise InvalidInput(field, f"must be a list of 1 to {MOST_ALLOWED_HOSTS} hosts or networks")
+    return list(dict.fromkeys(_allowed_host(field, each) for each in value))
+
+
+def _allowed_host(field: str, value: Any) -> str:
+    if isinstance(value, str) and len(value) <= LONGEST_HOST and _is_host_name(value.removeprefix(BELOW)):
+        return value.lower()
+    network = _network(value) if isinstance(value, str) else None
+    if network is None:
+        raise InvalidInput(
+            field, f"{value!r} is neither a host name, nor *. and a domain, nor a network like 10.1.0.0/16"
+        )
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    if not _ADDRESS_OR_NETWORK.fullmatch(value):
+        return None
+    try:
+        return ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return None
 
 
 def _is_host_name(value: str) -> bool:

@@ -14,7 +14,6 @@ from streamweave.deletion import (
     listing,
     mark_deleted,
     mark_restored,
-    referable,
     require_present,
     to_delete,
     to_restore,
@@ -26,9 +25,12 @@ from streamweave.instruments.fields import AT_CHANGE, AT_CREATION
 from streamweave.instruments.moving import move
 from streamweave.instruments.naming import slug_from
 from streamweave.instruments.questions import instrument_by_id
+from streamweave.instruments.service_accounts import bind
 from streamweave.rules import checked, require
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
+SENDING = ("service_account_id", "cifs_host")
+"""Whose credentials are sent where."""
 ACQUISITIONS: dict[str, Any] = {"acquisition_depth": None, "marker_name": None}
 CALENDAR: dict[str, Any] = {"timezone": "UTC", "first_acquisition_day": date(2020, 1, 1)}
 
@@ -45,7 +47,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     _check_name_is_free(session, fields["name"])
     _check_slug_is_free(session, fields["slug"])
     _check_archive_folder_is_free(session, fields["name"])
-    _check_service_account(session, fields.get("service_account_id"))
+    _bind_service_account(session, fields, {})
     _check_waiting({**WAITING, **fields})
     _check_acquisitions({**ACQUISITIONS, **fields})
     _check_first_day({**CALENDAR, **fields})
@@ -66,7 +68,7 @@ def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mappi
     answer = fields.pop("address_change", None)
     if "name" in fields:
         _check_name_is_free(session, fields["name"], besides=instrument_id)
-    _check_service_account(session, fields.get("service_account_id"))
+    _bind_service_account(session, fields, {field: getattr(instrument, field) for field in SENDING})
     _check_waiting({field: fields.get(field, getattr(instrument, field)) for field in WAITING})
     _check_acquisitions({field: fields.get(field, getattr(instrument, field)) for field in ACQUISITIONS})
     if fields.keys() & CALENDAR.keys():
@@ -143,9 +145,11 @@ def _restorable(deleted: Instrument) -> str:
     )
 
 
-def _check_service_account(session: Session, account_id: uuid.UUID | None) -> None:
-    if account_id is not None and referable(session, ServiceAccount, account_id) is None:
-        raise InvalidInput("service_account_id", "there is no such service account")
+def _bind_service_account(session: Session, changes: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Whenever the account or the host changes, the one must be bound to the other."""
+    after = {**before, **changes}
+    if after.get("service_account_id") is not None and not changes.keys().isdisjoint(SENDING):
+        bind(session, after["service_account_id"], after["cifs_host"])
 
 
 def _check_waiting(fields: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from streamweave.catalog.tables import Instrument
-from streamweave.errors import InvalidInput, SealBroken, SourceError
+from streamweave.errors import InvalidInput, SealBroken, SourceError, SourceUnreachable
 from streamweave.instruments.credentials import Sealer
 from streamweave.sources.base import FolderListing, Source
 from streamweave.sources.opening import open_source
@@ -15,6 +15,8 @@ PATIENCE_SECONDS = 10.0
 """How long a server may stay silent before we give up. A harvest is more patient, but here a person waits."""
 DEADLINE_SECONDS = 25.0
 """How long the test takes at most, whatever the server does."""
+MARGIN_SECONDS = 0.5
+"""More than it takes to give up, once the patience is at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,18 @@ def try_share(instrument: Instrument, sealer: Sealer) -> ShareAnswer | ShareRefu
 
 
 def list_base_folder(connect: Callable[[], Source]) -> ShareAnswer | ShareRefusal:
-    """Connect, and list the base folder, nothing below it."""
+    """Connect, and list the base folder, nothing below it.
+
+    Where no SMB server answers, that is said after the same time, whether a port is closed, silent or somebody else's:
+    the test is no port scanner.
+    """
     began = time.monotonic()
     try:
         with closing(connect()) as source:
             files, folders = _in_base_folder(source.listings())
+    except SourceUnreachable as error:
+        time.sleep(max(0.0, began + PATIENCE_SECONDS + MARGIN_SECONDS - time.monotonic()))
+        return ShareRefusal(error.kind(), str(error))
     except (SourceError, SealBroken, InvalidInput) as error:
         return ShareRefusal(error.kind(), str(error))
     return ShareAnswer(files, folders, round(time.monotonic() - began, 3))

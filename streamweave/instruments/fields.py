@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from streamweave.catalog.tables import GrowingFiles
+from streamweave.catalog.tables import Authentication, GrowingFiles
 from streamweave.errors import InvalidInput
 from streamweave.harvest.acquisition import known_timezone, timezones
 from streamweave.harvest.hours import span
@@ -132,6 +132,8 @@ CHANGEABLE: dict[str, Rule] = {
     "cifs_share": addresses.share,
     "cifs_base_path": addresses.base_path,
     "service_account_id": optional(identity),
+    "require_encryption": flag,
+    "authentication": one_word_of(*Authentication),
     "transfer_adapter": one_word_of("smb"),
     "transfer_config": optional(transfer_config),
     "timezone": timezone,

@@ -1,6 +1,8 @@
 """Service accounts: how they are entered, changed and removed. The caller commits.
 
-A password is sealed as it goes in, and never comes out.
+A password is sealed as it goes in, and never comes out. It is sent to the hosts in ``allowed_hosts`` only
+(``streamweave.sources.allowed_hosts`` says how they are written). Whoever changes these must enter the password anew:
+somebody who got hold of an admin's session, but doesn't know the password, can't have it sent to a host of theirs.
 """
 
 import uuid
@@ -11,11 +13,21 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Instrument, ServiceAccount
-from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
-from streamweave.errors import Conflict
+from streamweave.deletion import (
+    listing,
+    mark_deleted,
+    mark_restored,
+    present,
+    referable,
+    to_delete,
+    to_restore,
+)
+from streamweave.errors import Conflict, InvalidInput
+from streamweave.instruments.addresses import allowed_hosts
 from streamweave.instruments.credentials import Sealer
 from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.rules import Rule, checked, name, optional, require, text
+from streamweave.sources.allowed_hosts import may_lead_to
 
 LONGEST_PASSWORD = 256
 
@@ -24,6 +36,7 @@ FIELDS: dict[str, Rule] = {
     "domain": optional(name),
     "username": name,
     "password": text(longest=LONGEST_PASSWORD),
+    "allowed_hosts": allowed_hosts,
 }
 _CREATION = Order(ServiceAccount.created_at, ServiceAccount.id)
 
@@ -46,6 +59,8 @@ def service_account_by_name(session: Session, account_name: str) -> ServiceAccou
 def create_service_account(session: Session, sealer: Sealer, values: Mapping[str, Any]) -> ServiceAccount:
     """A new service account: ``name``, ``username``, ``password``, and a ``domain`` where there is one.
 
+    Without ``allowed_hosts`` it is bound to the host of the first instrument that it is given to.
+
     Raises ``InvalidInput`` or ``Conflict``.
     """
     fields = checked(FIELDS, values)
@@ -60,9 +75,14 @@ def create_service_account(session: Session, sealer: Sealer, values: Mapping[str
 def update_service_account(
     session: Session, sealer: Sealer, account_id: uuid.UUID, changes: Mapping[str, Any]
 ) -> ServiceAccount:
-    """Change the given fields. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
+    """Change the given fields; ``allowed_hosts`` together with ``password`` only.
+
+    Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
+    """
     account = service_account_by_id(session, account_id)
     fields = checked(FIELDS, changes)
+    if fields.get("allowed_hosts", account.allowed_hosts) != account.allowed_hosts and "password" not in fields:
+        raise InvalidInput("password", "must be entered anew when allowed_hosts change")
     if "name" in fields:
         _check_name_is_free(session, fields["name"], besides=account_id)
     return change(session, account, _sealed(sealer, fields))
@@ -83,6 +103,24 @@ def restore_service_account(session: Session, account_id: uuid.UUID) -> ServiceA
     _check_name_is_free(session, account.name)
     mark_restored(session, [account])
     return account
+
+
+def bind(session: Session, account_id: uuid.UUID, host: str) -> None:
+    """Let an instrument at ``host`` use the account; one that is bound to no host yet is bound to this one from now on.
+
+    The account can't be deleted or changed until the transaction ends. Raises ``InvalidInput``.
+    """
+    account = referable(session, ServiceAccount, account_id, exclusively=True)
+    if account is None:
+        raise InvalidInput("service_account_id", "there is no such service account")
+    if not account.allowed_hosts:
+        change(session, account, {"allowed_hosts": allowed_hosts("cifs_host", [host])})
+    if not may_lead_to(account.allowed_hosts, host):
+        raise InvalidInput(
+            "cifs_host",
+            f"the service account {account.name} may be used at {', '.join(account.allowed_hosts)} only; to use it at "
+            f"{host}, add that to its allowed_hosts, with its password",
+        )
 
 
 def _sealed(sealer: Sealer, fields: Mapping[str, Any]) -> dict[str, Any]:

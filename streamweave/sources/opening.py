@@ -43,6 +43,9 @@ def open_source(
             engine=_engine(config),
             limits=_limits(config),
             deadline=None if ends_after_seconds is None else monotonic() + ends_after_seconds,
+            require_encryption=instrument.require_encryption,
+            authentication=instrument.authentication,  # type: ignore[arg-type] # a constraint lets no other word in
+            allowed_hosts=tuple(account.allowed_hosts),
         )
     )
 

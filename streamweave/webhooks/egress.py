@@ -4,7 +4,8 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Self
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from streamweave.host_addresses import Address
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")

@@ -1,9 +1,6 @@
 """The network as a webhook sees it: only judged addresses, and only until a deadline."""
 
-import ipaddress
-import socket
 import ssl
-import threading
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -11,8 +8,9 @@ from typing import Any
 import httpcore
 
 from streamweave.errors import WebhookForbidden, WebhookRefused, WebhookUnavailable
+from streamweave.host_addresses import Address, look_up
 from streamweave.webhooks.deadline import Deadline
-from streamweave.webhooks.egress import Address, EgressPolicy
+from streamweave.webhooks.egress import EgressPolicy
 
 AT_ONCE = 4096
 """Bytes that go into any socket's buffer in one go: more of them could wait for a slow reader several times over."""
@@ -93,27 +91,14 @@ class HurriedStream(httpcore.NetworkStream):
 
 
 def addresses_of(host: str, deadline: Deadline) -> list[Address]:
-    """All addresses of a name, in the resolver's order. Raises ``WebhookUnavailable``.
-
-    The resolver knows no deadline; one that hangs is left behind in its thread.
-    """
-    found: list[Address] = []
-    lookup = threading.Thread(target=_look_up, args=(host, found), daemon=True)
-    lookup.start()
-    lookup.join(deadline.left())
-    if lookup.is_alive():
-        raise deadline.missed()
+    """All addresses of a name, in the resolver's order. Raises ``WebhookUnavailable``."""
+    try:
+        found = look_up(host, deadline.left())
+    except TimeoutError:
+        raise deadline.missed() from None
     if not found:
         raise WebhookUnavailable(f"the name {host} has no address at present")
     return found
-
-
-def _look_up(host: str, found: list[Address]) -> None:
-    try:
-        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return
-    found += dict.fromkeys(ipaddress.ip_address(str(answer[4][0])) for answer in answers)
 
 
 @cache

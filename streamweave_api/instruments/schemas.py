@@ -21,6 +21,8 @@ class InstrumentFields(Incoming):
     cifs_share: str | UnsetType = UNSET
     cifs_base_path: str | UnsetType = UNSET
     service_account_id: UUID | UnsetType | None = UNSET
+    require_encryption: bool | UnsetType = UNSET
+    authentication: str | UnsetType = UNSET
     transfer_adapter: str | UnsetType = UNSET
     transfer_config: dict[str, Any] | UnsetType | None = UNSET
     timezone: str | UnsetType = UNSET
@@ -76,6 +78,8 @@ class InstrumentBody(Outgoing):
     cifs_share: str
     cifs_base_path: str
     service_account_id: UUID | None
+    require_encryption: bool
+    authentication: str
     transfer_adapter: str
     transfer_config: dict[str, Any] | None
     timezone: str

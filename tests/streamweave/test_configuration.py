@@ -89,6 +89,18 @@ def test_entering_it_again_changes_only_addresses_and_credentials(sessions: Sess
         assert (first.cifs_host, first.cifs_port, first.quiet_period_seconds) == ("10.0.0.1", 9999, 5)
         account = rows(session, ServiceAccount)[0]
         assert (account.username, Sealer(KEYS).open(account.sealed_password)) == ("other", "new")
+        assert {entry["cifs_host"] for entry in manifest["instruments"]} | {"10.0.0.1"} == set(account.allowed_hosts)
+
+
+def test_an_account_may_be_bound_by_its_manifest(sessions: Sessions, manifest: Manifest) -> None:
+    manifest["service_accounts"][0]["allowed_hosts"] = ["*.example.org"]
+    with pytest.raises(InvalidInput, match="cifs_host: the service account simlab may be used at"):
+        apply_manifest(sessions, KEYS, manifest)
+    for entry in manifest["instruments"]:
+        entry["cifs_host"] = "pc.example.org"
+    apply_manifest(sessions, KEYS, manifest)
+    with sessions() as session:
+        assert rows(session, ServiceAccount)[0].allowed_hosts == ["*.example.org"]
 
 
 def test_what_people_changed_since_stays_as_they_left_it(sessions: Sessions, manifest: Manifest) -> None:

@@ -55,6 +55,8 @@ def test_an_instrument_has_the_contracts_fields(instrument: Body) -> None:
         "cifs_share": "microscope",
         "cifs_base_path": "/",
         "service_account_id": None,
+        "require_encryption": False,
+        "authentication": "ntlm",
         "transfer_adapter": "smb",
         "transfer_config": None,
         "timezone": "UTC",
@@ -122,7 +124,8 @@ def test_lists_are_in_order_of_creation_and_come_in_pages(api: Client) -> None:
 def test_a_service_accounts_password_never_comes_out(api: Client) -> None:
     created = api.post("/api/service-accounts", json=ACCOUNT)
     assert created.status_code == 201
-    assert set(created.json()) == {"id", "name", "domain", "username", "created_at", "updated_at", "deleted_at"}
+    shown = {"id", "name", "domain", "username", "allowed_hosts", "created_at", "updated_at", "deleted_at"}
+    assert set(created.json()) == shown
     path = f"/api/service-accounts/{created.json()['id']}"
     changed = api.patch(path, json={"password": "another secret"})
     for answer in [created, changed, api.get(path), api.get("/api/service-accounts")]:

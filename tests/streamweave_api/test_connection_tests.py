@@ -2,6 +2,8 @@
 
 import shutil
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from simlab.shares import Share, ShareServer, serve
+from streamweave.instruments import connection_test
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]
@@ -72,10 +75,74 @@ def test_a_wrong_password_is_told_as_such(api: Client, connected: str) -> None:
     assert "a wrong one" not in refused["detail"]
 
 
-def test_a_server_that_stays_silent_is_given_up(api: Client, connected: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        api.patch(connected, json={"cifs_port": silent.getsockname()[1], "transfer_config": {"timeout_seconds": 1}})
-        assert api.post(f"{connected}/test").json()["error_kind"] == "source_unreachable"
+def test_a_closed_port_a_silent_one_and_one_that_is_no_smb_servers_can_not_be_told_apart(
+    api: Client, connected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_test, "PATIENCE_SECONDS", 1.0)
+
+    def told_of(port: int) -> Body:
+        api.patch(connected, json={"cifs_port": port})
+        began = time.monotonic()
+        answer: Body = api.post(f"{connected}/test").json()
+        assert time.monotonic() - began >= 1.0
+        return {**answer, "detail": answer["detail"].replace(str(port), "PORT")}
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as other:
+        talking = threading.Thread(target=_greet, args=(other,))
+        talking.start()
+        answers = [told_of(silent.getsockname()[1]), told_of(other.getsockname()[1])]
+        talking.join()
+        closed = silent.getsockname()[1]
+    answers.append(told_of(closed))
+    host = api.get(connected).json()["cifs_host"]
+    assert answers == 3 * [
+        {
+            "ok": False,
+            "error_kind": "source_unreachable",
+            "detail": f"nothing answered as an SMB 2 or 3 server at {host}:PORT",
+        }
+    ]
+
+
+def _greet(server: socket.socket) -> None:
+    """As an SSH server would."""
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+        while connection.recv(4096):
+            pass
+
+
+def test_a_name_that_nobody_knows_is_told_as_such(
+    api: Client, share: ShareServer, instrument: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_test, "PATIENCE_SECONDS", 1.0)
+    account = {"name": "lab", "username": "u", "password": "p", "allowed_hosts": ["*.invalid"]}
+    account_id = api.post("/api/service-accounts", json=account).json()["id"]
+    path = f"/api/instruments/{instrument['id']}"
+    api.patch(path, json={"cifs_host": "no-such-host.invalid", "service_account_id": account_id})
+    assert "the host name is not known" in api.post(f"{path}/test").json()["detail"]
+
+
+def test_the_password_is_sent_to_no_host_that_the_account_is_not_bound_to(
+    api: Client, connected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_test, "PATIENCE_SECONDS", 1.0)
+    refused = api.patch(connected, json={"cifs_host": "localhost"})
+    assert refused.status_code == 400
+    assert "the service account lab may be used at 127.0.0.1 only" in refused.json()["detail"]
+    account = api.get("/api/service-accounts").json()[0]
+    path = f"/api/service-accounts/{account['id']}"
+    assert account["allowed_hosts"] == ["127.0.0.1"]
+    without_password = api.patch(path, json={"allowed_hosts": ["127.0.0.1", "localhost"]})
+    assert (without_password.status_code, without_password.json()) == (
+        400,
+        {"detail": "password: must be entered anew when allowed_hosts change"},
+    )
+    changed = api.patch(path, json={"allowed_hosts": ["LocalHost", "10.0.0.0/8"], "password": "anew"})
+    assert changed.json()["allowed_hosts"] == ["localhost", "10.0.0.0/8"]
+    tested = api.post(f"{connected}/test").json()
+    assert (tested["ok"], tested["error_kind"]) == (False, "host_not_allowed")
 
 
 def test_a_storage_location_that_works_is_left_as_it_was(api: Client, location: Body) -> None:

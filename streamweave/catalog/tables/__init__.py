@@ -25,12 +25,13 @@ from streamweave.catalog.tables.harvest_runs import HarvestRun
 from streamweave.catalog.tables.hook_runs import HookOutcome, HookRun
 from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookTrigger
 from streamweave.catalog.tables.instrument_requests import InstrumentRequest, RequestStatus
-from streamweave.catalog.tables.instruments import GrowingFiles, Instrument
+from streamweave.catalog.tables.instruments import Authentication, GrowingFiles, Instrument
 from streamweave.catalog.tables.login_counts import KnownAddress, LoginCount
 from streamweave.catalog.tables.mailed_tokens import MailedToken, MailPurpose
 from streamweave.catalog.tables.notifications import Notification
 from streamweave.catalog.tables.projects import MemberType, Project, ProjectMember
 from streamweave.catalog.tables.revoked_tokens import RevokedToken
+from streamweave.catalog.tables.run_leases import RunLease
 from streamweave.catalog.tables.scans import Scan, ScanOutcome
 from streamweave.catalog.tables.schedules import Schedule
 from streamweave.catalog.tables.service_accounts import ServiceAccount
@@ -51,6 +52,7 @@ __all__ = [
     "ApiToken",
     "AuditAction",
     "AuditEntry",
+    "Authentication",
     "Base",
     "CatalogIdentity",
     "Deletable",
@@ -88,6 +90,7 @@ __all__ = [
     "RequestStatus",
     "RevokedToken",
     "Role",
+    "RunLease",
     "Scan",
     "ScanOutcome",
     "Schedule",

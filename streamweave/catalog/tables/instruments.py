@@ -20,6 +20,14 @@ class GrowingFiles(StrEnum):
     VERSIONS = "versions"  # what stands is harvested as a version that says so; the next one waits as long again
 
 
+class Authentication(StrEnum):
+    """How the service account proves to the server who it is."""
+
+    NTLM = "ntlm"
+    KERBEROS = "kerberos"
+    NEGOTIATE = "negotiate"  # Kerberos where it works, else NTLM
+
+
 class Instrument(Identified, Dated, Deletable, Base):
     """A machine whose control PC writes files to an SMB share.
 
@@ -40,6 +48,12 @@ class Instrument(Identified, Dated, Deletable, Base):
     cifs_share: Mapped[str]
     cifs_base_path: Mapped[str] = mapped_column(default="/")
     service_account_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("service_accounts.id"))
+    require_encryption: Mapped[bool] = mapped_column(
+        default=False, comment="a server that does not encrypt (SMB 3) is refused"
+    )
+    authentication: Mapped[str] = mapped_column(
+        default=Authentication.NTLM, comment="ntlm, kerberos, or negotiate: whichever of them works"
+    )
     transfer_adapter: Mapped[str] = mapped_column(default="smb")
     transfer_config: Mapped[dict[str, Any] | None]
     archive_folder: Mapped[str] = mapped_column(unique=True)
@@ -97,6 +111,7 @@ class Instrument(Identified, Dated, Deletable, Base):
         CheckConstraint("acquisition_depth >= 1", name="acquisition_depth_is_positive"),
         CheckConstraint("marker_name IS NULL OR acquisition_depth IS NOT NULL", name="marker_name_has_a_folder"),
         one_of("growing_files", GrowingFiles),
+        one_of("authentication", Authentication),
         CheckConstraint("rehash_share BETWEEN 0 AND 1", name="rehash_share_is_a_share"),
         CheckConstraint("rehash_bytes >= 0", name="rehash_bytes_are_not_negative"),
         Index("uq_instruments_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),

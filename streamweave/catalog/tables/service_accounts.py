@@ -1,6 +1,6 @@
 """SMB credentials."""
 
-from sqlalchemy import Index, text
+from sqlalchemy import ARRAY, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from streamweave.catalog.tables.base import Base, Dated, Identified
@@ -16,6 +16,9 @@ class ServiceAccount(Identified, Dated, Deletable, Base):
     domain: Mapped[str | None]
     username: Mapped[str]
     sealed_password: Mapped[bytes]
+    allowed_hosts: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), default=list, comment="host names, *.domain and networks that the password may be sent to"
+    )
 
     __table_args__ = (
         Index("uq_service_accounts_name", name, unique=True, postgresql_where=text("deleted_at IS NULL")),

@@ -9,6 +9,7 @@ from streamweave.sources.base import ListingLimits
 from streamweave.sources.smb.names import UNASKABLE, is_askable
 
 Engine = Literal["auto", "public"]
+Authentication = Literal["ntlm", "kerberos", "negotiate"]
 
 
 class TimeIsUp(TimeoutError):
@@ -23,6 +24,8 @@ class SmbAddress:
     ``timeout_seconds`` bounds every wait for an answer of the server. ``engine`` is ``auto`` for the fastest way that
     the server allows, ``public`` for smbprotocol's public interface alone. ``deadline`` is when, by ``monotonic``, all
     work at the address ends, however lively the server is; None for never.
+    ``authentication`` is ``negotiate`` for Kerberos where it works, else NTLM. With ``allowed_hosts`` (as ``sources.allowed_hosts`` has them) the credentials
+    are sent to these hosts only; with None to every host.
     """
 
     host: str
@@ -36,6 +39,9 @@ class SmbAddress:
     engine: Engine = "auto"
     limits: ListingLimits = field(default_factory=ListingLimits)
     deadline: float | None = None
+    require_encryption: bool = False
+    authentication: Authentication = "ntlm"
+    allowed_hosts: tuple[str, ...] | None = None
 
     def patience(self) -> float:
         """How many seconds the next answer may be waited for. Raises ``TimeIsUp``."""

@@ -1,7 +1,6 @@
 """What goes wrong on the wire, and the error of our tree that it means."""
 
 import errno
-import socket
 import struct
 from collections.abc import Mapping
 from time import monotonic
@@ -89,10 +88,6 @@ def _without_status(error: Exception, table: Mapping[int, Fault], address: SmbAd
         # smbprotocol raises the plain class here for a session that would be a guest's, unsigned
         words = f"{address.server} does not let the service account '{address.account}' in: {reason}"
         return CredentialsRefused(words)
-    if isinstance(reason, ConnectionRefusedError):
-        return SourceUnreachable(f"{address.server} does not answer (connection refused)")
-    if isinstance(reason, socket.gaierror):
-        return SourceUnreachable(f"{address.server} does not answer (the host name is not known)")
     if isinstance(reason, TimeIsUp) or _is_past(address.deadline):
         return SourceUnreachable(
             f"{address.server} answers, but what was asked of it did not end in the time that it had"

@@ -77,3 +77,31 @@ def test_no_base_path_leaves_the_share(path: str) -> None:
     assert kept.startswith("/")
     assert not {"..", "."} & set(kept.split("/"))
     assert addresses.base_path("cifs_base_path", kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("entered", "kept"),
+    [
+        (["PC7.Example.org"], ["pc7.example.org"]),
+        (["*.Lab.example.org", "*.lab.example.org"], ["*.lab.example.org"]),
+        (["10.1.2.3/16", "10.1.2.3", "10.1.2.3/32"], ["10.1.0.0/16", "10.1.2.3"]),
+        (["FD00::/8", "fe80::1"], ["fd00::/8", "fe80::1"]),
+    ],
+)
+def test_allowed_hosts_are_kept_in_one_way(entered: list[str], kept: list[str]) -> None:
+    assert addresses.allowed_hosts("allowed_hosts", entered) == kept
+    assert addresses.allowed_hosts("allowed_hosts", kept) == kept
+
+
+@pytest.mark.parametrize(
+    "entry", ["*", "*.", "*.*.org", "a.*", "10.1.2.3/33", "10.0.0.0/255.0.0.0", "fe80::1%eth0", "", "a b", 7, None]
+)
+def test_what_is_no_allowed_host_is_refused(entry: object) -> None:
+    with pytest.raises(InvalidInput, match="allowed_hosts"):
+        addresses.allowed_hosts("allowed_hosts", [entry])
+
+
+@pytest.mark.parametrize("hosts", [[], "pc7", None, ["pc7"] * 101])
+def test_allowed_hosts_are_a_list_that_is_not_empty(hosts: object) -> None:
+    with pytest.raises(InvalidInput, match="allowed_hosts: must be a list of 1 to 100"):
+        addresses.allowed_hosts("allowed_hosts", hosts)

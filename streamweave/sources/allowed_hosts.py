@@ -1,0 +1,54 @@
+"""To which hosts a service account's password may be sent. Pure.
+
+``allowed`` holds host names (``microscope-07.example.org``), all names below a domain (``*.example.org``), and networks
+in CIDR notation (``10.1.0.0/16``, ``fd00:1::/64``; an address is a network of one).
+"""
+
+import ipaddress
+from collections.abc import Iterable
+
+from streamweave.host_addresses import Address
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def may_lead_to(allowed: Iterable[str], host: str) -> bool:
+    """Whether ``host`` is allowed, or may turn out to be, once its addresses are known."""
+    allowed = list(allowed)
+    address = _address(host)
+    if address is not None:
+        return _lies_in(address, allowed)
+    return _is_named(allowed, host) or any(network_of(each) is not None for each in allowed)
+
+
+def is_allowed(allowed: Iterable[str], host: str, address: Address) -> bool:
+    """Whether ``host``, whose name has led to ``address``, is allowed by its name or by that address."""
+    allowed = list(allowed)
+    return _is_named(allowed, host) or _lies_in(address, allowed)
+
+
+def network_of(entry: str) -> Network | None:
+    """The network that an entry of ``allowed`` names; None when it is a name."""
+    try:
+        return ipaddress.ip_network(entry)
+    except ValueError:
+        return None
+
+
+def _is_named(allowed: Iterable[str], host: str) -> bool:
+    name = host.lower()
+    return any(name.endswith(each[1:]) if each.startswith("*.") else name == each for each in allowed)
+
+
+def _lies_in(address: Address, allowed: Iterable[str]) -> bool:
+    """A network of the other IP version holds no address of this one; a mapped address counts as what it stands for."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    networks = map(network_of, allowed)
+    return any((mapped or address) in network for network in networks if network is not None)
+
+
+def _address(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
