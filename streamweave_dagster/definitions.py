@@ -21,7 +21,16 @@ from streamweave_dagster.instruments.assets import instrument_asset
 from streamweave_dagster.instruments.checks import instrument_checks
 from streamweave_dagster.instruments.schedules import harvest_schedule
 from streamweave_dagster.instruments.sensors import new_files_sensor
-from streamweave_dagster.resources import CHANNELS, FACILITY, IO_MANAGER, HeldInMemory, the_channels, the_facility
+from streamweave_dagster.lost_runs import lost_runs_sensor
+from streamweave_dagster.resources import (
+    CHANNELS,
+    FACILITY,
+    IO_MANAGER,
+    HeldInMemory,
+    leased,
+    the_channels,
+    the_facility,
+)
 from streamweave_dagster.sweep_job import nightly_sweep, sweep_job
 
 
@@ -43,10 +52,10 @@ def definitions_of(facility: Facility, channels: Channels | None = None) -> dg.D
     return dg.Definitions(
         assets=[instrument_asset(instrument) for instrument in instruments],
         asset_checks=[check for instrument in instruments for check in instrument_checks(instrument)],
-        sensors=[alerts_sensor, *map(new_files_sensor, instruments)],
+        sensors=[alerts_sensor, lost_runs_sensor, *map(new_files_sensor, instruments)],
         schedules=[nightly_check, nightly_sweep, *map(harvest_schedule, schedules)],
         jobs=[harvest_job, check_job, sweep_job],
-        resources={FACILITY: facility, CHANNELS: channels or Channels(), IO_MANAGER: HeldInMemory()},
+        resources={FACILITY: leased(facility), CHANNELS: channels or Channels(), IO_MANAGER: HeldInMemory()},
         # a harvest's parallelism is inside its transfer: further processes would only cost their start
         executor=dg.in_process_executor,
     )

@@ -1,8 +1,8 @@
 """``python -m streamweave_dagster.preparation``: what Dagster needs before any part of it starts.
 
 Its tables are made here, once: left to itself, Dagster would look for them at every tick of every sensor, over a score
-of connections (``should_autocreate_tables`` is off). Then the runs of a system that was killed are ended on record, and
-what is to be known of the host is said: once, and not by each process that loads the code location.
+of connections (``should_autocreate_tables`` is off). Then our runs that died with an earlier code server are
+ended on record, and what is to be known of the host is said: once, not by each process that loads the location.
 """
 
 import os
@@ -12,6 +12,7 @@ import dagster as dg
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
 from streamweave.host_warnings import start_warnings
+from streamweave.schedules.launching import LOCATION_NAME
 from streamweave.settings import Settings
 from streamweave_dagster.orphaned_runs import end_orphaned_runs
 from streamweave_dagster.resources import the_facility
@@ -29,7 +30,8 @@ def main() -> None:
     """Work on the database that the environment names, and the instance at ``DAGSTER_HOME``."""
     make_tables(os.environ[DATABASE_VARIABLE])
     with dg.DagsterInstance.get() as instance:
-        print(f"{end_orphaned_runs(instance)} runs that an earlier start had left in progress")
+        ended = end_orphaned_runs(instance, LOCATION_NAME)
+    print(f"{ended} {'run' if ended == 1 else 'runs'} that an earlier start had left in progress")
     with closing(the_facility()) as facility:
         for sentence in start_warnings(facility.sessions, Settings().allowed_storage()):
             print(f"WARNING {sentence}")

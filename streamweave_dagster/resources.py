@@ -1,12 +1,14 @@
 """What the definitions need around them: the core's facility, and a way for values from op to op."""
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
 from streamweave.alerts.channels import Channels, channels_of
 from streamweave.facility import Facility, facility_of
+from streamweave.run_leases import run_lease
 from streamweave.settings import Settings
 
 FACILITY = "facility"
@@ -29,6 +31,24 @@ def the_facility() -> Facility:
 def the_channels() -> Channels:
     """The channels that the environment describes. Raises ``StartError``."""
     return channels_of(Settings())
+
+
+def leased(facility: Facility) -> dg.ResourceDefinition:
+    """``facility`` as a resource. Within a run, whoever works with it holds the run's lease.
+
+    Dagster makes a resource before a run's first op and lets go of it after the last, whatever came of them: so no op
+    of ours can forget the lease, and none is too long for it. Sensors get the facility alone.
+    """
+
+    @dg.resource(description="What harvests work with. Within a run it holds the run's lease.")
+    def facility_within_lease(context: dg.InitResourceContext) -> Iterator[Facility]:
+        if context.run is None:
+            yield facility
+        else:
+            with run_lease(facility.sessions, context.run.run_id):
+                yield facility
+
+    return facility_within_lease
 
 
 class HeldInMemory(dg.IOManager):

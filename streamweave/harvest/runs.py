@@ -3,16 +3,15 @@
 Beats are stamped and judged by the database's clock alone, so that no two clocks need to agree.
 """
 
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import ColumnElement, func, or_, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import HarvestRun
+from streamweave.heartbeat import beating
 
 BEAT_SECONDS = 3.0
 LEASE_SECONDS = 15.0
@@ -39,23 +38,14 @@ def harvest_run(sessions: Sessions, instrument_id: uuid.UUID, dagster_run_id: st
                 heartbeat_at=func.now(),
             )
         )
-    ended = threading.Event()
-    heart = threading.Thread(target=_beat, args=(sessions, run_id, ended), name=f"heart-{run_id}", daemon=True)
-    heart.start()
+
+    def beat() -> None:
+        with sessions.begin() as session:
+            session.execute(update(HarvestRun).where(HarvestRun.id == run_id).values(heartbeat_at=func.now()))
+
     try:
-        yield run_id
+        with beating(beat, every_seconds=BEAT_SECONDS, name=f"heart-{run_id}"):
+            yield run_id
     finally:
-        ended.set()
-        heart.join()
         with sessions.begin() as session:
             session.execute(update(HarvestRun).where(HarvestRun.id == run_id).values(finished_at=func.now()))
-
-
-def _beat(sessions: Sessions, run_id: uuid.UUID, ended: threading.Event) -> None:
-    while not ended.wait(BEAT_SECONDS):
-        try:
-            with sessions.begin() as session:
-                session.execute(update(HarvestRun).where(HarvestRun.id == run_id).values(heartbeat_at=func.now()))
-        except SQLAlchemyError:
-            # a database that restarts must not end the run: the next beat tries again, within the lease
-            continue

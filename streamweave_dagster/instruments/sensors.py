@@ -22,6 +22,8 @@ from streamweave_dagster.instruments.assets import asset_key
 from streamweave_dagster.instruments.pacing import paused_until, refused_until, run_under_way
 from streamweave_dagster.instruments.partitions import RANGE_END_TAG, RANGE_START_TAG, Span, spans
 from streamweave_dagster.instruments.waiting import waiting
+from streamweave_dagster.lost_runs import end_lost_runs
+from streamweave_dagster.own_runs import location_of
 
 LOOK_BUDGET_SECONDS = 20.0
 PATIENCE_SECONDS = 10.0
@@ -65,7 +67,7 @@ def _tick(context: dg.SensorEvaluationContext, facility: Facility, instrument: I
     )
     work = waiting(facility, instrument)
     # Dagster is asked only when it matters: each question costs it several connections
-    obstacle = _obstacle(context.instance, facility, instrument) if work.days else None
+    obstacle = _obstacle(context.instance, facility, instrument, location_of(context)) if work.days else None
     if work.days and obstacle is None:
         return _request(instrument.slug, sighting, spans(work.days, at_most=RUNS_PER_TICK), facility.now())
     sentence = printable(f"{sighting.sentence()}; {obstacle if work.days else work.sentence()}")
@@ -85,10 +87,11 @@ def _fail_if_refused(facility: Facility, instrument: Instrument) -> None:
         )
 
 
-def _obstacle(instance: dg.DagsterInstance, facility: Facility, instrument: Instrument) -> str | None:
+def _obstacle(instance: dg.DagsterInstance, facility: Facility, instrument: Instrument, location: str) -> str | None:
     opening = limits_of(instrument).opens_at(facility.now())
     if opening is not None:
         return closed_until(opening)
+    end_lost_runs(instance, facility, location)
     if run := run_under_way(instance, instrument.slug):
         return f"nothing requested while the run {run.run_id[:8]} is {run.status.value.lower()}"
     until = paused_until(instance, instrument)

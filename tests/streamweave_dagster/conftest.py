@@ -169,15 +169,17 @@ class Orchestra:
         with dg.build_sensor_context(instance=self.instance, repository_def=repository, resources=resources) as context:
             return repository.get_sensor_def(f"new_files_{instrument.slug}").evaluate_tick(context)
 
-    def add_run(self, status: dg.DagsterRunStatus, instrument: str = "microscope_01") -> str:
+    def add_run(
+        self, status: dg.DagsterRunStatus, instrument: str = "microscope_01", location: str = "streamweave"
+    ) -> str:
         """A run on record, as if Dagster had got that far with it; its id."""
-        location = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("streamweave"), "__repository__")
+        repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__")
         run = dg.DagsterRun(
             job_name="harvest",
             run_id=make_new_run_id(),
             status=status,
             tags={"instrument": instrument},
-            remote_job_origin=location.get_job_origin("harvest"),
+            remote_job_origin=repository.get_job_origin("harvest"),
         )
         self.instance.add_run(run)
         return run.run_id

@@ -18,7 +18,7 @@ from streamweave_dagster.resources import the_facility
 def test_a_facility_without_instruments_loads(lab: Any) -> None:
     dg.Definitions.validate_loadable(lab.definitions)
     repository = lab.definitions.get_repository_def()
-    assert [each.name for each in repository.sensor_defs] == ["alerts"]
+    assert [each.name for each in repository.sensor_defs] == ["alerts", "lost_runs"]
     assert repository.has_job("harvest")
 
 
@@ -30,7 +30,13 @@ def test_each_instrument_has_its_asset_sensor_schedule_and_checks(lab: Any) -> N
     assert graph.materializable_asset_keys == {dg.AssetKey(["instruments", each.slug]) for each in instruments}
     assert len(graph.asset_check_keys) == 3 * len(instruments)
     repository = lab.definitions.get_repository_def()
-    assert {each.name for each in repository.sensor_defs} == {"alerts", "new_files_i0", "new_files_i1", "new_files_i2"}
+    assert {each.name for each in repository.sensor_defs} == {
+        "alerts",
+        "lost_runs",
+        "new_files_i0",
+        "new_files_i1",
+        "new_files_i2",
+    }
     assert len(repository.schedule_defs) == 3 + 2
 
 
@@ -40,13 +46,13 @@ def test_what_is_deleted_is_out_of_dagsters_sight_until_it_is_restored(lab: Any,
         delete_instrument(session, microscope.id)
         delete_schedule(session, session.query(Schedule).filter_by(instrument_id=spectrometer.id).one().id)
     repository = lab.definitions.get_repository_def()
-    assert {each.name for each in repository.sensor_defs} == {"alerts", "new_files_spectrometer_01"}
+    assert {each.name for each in repository.sensor_defs} == {"alerts", "lost_runs", "new_files_spectrometer_01"}
     nightly = ["check_instruments_nightly", "sweep_archive_nightly"]
     assert sorted(each.name for each in repository.schedule_defs) == nightly
     with lab.sessions.begin() as session:
         restore_instrument(session, microscope.id)
     repository = lab.definitions.get_repository_def()
-    assert len(repository.sensor_defs) == 2 + 1
+    assert len(repository.sensor_defs) == 2 + 2
     assert len(repository.schedule_defs) == 3
 
 

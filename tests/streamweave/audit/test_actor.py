@@ -20,6 +20,7 @@ NOT_AUDITED = {
     "certificates": "they are a record, and append-only",
     "file_transfers": "harvests make and change them, nobody else",
     "harvest_runs": "harvests make and change them, nobody else",
+    "run_leases": "runs make and change them, nobody else",
     "fixity_checks": "sweeps make them, and nobody can change them",
     "fixity_sweeps": "sweeps make and change them, nobody else",
     "hook_runs": "harvests make them, nobody else",
