@@ -164,7 +164,7 @@ def enter(sessions: Sessions, sealer: Sealer, server: Any, archive: Path) -> Non
                 "cifs_share": "microscope",
                 "service_account_id": account.id,
                 "quiet_period_seconds": 20,
-                "poll_interval_seconds": 86_400,  # this is about runs that are launched
+                "enabled": False,  # so that no sensor looks before the run does
             },
         )
         location = create_storage_location(session, sealer, {"name": "archive", "base_path": str(archive)})
