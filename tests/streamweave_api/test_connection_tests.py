@@ -128,7 +128,7 @@ def test_the_password_is_sent_to_no_host_that_the_account_is_not_bound_to(
     api: Client, connected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_test, "PATIENCE_SECONDS", 1.0)
-    refused = api.patch(connected, json={"cifs_host": "localhost"})
+    refused = api.patch(connected, json={"cifs_host": "192.0.2.7"})
     assert refused.status_code == 400
     assert "the service account lab may be used at 127.0.0.1 only" in refused.json()["detail"]
     account = api.get("/api/service-accounts").json()[0]
