@@ -17,6 +17,7 @@ from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.results import Archived, Failed, Result, Unchanged
 from streamweave.harvest.write_behind import WriteBehind
+from streamweave.journal.keeping import JournalKeeper
 from streamweave.storage.base import Storage
 
 
@@ -68,8 +69,12 @@ def take_in(
     run_id: uuid.UUID,
     finished: Finished,
     storages: Mapping[uuid.UUID, Storage],
+    journals: JournalKeeper,
 ) -> Arrived:
-    """Publish a batch, make it durable, catalogue it: in this order, so that nothing on record can still be lost."""
+    """Publish a batch, make it durable, note it in the archive's journal, catalogue it.
+
+    In this order: nothing on record can still be lost, and no catalog is needed to know what was archived.
+    """
     copied = [each for each in finished if isinstance(each, Copied)]
     with facility.sessions() as session:
         known = holders(session, {each.claim.file_id for each in copied})
@@ -79,10 +84,10 @@ def take_in(
     results: list[Result] = [each for each in planned if not isinstance(each, Archived)]
     for location_id, storage in storages.items():
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
-        results += place(storage, here)
+        results += place(storage, here, journals)
     refused = [each for each in results if isinstance(each, Failed)]
     results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
-    return Arrived(results, refused, catalogue(facility, instrument, run_id, results))
+    return Arrived(results, refused, catalogue(facility, instrument, run_id, results, journals.positions))
 
 
 def _of_one_content(
@@ -115,14 +120,15 @@ def _plan(
 ) -> Result:
     """What a copy is to become: the claimed version, or a further copy of an earlier one that has this content."""
     claim, digest = copied.claim, copied.digest
-    own = Holder(claim.version_id, 0)
+    own = Holder(claim.version_id, claim.number, claim.mtime)
     holder = known.get((claim.file_id, digest.sha256), own)
     path = claim.destination_path
     if holder.version_id != claim.version_id:
         damaged = holder.damaged[claim.storage_location_id]
         path = destination_path(instrument.archive_folder, claim.source_path, holder.number, damaged)
     if claim.storage_location_id not in holder.locations:
-        return Archived(claim, digest, holder.version_id, path, storage.address(path))
+        of = holder.number, holder.source_mtime, holder.damaged[claim.storage_location_id]
+        return Archived(claim, digest, holder.version_id, path, storage.address(path), *of)
     try:
         storage.discard(claim.staged_name)
         return Unchanged(claim, digest)
@@ -130,8 +136,11 @@ def _plan(
         return Failed(claim, error)
 
 
-def place(storage: Storage, planned: Sequence[Archived]) -> list[Archived | Failed]:
-    """Publish into one storage location, and make what was published durable. The results have the final paths."""
+def place(storage: Storage, planned: Sequence[Archived], journals: JournalKeeper) -> list[Archived | Failed]:
+    """Publish into one storage location, make what was published durable, and note it in the location's journal.
+
+    The results have the final paths.
+    """
     outcomes = publish(
         storage,
         {each.claim.staged_name: each.destination_path for each in planned},
@@ -149,6 +158,7 @@ def place(storage: Storage, planned: Sequence[Archived]) -> list[Archived | Fail
             placed.append(replace(each, destination_path=path, address=storage.address(path)))
     try:
         storage.make_durable([each.destination_path for each in placed])
+        journals.note(storage, placed)
     except StorageError as error:
         return [*refused, *(Failed(each.claim, error) for each in placed)]
     return [*refused, *placed]

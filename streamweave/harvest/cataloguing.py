@@ -43,6 +43,7 @@ from streamweave.harvest.results import (
 )
 from streamweave.harvest.standing import Standing, standings, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
+from streamweave.journal.positions import Position, note_positions
 from streamweave.rehash.findings import record_other_contents
 
 OPEN = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
@@ -50,12 +51,20 @@ ON_THE_WAY = (VersionState.PENDING, VersionState.FAILED)
 
 
 def catalogue(
-    facility: Facility, instrument: Instrument, run_id: uuid.UUID, results: Sequence[Result]
+    facility: Facility,
+    instrument: Instrument,
+    run_id: uuid.UUID,
+    results: Sequence[Result],
+    positions: Sequence[Position] = (),
 ) -> list[FileOutcome]:
-    """Write what became of some claims; returns the outcomes of those that this run still held."""
+    """Write what became of some claims; returns the outcomes of those that this run still held.
+
+    ``positions`` are how far the journals reach in which it was noted.
+    """
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
+        note_positions(session, positions)
         mine = _end_transfers(session, run_id, reconsidered(session, results), now)
         _plan_again(session, mine, instrument, now)
         open_ends = _open_ends(session, {result.claim.file_id for result in mine})

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -46,6 +46,11 @@ class Claim:
     """The file may grow on: so much as settled is to be copied of it, and no more."""
     was_begun: bool = False
     """By a run that died: it may have published bytes that are not on record."""
+    persistent_id: str = ""
+    number: int = 1
+    """Of the version."""
+    discovered_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When the file was seen for the first time."""
 
     @property
     def staged_name(self) -> str:
@@ -133,6 +138,9 @@ def _take_next(session: Session, due: ColumnElement[bool], limit: int, run_id: u
             FileVersion.sha256,
             FileVersion.unfinished.is_not(None),
             first.c.started_at.is_not(None),
+            FileRecord.persistent_id,
+            FileVersion.number,
+            FileRecord.first_discovered_at,
         )
     )
     rows = session.connection().execute(taken).all()

@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ class Holder:
 
     version_id: uuid.UUID
     number: int
+    source_mtime: datetime
     locations: set[uuid.UUID] = field(default_factory=set)
     damaged: Counter[uuid.UUID] = field(default_factory=Counter)
 
@@ -30,6 +32,7 @@ def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uui
             FileVersion.sha256,
             FileVersion.id,
             FileVersion.number,
+            FileVersion.source_mtime,
             Transfer.storage_location_id,
             Transfer.status,
         )
@@ -37,8 +40,8 @@ def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uui
         .where(of_files(file_ids, *ONCE_COMPLETED))
     )
     known: dict[tuple[uuid.UUID, str], Holder] = {}
-    for file_id, sha256, version_id, number, location_id, status in rows:
-        holder = known.setdefault((file_id, sha256), Holder(version_id, number))
+    for file_id, sha256, version_id, number, mtime, location_id, status in rows:
+        holder = known.setdefault((file_id, sha256), Holder(version_id, number, mtime))
         if status == TransferStatus.COMPLETED:
             holder.locations.add(location_id)
         else:

@@ -24,7 +24,8 @@ class Archived:
     """A claim whose bytes stand, proven and durable, under their final name, ``destination_path``.
 
     ``holder`` is the version that they are a copy of: the claimed one, or an earlier one with the same content.
-    ``address`` is the place for a person.
+    ``address`` is the place for a person. ``number`` and ``source_mtime`` are the holder's, None if it is the claimed
+    one; ``repairs`` counts the copies of it that were found damaged in this storage location.
     """
 
     claim: Claim
@@ -32,6 +33,9 @@ class Archived:
     holder: uuid.UUID
     destination_path: str
     address: str
+    number: int | None = None
+    source_mtime: datetime | None = None
+    repairs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from streamweave.harvest.supply import Supply
 from streamweave.harvest.troubles import Troubles
 from streamweave.harvest.workload import ProgressListener, ProgressReports, due_work
 from streamweave.harvest.write_behind import writing_behind
+from streamweave.journal.keeping import keep_journals
 from streamweave.storage.base import Storage
 
 BATCH_FILES = 512
@@ -98,6 +99,8 @@ class _Transfer:
         self._on_outcomes = on_outcomes
         self._limits = limits_of(instrument)
         self._pace = Pace(self._limits.bytes_per_second)
+        with facility.sessions() as session:
+            self._journals = keep_journals(session, instrument, run_id, facility.now)
         self._finished: list[Copied | NotCopied] = []
         self._last_batch = time.monotonic()
         self._is_ended = False
@@ -168,7 +171,7 @@ class _Transfer:
         self._last_batch = time.monotonic()
 
     def _take_in(self, finished: Finished) -> Arrived:
-        return take_in(self._facility, self._instrument, self._run_id, finished, self._storages)
+        return take_in(self._facility, self._instrument, self._run_id, finished, self._storages, self._journals)
 
     def _learn(self, supply: Supply, arrivals: Arrivals) -> None:
         """Tell of what has arrived; what a failure on the way says about a storage is heeded."""

@@ -27,6 +27,7 @@ from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.limits import Pace, limits_of
 from streamweave.harvest.results import Archived, Failed
 from streamweave.harvest.runs import harvest_run
+from streamweave.journal.keeping import keep_journals
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.origins import Origin, share_origin, share_refusal, stored_origins
 from streamweave.repairs.wanted import Repair, repairs_wanted
@@ -92,6 +93,8 @@ class _Repairing:
         self._pace = Pace(limits_of(instrument).bytes_per_second)
         self._lost_share = ""
         self._opened: dict[uuid.UUID, Storage] = {}
+        with facility.sessions() as session:
+            self._journals = keep_journals(session, instrument, run_id, facility.now)
 
     def repair_all(self, repairs: list[Repair]) -> None:
         """Repair one after the other. A location that fails is left alone from then on."""
@@ -129,7 +132,7 @@ class _Repairing:
             if claim is None:
                 return
             try:
-                address = self._archive(claim, storage, self._copied(origin, claim, storage))
+                address = self._archive(claim, storage, self._copied(origin, claim, storage), repair.damaged)
             except StreamWeaveError as error:
                 give_up(self._facility, claim, error.kind(), f"from {origin.name}: {error}")
                 if isinstance(error, StorageUnavailable | StorageRefused):
@@ -160,14 +163,16 @@ class _Repairing:
                 self._lost_share = str(error)
             raise
 
-    def _archive(self, claim: Claim, storage: Storage, digest: Digest) -> str | None:
-        """Publish, make durable, catalogue. Returns the copy's address.
+    def _archive(self, claim: Claim, storage: Storage, digest: Digest, damaged: int) -> str | None:
+        """Publish, make durable, note in the journal, catalogue. Returns the copy's address.
 
         None when we were taken for dead: whoever has the claim now takes over. Raises what prevents it.
         """
         path = claim.destination_path
-        planned = Archived(claim, digest, claim.version_id, path, storage.address(path))
-        [result] = place(storage, [planned])
+        planned = Archived(claim, digest, claim.version_id, path, storage.address(path), repairs=damaged)
+        [result] = place(storage, [planned], self._journals)
         if isinstance(result, Failed):
             raise result.error
-        return result.address if catalogue(self._facility, self._instrument, self._run_id, [result]) else None
+        positions = self._journals.positions
+        outcomes = catalogue(self._facility, self._instrument, self._run_id, [result], positions)
+        return result.address if outcomes else None

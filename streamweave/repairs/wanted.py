@@ -36,6 +36,8 @@ class Repair:
     mtime_at_source: datetime | None
     attempts: int
     failed_at: datetime | None
+    persistent_id: str
+    discovered_at: datetime
 
     def is_due(self, now: datetime) -> bool:
         """Whether it is time to try."""
@@ -80,6 +82,8 @@ def repairs_wanted(session: Session, instrument_id: uuid.UUID) -> list[Repair]:
             case((is_at_source, newest.source_mtime)),
             select(func.count()).select_from(other).where(failed).scalar_subquery(),
             select(func.max(other.completed_at)).where(failed).scalar_subquery(),
+            FileRecord.persistent_id,
+            FileRecord.first_discovered_at,
         )
         .select_from(damaged)
         .join(FileVersion, FileVersion.id == damaged.c.version_id)

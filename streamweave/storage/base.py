@@ -11,11 +11,13 @@ that: a file system commits many files to its journal in one go, an object store
 raise nothing; what went wrong with one file never stops the others.
 """
 
+import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from streamweave.errors import StorageError
+from streamweave.storage.journal import Journal
 from streamweave.storage.marks import FoundMark, Mark
 
 
@@ -120,6 +122,9 @@ class Storage(Protocol):
 
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""
+
+    def journal(self, catalog_id: uuid.UUID) -> Journal:
+        """The journals that this catalog keeps here of what it archives."""
 
     def address(self, path: str) -> str:
         """How a person would name the place of ``path``: the full path of a file."""

@@ -1,11 +1,13 @@
 """A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is told to."""
 
 import threading
+import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import path_components
+from streamweave.storage.journal import Reached, checked_name
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
 
 
@@ -26,6 +28,34 @@ class MemoryWriter:
         return len(self._storage.staged[self._staged_name])
 
 
+class MemoryJournal:
+    """``journals`` maps names to bytes."""
+
+    def __init__(self, storage: "MemoryStorage") -> None:
+        self._storage = storage
+        self._head: str | None = None
+        self.journals: dict[str, bytes] = {}
+
+    def append(self, name: str, offset: int, lines: bytes) -> None:
+        """Write at the end."""
+        self._storage.fail_if_told("append")
+        self.journals[checked_name(name)] = self.journals.get(name, b"")[:offset] + lines
+        self._head = name
+
+    def head(self) -> Reached | None:
+        """The journal that was last appended to."""
+        self._storage.fail_if_told("head")
+        return None if self._head is None else Reached(self._head, len(self.journals[self._head]))
+
+    def sizes(self, since: str = "") -> dict[str, int]:
+        """The lengths of the journals."""
+        return {name: len(lines) for name, lines in sorted(self.journals.items()) if name >= since}
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """All of it at once."""
+        yield self.journals[name][offset:]
+
+
 class MemoryStorage:
     """``staged`` and ``published`` map names and paths to bytes; a test may look into them and change them."""
 
@@ -35,6 +65,7 @@ class MemoryStorage:
         self.durable: set[str] = set()
         self.early_staged: dict[str, bytes] = {}
         self.mark: bytes | None = None
+        self.journals: dict[uuid.UUID, MemoryJournal] = {}
         self._faults: dict[str, StorageError] = {}
         self._lock = threading.Lock()
 
@@ -184,6 +215,10 @@ class MemoryStorage:
         _check_staged_name(staged_name)
         self.fail_if_told("discard")
         self.staged.pop(staged_name, None)
+
+    def journal(self, catalog_id: uuid.UUID) -> "MemoryJournal":
+        """The journals of one catalog."""
+        return self.journals.setdefault(catalog_id, MemoryJournal(self))
 
     def address(self, path: str) -> str:
         """How a person would name the place of ``path``."""

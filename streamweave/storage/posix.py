@@ -1,10 +1,12 @@
 """A storage location that is a folder of a POSIX file system.
 
 Beside the published files the folder holds ``.streamweave/``: the mark ``location``, which tells the place from an
-empty mount point and from any other place, and ``incoming/``, where each catalog has a staging area of its own.
+empty mount point and from any other place; ``incoming/``, where each catalog has a staging area of its own; and
+``journal/``, the record of what was archived.
 """
 
 import os
+import uuid
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from itertools import groupby
@@ -16,6 +18,7 @@ from streamweave.storage.faults import as_path_error, as_storage_error, storage_
 from streamweave.storage.flushing import Flushing
 from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, parse_mark, refusal
 from streamweave.storage.placing import move_without_replacing
+from streamweave.storage.posix_journal import FolderJournal
 from streamweave.storage.staging import StagedFile, StagingArea, file_name, write_all
 
 CONTROL = ".streamweave"
@@ -239,6 +242,10 @@ class PosixStorage:
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""
         self._staging.discard(staged_name)
+
+    def journal(self, catalog_id: uuid.UUID) -> FolderJournal:
+        """Files in ``.streamweave/journal/<catalog_id>``."""
+        return FolderJournal(self._root, CONTROL, str(catalog_id))
 
     def address(self, path: str) -> str:
         """The full path of the file."""

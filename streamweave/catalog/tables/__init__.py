@@ -26,6 +26,7 @@ from streamweave.catalog.tables.hook_runs import HookOutcome, HookRun
 from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookTrigger
 from streamweave.catalog.tables.instrument_requests import InstrumentRequest, RequestStatus
 from streamweave.catalog.tables.instruments import Authentication, GrowingFiles, Instrument
+from streamweave.catalog.tables.journals import IdentifierAlias, JournalPosition, Readoption
 from streamweave.catalog.tables.login_counts import KnownAddress, LoginCount
 from streamweave.catalog.tables.mailed_tokens import MailedToken, MailPurpose
 from streamweave.catalog.tables.notifications import Notification
@@ -74,10 +75,12 @@ __all__ = [
     "HookOutcome",
     "HookRun",
     "HookTrigger",
+    "IdentifierAlias",
     "Instrument",
     "InstrumentGrant",
     "InstrumentRequest",
     "IssuedCertificate",
+    "JournalPosition",
     "KnownAddress",
     "LoginCount",
     "MailPurpose",
@@ -87,6 +90,7 @@ __all__ = [
     "PendingGrant",
     "Project",
     "ProjectMember",
+    "Readoption",
     "RequestStatus",
     "RevokedToken",
     "Role",

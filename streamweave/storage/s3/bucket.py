@@ -65,10 +65,13 @@ class Bucket:
                 options["if_match"] = e_tag
             return bytes(obstore.get(self._store, key, options=options).bytes())
 
-    def below(self, prefix: str) -> Iterator["ObjectMeta"]:
-        """Every object whose key begins with ``prefix`` and a slash (with an empty one: all), a page at a time."""
+    def below(self, prefix: str, *, after: str | None = None) -> Iterator["ObjectMeta"]:
+        """Every object whose key begins with ``prefix`` and a slash (with an empty one: all), a page at a time.
+
+        With ``after`` only those whose keys follow it, byte by byte.
+        """
         with s3_errors(self.address(prefix)):
-            for page in obstore.list(self._store, prefix or None, chunk_size=KEYS_AT_ONCE):
+            for page in obstore.list(self._store, prefix or None, offset=after, chunk_size=KEYS_AT_ONCE):
                 yield from page
 
     def has_below(self, prefix: str) -> bool:

@@ -4,6 +4,7 @@ Beside the published objects it holds, below ``.streamweave/``, the mark ``locat
 catalog has a staging area of its own.
 """
 
+import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
@@ -11,10 +12,12 @@ from functools import lru_cache
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage.enclosure import path_components
+from streamweave.storage.journal import JOURNALS
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
 from streamweave.storage.s3.bucket import Bucket
 from streamweave.storage.s3.composition import Composer
 from streamweave.storage.s3.connection import S3Connection
+from streamweave.storage.s3.journal import BucketJournal
 from streamweave.storage.s3.keys import checked_key
 from streamweave.storage.s3.parts import Part
 from streamweave.storage.s3.patience import PATIENCE, Patience
@@ -157,6 +160,10 @@ class S3Storage:
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""
         self._staging.discard(staged_name)
+
+    def journal(self, catalog_id: uuid.UUID) -> BucketJournal:
+        """Objects below ``.streamweave/journal/<catalog_id>``."""
+        return BucketJournal(self._bucket, checked_key(self._prefix, f"{CONTROL}/{JOURNALS}/{catalog_id}"))
 
     def address(self, path: str) -> str:
         """``s3://bucket/prefix/path``."""

@@ -1,0 +1,15 @@
+"""The archive's own record: what was archived, written down beside it before the catalog knows of it.
+
+``entries``
+    what a line says, and how it is written and read
+``keeping``
+    a run's journals: a batch is noted once it is durable, and before it is catalogued
+``positions``
+    how far each journal is in the catalog
+``merging``
+    what entries make of a file that the catalog knows otherwise, or not at all; pure
+``readoption``
+    what the catalog does not know is taken from the journals: after a restore of an older catalog, before a scan
+``rebuilding``
+    a new catalog from journals alone
+"""

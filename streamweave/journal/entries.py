@@ -1,0 +1,217 @@
+"""What the lines of a journal say. Pure.
+
+A journal is JSON Lines in UTF-8. Each batch begins with a *heading*, which says for which catalog, storage location,
+instrument and run the entries below it were written; an *entry* is one copy of one version. Every line ends in
+``,"check":"…"}``: the XXH64 of all that stands before the comma. So a line that was torn when its writer died, or
+damaged since, is recognised; it is passed over and counted.
+
+``FORMAT`` is in every heading. Readers take lines of their own format and of earlier ones; keys that they do not know
+are left alone.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import xxhash
+
+FORMAT = 1
+_CHECK = b',"check":"'
+_END = b'"}'
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentFacts:
+    """What is needed to know an instrument again, and to make it anew: no address, no account."""
+
+    id: uuid.UUID
+    slug: str
+    name: str
+    archive_folder: str
+    timezone: str
+    first_acquisition_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Whose entries follow. ``written_at`` is UTC."""
+
+    catalog_id: uuid.UUID
+    location_id: uuid.UUID
+    location_name: str
+    run_id: uuid.UUID
+    instrument: InstrumentFacts
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A copy of a version that stands, proven and durable, at ``archived_path`` within the location. Times are UTC.
+
+    ``number``, ``size_bytes`` and ``source_mtime`` are those of the version that the copy is of: of an earlier one,
+    when the content was archived before. ``repairs`` counts the copies of it that were found damaged there before.
+    ``is_unfinished``: the instrument may not have finished the file.
+    """
+
+    instrument_id: uuid.UUID
+    file_id: uuid.UUID
+    persistent_id: str
+    source_path: str
+    discovered_at: datetime
+    version_id: uuid.UUID
+    number: int
+    size_bytes: int
+    source_mtime: datetime
+    xxhash: str
+    sha256: str
+    transfer_id: uuid.UUID
+    archived_path: str
+    archived_at: datetime
+    repairs: int = 0
+    is_unfinished: bool = False
+
+
+def lines_of(heading: Heading, entries: Iterable[Entry]) -> bytes:
+    """A batch, as it is appended to a journal."""
+    told = [_heading_fields(heading), *map(_entry_fields, entries)]
+    return b"".join(map(_line, told))
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the pieces of a journal, from the beginning of a batch on.
+
+    ``headings`` are the last ones read of each instrument; ``illegible`` counts lines that could not be read, a torn
+    one at the end included.
+    """
+
+    headings: dict[uuid.UUID, Heading] = field(default_factory=dict)
+    illegible: int = 0
+
+    def entries(self, pieces: Iterable[bytes]) -> Iterator[Entry]:
+        """The entries, in order."""
+        for line in _split(pieces):
+            fields = _fields_of(line)
+            try:
+                if fields is None:
+                    self.illegible += 1
+                elif "streamweave_journal" in fields:
+                    heading = _heading(fields)
+                    self.headings[heading.instrument.id] = heading
+                else:
+                    yield _entry(fields)
+            except (KeyError, ValueError, TypeError):
+                self.illegible += 1
+
+
+def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines; the last one may lack its end."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _line(fields: Mapping[str, Any]) -> bytes:
+    told = _encode(fields).encode()[:-1]
+    return told + _CHECK + xxhash.xxh64_hexdigest(told).encode() + _END + b"\n"
+
+
+def _fields_of(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None when it is not whole."""
+    told, mark, check = line.rpartition(_CHECK)
+    if not mark or check != xxhash.xxh64_hexdigest(told).encode() + _END:
+        return None
+    fields: dict[str, Any] = json.loads(told + b"}")
+    return fields
+
+
+def _heading_fields(heading: Heading) -> dict[str, Any]:
+    instrument = heading.instrument
+    return {
+        "streamweave_journal": FORMAT,
+        "catalog": str(heading.catalog_id),
+        "location": {"id": str(heading.location_id), "name": heading.location_name},
+        "run": str(heading.run_id),
+        "instrument": {
+            "id": str(instrument.id),
+            "slug": instrument.slug,
+            "name": instrument.name,
+            "archive_folder": instrument.archive_folder,
+            "timezone": instrument.timezone,
+            "first_acquisition_day": instrument.first_acquisition_day.isoformat(),
+        },
+        "written_at": heading.written_at.isoformat(),
+    }
+
+
+def _entry_fields(entry: Entry) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "ark": entry.persistent_id,
+        "instrument": str(entry.instrument_id),
+        "file": str(entry.file_id),
+        "source_path": entry.source_path,
+        "discovered_at": entry.discovered_at.isoformat(),
+        "version": str(entry.version_id),
+        "number": entry.number,
+        "size": entry.size_bytes,
+        "source_mtime": entry.source_mtime.isoformat(),
+        "xxhash": entry.xxhash,
+        "sha256": entry.sha256,
+        "transfer": str(entry.transfer_id),
+        "archived_path": entry.archived_path,
+        "archived_at": entry.archived_at.isoformat(),
+    }
+    if entry.repairs:
+        fields["repairs"] = entry.repairs
+    if entry.is_unfinished:
+        fields["unfinished"] = True
+    return fields
+
+
+def _heading(fields: Mapping[str, Any]) -> Heading:
+    if fields["streamweave_journal"] > FORMAT:
+        raise ValueError("it was written by a later StreamWeave")
+    instrument = fields["instrument"]
+    return Heading(
+        catalog_id=uuid.UUID(fields["catalog"]),
+        location_id=uuid.UUID(fields["location"]["id"]),
+        location_name=fields["location"]["name"],
+        run_id=uuid.UUID(fields["run"]),
+        instrument=InstrumentFacts(
+            id=uuid.UUID(instrument["id"]),
+            slug=instrument["slug"],
+            name=instrument["name"],
+            archive_folder=instrument["archive_folder"],
+            timezone=instrument["timezone"],
+            first_acquisition_day=date.fromisoformat(instrument["first_acquisition_day"]),
+        ),
+        written_at=datetime.fromisoformat(fields["written_at"]),
+    )
+
+
+def _entry(fields: Mapping[str, Any]) -> Entry:
+    return Entry(
+        instrument_id=uuid.UUID(fields["instrument"]),
+        file_id=uuid.UUID(fields["file"]),
+        persistent_id=fields["ark"],
+        source_path=fields["source_path"],
+        discovered_at=datetime.fromisoformat(fields["discovered_at"]),
+        version_id=uuid.UUID(fields["version"]),
+        number=fields["number"],
+        size_bytes=fields["size"],
+        source_mtime=datetime.fromisoformat(fields["source_mtime"]),
+        xxhash=fields["xxhash"],
+        sha256=fields["sha256"],
+        transfer_id=uuid.UUID(fields["transfer"]),
+        archived_path=fields["archived_path"],
+        archived_at=datetime.fromisoformat(fields["archived_at"]),
+        repairs=fields.get("repairs", 0),
+        is_unfinished=fields.get("unfinished", False),
+    )

@@ -1,0 +1,100 @@
+"""Journals in a folder: a file each, in a folder for each day."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from streamweave.storage.enclosure import BaseFolder, file_chunks, open_folder
+from streamweave.storage.faults import storage_errors
+from streamweave.storage.journal import (
+    HEAD,
+    JOURNALS,
+    NOT_LEGIBLE,
+    Reached,
+    checked_name,
+    head_content,
+    head_told_by,
+)
+from streamweave.storage.staging import write_all
+
+SUFFIX = ".jsonl"
+JOURNAL_MODE = 0o640  # less what the umask takes away
+
+
+class FolderJournal:
+    """The journals below ``control``, the location's own folder. ``streamweave.storage.journal.Journal`` says more."""
+
+    def __init__(self, base: BaseFolder, control: str, catalog: str) -> None:
+        self._base = base
+        self._control = control
+        self._folder = (control, JOURNALS, catalog)
+        self._place = base.path.joinpath(*self._folder)
+
+    def append(self, name: str, offset: int, lines: bytes) -> None:
+        """Write and flush; the folders as well when the journal begins."""
+        day, _, file = checked_name(name).partition("/")
+        with storage_errors(self._place / name), open_folder(self._base, (*self._folder, day), make=True) as folder:
+            with _opened(file + SUFFIX, folder) as handle:
+                if os.fstat(handle).st_size != offset:
+                    os.ftruncate(handle, offset)
+                os.lseek(handle, offset, os.SEEK_SET)
+                write_all(handle, lines)
+                os.fsync(handle)
+            if offset == 0:
+                os.fsync(folder)
+        self._write_head(Reached(name, offset + len(lines)), is_new=offset == 0)
+
+    def _write_head(self, reached: Reached, *, is_new: bool) -> None:
+        """In place, and flushed when the journal is new: the length of one that it names is asked of the file."""
+        with storage_errors(self._place / HEAD), open_folder(self._base, self._folder) as folder:
+            with _opened(HEAD, folder) as handle:
+                write_all(handle, head_content(reached))
+                if is_new:
+                    os.fsync(handle)
+            if is_new:
+                for depth in range(1, len(self._folder) + 1):
+                    with open_folder(self._base, self._folder[:depth]) as above:
+                        os.fsync(above)
+
+    def head(self) -> Reached | None:
+        """What the head names, and how long that is now."""
+        with storage_errors(self._place), open_folder(self._base, (self._control,)):
+            try:
+                told = head_told_by((self._place / HEAD).read_bytes())
+            except FileNotFoundError:
+                return None
+            try:
+                return Reached(told.name, (self._place / (told.name + SUFFIX)).stat().st_size) if told.name else told
+            except FileNotFoundError:
+                return NOT_LEGIBLE
+
+    def sizes(self, since: str = "") -> dict[str, int]:
+        """Listed day by day."""
+        sizes: dict[str, int] = {}
+        with storage_errors(self._place), open_folder(self._base, (self._control,)):
+            if not self._place.is_dir():
+                return {}
+            for day in sorted(entry.name for entry in os.scandir(self._place) if entry.is_dir(follow_symlinks=False)):
+                if day >= since[: len(day)]:
+                    found = {
+                        f"{day}/{entry.name.removesuffix(SUFFIX)}": entry.stat(follow_symlinks=False).st_size
+                        for entry in os.scandir(self._place / day)
+                        if entry.name.endswith(SUFFIX)
+                    }
+                    sizes |= {name: found[name] for name in sorted(found) if name >= since}
+        return sizes
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """Some MiB at a time."""
+        day, _, file = checked_name(name).partition("/")
+        return file_chunks(self._base, (*self._folder, day, file + SUFFIX), offset=offset)
+
+
+@contextmanager
+def _opened(name: str, folder: int) -> Iterator[int]:
+    """A handle of a file that is made if need be, at its beginning."""
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, JOURNAL_MODE, dir_fd=folder)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
