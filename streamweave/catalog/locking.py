@@ -16,6 +16,15 @@ def lock_instrument(session: Session, instrument_id: uuid.UUID) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
+def lock_journals(session: Session, storage_location_id: uuid.UUID) -> None:
+    """Let one transaction at a time take from the journals of a location what the catalog does not know.
+
+    To be taken before any instrument's lock.
+    """
+    key = int.from_bytes(storage_location_id.bytes[8:], "big", signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
 def try_lock_alerts(session: Session) -> bool:
     """Let one transaction at a time begin and end alerts; False while another does, which then needs no second."""
     key = int.from_bytes(b"alerts", "big")

@@ -23,6 +23,8 @@ from streamweave.catalog.tables import (
 from streamweave.facility import Facility
 from streamweave.harvest.runs import is_dead
 
+NEVER = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -49,7 +51,7 @@ class Claim:
     persistent_id: str = ""
     number: int = 1
     """Of the version."""
-    discovered_at: datetime = datetime.min.replace(tzinfo=UTC)
+    discovered_at: datetime = NEVER
     """When the file was seen for the first time."""
 
     @property

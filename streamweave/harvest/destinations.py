@@ -8,6 +8,7 @@ from streamweave.catalog.tables import Instrument
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import due_locations, early_names_of_ours, staged_names_under_way
+from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Storage
 
 
@@ -19,7 +20,9 @@ def open_destinations(
 ) -> tuple[dict[uuid.UUID, Storage], list[StorageError]]:
     """The storage locations into which transfers are due, ready for writing; and what is wrong with the others.
 
-    Those that the run has ``opened`` before are not put to the test again: many requests where they are far away.
+    What their journals know and the catalog does not is taken in before anything is written to them, lest it come
+    before what is written now. Those that the run has ``opened`` before are not put to the test again: many requests
+    where they are far away.
     """
     with facility.sessions() as session:
         locations = due_locations(session, instrument.id, facility.now(), days)
@@ -31,6 +34,7 @@ def open_destinations(
         try:
             storage = facility.open_marked(location, to_write=True)
             sweep(facility, location.id, storage)
+            readopt(facility, location, storage)
         except StorageError as error:
             troubles.append(error)
         else:

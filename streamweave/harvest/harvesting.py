@@ -19,6 +19,7 @@ from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.scans import Sighting
 from streamweave.harvest.transfer import Listener, transfer_files
 from streamweave.harvest.workload import ProgressListener
+from streamweave.journal.readoption import readopt_everywhere
 from streamweave.rehash.rehashing import rehash
 from streamweave.settling.settling import settle
 
@@ -37,9 +38,11 @@ def look(
 ) -> Sighting:
     """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at.
 
-    Claims of runs that died are freed first: what is claimed is left alone, and might have changed since.
+    Claims of runs that died are freed first: what is claimed is left alone, and might have changed since. Then what the
+    archives' journals know and the catalog does not is taken in, lest files be recorded anew under other identifiers.
     """
     free_claims_of_dead_runs(facility, instrument)
+    readopt_everywhere(facility)
     sighting = discover(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
     settle(facility, instrument, sighting.extent)
     return sighting

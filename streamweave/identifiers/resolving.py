@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
 from streamweave.access.visibility import opened_files
-from streamweave.catalog.tables import FileRecord, FileVersion, User
+from streamweave.catalog.tables import FileRecord, FileVersion, IdentifierAlias, User
 from streamweave.errors import Conflict, IdentifierMistyped, IdentifierPrivate, InvalidInput, NotFound
 from streamweave.files.contents import Content, content_of_version, newest_content
 from streamweave.identifiers import ark
@@ -61,11 +61,13 @@ def _unknown(identifier: Ark) -> NotFound:
 
 
 def _newest(session: Session, identifier: Ark) -> FileVersion | None:
-    return session.scalar(
-        select(FileVersion)
-        .join(FileVersion.file)
-        .options(contains_eager(FileVersion.file))
-        .where(FileVersion.is_newest, FileRecord.persistent_id == str(Ark(identifier.naan, identifier.name)))
+    """The newest version of the file that has this identifier, be it as a further one."""
+    name = str(Ark(identifier.naan, identifier.name))
+    newest = select(FileVersion).join(FileVersion.file).options(contains_eager(FileVersion.file))
+    newest = newest.where(FileVersion.is_newest)
+    alias = select(IdentifierAlias.file_id).where(IdentifierAlias.persistent_id == name)
+    return session.scalar(newest.where(FileRecord.persistent_id == name)) or session.scalar(
+        newest.where(FileRecord.id == alias.scalar_subquery())
     )
 
 

@@ -8,6 +8,8 @@
     how far each journal is in the catalog
 ``merging``
     what entries make of a file that the catalog knows otherwise, or not at all; pure
+``known_files``
+    these files, read from the catalog and written back
 ``readoption``
     what the catalog does not know is taken from the journals: after a restore of an older catalog, before a scan
 ``rebuilding``

@@ -28,6 +28,7 @@ from streamweave.harvest.limits import Pace, limits_of
 from streamweave.harvest.results import Archived, Failed
 from streamweave.harvest.runs import harvest_run
 from streamweave.journal.keeping import keep_journals
+from streamweave.journal.readoption import readopt
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.origins import Origin, share_origin, share_refusal, stored_origins
 from streamweave.repairs.wanted import Repair, repairs_wanted
@@ -122,7 +123,10 @@ class _Repairing:
     def _storage(self, location_id: uuid.UUID) -> Storage:
         """The location, found to be what it was. Raises ``StorageError``."""
         if location_id not in self._opened:
-            self._opened[location_id] = self._facility.open_marked(self._locations[location_id], to_write=True)
+            location = self._locations[location_id]
+            storage = self._facility.open_marked(location, to_write=True)
+            readopt(self._facility, location, storage)
+            self._opened[location_id] = storage
         return self._opened[location_id]
 
     def _repair(self, repair: Repair, storage: Storage) -> None:

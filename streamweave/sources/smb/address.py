@@ -24,8 +24,8 @@ class SmbAddress:
     ``timeout_seconds`` bounds every wait for an answer of the server. ``engine`` is ``auto`` for the fastest way that
     the server allows, ``public`` for smbprotocol's public interface alone. ``deadline`` is when, by ``monotonic``, all
     work at the address ends, however lively the server is; None for never.
-    ``authentication`` is ``negotiate`` for Kerberos where it works, else NTLM. With ``allowed_hosts`` (as ``sources.allowed_hosts`` has them) the credentials
-    are sent to these hosts only; with None to every host.
+    ``authentication`` is ``negotiate`` for Kerberos where it works, else NTLM. With ``allowed_hosts`` (as
+    ``sources.allowed_hosts`` has them) the credentials are sent to these hosts only; with None to every host.
     """
 
     host: str

@@ -1,0 +1,272 @@
+"""What the entries of a journal make of one file, in a catalog that knows it otherwise, or not at all. Pure.
+
+Rows are mappings of columns, as they stand and as they are to be. The rules:
+
+- A file is known again by its id, by an identifier of its own, or by its path. If it had been given another identifier
+  meanwhile, both stay; the one that was given first leads.
+- A content that a version of the file has already is a further copy of that version. Else it belongs to the version
+  that it was archived as, if nothing else was seen of that since; or it becomes a version of its own, under its number.
+- A number that somebody else holds goes to whoever was archived first; the other gets the next free one.
+- A version that is not archived, and is not what the journal speaks of, comes after all that are: it was seen later.
+- Whatever can't be told like this stays where it is in the archive, and is told as a conflict.
+"""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from streamweave.catalog.tables import TransferStatus, VersionState
+from streamweave.catalog.tables.base import uuid7
+from streamweave.harvest.acquisition import acquisition
+from streamweave.harvest.naming import destination_path
+from streamweave.harvest.results import archived
+from streamweave.journal.entries import Entry, InstrumentFacts
+
+Row = dict[str, Any]
+OPEN = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
+UNFINISHED = "the instrument may not have finished it"
+REPAIRED_SINCE = "it was found damaged, and repaired, after this catalog's backup was made"
+
+
+@dataclass
+class File:
+    """A file with all of its versions and transfers, as they are to be. New rows have ids that nobody knows yet.
+
+    ``live_runs`` are the runs that live: what they hold claims on is theirs.
+    """
+
+    record: Row
+    versions: dict[uuid.UUID, Row] = field(default_factory=dict)
+    transfers: dict[uuid.UUID, Row] = field(default_factory=dict)
+    aliases: set[str] = field(default_factory=set)
+    conflicts: list[str] = field(default_factory=list)
+
+    def take(
+        self,
+        entry: Entry,
+        location_id: uuid.UUID,
+        instrument: InstrumentFacts,
+        live_runs: Collection[uuid.UUID],
+        now: datetime,
+    ) -> None:
+        """Let the file be as the entry says."""
+        self._identify(entry)
+        version = self._version_with_the_content(entry) or self._version_that_it_was(entry)
+        if version is None:
+            version = self._new_version(entry, instrument, now)
+        if self._is_being_copied(version, location_id, live_runs):
+            return
+        self._prove(version, entry, instrument)
+        self._copy(version, entry, location_id)
+        self._conclude(version, entry, now)
+        self._find_newest(instrument)
+
+    def _identify(self, entry: Entry) -> None:
+        known = self.record["persistent_id"]
+        if entry.persistent_id in {known, *self.aliases}:
+            return
+        if entry.discovered_at < self.record["first_discovered_at"]:
+            self.record["persistent_id"] = entry.persistent_id
+            self.aliases.add(known)
+        else:
+            self.aliases.add(entry.persistent_id)
+        self._tell(f"has two identifiers now, {known} and {entry.persistent_id}; both lead to it")
+
+    def _version_with_the_content(self, entry: Entry) -> Row | None:
+        for version in self.versions.values():
+            if version["sha256"] == entry.sha256 and version["state"] != VersionState.UNCHANGED:
+                if version["number"] != entry.number:
+                    self._tell(f"version {entry.number} of the journal is version {version['number']} here")
+                return version
+        return None
+
+    def _version_that_it_was(self, entry: Entry) -> Row | None:
+        """A version without a proof that the entry is about: the very one, unless something else was seen of it since;
+        or what was recorded of the same file anew.
+        """
+        same = self.versions.get(entry.version_id)
+        if same and same["sha256"] is None and same["unchanged_since"] <= entry.archived_at:
+            return same
+        for version in self.versions.values():
+            looks_alike = (version["size_bytes"], version["source_mtime"]) == (entry.size_bytes, entry.source_mtime)
+            if looks_alike and version["sha256"] is None:
+                return version
+        return None
+
+    def _new_version(self, entry: Entry, instrument: InstrumentFacts, now: datetime) -> Row:
+        version_id = uuid7() if entry.version_id in self.versions else entry.version_id
+        version: Row = {
+            "id": version_id,
+            "file_id": self.record["id"],
+            "instrument_id": self.record["instrument_id"],
+            "first_discovered_at": self.record["first_discovered_at"],
+            "number": 0,
+            "is_newest": False,
+            "sha256": None,
+            "state": VersionState.SETTLED,
+            "reason": "",
+            "state_since": now,
+            "discovered_at": entry.archived_at,
+            "archived_at": None,
+            "unfinished": UNFINISHED if entry.is_unfinished else None,
+            "failures": 0,
+            "retry_at": None,
+            **_observed(entry, instrument),
+        }
+        self.versions[version_id] = version
+        return version
+
+    def _prove(self, version: Row, entry: Entry, instrument: InstrumentFacts) -> None:
+        """Give a version without a proof what the entry says of it."""
+        if version["sha256"] is not None:
+            return
+        version |= {"xxhash": entry.xxhash, "sha256": entry.sha256, **_observed(entry, instrument)}
+        self._number(version, entry, instrument)
+
+    def _number(self, version: Row, entry: Entry, instrument: InstrumentFacts) -> None:
+        if version["number"] == entry.number:
+            return
+        holder = next((each for each in self.versions.values() if each["number"] == entry.number), None)
+        if holder is None:
+            version["number"] = entry.number
+        elif _was_archived_before(holder, entry):
+            version["number"] = self._next_number()
+            self._tell(f"version {entry.number} of the journal is version {version['number']} here")
+        else:
+            self._put_last(holder, instrument)
+            version["number"] = entry.number
+
+    def _next_number(self) -> int:
+        return 1 + max(int(each["number"]) for each in self.versions.values())
+
+    def _put_last(self, version: Row, instrument: InstrumentFacts) -> None:
+        """Number it after all others, as well as the places that wait for it."""
+        version["number"] = self._next_number()
+        path = destination_path(instrument.archive_folder, self.record["source_path"], version["number"])
+        for transfer in self.transfers.values():
+            if transfer["version_id"] == version["id"] and transfer["status"] == TransferStatus.PENDING:
+                transfer["destination_path"] = path
+
+    def _is_being_copied(self, version: Row, location_id: uuid.UUID, live_runs: Collection[uuid.UUID]) -> bool:
+        return any(
+            each["status"] == TransferStatus.IN_PROGRESS and each["run_id"] in live_runs
+            for each in self._there(version, location_id)
+        )
+
+    def _there(self, version: Row, location_id: uuid.UUID) -> list[Row]:
+        """The transfers of a version to a location."""
+        place = (version["id"], location_id)
+        return [each for each in self.transfers.values() if (each["version_id"], each["storage_location_id"]) == place]
+
+    def _copy(self, version: Row, entry: Entry, location_id: uuid.UUID) -> None:
+        """Complete the transfer that waits for this copy, or add one."""
+        there = self._there(version, location_id)
+        if any(each["destination_path"] == entry.archived_path and _was_completed(each) for each in there):
+            return
+        for each in there:
+            if each["status"] == TransferStatus.COMPLETED:
+                if not (entry.repairs and each["completed_at"] < entry.archived_at):
+                    self._tell(f"a further copy of version {version['number']} stands at {entry.archived_path}")
+                    return
+                damaged = {"damage": REPAIRED_SINCE, "damage_found_at": entry.archived_at}
+                each |= {"status": TransferStatus.DAMAGED, **damaged}
+        waiting = next((each for each in there if each["status"] in OPEN), None)
+        if waiting is None:
+            waiting = self._new_transfer(version, entry, location_id)
+        waiting |= _completed(entry)
+
+    def _new_transfer(self, version: Row, entry: Entry, location_id: uuid.UUID) -> Row:
+        transfer_id = uuid7() if entry.transfer_id in self.transfers else entry.transfer_id
+        transfer: Row = {
+            "id": transfer_id,
+            "file_id": self.record["id"],
+            "version_id": version["id"],
+            "instrument_id": self.record["instrument_id"],
+            "storage_location_id": location_id,
+            "run_id": None,
+            "damage": None,
+            "damage_found_at": None,
+            "created_at": entry.archived_at,
+        }
+        self.transfers[transfer_id] = transfer
+        return transfer
+
+    def _conclude(self, version: Row, entry: Entry, now: datetime) -> None:
+        """It is archived, unless other storage locations wait for it."""
+        waits = any(each["version_id"] == version["id"] and each["status"] in OPEN for each in self.transfers.values())
+        if version["state"] == VersionState.ARCHIVED or (waits and version["state"] == VersionState.PENDING):
+            return
+        since = version["archived_at"] or entry.archived_at
+        version |= archived(now, version["unfinished"] or "") | {"archived_at": since}
+
+    def _find_newest(self, instrument: InstrumentFacts) -> None:
+        """The last one; what was the newest and is not archived was seen after all that the journal speaks of."""
+        was_newest = next((each for each in self.versions.values() if each["is_newest"]), None)
+        if was_newest and was_newest["sha256"] is None and was_newest["number"] + 1 < self._next_number():
+            self._put_last(was_newest, instrument)
+        newest = max(self.versions.values(), key=lambda each: int(each["number"]))
+        for version in self.versions.values():
+            version["is_newest"] = version is newest
+        self.record |= {name: newest[name] for name in ("size_bytes", "source_mtime")}
+
+    def _tell(self, what: str) -> None:
+        self.conflicts.append(f"{self.record['source_path']}: {what}")
+
+
+def new_file(entry: Entry) -> File:
+    """A file that the catalog does not know, before anything is said of its versions."""
+    folder, _, filename = entry.source_path.rpartition("/")
+    return File(
+        {
+            "id": entry.file_id,
+            "instrument_id": entry.instrument_id,
+            "source_path": entry.source_path,
+            "folder": folder,
+            "filename": filename,
+            "persistent_id": entry.persistent_id,
+            "size_bytes": entry.size_bytes,
+            "source_mtime": entry.source_mtime,
+            "first_discovered_at": entry.discovered_at,
+        }
+    )
+
+
+def _observed(entry: Entry, instrument: InstrumentFacts) -> Row:
+    acquired = acquisition(
+        entry.source_mtime,
+        timezone=instrument.timezone,
+        first_day=instrument.first_acquisition_day,
+        now=entry.archived_at,
+    )
+    return {
+        "size_bytes": entry.size_bytes,
+        "source_mtime": entry.source_mtime,
+        "acquisition_day": acquired.day,
+        "clock_skew_seconds": acquired.clock_skew_seconds,
+        "unchanged_since": entry.archived_at,
+        "observed_at": entry.archived_at,
+    }
+
+
+def _completed(entry: Entry) -> Row:
+    return {
+        "status": TransferStatus.COMPLETED,
+        "destination_path": entry.archived_path,
+        "bytes_transferred": entry.size_bytes,
+        "source_checksum": entry.xxhash,
+        "dest_checksum": entry.xxhash,
+        "checksum_verified": True,
+        "started_at": entry.archived_at,
+        "completed_at": entry.archived_at,
+        "last_verified_at": entry.archived_at,
+    }
+
+
+def _was_completed(transfer: Row) -> bool:
+    return transfer["status"] in (TransferStatus.COMPLETED, TransferStatus.DAMAGED)
+
+
+def _was_archived_before(version: Row, entry: Entry) -> bool:
+    return version["archived_at"] is not None and version["archived_at"] <= entry.archived_at

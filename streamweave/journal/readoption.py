@@ -1,0 +1,241 @@
+"""Readoption: what the journals speak of and the catalog does not know is taken into the catalog.
+
+That is so when the catalog was restored from an older backup. It is found out by comparing the head of a location's
+journals with their positions on record: one small read, before each scan, so that nothing is recorded anew that has an
+identifier already, and before a harvest writes to a location, so that the head always leads to what is not known yet.
+
+Whatever was taken in can be taken in again: a readoption that dies is simply begun anew. Runs that live and are just
+between journal and catalogue are left alone: what they have noted is theirs.
+"""
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.bulk import BATCH
+from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.locking import lock_instrument, lock_journals
+from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation
+from streamweave.catalog.tables import Readoption as ReadoptionRow
+from streamweave.deletion import listing
+from streamweave.errors import StorageError
+from streamweave.facility import Facility
+from streamweave.garbage import seldom_sought
+from streamweave.harvest.runs import is_dead
+from streamweave.journal.entries import Entry, InstrumentFacts, Reader
+from streamweave.journal.known_files import KnownFiles, Written
+from streamweave.journal.positions import Position, is_catalogued, newest_name, note_positions, positions_of
+from streamweave.storage.answering import answered
+from streamweave.storage.base import Storage
+from streamweave.storage.journal import Journal
+
+NAMED_CONFLICTS = 1_000
+"""More are counted, and not named."""
+NO_ADDRESS = "not-entered.invalid"
+"""The host of an instrument that only a journal knows (RFC 2606, section 2); it is disabled."""
+
+logger = logging.getLogger(__name__)
+Listener = Callable[["Readoption"], None]
+
+
+@dataclass(slots=True)
+class Readoption:
+    """What was taken in so far. ``entries`` counts what was read, the other numbers what the catalog did not know.
+
+    ``instruments`` are the slugs of those that had to be made anew; they are disabled, and have no address.
+    """
+
+    location: str
+    entries: int = 0
+    files: int = 0
+    versions: int = 0
+    copies: int = 0
+    illegible: int = 0
+    instruments: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+    def add(self, written: Written) -> None:
+        """Some more was taken in."""
+        self.files += written.files
+        self.versions += written.versions
+        self.copies += written.copies
+        self.conflicts += written.conflicts
+
+    def sentence(self) -> str:
+        """For a person."""
+        told = (
+            f"{self.location}: the catalog is older than the archive; from its journals came back {self.files} files, "
+            f"{self.versions} versions and {self.copies} copies"
+        )
+        if self.illegible:
+            told += f"; {self.illegible} lines could not be read"
+        if self.conflicts:
+            told += f"; {len(self.conflicts)} conflicts, the first: {self.conflicts[0]}"
+        return told
+
+
+def readopt_everywhere(facility: Facility) -> list[Readoption]:
+    """Look at all storage locations. One that is not there, or does not answer, is looked at when it is."""
+    with facility.sessions() as session:
+        locations = session.scalars(listing(StorageLocation)).all()
+    found = []
+    for location in locations:
+        try:
+            if storage := answered(f"journals of {location.id}", partial(_opened_if_ahead, facility, location)):
+                found.append(readopt(facility, location, storage))
+        except (StorageError, TimeoutError):  # harvests and sweeps tell of it
+            continue
+    return [each for each in found if each is not None]
+
+
+def _opened_if_ahead(facility: Facility, location: StorageLocation) -> Storage | None:
+    storage = facility.open_marked(location)
+    return storage if _is_ahead(facility, location.id, storage) else None
+
+
+@seldom_sought()
+def readopt(
+    facility: Facility, location: StorageLocation, storage: Storage, on_progress: Listener = lambda readoption: None
+) -> Readoption | None:
+    """Take in what the journals of one location speak of and the catalog does not know; None when it knows all.
+
+    Whoever else wants the same waits until it is done. Raises ``StorageError``.
+    """
+    if not _is_ahead(facility, location.id, storage):
+        return None
+    with facility.sessions.begin() as waiting:
+        lock_journals(waiting, location.id)
+        readoption = _Reading(facility, location, storage, on_progress).run()
+    if not (readoption.copies or readoption.conflicts or readoption.illegible):
+        return None
+    logger.warning(readoption.sentence())
+    _put_on_record(facility, location.id, readoption)
+    return readoption
+
+
+def _is_ahead(facility: Facility, location_id: uuid.UUID, storage: Storage) -> bool:
+    """Whether the journal that was last written to says more than the catalog knows of."""
+    with facility.sessions() as session:
+        head = storage.journal(catalog_id(session)).head()
+        return head is not None and not is_catalogued(session, location_id, head)
+
+
+def _put_on_record(facility: Facility, location_id: uuid.UUID, readoption: Readoption) -> None:
+    with facility.sessions.begin() as session:
+        session.add(
+            ReadoptionRow(
+                storage_location_id=location_id,
+                read_at=facility.now(),
+                files=readoption.files,
+                versions=readoption.versions,
+                copies=readoption.copies,
+                illegible=readoption.illegible,
+                conflicts=readoption.conflicts[:NAMED_CONFLICTS],
+            )
+        )
+
+
+class _Reading:
+    """One reading of the journals of one location."""
+
+    def __init__(self, facility: Facility, location: StorageLocation, storage: Storage, on_progress: Listener) -> None:
+        self._facility = facility
+        self._location_id = location.id
+        with facility.sessions() as session:
+            self._journal: Journal = storage.journal(catalog_id(session))
+        self._reader = Reader()
+        self._readoption = Readoption(location.name)
+        self._on_progress = on_progress
+        self._batch: list[Entry] = []
+        self._read: list[Position] = []
+
+    def run(self) -> Readoption:
+        """Read, in the order of names; the head's journal comes last, since it tells whether all is known."""
+        for name, start, end in self._unread():
+            for entry in self._reader.entries(self._journal.read(name, start)):
+                self._batch.append(entry)
+                if len(self._batch) == BATCH:
+                    self._take_in()
+            self._read.append(Position(self._location_id, name, end))
+        self._take_in()
+        self._readoption.illegible = self._reader.illegible
+        return self._readoption
+
+    def _unread(self) -> Sequence[tuple[str, int, int]]:
+        """The journals that reach beyond what is catalogued, but those of runs that live: name, from where, to where.
+
+        A run writes into the journal of the day, so what is new since a backup stands in those of its day and later;
+        a day more is looked at, for clocks that were set.
+        """
+        head = self._journal.head()
+        with self._facility.sessions() as session:
+            known, newest = positions_of(session, self._location_id), newest_name(session, self._location_id)
+            live = {str(run_id) for run_id in session.scalars(select(HarvestRun.id).where(~is_dead()))}
+        since = "" if newest is None else f"{date.fromisoformat(newest.partition('/')[0]) - timedelta(days=1)}"
+        unread = [
+            (name, known.get(name, 0), size)
+            for name, size in self._journal.sizes(since).items()
+            if size > known.get(name, 0) and name.partition("/")[2] not in live
+        ]
+        return sorted(unread, key=lambda each: head is not None and each[0] == head.name)
+
+    def _take_in(self) -> None:
+        """What has been read so far goes into the catalog: an instrument at a time, and then how far that is."""
+        of_instruments: dict[uuid.UUID, list[Entry]] = defaultdict(list)
+        for entry in self._batch:
+            of_instruments[entry.instrument_id].append(entry)
+        for instrument_id, entries in of_instruments.items():
+            self._take_in_of(instrument_id, entries)
+        with self._facility.sessions.begin() as session:
+            note_positions(session, self._read)
+        self._readoption.entries += len(self._batch)
+        self._batch, self._read = [], []
+        self._on_progress(self._readoption)
+
+    def _take_in_of(self, instrument_id: uuid.UUID, entries: Sequence[Entry]) -> None:
+        with self._facility.sessions.begin() as session:
+            instrument = self._instrument(session, instrument_id, entries[0])
+            if instrument is None:
+                self._readoption.conflicts += [f"{each.source_path}: its instrument is not known" for each in entries]
+                return
+            lock_instrument(session, instrument.id)
+            files = KnownFiles(session, instrument, self._location_id, entries)
+            files.take_all(self._facility.now())
+            self._readoption.add(files.write())
+
+    def _instrument(self, session: Session, instrument_id: uuid.UUID, entry: Entry) -> Instrument | None:
+        """The instrument of that id, or of the same slug, or a new one as the journal describes it."""
+        known = session.get(Instrument, instrument_id)
+        heading = self._reader.headings.get(instrument_id)
+        if known is not None or heading is None:
+            return known
+        facts = heading.instrument
+        same = or_(Instrument.slug == facts.slug, Instrument.archive_folder == facts.archive_folder)
+        known = session.scalars(select(Instrument).where(same).order_by(Instrument.slug != facts.slug)).first()
+        if known is None:
+            known = _instrument_told_by(facts, share=entry.source_path.partition("/")[0])
+            session.add(known)
+            session.flush()
+            self._readoption.instruments.append(facts.slug)
+        return known
+
+
+def _instrument_told_by(facts: InstrumentFacts, share: str) -> Instrument:
+    return Instrument(
+        id=facts.id,
+        slug=facts.slug,
+        name=facts.name,
+        archive_folder=facts.archive_folder,
+        timezone=facts.timezone,
+        first_acquisition_day=facts.first_acquisition_day,
+        cifs_host=NO_ADDRESS,
+        cifs_share=share,
+        enabled=False,
+    )

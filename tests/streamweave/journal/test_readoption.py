@@ -1,0 +1,237 @@
+"""An older catalog under a newer archive: what was archived since comes back, with its identifiers and proofs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    Instrument,
+    Readoption,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
+from streamweave.fixity.verification import verify_location
+from streamweave.harvest import arrival, harvesting
+from streamweave.identifiers.resolving import _newest, _read
+from streamweave.journal.readoption import readopt_everywhere
+
+Backup = Callable[[Any], Callable[[], Any]]
+F, X1, X2, X3 = (f"microscope/{name}.dat" for name in ("f", "x1", "x2", "x3"))
+
+
+def proofs(bench: Any) -> set[tuple[Any, ...]]:
+    """What the catalog says of every archived copy."""
+    with bench.facility.sessions() as session:
+        rows = session.execute(
+            select(
+                FileRecord.source_path,
+                FileRecord.persistent_id,
+                FileRecord.id,
+                FileVersion.id,
+                FileVersion.number,
+                FileVersion.size_bytes,
+                FileVersion.source_mtime,
+                FileVersion.acquisition_day,
+                FileVersion.xxhash,
+                FileVersion.sha256,
+                Transfer.id,
+                Transfer.storage_location_id,
+                Transfer.destination_path,
+                Transfer.bytes_transferred,
+                Transfer.completed_at,
+            )
+            .join(FileVersion, FileVersion.file_id == FileRecord.id)
+            .join(Transfer, Transfer.version_id == FileVersion.id)
+            .where(Transfer.status == TransferStatus.COMPLETED)
+        )
+        return set(rows.tuples())
+
+
+def adopted(bench: Any) -> Readoption:
+    with bench.facility.sessions() as session:
+        return session.scalars(select(Readoption).order_by(Readoption.id.desc())).first()
+
+
+def resolves(bench: Any, identifier: str) -> str:
+    with bench.facility.sessions() as session:
+        newest = _newest(session, _read(identifier))
+        assert newest is not None
+        return newest.file.source_path
+
+
+def strays(bench: Any) -> list[str]:
+    report = verify_location(bench.facility, bench.location)
+    assert report.trouble is None
+    return [each.address for each in report.named]
+
+
+def dies() -> None:
+    raise SystemExit("killed")
+
+
+def test_what_was_archived_since_a_backup_comes_back_with_its_identifiers_and_proofs(
+    bench: Any, back_up: Backup
+) -> None:
+    bench.write(F, b"f v1")
+    bench.harvest()
+    restore = back_up(bench)
+    bench.clock.wait(3600)
+    for path, content in ((F, b"f v2"), (X1, b"x1"), (X2, b"x2"), (X3, b"x3")):
+        bench.write(path, content)
+    bench.harvest()
+    before = proofs(bench)
+    bench.clock.wait(3600)
+    bench.laboratory.remove(X3)
+    bench.write(F, b"f v3")
+    bench.write(X2, b"x2 b")
+
+    restored = restore()
+    restored.harvest()
+
+    now = proofs(restored)
+    assert before <= now
+    assert len(now - before) == 2
+    assert restored.states() == dict.fromkeys((F, X1, X2, X3), VersionState.ARCHIVED)
+    assert (restored.version(F).number, restored.version(X2).number) == (3, 2)
+    assert restored.record(X3).gone_at is not None
+    assert restored.record(X1).gone_at is None
+    assert strays(restored) == []
+    assert (adopted(restored).files, adopted(restored).versions, adopted(restored).copies) == (3, 4, 4)
+    assert adopted(restored).conflicts == []
+
+
+def test_versions_that_a_backup_knew_as_pending_are_completed(bench: Any, back_up: Backup, tmp_path: Path) -> None:
+    mirror = bench.add_location("mirror", tmp_path / "mirror")
+    bench.write(X1, b"x1")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(harvesting, "transfer_files", lambda *_, **__: dies())
+        with pytest.raises(SystemExit):
+            bench.harvest()
+    restore = back_up(bench)
+    bench.harvest()
+    before = proofs(bench)
+
+    restored = restore()
+    readopt_everywhere(restored.facility)
+
+    assert proofs(restored) == before
+    assert {each.storage_location_id for each in restored.transfers(X1)} == {bench.location.id, mirror.id}
+    assert restored.version(X1).state == VersionState.ARCHIVED
+
+
+def test_a_catalog_that_knows_everything_reads_no_journal(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.write(X1, b"x1")
+    bench.harvest()
+    monkeypatch.setattr("streamweave.journal.readoption._Reading.run", lambda self: dies())
+    assert readopt_everywhere(bench.facility) == []
+    bench.write(X2, b"x2")
+    bench.harvest()
+    assert bench.version(X2).state == VersionState.ARCHIVED
+
+
+@pytest.mark.parametrize("found_by", ["the same catalog", "an older one"])
+def test_what_a_run_noted_that_died_before_cataloguing_is_taken_in(
+    bench: Any, back_up: Backup, monkeypatch: pytest.MonkeyPatch, found_by: str
+) -> None:
+    bench.write(X1, b"x1")
+    restore = back_up(bench)
+    with monkeypatch.context() as patched:
+        patched.setattr(arrival, "catalogue", lambda *_: dies())
+        with pytest.raises(SystemExit):
+            bench.harvest()
+    identifier = bench.record(X1).persistent_id
+    after = bench if found_by == "the same catalog" else restore()
+    after.harvest()
+    assert after.states() == {X1: VersionState.ARCHIVED}
+    assert after.record(X1).persistent_id == identifier
+    assert [each.status for each in after.transfers(X1)] == [TransferStatus.COMPLETED]
+    assert strays(after) == []
+
+
+def test_what_a_living_run_has_noted_and_not_catalogued_is_left_to_it(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write(X1, b"x1")
+    looked: list[Any] = []
+    catalogue = arrival.catalogue
+
+    def somebody_looks_before(*arguments: Any) -> Any:
+        looked.append(readopt_everywhere(bench.facility))
+        return catalogue(*arguments)
+
+    monkeypatch.setattr(arrival, "catalogue", somebody_looks_before)
+    bench.harvest()
+    assert looked == [[]]
+    assert bench.states() == {X1: VersionState.ARCHIVED}
+    assert [each.status for each in bench.transfers(X1)] == [TransferStatus.COMPLETED]
+
+
+def test_a_location_that_is_seen_late_leaves_both_identifiers_leading_to_the_file(
+    bench: Any, back_up: Backup, tmp_path: Path
+) -> None:
+    restore = back_up(bench)
+    bench.write(X1, b"x1")
+    bench.harvest()
+    bench.clock.wait(3600)
+    bench.write(X1, b"x1 v2")
+    bench.harvest()
+    given_out, versions = bench.record(X1).persistent_id, proofs(bench)
+    bench.clock.wait(3600)
+    bench.archive.rename(tmp_path / "not mounted")
+    bench.write(X1, b"x1 v3")
+    restored = restore()
+    restored = restored.with_facility(mint_identifier=lambda: "ark:/99999/fk4another")
+    restored.change(bench.location, enabled=False)
+    restored.harvest()
+    assert restored.record(X1).persistent_id == "ark:/99999/fk4another"
+
+    (tmp_path / "not mounted").rename(bench.archive)
+    restored.change(bench.location, enabled=True)
+    restored.harvest()
+
+    assert resolves(restored, given_out) == resolves(restored, "ark:/99999/fk4another") == X1
+    assert restored.record(X1).persistent_id == given_out
+    assert restored.version(X1).number == 3
+    assert {each[9] for each in versions} < {each[9] for each in proofs(restored)}
+    assert bench.archived() == {
+        "Microscope 01/microscope/x1.dat": b"x1",
+        "Microscope 01/microscope/x1~v2.dat": b"x1 v2",
+        "Microscope 01/microscope/x1~v3.dat": b"x1 v3",
+    }
+    assert strays(restored) == []
+    assert "has two identifiers now" in adopted(restored).conflicts[0]
+
+
+def test_a_torn_line_is_told_and_loses_nothing_else(bench: Any, back_up: Backup) -> None:
+    restore = back_up(bench)
+    bench.write(X1, b"x1")
+    bench.write(X2, b"x2")
+    bench.harvest()
+    (journal,) = (bench.archive / ".streamweave/journal").rglob("*.jsonl")
+    with journal.open("ab") as file:
+        file.write(journal.read_bytes().splitlines()[-1][:100])
+    restored = restore()
+    restored.harvest()
+    assert proofs(restored) == proofs(bench)
+    assert adopted(restored).illegible == 1
+
+
+def test_an_instrument_that_the_backup_did_not_know_comes_back_disabled(bench: Any, back_up: Backup) -> None:
+    restore = back_up(bench)
+    bench.write(X1, b"x1")
+    bench.harvest()
+    restored = restore()
+    with restored.facility.sessions.begin() as session:
+        session.execute(Instrument.__table__.delete())  # the schedule goes with it
+    (found,) = readopt_everywhere(restored.facility)
+    assert proofs(restored) == proofs(bench)
+    assert found.instruments == ["microscope_01"]
+    with restored.facility.sessions() as session:
+        instrument = session.scalars(select(Instrument)).one()
+    assert (instrument.id, instrument.enabled, instrument.cifs_share) == (bench.instrument.id, False, "microscope")
