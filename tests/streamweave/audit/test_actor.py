@@ -17,7 +17,6 @@ NOT_AUDITED = {
     "alert_deliveries": "the evaluation of alerts makes and changes them, nobody else",
     "alert_watch": "the evaluation of alerts makes and changes it, nobody else",
     "audit_log": "it is the record",
-    "catalog_identity": "STAND-IN",
     "certificates": "they are a record, and append-only",
     "file_transfers": "harvests make and change them, nobody else",
     "harvest_runs": "harvests make and change them, nobody else",
