@@ -22,6 +22,11 @@ def schema_revision(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def newest_revision() -> str | None:
+    """The revision that this version's schema has."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
 def upgrade_schema(engine: Engine) -> None:
     """Bring the database to this version's schema, in one transaction.
 

@@ -7,11 +7,13 @@ one sentence on standard error. For `certify`, 1 means that it is not safe.
 import typer
 
 from streamweave.cli.alerts import alerts
+from streamweave.cli.backup import backup, restore
 from streamweave.cli.catalog import catalog
 from streamweave.cli.certify import certify
 from streamweave.cli.configuration import configure, create_admin, migrate
 from streamweave.cli.demo import demo
 from streamweave.cli.harvest import harvest
+from streamweave.cli.rebuild import rebuild_catalog
 from streamweave.cli.storage import storage
 from streamweave.cli.up import up
 from streamweave.cli.verify import verify
@@ -24,7 +26,8 @@ app = typer.Typer(
 )
 
 
-for command in (up, demo, harvest, verify, certify, alerts, migrate, create_admin, configure):
+for command in (up, demo, harvest, verify, certify, alerts, backup, restore, migrate, create_admin, configure):
     app.command()(command)
 app.add_typer(storage, name="storage")
 app.add_typer(catalog, name="catalog")
+app.command("rebuild")(rebuild_catalog)

@@ -67,11 +67,11 @@ def configure(
             reach = Reach.told_by(settings, Sealer(keys))
             sessions, roots = catalog_sessions(engine), settings.allowed_storage()
             apply_manifest(sessions, keys, _read(manifest), reach, roots, address_change=address_change)
-    typer.echo(printable(f"{manifest} is entered; {_shown_by_dagster(settings)}"))
+    typer.echo(printable(f"{manifest} is entered; {shown_by_dagster(settings)}"))
 
 
-def _shown_by_dagster(settings: Settings) -> str:
-    """Dagster reads instruments and schedules once, when its code location is loaded."""
+def shown_by_dagster(settings: Settings) -> str:
+    """Have Dagster load its code location anew, which reads instruments and schedules once; says whether it did."""
     try:
         with orchestrator(settings.dagster_url, settings.dagster_token.get_secret_value()) as client:
             reload_code_location(client)

@@ -16,7 +16,7 @@ from streamweave.cli.progress import progress_shown
 from streamweave.cli.refusal import CANNOT_BE_DONE, one_sentence
 from streamweave.deletion import listing
 from streamweave.errors import NotFound
-from streamweave.facility import facility_of
+from streamweave.facility import Facility, facility_of
 from streamweave.fixity.verification import FindingKind, VerificationReport, verify_location
 from streamweave.local.running import settings_of
 from streamweave.printable import printable
@@ -51,14 +51,22 @@ def verify(
     home: HomeOption = None,
 ) -> None:
     """Compare archive and catalog both ways: exit code 1 when they differ, 2 when a location can't be compared."""
-    console, beside = Console(), Console(stderr=True)
     with one_sentence(), closing(facility_of(settings_of(home))) as facility:
-        with facility.sessions() as session:
-            chosen = _chosen(session, locations or [])
-        reports = []
-        for location in chosen:
-            with progress_shown(beside) as show:
-                reports.append(verify_location(facility, location, quick=quick, on_progress=show))
+        verify_and_show(facility, locations or [], quick=quick, as_json=as_json)
+
+
+def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_json: bool) -> None:
+    """Compare locations of these names, or all; show the differences, and end with the exit code that tells of them.
+
+    Raises ``NotFound``.
+    """
+    console, beside = Console(), Console(stderr=True)
+    with facility.sessions() as session:
+        chosen = _chosen(session, names)
+    reports = []
+    for location in chosen:
+        with progress_shown(beside) as show:
+            reports.append(verify_location(facility, location, quick=quick, on_progress=show))
     if as_json:
         typer.echo(json.dumps(_as_json(reports, quick=quick), indent=2, ensure_ascii=True))
     else:

@@ -21,6 +21,7 @@ from streamweave.fixity.report import SweepReport
 from streamweave.fixity.strays import leftovers, stray_paths
 from streamweave.fixity.sweeping import sweep_completely
 from streamweave.fixity.turns import holdings_of
+from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Storage
 
 NAMED_FINDINGS = 1_000
@@ -76,19 +77,21 @@ def verify_location(
 ) -> VerificationReport:
     """Compare a storage location with the catalog.
 
-    ``quick`` looks whether each copy stands there and is as long as it was, without reading all of it; then nothing
-    goes on record. Strays are only told of: a harvest under way may be bringing some.
+    What the location's journals know and the catalog does not is taken into the catalog first. ``quick`` looks whether
+    each copy stands there and is as long as it was, without reading all of it; then nothing goes on record. Strays are
+    only told of: a harvest under way may be bringing some.
     """
     report = VerificationReport(location.name)
-    with facility.sessions() as session:
-        progress = VerificationProgress(on_progress, holdings_of(session, location.id))
     try:
         storage = facility.open_marked(location)
+        readopt(facility, location, storage)
         for difference in _without_rows(facility, location, storage):
             report.add(difference)
     except StorageError as error:
         report.trouble = error
         return report
+    with facility.sessions() as session:
+        progress = VerificationProgress(on_progress, holdings_of(session, location.id))
     _take_in(report, _read(facility, location, progress, quick=quick))
     with facility.sessions() as session:
         for difference in _unrepaired(session, location, storage):

@@ -1,16 +1,19 @@
 """A facility of one instrument: a share in memory, a real catalog, a real folder as archive, a clock that we move."""
 
 import itertools
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.engine import Engine
 
-from streamweave.catalog.session import Sessions
+from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
@@ -20,6 +23,7 @@ from streamweave.catalog.tables import (
     StorageLocation,
     StorageType,
     Transfer,
+    TransferStatus,
     VersionState,
 )
 from streamweave.catalog.tables.base import uuid7
@@ -27,6 +31,7 @@ from streamweave.facility import Facility
 from streamweave.harvest.harvesting import harvest
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.transfer import Listener
+from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
@@ -101,6 +106,21 @@ class Bench:
                     .order_by(Transfer.created_at, Transfer.attempt)
                 )
             )
+
+    def proofs(self) -> set[tuple[Any, ...]]:
+        """What the catalog says of every archived copy: identifiers, ids, paths, versions, sizes, times and hashes."""
+        file = (FileRecord.source_path, FileRecord.persistent_id, FileRecord.id)
+        version = (FileVersion.id, FileVersion.number, FileVersion.size_bytes, FileVersion.source_mtime)
+        more = (FileVersion.acquisition_day, FileVersion.xxhash, FileVersion.sha256, Transfer.id)
+        copy = (Transfer.storage_location_id, Transfer.destination_path, Transfer.completed_at)
+        with self.facility.sessions() as session:
+            rows = session.execute(
+                select(*file, *version, *more, *copy, Transfer.bytes_transferred)
+                .join(FileVersion, FileVersion.file_id == FileRecord.id)
+                .join(Transfer, Transfer.version_id == FileVersion.id)
+                .where(Transfer.status == TransferStatus.COMPLETED)
+            )
+            return {tuple(row) for row in rows}
 
     def add(self, row: Any) -> Any:
         """Put a row into the catalog."""
@@ -180,3 +200,43 @@ def bench(sessions: Sessions, tmp_path: Path) -> Bench:
     bench = Bench(facility, instrument, laboratory, clock, tmp_path / "archive")
     bench.location = bench.add_location("archive", bench.archive)
     return bench
+
+
+@pytest.fixture
+def copy_catalog(postgres: EmbeddedPostgres) -> Iterator[Callable[[str], Sessions]]:
+    """Makes a catalog that is a copy of the database of that name, which nobody may be connected to."""
+    admin = catalog_engine(postgres.url("postgres")).execution_options(isolation_level="AUTOCOMMIT")
+    with ExitStack() as stack:
+        stack.callback(admin.dispose)
+
+        def execute(statement: str) -> None:
+            with admin.connect() as connection:
+                connection.execute(text(statement))
+
+        def copied(template: str) -> Sessions:
+            name = f"copy_{uuid.uuid4().hex}"
+            execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            stack.callback(execute, f"DROP DATABASE {name} WITH (FORCE)")
+            copy = catalog_engine(postgres.url(name))
+            stack.callback(copy.dispose)
+            return catalog_sessions(copy)
+
+        yield copied
+
+
+@pytest.fixture
+def back_up(engine: Engine, copy_catalog: Callable[[str], Sessions]) -> Callable[[Bench], Callable[[], Bench]]:
+    """Copies the catalog of a bench; what it returns gives the bench with its catalog as it was then."""
+
+    def copied(bench: Bench) -> Callable[[], Bench]:
+        engine.dispose()
+        sessions = copy_catalog(str(engine.url.database))
+        return lambda: bench.with_facility(sessions=sessions)
+
+    return copied
+
+
+@pytest.fixture
+def new_catalog(template_database: str, copy_catalog: Callable[[str], Sessions]) -> Sessions:
+    """An empty catalog beside that of the bench."""
+    return copy_catalog(template_database)

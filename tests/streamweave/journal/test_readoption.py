@@ -1,5 +1,6 @@
 """An older catalog under a newer archive: what was archived since comes back, with its identifiers and proofs."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,49 +9,20 @@ import pytest
 from sqlalchemy import select
 
 from streamweave.catalog.tables import (
-    FileRecord,
-    FileVersion,
     Instrument,
     Readoption,
-    Transfer,
     TransferStatus,
     VersionState,
 )
-from streamweave.fixity.verification import verify_location
+from streamweave.fixity.sweeping import sweep_tonight
+from streamweave.fixity.verification import FindingKind, verify_location
 from streamweave.harvest import arrival, harvesting
 from streamweave.identifiers.resolving import _newest, _read
 from streamweave.journal.readoption import readopt_everywhere
+from streamweave.repairs.repairing import repair_copies
 
 Backup = Callable[[Any], Callable[[], Any]]
 F, X1, X2, X3 = (f"microscope/{name}.dat" for name in ("f", "x1", "x2", "x3"))
-
-
-def proofs(bench: Any) -> set[tuple[Any, ...]]:
-    """What the catalog says of every archived copy."""
-    with bench.facility.sessions() as session:
-        rows = session.execute(
-            select(
-                FileRecord.source_path,
-                FileRecord.persistent_id,
-                FileRecord.id,
-                FileVersion.id,
-                FileVersion.number,
-                FileVersion.size_bytes,
-                FileVersion.source_mtime,
-                FileVersion.acquisition_day,
-                FileVersion.xxhash,
-                FileVersion.sha256,
-                Transfer.id,
-                Transfer.storage_location_id,
-                Transfer.destination_path,
-                Transfer.bytes_transferred,
-                Transfer.completed_at,
-            )
-            .join(FileVersion, FileVersion.file_id == FileRecord.id)
-            .join(Transfer, Transfer.version_id == FileVersion.id)
-            .where(Transfer.status == TransferStatus.COMPLETED)
-        )
-        return set(rows.tuples())
 
 
 def adopted(bench: Any) -> Readoption:
@@ -85,7 +57,7 @@ def test_what_was_archived_since_a_backup_comes_back_with_its_identifiers_and_pr
     for path, content in ((F, b"f v2"), (X1, b"x1"), (X2, b"x2"), (X3, b"x3")):
         bench.write(path, content)
     bench.harvest()
-    before = proofs(bench)
+    before = bench.proofs()
     bench.clock.wait(3600)
     bench.laboratory.remove(X3)
     bench.write(F, b"f v3")
@@ -94,7 +66,7 @@ def test_what_was_archived_since_a_backup_comes_back_with_its_identifiers_and_pr
     restored = restore()
     restored.harvest()
 
-    now = proofs(restored)
+    now = restored.proofs()
     assert before <= now
     assert len(now - before) == 2
     assert restored.states() == dict.fromkeys((F, X1, X2, X3), VersionState.ARCHIVED)
@@ -115,12 +87,12 @@ def test_versions_that_a_backup_knew_as_pending_are_completed(bench: Any, back_u
             bench.harvest()
     restore = back_up(bench)
     bench.harvest()
-    before = proofs(bench)
+    before = bench.proofs()
 
     restored = restore()
     readopt_everywhere(restored.facility)
 
-    assert proofs(restored) == before
+    assert restored.proofs() == before
     assert {each.storage_location_id for each in restored.transfers(X1)} == {bench.location.id, mirror.id}
     assert restored.version(X1).state == VersionState.ARCHIVED
 
@@ -181,7 +153,7 @@ def test_a_location_that_is_seen_late_leaves_both_identifiers_leading_to_the_fil
     bench.clock.wait(3600)
     bench.write(X1, b"x1 v2")
     bench.harvest()
-    given_out, versions = bench.record(X1).persistent_id, proofs(bench)
+    given_out, versions = bench.record(X1).persistent_id, bench.proofs()
     bench.clock.wait(3600)
     bench.archive.rename(tmp_path / "not mounted")
     bench.write(X1, b"x1 v3")
@@ -198,7 +170,7 @@ def test_a_location_that_is_seen_late_leaves_both_identifiers_leading_to_the_fil
     assert resolves(restored, given_out) == resolves(restored, "ark:/99999/fk4another") == X1
     assert restored.record(X1).persistent_id == given_out
     assert restored.version(X1).number == 3
-    assert {each[9] for each in versions} < {each[9] for each in proofs(restored)}
+    assert {each[9] for each in versions} < {each[9] for each in restored.proofs()}
     assert bench.archived() == {
         "Microscope 01/microscope/x1.dat": b"x1",
         "Microscope 01/microscope/x1~v2.dat": b"x1 v2",
@@ -218,7 +190,7 @@ def test_a_torn_line_is_told_and_loses_nothing_else(bench: Any, back_up: Backup)
         file.write(journal.read_bytes().splitlines()[-1][:100])
     restored = restore()
     restored.harvest()
-    assert proofs(restored) == proofs(bench)
+    assert restored.proofs() == bench.proofs()
     assert adopted(restored).illegible == 1
 
 
@@ -230,8 +202,53 @@ def test_an_instrument_that_the_backup_did_not_know_comes_back_disabled(bench: A
     with restored.facility.sessions.begin() as session:
         session.execute(Instrument.__table__.delete())  # the schedule goes with it
     (found,) = readopt_everywhere(restored.facility)
-    assert proofs(restored) == proofs(bench)
+    assert restored.proofs() == bench.proofs()
     assert found.instruments == ["microscope_01"]
     with restored.facility.sessions() as session:
         instrument = session.scalars(select(Instrument)).one()
     assert (instrument.id, instrument.enabled, instrument.cifs_share) == (bench.instrument.id, False, "microscope")
+
+
+def test_an_old_archive_under_a_newer_catalog_is_told_and_repaired(bench: Any, tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        bench.write(f"microscope/{name}.dat", name.encode())
+    bench.harvest()
+    shutil.copytree(bench.archive, tmp_path / "copy")
+    bench.clock.wait(3600)
+    bench.write("microscope/late.dat", b"late")
+    bench.harvest()
+    shutil.rmtree(bench.archive)
+    (tmp_path / "copy").rename(bench.archive)
+
+    assert readopt_everywhere(bench.facility) == []
+    (missing,) = verify_location(bench.facility, bench.location).named
+    assert (missing.kind, missing.source_path) == (FindingKind.MISSING, "microscope/late.dat")
+    bench.clock.wait(3600)
+    sweep_tonight(bench.facility, bench.location)
+    report = repair_copies(bench.facility, bench.instrument)
+    assert report.failed == []
+    assert len(report.repaired) == 1
+    assert verify_location(bench.facility, bench.location).counts.total() == 0
+    assert b"late" in bench.archived().values()
+
+
+def test_a_repair_that_the_backup_does_not_know_takes_the_place_of_the_damaged_copy(
+    bench: Any, back_up: Backup
+) -> None:
+    for name in ("a", "b", "c"):
+        bench.write(f"microscope/{name}.dat", name.encode())
+    bench.harvest()
+    restore = back_up(bench)
+    copy = bench.archive / "Microscope 01/microscope/a.dat"
+    copy.chmod(0o640)
+    copy.write_bytes(b"x")
+    bench.clock.wait(3600)
+    sweep_tonight(bench.facility, bench.location)
+    repair_copies(bench.facility, bench.instrument)
+    before = bench.proofs()
+
+    restored = restore()
+    restored.harvest()
+
+    assert restored.proofs() == before
+    assert [each.status for each in restored.transfers("microscope/a.dat")] == ["damaged", "completed"]

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from streamweave.errors import DestinationOccupied, PathUnusable, StorageRefused, StorageUnavailable
+from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
 from streamweave.storage import flushing, placing
 from streamweave.storage.flushing import MANY
+from streamweave.storage.journal import NOT_LEGIBLE
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
 
@@ -307,3 +308,18 @@ def test_a_place_where_we_can_not_write_is_refused(tmp_path: Path) -> None:
         PosixStorage(tmp_path / "file" / "archive").prepare(MARK, is_new=True)
     with pytest.raises((StorageRefused, StorageUnavailable)):
         PosixStorage(Path("/proc/archive")).prepare(MARK, is_new=True)
+
+
+def test_a_head_that_was_spoilt_lets_every_journal_be_looked_at(storage: PosixStorage, tmp_path: Path) -> None:
+    journal = storage.journal(UUID(int=7))
+    journal.append("2026-03-01/aaaa", 0, b"first\n")
+    (head,) = tmp_path.rglob("head")
+    for content in (b"", b"\0" * 128, b"2026-03-01/bbbb 7"):
+        head.write_bytes(content)
+        assert journal.head() == NOT_LEGIBLE
+
+
+def test_a_location_that_is_not_mounted_has_no_journals_to_speak_of(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    with pytest.raises(StorageError):
+        PosixStorage(tmp_path / "archive").journal(UUID(int=7)).head()

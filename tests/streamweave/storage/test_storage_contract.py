@@ -300,3 +300,52 @@ def test_a_staged_name_is_one_plain_name(storage: Storage, name: str) -> None:
         pass
     with pytest.raises(StorageRefused):
         storage.discard(name)
+
+
+CATALOG = UUID(int=7)
+RUN, OTHER = "2026-03-01/aaaa", "2026-03-02/bbbb"
+
+
+def test_what_is_appended_to_a_journal_is_read_from_any_batch_on(storage: Storage) -> None:
+    journal = storage.journal(CATALOG)
+    assert journal.head() is None
+    assert journal.sizes() == {}
+    journal.append(RUN, 0, b"first\n")
+    journal.append(RUN, 6, b"second\n")
+    assert b"".join(journal.read(RUN)) == b"first\nsecond\n"
+    assert b"".join(journal.read(RUN, 6)) == b"second\n"
+    assert journal.head() == (RUN, 13)
+    assert list(storage.paths()) == []
+
+
+def test_the_head_names_the_journal_that_was_written_to_last(storage: Storage) -> None:
+    journal = storage.journal(CATALOG)
+    journal.append(RUN, 0, b"first\n")
+    journal.append(OTHER, 0, b"a longer one\n")
+    assert journal.head() == (OTHER, 13)
+    journal.append(RUN, 6, b"x\n")
+    assert journal.head() == (RUN, 8)
+    assert list(journal.sizes().items()) == [(RUN, 8), (OTHER, 13)]
+    assert journal.sizes("2026-03-02") == {OTHER: 13}
+
+
+def test_what_a_failed_append_left_is_replaced_by_the_next(storage: Storage) -> None:
+    journal = storage.journal(CATALOG)
+    journal.append(RUN, 0, b"first\n")
+    journal.append(RUN, 6, b"this was not heard to have worked\n")
+    journal.append(RUN, 6, b"again\n")
+    assert b"".join(journal.read(RUN)) == b"first\nagain\n"
+    assert journal.head() == (RUN, 12)
+    assert journal.sizes() == {RUN: 12}
+
+
+def test_each_catalog_has_journals_of_its_own(storage: Storage) -> None:
+    storage.journal(CATALOG).append(RUN, 0, b"ours\n")
+    assert storage.journal(UUID(int=8)).head() is None
+    assert storage.journal(UUID(int=8)).sizes() == {}
+
+
+@pytest.mark.parametrize("name", ["../2026-03-01/a", "2026-03-01", "2026-03-01/..", "2026-03-01/a/b", "head"])
+def test_a_journal_has_a_day_and_a_word_for_its_name(storage: Storage, name: str) -> None:
+    with pytest.raises(StorageRefused):
+        storage.journal(CATALOG).append(name, 0, b"lines\n")
