@@ -43,7 +43,7 @@ def rebuild_catalog(places: PlacesArgument = None, manifest: ManifestOption = No
             raise InvalidInput("place", "name at least one place, or a manifest")
         rebuilt = rebuild(facility, locations, lambda readoption: _show_progress(console, readoption))
         _show(console, facility, rebuilt)
-        console.print(f"{shown_by_dagster(settings.dagster_url)}", soft_wrap=True)
+        console.print(shown_by_dagster(settings), soft_wrap=True)
     if any(each.conflicts or each.illegible for each in rebuilt.readoptions):
         raise typer.Exit(SOMETHING_DIFFERS)
 

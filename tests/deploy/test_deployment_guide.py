@@ -72,9 +72,10 @@ def test_every_command_of_ours_exists(guide: str) -> None:
     known = typer.main.get_command(streamweave.cli.app).commands  # type: ignore[attr-defined]  # it is a group
     assert set(re.findall(r"streamweave ([a-z]+(?:-[a-z]+)*) --|`streamweave ([a-z-]+)`", guide)) == {
         ("create-admin", ""),
+        ("verify", ""),
         ("", "configure"),
     }
-    assert {"create-admin", "configure"} <= set(known)
+    assert {"create-admin", "configure", "verify", "backup", "restore", "rebuild"} <= set(known)
 
 
 def test_paths_of_the_checkout_that_are_named_exist(guide: str, repository_root: Path) -> None:

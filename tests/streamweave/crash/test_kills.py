@@ -23,6 +23,8 @@ KILLS = [
     ("before", "compare a large file that was read back"),
     ("after", "give a second name, before the staged one goes"),
     ("after", "make names durable"),
+    ("before", "flush the journal of the second location"),
+    ("after", "note what was archived in the journal"),
     ("before", "take over what a dead run published"),
     ("after", "catalogue (in the transaction)"),
     ("after", "enrich (in the transaction)"),
