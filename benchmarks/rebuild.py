@@ -1,8 +1,8 @@
 """A catalog is rebuilt from journals alone, and held against the one that was lost.
 
 ``python -m benchmarks.rebuild --files 20000`` harvests so many small files from a share in memory into a folder,
-forgets the catalog, rebuilds it, and says how long each took, which share of the harvest the journal was, and whether both
-catalogs agree in paths, versions, identifiers and hashes. It exits with 1 if they don't.
+forgets the catalog, rebuilds it, and says how long each took, which share of the harvest the journal was, and whether
+both catalogs agree in paths, versions, identifiers and hashes. It exits with 1 if they don't.
 """
 
 import argparse
