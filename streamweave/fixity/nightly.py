@@ -1,4 +1,7 @@
-"""The nightly sweep: every storage location that holds copies, side by side, so that none waits for a slow one."""
+"""The nightly sweep: every storage location that holds copies, side by side, so that none waits for a slow one.
+
+The first one after an upgrade also notes in a journal what was archived before there were journals.
+"""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +13,7 @@ from streamweave.catalog.tables import StorageLocation, Transfer, TransferStatus
 from streamweave.facility import Facility
 from streamweave.fixity.report import SweepReport
 from streamweave.fixity.sweeping import BatchListener, sweep_tonight
+from streamweave.journal.completing import complete_journal
 
 LOCATIONS_AT_ONCE = 4
 
@@ -37,6 +41,7 @@ def sweep_archive(
         locations = locations_with_copies(session)
 
     def sweep(location: StorageLocation) -> SweepReport:
+        complete_journal(facility, location)
         report = sweep_tonight(facility, location, dagster_run_id=dagster_run_id, on_batch=on_batch)
         on_location(report)
         return report

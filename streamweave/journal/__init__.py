@@ -12,6 +12,8 @@
     these files, read from the catalog and written back
 ``readoption``
     what the catalog does not know is taken from the journals: after a restore of an older catalog, before a scan
+``completing``
+    what was archived before there were journals is noted once
 ``rebuilding``
     a new catalog from journals alone
 """

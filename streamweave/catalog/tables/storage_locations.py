@@ -35,6 +35,9 @@ class StorageLocation(Identified, Dated, Deletable, Base):
     marked_at: Mapped[datetime | None] = mapped_column(
         comment="when the mark that stands at the place was made; null: not marked since marks say whose they are"
     )
+    journal_is_complete: Mapped[bool] = mapped_column(
+        server_default="true", comment="false: copies from before there were journals are yet to be noted in one"
+    )
     refused_at: Mapped[datetime | None] = mapped_column(comment="since when the place is refused")
     refusal: Mapped[str | None] = mapped_column(comment="why the place is not taken for the location")
 

@@ -1,5 +1,6 @@
 """A new catalog from journals alone equals the old one in paths, versions, identifiers and hashes."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from streamweave.catalog.identity import catalog_id
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput
+from streamweave.fixity.nightly import sweep_archive
 from streamweave.fixity.verification import verify_location
 from streamweave.harvest.filtering import filter_files
+from streamweave.journal.readoption import readopt_everywhere
 from streamweave.journal.rebuilding import rebuild
 
 
@@ -95,3 +98,16 @@ def test_a_folder_without_a_mark_is_refused(bench: Any, new_catalog: Sessions, t
     nowhere = StorageLocation(name="", type="posix", base_path=str(tmp_path / "empty"), connection_config={})
     with pytest.raises(InvalidInput, match="has no mark"):
         rebuild(replace(bench.facility, sessions=new_catalog), [nowhere])
+
+
+def test_what_was_archived_before_there_were_journals_is_noted_by_the_first_night(
+    bench: Any, new_catalog: Sessions, tmp_path: Path
+) -> None:
+    mirror = harvested(bench, tmp_path)
+    for location in (bench.location, mirror):
+        shutil.rmtree(Path(location.base_path) / ".streamweave/journal")
+        bench.change(location, journal_is_complete=False)
+    sweep_archive(bench.facility)
+    rebuild(replace(bench.facility, sessions=new_catalog), [place(bench.location), place(mirror)])
+    assert bench.with_facility(sessions=new_catalog).proofs() == bench.proofs()
+    assert readopt_everywhere(bench.facility) == []

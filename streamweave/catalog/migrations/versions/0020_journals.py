@@ -10,6 +10,20 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column(
+        "storage_locations",
+        sa.Column(
+            "journal_is_complete",
+            sa.Boolean(),
+            server_default="true",
+            nullable=False,
+            comment="false: copies from before there were journals are yet to be noted in one",
+        ),
+    )
+    op.execute(
+        "UPDATE storage_locations SET journal_is_complete = false WHERE EXISTS "
+        "(SELECT FROM file_transfers AS t WHERE t.storage_location_id = storage_locations.id AND t.status = 'completed')"
+    )
     op.create_table(
         "journal_positions",
         sa.Column("storage_location_id", sa.Uuid(), nullable=False),
@@ -61,3 +75,4 @@ def downgrade() -> None:
     op.drop_table("identifier_aliases")
     op.drop_table("readoptions")
     op.drop_table("journal_positions")
+    op.drop_column("storage_locations", "journal_is_complete")
