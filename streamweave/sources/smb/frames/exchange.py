@@ -13,7 +13,7 @@ from streamweave.sources.smb.frames.messages import Packed
 from streamweave.sources.smb.frames.protection import Protection
 from streamweave.sources.smb.frames.socket_frames import FrameSocket
 from streamweave.sources.smb.frames.window import Window
-from streamweave.sources.smb.opened_share import PUT_OFF_AT_MOST
+from streamweave.sources.smb.negotiation import PUT_OFF_AT_MOST
 from streamweave.sources.smb.wire_errors import BrokenAnswer, Refused
 
 UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
