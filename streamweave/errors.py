@@ -49,6 +49,7 @@
     └── StorageError
         ├── StorageUnavailable (Transient)     full, not answering, an I/O error
         ├── StorageRefused (Permanent)         not writable for us, or not the place it was
+        ├── NotAFile (Permanent)               a folder, a link or the like stands where a copy should be
         ├── PathUnusable (Permanent)           no file can have this path there; about one file, never about the storage
         │   └── DestinationOccupied (Permanent)    something else has the final name; it is never overwritten
         └── CopyNotProven (Transient)          the bytes read back differ from the bytes written
@@ -317,6 +318,10 @@ class StorageUnavailable(StorageError, Transient):
 
 class StorageRefused(StorageError, Permanent):
     """The storage is not writable for us, or is not the place it was (not mounted)."""
+
+
+class NotAFile(StorageError, Permanent):
+    """A folder, a link or something else that is no file exists at the path of a copy."""
 
 
 class PathUnusable(StorageError, Permanent):

@@ -106,7 +106,7 @@ class _Copy:
     def take(self, content: Iterator[bytes], on_bytes: Listener) -> Digest:
         """Stage all pieces of ``content``."""
         hashing = Hashing()
-        with self._storage.stage(self._claim.staged_name) as staged, ExitStack() as threads:
+        with self._storage.stage(self._claim.staged_name, self._claim.mtime) as staged, ExitStack() as threads:
             hasher, writer = (threads.enter_context(_InOrder(PIECES_AHEAD)) for _ in range(2))
             prover = threads.enter_context(_InOrder(SPANS_AHEAD))
             taken = 0

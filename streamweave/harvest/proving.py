@@ -77,7 +77,10 @@ def _usable(claim: Claim, answer: Answer) -> tuple[bytes, Digest]:
 
 
 def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Iterator[Copied | NotCopied]:
-    failed = storage.stage_whole({claim.staged_name: content for claim, content, _ in copies})
+    failed = storage.stage_whole(
+        {claim.staged_name: content for claim, content, _ in copies},
+        {claim.staged_name: claim.mtime for claim, _, _ in copies},
+    )
     yield from (NotCopied(claim, failed[name]) for claim, _, _ in copies if (name := claim.staged_name) in failed)
     staged = [(claim, digest) for claim, _, digest in copies if claim.staged_name not in failed]
     contents = storage.read_staged_whole([claim.staged_name for claim, _ in staged])

@@ -14,11 +14,26 @@ raise nothing; what went wrong with one file never stops the others.
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from streamweave.errors import StorageError
 from streamweave.storage.journal import Journal
 from streamweave.storage.marks import FoundMark, Mark
+
+NO_MTIMES: Mapping[str, datetime] = MappingProxyType({})
+
+
+class CopyStat(NamedTuple):
+    """What a storage says of a published file without reading it: bytes, and nanoseconds since 1970 UTC.
+
+    ``mtime_ns`` is when its content was last written, or what a file system was told about that; in S3, when the object
+    was put. It is no ``datetime``: a damaged file system may report times that none can hold.
+    """
+
+    size_bytes: int
+    mtime_ns: int
 
 
 class StagedWriter(Protocol):
@@ -59,13 +74,19 @@ class Storage(Protocol):
     def put_mark(self, mark: Mark) -> None:
         """Mark an existing place, whatever mark stands there: for one that is taken over on purpose."""
 
-    def stage(self, staged_name: str) -> AbstractContextManager[StagedWriter]:
-        """Write a staged file from its beginning. A block that ends without an error leaves its bytes on the device."""
+    def stage(self, staged_name: str, mtime: datetime | None = None) -> AbstractContextManager[StagedWriter]:
+        """Write a staged file from its beginning. A block that ends without an error leaves its bytes on the device.
 
-    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+        ``mtime`` is when the source was last written; the copy carries it, where the storage keeps times.
+        """
+
+    def stage_whole(
+        self, contents: Mapping[str, bytes], mtimes: Mapping[str, datetime] = NO_MTIMES
+    ) -> dict[str, StorageError]:
         """Write many small staged files, given by their staged names; returns what went wrong, by staged name.
 
-        The bytes of all others are on the device then; nothing stays of those that failed.
+        The bytes of all others are on the device then; nothing stays of those that failed. ``mtimes`` by staged name,
+        as for ``stage``.
         """
 
     def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes | memoryview]:
@@ -107,6 +128,14 @@ class Storage(Protocol):
 
     def exists(self, path: str) -> bool:
         """Whether anything stands under ``path``."""
+
+    def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
+        """What exists at each of these paths now, in their order.
+
+        None where nothing exists. ``NotAFile`` where a folder, a link or the like does; another ``StorageError`` where
+        this one path can't be asked about. A location that is not there, or doesn't answer, raises ``StorageRefused``
+        or ``StorageUnavailable`` rather than having nothing anywhere.
+        """
 
     def paths(self) -> Iterator[str]:
         """Every published file, in no order; nothing staged."""

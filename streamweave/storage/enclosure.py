@@ -83,6 +83,20 @@ def open_folder(base: BaseFolder, components: Sequence[str] = (), *, make: bool 
         os.close(handle)
 
 
+@contextmanager
+def open_inner_folder(outer: int, components: Sequence[str]) -> Iterator[int]:
+    """A handle of the folder that ``components`` lead to below the folder handle ``outer``. Raises ``OSError``."""
+    handle = os.dup(outer)
+    try:
+        for component in components:
+            inner = _open_inner(component, handle, make=False)
+            os.close(handle)
+            handle = inner
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def _open_inner(name: str, outer: int, *, make: bool) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     if make:

@@ -4,8 +4,18 @@ import threading
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
-from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
+from streamweave.errors import (
+    DestinationOccupied,
+    NotAFile,
+    PathUnusable,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+)
+from streamweave.storage.base import NO_MTIMES, CopyStat
+from streamweave.storage.copy_times import copy_mtime_ns
 from streamweave.storage.enclosure import path_components
 from streamweave.storage.journal import Reached, checked_name
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
@@ -57,11 +67,15 @@ class MemoryJournal:
 
 
 class MemoryStorage:
-    """``staged`` and ``published`` map names and paths to bytes; a test may look into them and change them."""
+    """``staged`` and ``published`` map names and paths to bytes; a test may look into them and change them.
+
+    ``mtimes_ns`` maps both to nanoseconds since 1970.
+    """
 
     def __init__(self) -> None:
         self.staged: dict[str, bytes] = {}
         self.published: dict[str, bytes] = {}
+        self.mtimes_ns: dict[str, int] = {}
         self.durable: set[str] = set()
         self.early_staged: dict[str, bytes] = {}
         self.mark: bytes | None = None
@@ -100,23 +114,26 @@ class MemoryStorage:
         self.mark = mark.content()
 
     @contextmanager
-    def stage(self, staged_name: str) -> Iterator[MemoryWriter]:
+    def stage(self, staged_name: str, mtime: datetime | None = None) -> Iterator[MemoryWriter]:
         """Write a staged file from its beginning; after an error nothing stays of it."""
         _check_staged_name(staged_name)
         self.fail_if_told("stage")
         self.staged[staged_name] = b""
+        self.mtimes_ns[staged_name] = copy_mtime_ns(mtime or datetime.now(UTC))
         try:
             yield MemoryWriter(self, staged_name)
         except BaseException:
             self.staged.pop(staged_name, None)
             raise
 
-    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+    def stage_whole(
+        self, contents: Mapping[str, bytes], mtimes: Mapping[str, datetime] = NO_MTIMES
+    ) -> dict[str, StorageError]:
         """Write many small staged files."""
         failed = {}
         for staged_name, content in contents.items():
             try:
-                with self.stage(staged_name) as writer:
+                with self.stage(staged_name, mtimes.get(staged_name)) as writer:
                     writer.write(content)
             except StorageError as error:
                 failed[staged_name] = error
@@ -152,6 +169,7 @@ class MemoryStorage:
                     sentence = f"{self.address(path)}: part of the path is a file, not a folder"
                     raise PathUnusable(sentence, file.count("/"))
             self.published[path] = self.staged.pop(staged_name)
+            self.mtimes_ns[path] = self.mtimes_ns[staged_name]
 
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
         """Publish many staged files."""
@@ -190,6 +208,22 @@ class MemoryStorage:
         path_components(path)
         self.fail_if_told("exists")
         return self._stands(path)
+
+    def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
+        """What exists at each path. A memory without our mark is not there."""
+        self.fail_if_told("stat_many")
+        if self.found_mark() is NoMark.MISSING:
+            raise StorageRefused("the memory is not there")
+        return [self._stat(path) for path in paths]
+
+    def _stat(self, path: str) -> CopyStat | StorageError | None:
+        try:
+            path_components(path)
+        except StorageRefused as error:
+            return error
+        if path in self.published:
+            return CopyStat(len(self.published[path]), self.mtimes_ns[path])
+        return NotAFile(f"{self.address(path)} is not a file") if self._stands(path) else None
 
     def paths(self) -> Iterator[str]:
         """Every published file."""

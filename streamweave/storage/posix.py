@@ -6,14 +6,33 @@ empty mount point and from any other place; ``incoming/``, where each catalog ha
 """
 
 import os
+import stat
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage.enclosure import BaseFolder, file_chunks, open_folder, open_uncached, path_components, stands
+from streamweave.errors import (
+    DestinationOccupied,
+    NotAFile,
+    PathUnusable,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+)
+from streamweave.storage.base import NO_MTIMES, CopyStat
+from streamweave.storage.enclosure import (
+    BaseFolder,
+    file_chunks,
+    open_folder,
+    open_inner_folder,
+    open_uncached,
+    path_components,
+    stands,
+)
 from streamweave.storage.faults import as_path_error, as_storage_error, storage_errors
 from streamweave.storage.flushing import Flushing
 from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, parse_mark, refusal
@@ -81,17 +100,19 @@ class PosixStorage:
             raise StorageRefused(f"{self._base}: nothing may be staged before its mark was compared")
         return self._own_staging
 
-    def stage(self, staged_name: str) -> AbstractContextManager[StagedFile]:
+    def stage(self, staged_name: str, mtime: datetime | None = None) -> AbstractContextManager[StagedFile]:
         """Write a staged file from its beginning; after an error nothing stays of it."""
-        return self._staging.stage(staged_name)
+        return self._staging.stage(staged_name, mtime)
 
-    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+    def stage_whole(
+        self, contents: Mapping[str, bytes], mtimes: Mapping[str, datetime] = NO_MTIMES
+    ) -> dict[str, StorageError]:
         """Write many small staged files; they reach the device side by side."""
         try:
             staging = self._staging
         except StorageError as error:
             return dict.fromkeys(contents, error)
-        return staging.stage_whole(contents)
+        return staging.stage_whole(contents, mtimes)
 
     def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes | memoryview]:
         """Read a staged file back, past the page cache where the system can do that."""
@@ -209,6 +230,46 @@ class PosixStorage:
                     return stands(name, final)
             except FileNotFoundError:
                 return False
+
+    def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
+        """What exists at each path. Each folder is walked to once, and all from one handle of the location."""
+        found: list[CopyStat | StorageError | None] = [None] * len(paths)
+        folders: defaultdict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
+        for number, path in enumerate(paths):
+            try:
+                *folder, name = _components(path)
+            except StorageRefused as error:
+                found[number] = error
+            else:
+                folders[tuple(folder)].append((number, name))
+        with storage_errors(self._base), open_folder(self._root) as base, open_inner_folder(base, (CONTROL,)):
+            for components, files in folders.items():
+                for number, answer in self._stat_files(base, components, files):
+                    found[number] = answer
+        return found
+
+    def _stat_files(
+        self, base: int, folder: tuple[str, ...], files: Sequence[tuple[int, str]]
+    ) -> Iterator[tuple[int, CopyStat | StorageError | None]]:
+        try:
+            with open_inner_folder(base, folder) as handle:
+                for number, name in files:
+                    yield number, self._stat_file(handle, folder, name)
+        except FileNotFoundError:
+            yield from ((number, None) for number, _ in files)
+        except OSError as error:
+            yield from ((number, as_storage_error(error, self._base.joinpath(*folder, name))) for number, name in files)
+
+    def _stat_file(self, handle: int, folder: tuple[str, ...], name: str) -> CopyStat | StorageError | None:
+        try:
+            status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return as_storage_error(error, self._base.joinpath(*folder, name))
+        if not stat.S_ISREG(status.st_mode):
+            return NotAFile(f"{self._base.joinpath(*folder, name)} is not a file")
+        return CopyStat(status.st_size, status.st_mtime_ns)
 
     def paths(self) -> Iterator[str]:
         """Every published file; links are neither listed nor followed. A location that is not there raises.

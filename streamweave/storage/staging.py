@@ -6,9 +6,12 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from streamweave.errors import StorageError, StorageRefused
+from streamweave.storage.base import NO_MTIMES
+from streamweave.storage.copy_times import set_mtime
 from streamweave.storage.direct import BlockWriter
 from streamweave.storage.enclosure import (
     BaseFolder,
@@ -29,9 +32,10 @@ _flush_data = getattr(os, "fdatasync", os.fsync)  # macOS knows fsync only
 class StagedFile:
     """A staged file that is being written."""
 
-    def __init__(self, handle: int, address: Path) -> None:
+    def __init__(self, handle: int, address: Path, mtime: datetime | None) -> None:
         self._handle = handle
         self._address = address
+        self._mtime = mtime
         with storage_errors(address):
             self._blocks = BlockWriter(handle)
 
@@ -51,6 +55,7 @@ class StagedFile:
         """Return when all bytes are on stable storage."""
         with storage_errors(self._address):
             self._blocks.finish()
+            set_mtime(self._handle, self._mtime)
             os.fsync(self._handle)
 
 
@@ -72,13 +77,13 @@ class StagingArea:
             os.unlink(probe, dir_fd=folder)
 
     @contextmanager
-    def stage(self, staged_name: str) -> Iterator[StagedFile]:
+    def stage(self, staged_name: str, mtime: datetime | None = None) -> Iterator[StagedFile]:
         """A new file; after an error nothing stays of it."""
         name = file_name(staged_name)
         with storage_errors(self.place / name), self.open() as folder:
             handle = _create(name, folder)
         try:
-            staged = StagedFile(handle, self.place / name)
+            staged = StagedFile(handle, self.place / name, mtime)
             yield staged
             staged.flush()
         except BaseException:
@@ -88,7 +93,9 @@ class StagingArea:
         finally:
             os.close(handle)
 
-    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+    def stage_whole(
+        self, contents: Mapping[str, bytes], mtimes: Mapping[str, datetime] = NO_MTIMES
+    ) -> dict[str, StorageError]:
         """Many new files, all on the device in the end but those that failed: of them nothing stays.
 
         One thread writes at a time, and others flush meanwhile: who makes files in the same folder as somebody else
@@ -101,7 +108,8 @@ class StagingArea:
                 with self._one_writes:
                     for staged_name, content in contents.items():
                         try:
-                            written[staged_name] = _written(file_name(staged_name), folder, content)
+                            mtime = mtimes.get(staged_name)
+                            written[staged_name] = _written(file_name(staged_name), folder, content, mtime)
                         except (OSError, StorageError) as error:
                             failed[staged_name] = self._told(staged_name, error)
                 unflushed = self._flushing.flush_new(written, folder)
@@ -206,11 +214,12 @@ def _create(name: str, folder: int) -> int:
         return os.open(name, flags, PUBLISHED_MODE, dir_fd=folder)
 
 
-def _written(name: str, folder: int, content: bytes) -> int:
+def _written(name: str, folder: int, content: bytes, mtime: datetime | None) -> int:
     """A handle of a new file with this content."""
     handle = _create(name, folder)
     try:
         write_all(handle, content)
+        set_mtime(handle, mtime)
     except BaseException:
         os.close(handle)
         os.unlink(name, dir_fd=folder)

@@ -65,10 +65,10 @@ class Bucket:
                 options["if_match"] = e_tag
             return bytes(obstore.get(self._store, key, options=options).bytes())
 
-    def below(self, prefix: str, *, after: str | None = None) -> Iterator["ObjectMeta"]:
+    def below(self, prefix: str, after: str | None = None) -> Iterator["ObjectMeta"]:
         """Every object whose key begins with ``prefix`` and a slash (with an empty one: all), a page at a time.
 
-        With ``after`` only those whose keys follow it, byte by byte.
+        They come in the order of their keys in UTF-8; with ``after`` only those whose keys come after that text.
         """
         with s3_errors(self.address(prefix)):
             for page in obstore.list(self._store, prefix or None, offset=after, chunk_size=KEYS_AT_ONCE):

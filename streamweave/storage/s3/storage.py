@@ -7,10 +7,11 @@ catalog has a staging area of its own.
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
+from streamweave.storage.base import NO_MTIMES, CopyStat
 from streamweave.storage.enclosure import path_components
 from streamweave.storage.journal import JOURNALS
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
@@ -19,6 +20,7 @@ from streamweave.storage.s3.composition import Composer
 from streamweave.storage.s3.connection import S3Connection
 from streamweave.storage.s3.journal import BucketJournal
 from streamweave.storage.s3.keys import checked_key
+from streamweave.storage.s3.object_stats import object_stats
 from streamweave.storage.s3.parts import Part
 from streamweave.storage.s3.patience import PATIENCE, Patience
 from streamweave.storage.s3.publication import Publisher
@@ -60,12 +62,20 @@ class S3Storage:
             if left.age >= ABANDONED_AFTER:
                 self._composer.give_up(left.key, left.upload_id)
 
-    def stage(self, staged_name: str) -> AbstractContextManager[StagedFile]:
+    def stage(
+        self,
+        staged_name: str,
+        mtime: datetime | None = None,  # noqa: ARG002 - S3 itself says when an object was put
+    ) -> AbstractContextManager[StagedFile]:
         """Write a staged file from its beginning; after an error nothing stays of it."""
         self._staging.folder_of(staged_name)
         return self._staging.stage(staged_name)
 
-    def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
+    def stage_whole(
+        self,
+        contents: Mapping[str, bytes],
+        mtimes: Mapping[str, datetime] = NO_MTIMES,  # noqa: ARG002 - S3 itself says when an object was put
+    ) -> dict[str, StorageError]:
         """Write many small staged files, side by side."""
         try:
             staging = self._staging
@@ -132,6 +142,20 @@ class S3Storage:
             return True
         self._check_any_mark()
         return False
+
+    def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
+        """What exists under each key: many of one folder are listed, others asked for one by one."""
+        self._check_any_mark()
+        found: dict[str, CopyStat | StorageError | None] = {}
+        keys: dict[str, str] = {}
+        for path in paths:
+            try:
+                keys[path] = self._key(path)
+            except StorageRefused as error:
+                found[path] = error
+        stats = object_stats(self._bucket, keys.values())
+        found |= {path: stats[key] for path, key in keys.items()}
+        return [found[path] for path in paths]
 
     def paths(self) -> Iterator[str]:
         """Every published file. A location that is not there raises."""
