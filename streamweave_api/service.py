@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from litestar.di import NamedDependency
 from sqlalchemy.engine import Engine
@@ -21,6 +22,8 @@ from streamweave.identity.tokens import SHORTEST_SECRET
 from streamweave.instruments.credentials import Sealer
 from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
+from streamweave.storage.marking import open_marked
+from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
 from streamweave_api.catalog_check import CatalogCheck
 from streamweave_api.dagster_graphql import Dagster
@@ -108,7 +111,7 @@ def service_of(settings: Settings) -> Service:
         public_url=settings.public_url,
         hide_private_identifiers=settings.private_identifiers == "hidden",
         support=Support(settings.facility_name, settings.commitment),
-        certificate_issuer=Issuer(sessions, signer, now),
+        certificate_issuer=Issuer(sessions, partial(open_marked, sessions, storage_opener(sealer)), signer, now),
         dagster=dagster,
         location_reload=LocationReload(dagster.reload_location),
         catalog_check=CatalogCheck(settings.database_url),

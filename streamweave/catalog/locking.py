@@ -25,6 +25,12 @@ def lock_journals(session: Session, storage_location_id: uuid.UUID) -> None:
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
+def lock_certificates(session: Session, state_sha256: str) -> None:
+    """Let one transaction at a time put a certificate on record that says the same; held until this one ends."""
+    key = int.from_bytes(bytes.fromhex(state_sha256)[:8], "big", signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
 def try_lock_alerts(session: Session) -> bool:
     """Let one transaction at a time begin and end alerts; False while another does, which then needs no second."""
     key = int.from_bytes(b"alerts", "big")

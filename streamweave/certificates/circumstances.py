@@ -54,6 +54,17 @@ def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Place]
         yield place_of(location, held)
 
 
+def all_places(session: Session) -> dict[uuid.UUID, Place]:
+    """Every storage location, by its id."""
+    locations = select(StorageLocation, FixityHold.because).outerjoin(FixityHold, is_held())
+    return {location.id: place_of(location, held) for location, held in session.execute(locations)}
+
+
+def all_locations(session: Session) -> dict[uuid.UUID, StorageLocation]:
+    """Every storage location's row, by its id."""
+    return {location.id: location for location in session.scalars(select(StorageLocation))}
+
+
 def is_held() -> ColumnElement[bool]:
     """Joins a ``StorageLocation`` with the hold on it that nobody has released yet; there is one at most."""
     return (FixityHold.storage_location_id == StorageLocation.id) & FixityHold.released_at.is_(None)

@@ -5,17 +5,21 @@ of a manifest end with a newline, a certificate has none. Who has the same conte
 """
 
 import hashlib
-import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from streamweave.certificates.evidence import Circumstances
 from streamweave.certificates.judgement import RULES, Verdict
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN
 from streamweave.certificates.signing import Signature
-from streamweave.certificates.statements import Json, timestamp
+from streamweave.certificates.statements import SEEN_UNCHANGED, Json, timestamp
 from streamweave.certificates.tally import Tally
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
 
 TYPE = "streamweave-deletion-certificate"
 
@@ -56,7 +60,7 @@ class Certificate:
 
 def canonical(document: Json) -> bytes:
     """The bytes of a document."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(document)
 
 
 def line_of(statement: Json) -> bytes:
@@ -78,8 +82,12 @@ def document_of(
     circumstances: Circumstances,
     tally: Tally,
     file: Json | None,
+    locations: Sequence[Json],
 ) -> Json:
-    """The certificate. ``file`` is what is certified of the only file, if there is one only."""
+    """The certificate. ``file`` is what is certified of the only file, if there is one only.
+
+    ``locations`` are those that were asked for copies, since ``circumstances.now``.
+    """
     look = circumstances.look
     unlisted = look.unlisted_within(subject.path) if look else ()
     verdict = verdict_of(tally, unlisted, names_all_unlisted=look is None or look.names_all_unlisted)
@@ -104,6 +112,12 @@ def document_of(
         "files": tally.counts(),
         "reasons": tally.by_reason(),
         "folders_not_listed": list(unlisted),
+        "folders_not_listed_because": {folder: look.unlisted[folder] for folder in unlisted} if look else {},
+        "archive_seen": {
+            "began_at": timestamp(circumstances.now),
+            "ended_at": timestamp(issued_at),
+            "locations": list(locations),
+        },
         "file": file,
         "manifest_sha256": tally.manifest.hexdigest(),
     }
@@ -112,6 +126,20 @@ def document_of(
 def digest_of_document(content: bytes) -> str:
     """The SHA-256 that names a certificate."""
     return hashlib.sha256(content).hexdigest()
+
+
+def state_of(document: Json) -> str:
+    """The SHA-256 of what a certificate says, whichever certificate it is and whenever it was drawn up.
+
+    Of a single file also by whichever look it was confirmed: looks follow each other every few seconds. A folder's
+    certificate is bound to its manifest, which names the look for each file.
+    """
+    said = {name: value for name, value in document.items() if name not in {"id", "issued_at"}}
+    said["archive_seen"] = document["archive_seen"]["locations"]
+    if document["file_id"] is not None and document["file"] is not None:
+        chain = [link for link in document["file"]["chain"] if link["event"] != SEEN_UNCHANGED]
+        said |= {"as_of": None, "manifest_sha256": None, "file": document["file"] | {"chain": chain}}
+    return digest_of_document(canonical(said))
 
 
 def _as_of(circumstances: Circumstances) -> Json | None:

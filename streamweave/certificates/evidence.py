@@ -2,8 +2,15 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from streamweave.errors import StorageError, StorageUnavailable
+from streamweave.storage.base import CopyStat
+
+CopyFound = CopyStat | StorageError | None
+"""What exists at the place of a copy now: a file, nothing (None), or why that is not known, or no file."""
+NOT_ASKED = StorageUnavailable("nobody has asked for it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,20 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a storage location can't be relied on now: it is not the marked place, or it can't be reached."""
+
+    is_other_place: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What holds for all files of an instrument at one moment.
 
     ``address`` is where its files are now, written like a look's. ``doubted_at`` is when a later look began that saw a
-    share which was not to be believed.
+    share which was not to be believed. ``copies`` is what was found in the archive, by transfer; ``troubles`` are those
+    of storage locations, by their ids.
     """
 
     now: datetime
@@ -61,6 +77,8 @@ class Circumstances:
     look: Look | None
     doubted_at: datetime | None
     destinations: tuple[Place, ...]
+    copies: Mapping[uuid.UUID, CopyFound] = field(default_factory=dict)
+    troubles: Mapping[uuid.UUID, Trouble] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +97,7 @@ class Copy:
 
     ``planned_at`` is when the filter decided for it, ``claimed_at`` when the run took it on, ``catalogued_at`` when its
     proof went on record: in between it was read from the source, read back from the storage, and compared.
+    ``source_mtime`` is that of the version it was made for, which is an earlier one if the file was only touched since.
     ``not_reread`` is why it could not be re-read now, though that was asked for.
     """
 
@@ -97,6 +116,7 @@ class Copy:
     damage: str | None
     run_id: uuid.UUID | None
     dagster_run_id: str | None
+    source_mtime: datetime
     not_reread: str | None = None
 
 

@@ -1,20 +1,22 @@
-"""Issuing: a certificate is drawn up from what the catalog knows at this moment, and goes on record.
+"""Issuing: a certificate is drawn up from what the catalog and the archive say at this moment, and goes on record.
 
-Files are read, judged and counted batch by batch: a folder of any size takes little memory, and no session stays open.
+Files are read, found in the archive, judged and counted batch by batch: a folder of any size takes little memory, and
+no session stays open. The next batch is read, and its copies are asked for, while one is judged.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-
-from sqlalchemy.orm import Session
+from typing import BinaryIO
 
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import Instrument, IssuedCertificate
+from streamweave.catalog.tables import Instrument
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.file_versions import DONE
-from streamweave.certificates.circumstances import circumstances_of
+from streamweave.certificates.archive import Archive, OpenMarked
+from streamweave.certificates.circumstances import all_locations, circumstances_of
 from streamweave.certificates.documents import (
     Certificate,
     Subject,
@@ -24,23 +26,26 @@ from streamweave.certificates.documents import (
     line_of,
 )
 from streamweave.certificates.evidence import Circumstances, FileEvidence
-from streamweave.certificates.judgement import RULES, Judgement, Verdict, judge, required_places
+from streamweave.certificates.judgement import Judgement, Verdict, judge, required_places
 from streamweave.certificates.questions import Scope, evidence_batches, evidence_page
+from streamweave.certificates.record import put_on_record
 from streamweave.certificates.rereading import Rereader
 from streamweave.certificates.signing import Signer
 from streamweave.certificates.statements import Json, statement_of
 from streamweave.certificates.tally import Tally
 from streamweave.errors import NothingKnown
+from streamweave.garbage import seldom_sought
 from streamweave.pages import Page, PageRequest
 
-LineListener = Callable[[bytes], object]
+Batch = tuple[list[FileEvidence], Circumstances]
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """Who issues certificates: over which catalog, signed by whom, and by which clock."""
+    """Who issues certificates: over which catalog and storage locations, signed by whom, and by which clock."""
 
     sessions: Sessions
+    open_marked: OpenMarked
     signer: Signer | None
     now: Callable[[], datetime]
 
@@ -52,66 +57,110 @@ class Issuer:
         path: str | None = None,
         file_id: uuid.UUID | None = None,
         rereader: Rereader | None = None,
-        on_line: LineListener = lambda line: None,
+        manifest: BinaryIO | None = None,
+        in_full: bool = True,
     ) -> Certificate:
-        """Certify the file ``file_id`` at ``path``; or all that stands at and below ``path``, or on the instrument.
+        """Certify the file ``file_id`` at ``path``; or all that exists at and below ``path``, or on the instrument.
 
-        With a ``rereader`` all that is safe so far is read again first. ``on_line`` hears the lines of the manifest,
-        one for each file. Raises ``NothingKnown``.
+        With a ``rereader`` all that is safe so far is read again first. ``manifest`` is written with a line for each
+        file. ``in_full`` is for admins: addresses on the server are said. What was certified for the same person a
+        short while ago, and still holds, is not certified anew: that certificate is returned. Raises ``NothingKnown``.
         """
         subject = _subject(instrument, path, file_id, issued_to, rereader)
+        circumstances, archive = self._beginning(instrument, in_full=in_full)
+        while True:
+            draft = _Draft(manifest)
+            with seldom_sought():
+                for batch, found in self._batches(subject, circumstances, archive, ahead=rereader is None):
+                    draft.add(batch, found, rereader)
+            if archive.is_still_there():
+                break
+            archive.begin_again()  # a location was lost meanwhile: what was found in it is found no longer
+        if not draft.tally.total:
+            raise NothingKnown(path)
+        return self._certificate(subject, circumstances, draft, archive)
+
+    def statements_page(self, instrument: Instrument, scope: Scope, request: PageRequest) -> Page[Json]:
+        """What would be certified of some files of a scope, in the order of their paths. Nothing goes on record."""
+        circumstances, archive = self._beginning(instrument, in_full=True)
+        with self.sessions() as session:
+            page = evidence_page(session, scope, request)
+        files, circumstances = _found(page.rows, circumstances, archive, self.now())
+        rows = [statement_of(file, judge(file, circumstances), circumstances) for file in files]
+        return Page(rows, page.next_cursor)
+
+    def _beginning(self, instrument: Instrument, *, in_full: bool) -> tuple[Circumstances, Archive]:
         with self.sessions() as session:
             circumstances = circumstances_of(session, instrument, self.now())
-        tally, only = Tally(), None
-        for batch in evidence_batches(self.sessions, Scope(instrument.id, path, file_id)):
-            circumstances = replace(circumstances, now=self.now())  # sweeps re-read meanwhile
-            for file in batch:
-                file, judgement = _judged(file, circumstances, rereader)
-                only = statement_of(file, judgement, circumstances)
-                line = line_of(only)
-                tally.add(file, judgement, line, is_archived=file.state in DONE)
-                on_line(line)
-        if not tally.total:
-            raise NothingKnown(path)
-        return self._put_on_record(subject, circumstances, tally, only if tally.total == 1 else None)
+            locations = all_locations(session)
+        return circumstances, Archive(locations, self.open_marked, in_full=in_full)
 
-    def _put_on_record(
-        self, subject: Subject, circumstances: Circumstances, tally: Tally, file: Json | None
+    def _batches(
+        self, subject: Subject, circumstances: Circumstances, archive: Archive, *, ahead: bool
+    ) -> Iterator[Batch]:
+        """The files with what was found of their copies; read ``ahead`` unless judging them may change what follows."""
+        scope = Scope(subject.instrument_id, subject.path, subject.file_id)
+        batches = (
+            _found(files, circumstances, archive, self.now()) for files in evidence_batches(self.sessions, scope)
+        )
+        return _ahead(batches) if ahead else batches
+
+    def _certificate(
+        self, subject: Subject, circumstances: Circumstances, draft: "_Draft", archive: Archive
     ) -> Certificate:
         certificate_id, issued_at = uuid7(), self.now()
-        document = document_of(certificate_id, issued_at, subject, circumstances, tally, file)
-        content = canonical(document)
-        certificate = Certificate(
-            document, content, digest_of_document(content), self.signer.sign(content) if self.signer else None
+        document = document_of(
+            certificate_id,
+            issued_at,
+            subject,
+            circumstances,
+            draft.tally,
+            draft.only if draft.tally.total == 1 else None,
+            list(archive.summary()),
         )
-        with self.sessions.begin() as session:
-            session.add(
-                IssuedCertificate(
-                    id=certificate_id,
-                    issued_at=issued_at,
-                    issued_to=subject.issued_to,
-                    instrument_id=subject.instrument_id,
-                    file_id=subject.file_id,
-                    path=subject.path,
-                    rules=RULES,
-                    verdict=certificate.verdict,
-                    files=tally.total,
-                    files_safe=tally.files[Verdict.SAFE],
-                    sha256=certificate.sha256,
-                    signed_by=certificate.signature.key_id if certificate.signature else None,
-                )
-            )
-        return certificate
+        content = canonical(document)
+        signature = self.signer.sign(content) if self.signer else None
+        certificate = Certificate(document, content, digest_of_document(content), signature)
+        return put_on_record(self.sessions, certificate, self.signer)
 
 
-def statements_page(
-    session: Session, instrument: Instrument, scope: Scope, request: PageRequest, now: datetime
-) -> Page[Json]:
-    """What would be certified of some files of a scope, in the order of their paths. Nothing goes on record."""
-    circumstances = circumstances_of(session, instrument, now)
-    page = evidence_page(session, scope, request)
-    rows = [statement_of(file, judge(file, circumstances), circumstances) for file in page.rows]
-    return Page(rows, page.next_cursor)
+class _Draft:
+    """What a certificate says so far; ``only`` is what it says of the last file."""
+
+    def __init__(self, manifest: BinaryIO | None) -> None:
+        self.tally = Tally()
+        self.only: Json | None = None
+        self._manifest = manifest
+        if manifest is not None:
+            manifest.seek(0)
+            manifest.truncate()
+
+    def add(self, files: list[FileEvidence], circumstances: Circumstances, rereader: Rereader | None) -> None:
+        """Judge these files too."""
+        lines = []
+        for each in files:
+            file, judgement = _judged(each, circumstances, rereader)
+            self.only = statement_of(file, judgement, circumstances)
+            self.tally.add(file, judgement, is_archived=file.state in DONE)
+            lines.append(line_of(self.only))
+        self.tally.manifest.update(b"".join(lines))
+        if self._manifest is not None:
+            self._manifest.writelines(lines)
+
+
+def _found(files: list[FileEvidence], circumstances: Circumstances, archive: Archive, now: datetime) -> Batch:
+    """These files, and the circumstances with what was found of their copies."""
+    copies = archive.find_copies(files, {place.id for place in circumstances.destinations})
+    return files, replace(circumstances, now=now, copies=copies, troubles=dict(archive.troubles))
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same, each one made while the one before is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="evidence") as thread:
+        following = thread.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = thread.submit(next, batches, None)
+            yield batch
 
 
 def _subject(

@@ -13,10 +13,12 @@ from enum import StrEnum
 
 from streamweave.catalog.tables import VersionState
 from streamweave.catalog.tables.file_versions import DONE
-from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place
+from streamweave.certificates.evidence import NOT_ASKED, Circumstances, Copy, CopyFound, FileEvidence, Look, Place
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, Reason
+from streamweave.errors import NotAFile, StorageError
+from streamweave.storage.copy_times import is_unmodified, time_of
 
-RULES = "2"
+RULES = "3"
 """The version of what is decided here: raised whenever a file could be judged differently."""
 
 
@@ -97,10 +99,10 @@ def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Findin
     for place in places:
         if not place.is_open:
             yield Finding(Reason.LOCATION_DISABLED, place.name)
-        yield from _in_place(file, place, circumstances.now)
+        yield from _in_place(file, place, circumstances)
 
 
-def _in_place(file: FileEvidence, place: Place, now: datetime) -> Iterator[Finding]:
+def _in_place(file: FileEvidence, place: Place, circumstances: Circumstances) -> Iterator[Finding]:
     """A damaged copy counts until an intact one stands beside it: a repair leaves the damaged bytes as evidence."""
     here = [copy for copy in file.copies if copy.place.id == place.id]
     completed = [copy for copy in here if copy.is_completed]
@@ -111,8 +113,34 @@ def _in_place(file: FileEvidence, place: Place, now: datetime) -> Iterator[Findi
         yield Finding(Reason.NO_COPY, place.name)
     for copy in damaged:
         yield Finding(Reason.COPY_DAMAGED, f"{place.name}: {copy.damage}")
+    trouble = circumstances.troubles.get(place.id)
+    if completed and trouble is not None:
+        reason = Reason.LOCATION_NOT_THERE if trouble.is_other_place else Reason.LOCATION_UNREACHABLE
+        yield Finding(reason, f"{place.name}: {trouble.sentence}")
     for copy in completed:
-        yield from _proof(file, copy, now)
+        if trouble is None:
+            yield from _at_its_place(copy, circumstances.copies.get(copy.transfer_id, NOT_ASKED))
+        yield from _proof(file, copy, circumstances.now)
+
+
+def _at_its_place(copy: Copy, found: CopyFound) -> Iterator[Finding]:
+    """What can be seen of a copy without reading it; its content is known from when it was last proven."""
+    where = f"{copy.place.name}: {copy.path}"
+    if found is None:
+        yield Finding(Reason.COPY_MISSING, where)
+    elif isinstance(found, NotAFile):
+        yield Finding(Reason.COPY_MISSING, f"{where}: a folder or a link is there, or something else that is no file")
+    elif isinstance(found, StorageError):
+        yield Finding(Reason.COPY_NOT_SEEN, f"{where}: {found}")
+    elif found.size_bytes != copy.size_bytes:
+        yield Finding(Reason.COPY_SIZE_DIFFERS, f"{where}: {found.size_bytes} bytes, archived were {copy.size_bytes}")
+    elif not _is_unmodified(copy, found.mtime_ns):
+        yield Finding(Reason.COPY_MODIFIED, f"{where}: on {_told(time_of(found.mtime_ns))}")
+
+
+def _is_unmodified(copy: Copy, mtime_ns: int) -> bool:
+    proofs = [time for time in (copy.catalogued_at, copy.last_reread_at) if time is not None]
+    return bool(proofs) and is_unmodified(mtime_ns, copy.source_mtime, max(proofs))
 
 
 def _proof(file: FileEvidence, copy: Copy, now: datetime) -> Iterator[Finding]:
@@ -146,11 +174,10 @@ def _what_it_saw(file: FileEvidence, look: Look) -> Iterator[Finding]:
     elif not look.names_all_unlisted:
         yield Finding(Reason.FOLDER_NOT_LISTED, f"perhaps: {look.unlisted_count} folders could not be listed")
     if file.state in DONE:
-        began, known = _told(look.covers_since), _known_since(file)
+        known = _known_since(file)
         if look.covers_since <= known:
-            yield Finding(
-                Reason.NOT_SEEN_SINCE, f"as it is since {_told(known)}; the last complete look began on {began}"
-            )
+            began = f"the last complete look began on {_told(look.covers_since)}"
+            yield Finding(Reason.NOT_SEEN_SINCE, f"as it is since {_told(known)}; {began}")
 
 
 def _known_since(file: FileEvidence) -> datetime:

@@ -2,9 +2,8 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -15,21 +14,16 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
-    FixityHold,
     HarvestRun,
-    IssuedCertificate,
-    StorageLocation,
     Transfer,
     TransferStatus,
     VersionState,
 )
 from streamweave.catalog.tables.file_records import INDEXED_PATH, path_in_byte_order
-from streamweave.certificates.circumstances import is_held, place_of
+from streamweave.certificates.circumstances import all_places
 from streamweave.certificates.evidence import Copy, FileEvidence
-from streamweave.instruments.questions import instrument_by_id
 from streamweave.pages import Order, Page, PageRequest, page_of
 
-_NEWEST_CERTIFICATE = Order(IssuedCertificate.issued_at, IssuedCertificate.id, newest_first=True)
 _PATH = path_in_byte_order(FileRecord.source_path)
 _IN_ORDER_OF_PATHS = Order(_PATH, FileRecord.id)
 
@@ -85,9 +79,11 @@ def evidence_page(session: Session, scope: Scope, request: PageRequest) -> Page[
 
 
 def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEvidence]:
+    """Every table is asked for the ids by itself: else PostgreSQL reads all versions, for each batch once more."""
     copies, holder = _copies_of(session, file_ids), aliased(FileVersion)
     holds_its_content = and_(
         holder.file_id == FileRecord.id,
+        is_one_of(holder.file_id, file_ids),
         holder.sha256 == FileVersion.sha256,
         holder.state != VersionState.UNCHANGED,
     )
@@ -119,65 +115,46 @@ def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEv
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
         .outerjoin(holder, holds_its_content)
-        .where(is_one_of(FileRecord.id, file_ids))
+        .where(is_one_of(FileRecord.id, file_ids), is_one_of(FileVersion.file_id, file_ids))
     )
-    found = {row[0]: FileEvidence(*[*row, copies.get((row[0], row.sha256), ())]) for row in rows}
+    found = {row[0]: FileEvidence(*row, tuple(copies.get((row[0], row.sha256), ()))) for row in rows}
     return [found[file_id] for file_id in file_ids]
 
 
-def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str | None], tuple[Copy, ...]]:
+def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str | None], list[Copy]]:
     """By file and SHA-256 of the content: a file that was only touched has its content as an earlier version."""
-    holder = aliased(FileVersion)
-    rows = session.execute(
-        select(Transfer, StorageLocation, FixityHold.because, HarvestRun.dagster_run_id, holder.file_id, holder.sha256)
+    places, holder = all_places(session), aliased(FileVersion)
+    rows = session.connection().execute(
+        select(
+            holder.file_id,
+            holder.sha256,
+            Transfer.id,
+            Transfer.storage_location_id,
+            func.coalesce(Transfer.destination_path, ""),
+            Transfer.status == TransferStatus.COMPLETED,
+            Transfer.checksum_verified,
+            Transfer.bytes_transferred,
+            Transfer.source_checksum,
+            Transfer.dest_checksum,
+            Transfer.created_at,
+            Transfer.started_at,
+            Transfer.completed_at,
+            Transfer.last_verified_at,
+            Transfer.damage,
+            Transfer.run_id,
+            HarvestRun.dagster_run_id,
+            holder.source_mtime,
+        )
         .join(holder, holder.id == Transfer.version_id)
-        .join(StorageLocation, StorageLocation.id == Transfer.storage_location_id)
-        .outerjoin(FixityHold, is_held())
         .outerjoin(HarvestRun, HarvestRun.id == Transfer.run_id)
         .where(
             is_one_of(Transfer.file_id, file_ids),
+            is_one_of(holder.file_id, file_ids),
             or_(Transfer.status == TransferStatus.COMPLETED, Transfer.damage.is_not(None)),
         )
         .order_by(Transfer.created_at, Transfer.id)
     )
-    return _by_content((file_id, sha256, _copy(*row)) for *row, file_id, sha256 in rows)
-
-
-def _by_content(
-    copies: Iterable[tuple[uuid.UUID, str | None, Copy]],
-) -> dict[tuple[uuid.UUID, str | None], tuple[Copy, ...]]:
-    found: dict[tuple[uuid.UUID, str | None], tuple[Copy, ...]] = defaultdict(tuple)
-    for file_id, sha256, copy in copies:
-        found[file_id, sha256] += (copy,)
+    found: defaultdict[tuple[uuid.UUID, str | None], list[Copy]] = defaultdict(list)
+    for file_id, sha256, transfer_id, location_id, *proof in rows:
+        found[file_id, sha256].append(Copy(transfer_id, places[location_id], *proof))
     return found
-
-
-def _copy(transfer: Transfer, location: StorageLocation, held: str | None, dagster_run_id: Any) -> Copy:
-    return Copy(
-        transfer_id=transfer.id,
-        place=place_of(location, held),
-        path=transfer.destination_path or "",
-        is_completed=transfer.status == TransferStatus.COMPLETED,
-        is_verified=transfer.checksum_verified,
-        size_bytes=transfer.bytes_transferred,
-        xxhash_read=transfer.source_checksum,
-        xxhash_read_back=transfer.dest_checksum,
-        planned_at=transfer.created_at,
-        claimed_at=transfer.started_at,
-        catalogued_at=transfer.completed_at,
-        last_reread_at=transfer.last_verified_at,
-        damage=transfer.damage,
-        run_id=transfer.run_id,
-        dagster_run_id=dagster_run_id,
-    )
-
-
-def certificates(
-    session: Session, request: PageRequest, *, instrument_id: uuid.UUID | None = None
-) -> Page[IssuedCertificate]:
-    """The certificates that were issued, newest first. Raises ``NotFound`` for an unknown instrument."""
-    query = select(IssuedCertificate)
-    if instrument_id is not None:
-        instrument_by_id(session, instrument_id)
-        query = query.where(IssuedCertificate.instrument_id == instrument_id)
-    return page_of(session, query, _NEWEST_CERTIFICATE, request)

@@ -25,6 +25,12 @@ class Reason(StrEnum):
     LOCATION_DISABLED = "location_disabled"
     LOCATION_HELD = "location_held"
     NO_COPY = "no_copy"
+    LOCATION_NOT_THERE = "location_not_there"
+    LOCATION_UNREACHABLE = "location_unreachable"
+    COPY_MISSING = "copy_missing"
+    COPY_SIZE_DIFFERS = "copy_size_differs"
+    COPY_MODIFIED = "copy_modified"
+    COPY_NOT_SEEN = "copy_not_seen"
     COPY_DAMAGED = "copy_damaged"
     COPY_NOT_PROVEN = "copy_not_proven"
     NOT_REREAD = "not_reread"
@@ -51,6 +57,12 @@ SENTENCES = {
     Reason.LOCATION_DISABLED: "is meant for a storage location that is out of use",
     Reason.LOCATION_HELD: "has a copy where too much is damaged at once: nobody has looked at that location yet",
     Reason.NO_COPY: "has no copy in a storage location that it is meant for",
+    Reason.LOCATION_NOT_THERE: "has a copy in a storage location that is not there, or not the place that was marked",
+    Reason.LOCATION_UNREACHABLE: "has a copy in a storage location that can't be reached at present",
+    Reason.COPY_MISSING: "has a copy that is not at its place",
+    Reason.COPY_SIZE_DIFFERS: "has a copy with another size than was archived",
+    Reason.COPY_MODIFIED: "has a copy that was modified after it was archived",
+    Reason.COPY_NOT_SEEN: "has a copy that can't be asked for at present",
     Reason.COPY_DAMAGED: "has a damaged copy",
     Reason.COPY_NOT_PROVEN: "has a copy whose proof is not that of this content",
     Reason.NOT_REREAD: f"has a copy that was last re-read more than {REREAD_WITHIN.days} days ago",

@@ -1,20 +1,24 @@
 """What is certified of one file: the verdict, every reason, and the proof chain. Ready to be written as JSON. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from streamweave.catalog.tables.file_versions import DONE
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Reread
 from streamweave.certificates.judgement import Judgement, Verdict
 from streamweave.certificates.reasons import Reason
+from streamweave.storage.base import CopyStat
+from streamweave.storage.copy_times import time_of
 
 Json = dict[str, Any]
+SEEN_UNCHANGED = "seen_unchanged"
+"""The event that a complete look adds to a file's chain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One link of the proof chain: when, what in a word, and what in a sentence that names all that was seen."""
 
     at: datetime | None
@@ -24,7 +28,7 @@ class Link:
 
 def statement_of(file: FileEvidence, judgement: Judgement, circumstances: Circumstances) -> Json:
     """What is certified of a file."""
-    links = sorted((link for link in _chain(file, judgement, circumstances) if link.at), key=_in_time)
+    links = sorted((link for link in _chain(file, judgement, circumstances) if link.at), key=itemgetter(0))
     return {
         "path": file.source_path,
         "ark": file.persistent_id,
@@ -36,19 +40,32 @@ def statement_of(file: FileEvidence, judgement: Judgement, circumstances: Circum
         "source_mtime": timestamp(file.source_mtime),
         "xxhash": file.xxhash,
         "sha256": file.sha256,
+        "copies": list(_copies(file, circumstances)),
         "chain": [{"at": timestamp(link.at), "event": link.event, "what": link.what} for link in links],
         "notes": list(_notes(file)),
     }
 
 
+def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Json]:
+    """The copies that were found. When is said once for all files, so that the same state has the same text."""
+    for copy in file.copies:
+        found = circumstances.copies.get(copy.transfer_id)
+        if isinstance(found, CopyStat):
+            yield {
+                "location": copy.place.name,
+                "path": copy.path,
+                "size_bytes": found.size_bytes,
+                "mtime": timestamp(time_of(found.mtime_ns)),
+            }
+
+
+@lru_cache(maxsize=4096)
 def timestamp(time: datetime | None) -> str | None:
-    """A time in UTC as ISO 8601 has it, to the microsecond."""
+    """A time in UTC as ISO 8601 has it, to the microsecond.
+
+    Files are archived in batches and share most of their times; writing each anew took a third of a certificate's time.
+    """
     return None if time is None else time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _in_time(link: Link) -> datetime:
-    assert link.at is not None, "links without a time are left out"
-    return link.at
 
 
 def _chain(file: FileEvidence, judgement: Judgement, circumstances: Circumstances) -> Iterator[Link]:
@@ -91,16 +108,17 @@ def _links_of_copy(file: FileEvidence, copy: Copy) -> Iterator[Link]:
 
 
 def _was_seen(file: FileEvidence, judgement: Judgement) -> bool:
+    if not judgement.findings:
+        return file.state in DONE and judgement.verdict != Verdict.GONE
     doubts = {Reason.NOT_SEEN_SINCE, Reason.FOLDER_NOT_LISTED, Reason.OTHER_ADDRESS}
-    found = {finding.reason for finding in judgement.findings}
-    return file.state in DONE and judgement.verdict != Verdict.GONE and not found & doubts
+    return file.state in DONE and doubts.isdisjoint(finding.reason for finding in judgement.findings)
 
 
 def _link_of_look(look: Look) -> Link:
     began = timestamp(look.covers_since)
     return Link(
         look.ended_at,
-        "seen_unchanged",
+        SEEN_UNCHANGED,
         f"size and mtime as archived, by the complete look that began {began} (scan {look.scan_id})",
     )
 

@@ -15,7 +15,10 @@ NAMED_FILES = 20
 
 @dataclass(slots=True)
 class Tally:
-    """Counts by verdict and by reason. ``manifest`` takes in what is certified of each file, line by line."""
+    """Counts by verdict and by reason. ``manifest`` takes in what is certified of each file, line by line.
+
+    It is fed in large pieces: hashing lets other threads go on each time, and each time waits for them.
+    """
 
     files: Counter[Verdict] = field(default_factory=Counter)
     sizes: Counter[Verdict] = field(default_factory=Counter)
@@ -24,12 +27,11 @@ class Tally:
     gone_unarchived: int = 0
     manifest: Any = field(default_factory=hashlib.sha256)
 
-    def add(self, file: FileEvidence, judgement: Judgement, line: bytes, *, is_archived: bool) -> None:
-        """One more file, with its line of the manifest."""
+    def add(self, file: FileEvidence, judgement: Judgement, *, is_archived: bool) -> None:
+        """One more file. Its line of the manifest is added apart."""
         self.files[judgement.verdict] += 1
         self.sizes[judgement.verdict] += file.size_bytes
         self.gone_unarchived += judgement.verdict == Verdict.GONE and not is_archived
-        self.manifest.update(line)
         for reason in {finding.reason for finding in judgement.findings}:
             self.reasons[reason] += 1
         for finding in judgement.findings:

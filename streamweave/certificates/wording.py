@@ -20,7 +20,8 @@ def _lines(certificate: Certificate) -> Iterator[str]:
     yield document["statement"]
     yield from _reasons(document)
     for folder in document["folders_not_listed"]:
-        yield f"  could not be listed: {folder}"
+        why = document["folders_not_listed_because"].get(folder)
+        yield f"  could not be listed: {folder}" + (f"  ({why})" if why else "")
     yield from _as_of(document)
     if document["file"] is not None:
         yield from _proof(document["file"])
@@ -52,6 +53,10 @@ def _as_of(document: Json) -> Iterator[str]:
     if document["as_of"] is not None:
         yield f"as of        the look at the share that ended at {document['as_of']['ended_at']}"
         yield f"not covered  {document['as_of']['not_covered']}"
+    seen = document["archive_seen"]
+    for location in seen["locations"]:
+        found = location["trouble"] or f"{location['copies']:,} {'copy' if location['copies'] == 1 else 'copies'} found"
+        yield f"archive      {location['name']}: {found}, by {seen['ended_at']}"
     yield f"destinations {', '.join(document['destinations']) or 'none'}"
     yield (
         f"files        {counts['known']:,} known: {counts['safe']:,} safe ({counts['safe_bytes']:,} bytes), "

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -57,12 +57,12 @@ def certify(
         instrument = instrument_named(facility, slug)
         rereader = Rereader(facility, instrument, source=reread_source, archive=reread_archive, on_file=_tell)
         with _manifest(save) as manifest, rereader if reread_source or reread_archive else nullcontext() as active:
-            certificate = Issuer(facility.sessions, signer, facility.now).issue(
+            certificate = Issuer(facility.sessions, facility.open_marked, signer, facility.now).issue(
                 instrument,
                 issued_to=_account(),
                 path=path.rstrip("/") if path else None,
                 rereader=active,
-                on_line=manifest.write if manifest else lambda line: None,
+                manifest=manifest,
             )
         if save:
             _save(save, certificate, signer)
@@ -85,7 +85,7 @@ def _tell(path: str) -> None:
 
 
 @contextmanager
-def _manifest(folder: Path | None) -> Iterator[IO[bytes] | None]:
+def _manifest(folder: Path | None) -> Iterator[BinaryIO | None]:
     if folder is None:
         yield None
         return

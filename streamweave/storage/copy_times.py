@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 FIRST_TIME, LAST_TIME = datetime(1901, 12, 14, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC)
 """What every file system for archives can hold: 32 bits of seconds around 1970."""
-GRANULARITY = timedelta(seconds=2)
+GRANULARITY_NS = 2_000_000_000
 """The coarsest clock of a file system (FAT and exFAT keep even seconds)."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """So far the clock of a storage server may be ahead of ours."""
@@ -33,6 +33,14 @@ def nanoseconds(time: datetime) -> int:
     return (time - EPOCH) // MICROSECOND * 1000
 
 
+def time_of(mtime_ns: int) -> datetime:
+    """The time of an mtime, in UTC; what lies beyond all years becomes the first or the last moment of them."""
+    try:
+        return EPOCH + timedelta(microseconds=mtime_ns // 1000)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if mtime_ns > 0 else datetime.min.replace(tzinfo=UTC)
+
+
 def set_mtime(handle: int, mtime: datetime | None) -> None:
     """Set the mtime of an open file, if there is one to be set, and if its file system allows that."""
     if mtime is None:
@@ -54,6 +62,6 @@ def is_unmodified(mtime_ns: int, source_mtime: datetime, proven_at: datetime) ->
     re-reading): whatever was written before is part of that proof, and whatever is written afterwards shows a later
     time. Who sets times on purpose can hide from this; re-reading finds that.
     """
-    if abs(mtime_ns - copy_mtime_ns(source_mtime)) < nanoseconds(EPOCH + GRANULARITY):
+    if abs(mtime_ns - copy_mtime_ns(source_mtime)) < GRANULARITY_NS:
         return True
     return mtime_ns <= nanoseconds(proven_at + CLOCK_TOLERANCE)

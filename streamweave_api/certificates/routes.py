@@ -9,8 +9,8 @@ from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from streamweave.certificates.documents import Certificate
-from streamweave.certificates.issuing import statements_page
-from streamweave.certificates.questions import Scope, certificates
+from streamweave.certificates.questions import Scope
+from streamweave.certificates.record import certificates
 from streamweave.certificates.signing import ALGORITHM
 from streamweave.errors import NotFound
 from streamweave.files.questions import file_by_id
@@ -46,8 +46,15 @@ def certify_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -
     with service.reading() as session:
         record = file_by_id(session, viewer, file_id).file
         instrument = record.instrument
-    issuer = service.certificate_issuer
-    return _body(issuer.issue(instrument, issued_to=viewer.email, path=record.source_path, file_id=file_id))
+    return _body(
+        service.certificate_issuer.issue(
+            instrument,
+            issued_to=viewer.email,
+            path=record.source_path,
+            file_id=file_id,
+            in_full=viewer.is_admin,
+        )
+    )
 
 
 @get(
@@ -77,8 +84,7 @@ def list_statements(
     """What would be certified of each file at and below a path, in the order of paths. Nothing is issued."""
     with service.reading() as session:
         instrument = instrument_by_id(session, instrument_id)
-        scope = Scope(instrument.id, _path(path))
-        statements = statements_page(session, instrument, scope, page, service.certificate_issuer.now())
+    statements = service.certificate_issuer.statements_page(instrument, Scope(instrument.id, _path(path)), page)
     return listed(request, statements, lambda statement: msgspec.convert(statement, FileStatementBody))
 
 

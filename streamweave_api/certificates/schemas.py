@@ -80,6 +80,34 @@ class LinkBody(Outgoing):
     what: str
 
 
+class CopySeen(Outgoing):
+    """A copy that was found at its place in a storage location: its size there, and when it was last written.
+
+    A copy carries the time at which the instrument wrote the file.
+    """
+
+    location: str
+    path: str
+    size_bytes: int
+    mtime: str
+
+
+class LocationSeen(Outgoing):
+    """A storage location that was asked for copies: how many were found, or why it can't be relied on now."""
+
+    name: str
+    copies: int
+    trouble: str | None
+
+
+class ArchiveSeen(Outgoing):
+    """When the copies were asked for at their places. Each location's mark was compared before and after."""
+
+    began_at: str
+    ended_at: str
+    locations: list[LocationSeen]
+
+
 class FileStatementBody(Outgoing):
     """What is certified of one file: ``safe``, ``not_safe`` with every reason, or ``gone``; and the proof chain."""
 
@@ -93,6 +121,7 @@ class FileStatementBody(Outgoing):
     source_mtime: str
     xxhash: str | None
     sha256: str | None
+    copies: list[CopySeen]
     chain: list[LinkBody]
     notes: list[str]
 
@@ -119,6 +148,8 @@ class CertificateDocument(Outgoing):
     files: FileCounts
     reasons: list[ReasonBody]
     folders_not_listed: list[str]
+    folders_not_listed_because: dict[str, str]
+    archive_seen: ArchiveSeen
     file: FileStatementBody | None
     manifest_sha256: str
 

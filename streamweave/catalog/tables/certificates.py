@@ -28,6 +28,12 @@ class IssuedCertificate(Identified, Base):
     files_safe: Mapped[int]
     sha256: Mapped[str] = mapped_column(comment="of the certificate as canonical JSON")
     signed_by: Mapped[str | None] = mapped_column(comment="the id of the key; null: it is not signed")
+    state_sha256: Mapped[str | None] = mapped_column(
+        comment="of what it says, whenever that is said; null: from before this was kept"
+    )
+    content: Mapped[bytes | None] = mapped_column(
+        comment="the certificate as canonical JSON; null: from before it was kept"
+    )
 
     __table_args__ = (
         Index("ix_certificates_issued_at", issued_at.desc(), text("id DESC")),

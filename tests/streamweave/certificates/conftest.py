@@ -1,6 +1,7 @@
 """A facility of one instrument: a share in memory, a real catalog, real folders as archives, a clock that we move."""
 
 import itertools
+import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -159,6 +160,11 @@ class Site:
         copy = Path(self.archives[name].base_path) / path
         copy.chmod(0o644)
         copy.write_bytes(content)
+        self.touch_copy(copy)
+
+    def touch_copy(self, copy: Path) -> None:
+        """The copy was last written now, by our clock rather than by the machine's."""
+        os.utime(copy, (self.clock.time.timestamp(),) * 2)
 
     def sweep(self) -> list[SweepReport]:
         """One night's sweep over each archive, a minute later."""
@@ -174,7 +180,7 @@ class Site:
         return report
 
     def issuer(self) -> Issuer:
-        return Issuer(self.facility.sessions, Signer(SEED), self.facility.now)
+        return Issuer(self.facility.sessions, self.facility.open_marked, Signer(SEED), self.facility.now)
 
     def certify(self, path: str | None = None, *, reread: bool = False, **others: Any) -> Certificate:
         if not reread:

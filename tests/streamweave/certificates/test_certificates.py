@@ -430,7 +430,9 @@ def test_a_batch_costs_the_same_few_statements_however_many_files_it_holds(site:
 def test_without_a_key_certificates_are_not_signed(site: Any) -> None:
     site.write(A)
     site.archive_everything()
-    certificate = Issuer(site.facility.sessions, None, site.facility.now).issue(site.instrument, issued_to="test")
+    certificate = Issuer(site.facility.sessions, site.facility.open_marked, None, site.facility.now).issue(
+        site.instrument, issued_to="test"
+    )
     assert certificate.signature is None
 
 
