@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from benchmarks import resets
+from benchmarks import certificate, resets
 from benchmarks.catalog_side import run_catalog, run_rescan
 from benchmarks.dagster_run import benchmark as dagster_run
 from benchmarks.listing import benchmark as listing
@@ -19,4 +19,5 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "rescan": run_rescan,
     "catalog": run_catalog,
     "resets": resets.run,
+    "certificate": certificate.run,
 }

@@ -132,7 +132,7 @@ def _at_its_place(copy: Copy, found: CopyFound) -> Iterator[Finding]:
         yield Finding(Reason.COPY_MISSING, f"{where}: a folder or a link is there, or something else that is no file")
     elif isinstance(found, StorageError):
         yield Finding(Reason.COPY_NOT_SEEN, f"{where}: {found}")
-    elif found.size_bytes != copy.size_bytes:
+    elif copy.size_bytes not in (None, found.size_bytes):  # without a size it is not proven anyway
         yield Finding(Reason.COPY_SIZE_DIFFERS, f"{where}: {found.size_bytes} bytes, archived were {copy.size_bytes}")
     elif not _is_unmodified(copy, found.mtime_ns):
         yield Finding(Reason.COPY_MODIFIED, f"{where}: on {_told(time_of(found.mtime_ns))}")

@@ -4,7 +4,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from streamweave.catalog.tables import (
     StorageType,
     Transfer,
 )
-from streamweave.certificates.circumstances import circumstances_of
+from streamweave.certificates.archive import Archive
+from streamweave.certificates.circumstances import all_locations, circumstances_of
 from streamweave.certificates.documents import Certificate
 from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.judgement import Verdict
@@ -162,6 +163,24 @@ class Site:
         copy.write_bytes(content)
         self.touch_copy(copy)
 
+    def rot(self, name: str, path: str) -> None:
+        """Other bytes, behind the same size and time: what a device may do by itself."""
+        copy = Path(self.archives[name].base_path) / path
+        content, status = copy.read_bytes(), copy.stat()
+        copy.chmod(0o644)
+        copy.write_bytes(bytes(byte ^ 1 for byte in content))
+        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def unmount(self, name: str) -> None:
+        """Take an archive away; without an empty folder in its place."""
+        place = Path(self.archives[name].base_path)
+        place.rename(f"{place} unmounted")
+
+    def mount(self, name: str) -> None:
+        """Bring it back."""
+        place = self.archives[name].base_path
+        Path(f"{place} unmounted").rename(place)
+
     def touch_copy(self, copy: Path) -> None:
         """The copy was last written now, by our clock rather than by the machine's."""
         os.utime(copy, (self.clock.time.timestamp(),) * 2)
@@ -195,11 +214,16 @@ class Site:
         return {Reason(each["reason"]) for each in self.certify(path, reread=reread).document["reasons"]}
 
     def evidence(self) -> Any:
-        """The circumstances, and the evidence of every file by its path."""
+        """The circumstances with what is in the archive, and the evidence of every file by its path."""
         with self.facility.sessions() as session:
             circumstances = circumstances_of(session, self.instrument, self.clock.now())
+            locations = all_locations(session)
+        archive = Archive(locations, self.facility.open_marked, in_full=True)
         batches = evidence_batches(self.facility.sessions, Scope(self.instrument.id))
-        return circumstances, {file.source_path: file for batch in batches for file in batch}
+        files = [file for batch in batches for file in batch]
+        copies = archive.find_copies(files, {place.id for place in circumstances.destinations})
+        circumstances = replace(circumstances, copies=copies, troubles=archive.troubles)
+        return circumstances, {file.source_path: file for file in files}
 
 
 @pytest.fixture

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from streamweave.certificates.documents import verdict_of
-from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread
+from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place, Reread, Trouble
 from streamweave.certificates.judgement import Judgement, Verdict, judge
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, SENTENCES, Reason
 from streamweave.certificates.tally import Tally
+from streamweave.errors import NotAFile, StorageUnavailable
 from streamweave.harvest.recording import GONE_BEFORE_ALL
+from streamweave.storage.base import CopyStat
+from streamweave.storage.copy_times import CLOCK_TOLERANCE, GRANULARITY_NS, LAST_TIME, copy_mtime_ns, nanoseconds
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,7 +37,9 @@ COPY = Copy(
     damage=None,
     run_id=uuid.uuid4(),
     dagster_run_id=None,
+    source_mtime=NOW - 9 * HOUR,
 )
+STAT = CopyStat(23, copy_mtime_ns(NOW - 9 * HOUR))
 FILE = FileEvidence(
     file_id=uuid.uuid4(),
     source_path="share/run/a.csv",
@@ -59,7 +64,9 @@ FILE = FileEvidence(
     copies=(COPY,),
 )
 LOOK = Look(uuid.uuid4(), NOW - 2 * HOUR, NOW - HOUR, "//host/share", unlisted={}, unlisted_count=0)
-CIRCUMSTANCES = Circumstances(NOW, "//host/share", LOOK, doubted_at=None, destinations=(PLACE,))
+CIRCUMSTANCES = Circumstances(
+    NOW, "//host/share", LOOK, doubted_at=None, destinations=(PLACE,), copies={COPY.transfer_id: STAT}
+)
 
 
 def reasons(file: FileEvidence = FILE, circumstances: Circumstances = CIRCUMSTANCES) -> set[Reason]:
@@ -152,6 +159,70 @@ def test_each_fact_of_the_look_counts_for_itself(reason: Reason, changes: dict[s
     assert reasons(circumstances=with_look(**changes)) == {reason}
 
 
+def with_found(found: Any) -> Circumstances:
+    return replace(CIRCUMSTANCES, copies={COPY.transfer_id: found})
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [
+        (Reason.COPY_MISSING, None),
+        (Reason.COPY_MISSING, NotAFile("a folder")),
+        (Reason.COPY_NOT_SEEN, StorageUnavailable("an I/O error")),
+        (Reason.COPY_SIZE_DIFFERS, STAT._replace(size_bytes=22)),
+        (Reason.COPY_MODIFIED, STAT._replace(mtime_ns=nanoseconds(NOW - HOUR))),
+        (Reason.COPY_MODIFIED, STAT._replace(mtime_ns=2**62)),
+    ],
+)
+def test_what_is_found_at_the_place_of_a_copy_counts(reason: Reason, found: Any) -> None:
+    assert reasons(circumstances=with_found(found)) == {reason}
+
+
+def test_a_copy_that_nobody_asked_for_is_not_taken_to_be_there() -> None:
+    assert reasons(circumstances=replace(CIRCUMSTANCES, copies={})) == {Reason.COPY_NOT_SEEN}
+
+
+@pytest.mark.parametrize("is_other_place", [True, False])
+def test_a_location_in_trouble_takes_the_safety_of_every_copy_in_it(is_other_place: bool) -> None:
+    reason = Reason.LOCATION_NOT_THERE if is_other_place else Reason.LOCATION_UNREACHABLE
+    troubles = {PLACE.id: Trouble(is_other_place, "not mounted")}
+    for copies in (CIRCUMSTANCES.copies, {}):
+        assert reasons(circumstances=replace(CIRCUMSTANCES, copies=copies, troubles=troubles)) == {reason}
+
+
+@pytest.mark.parametrize(
+    ("mtime_ns", "is_safe"),
+    [
+        (STAT.mtime_ns + GRANULARITY_NS - 1, True),
+        (nanoseconds(NOW - 20 * HOUR), True),  # made before copies carried the time of their source
+        (nanoseconds(NOW - 4 * HOUR), True),  # when it was catalogued
+        (nanoseconds(NOW - 4 * HOUR + CLOCK_TOLERANCE), True),
+        (nanoseconds(NOW - 4 * HOUR + CLOCK_TOLERANCE) + 1, False),
+    ],
+)
+def test_what_was_written_before_the_content_was_proven_is_part_of_the_proof(mtime_ns: int, is_safe: bool) -> None:
+    found = with_found(STAT._replace(mtime_ns=mtime_ns))
+    assert reasons(circumstances=found) == (set() if is_safe else {Reason.COPY_MODIFIED})
+
+
+def test_a_copy_that_was_re_read_after_its_last_change_is_what_was_archived() -> None:
+    touched = with_found(STAT._replace(mtime_ns=nanoseconds(NOW - 2 * HOUR)))
+    assert reasons(circumstances=touched) == {Reason.COPY_MODIFIED}
+    assert reasons(with_copy(last_reread_at=NOW - HOUR), touched) == set()
+
+
+def test_a_source_with_an_impossible_time_has_a_copy_with_a_possible_one() -> None:
+    far = NOW.replace(year=9998)
+    assert copy_mtime_ns(far) == nanoseconds(LAST_TIME)
+    assert reasons(with_copy(source_mtime=far), with_found(STAT._replace(mtime_ns=copy_mtime_ns(far)))) == set()
+
+
+def test_a_folder_that_was_not_listed_is_named_with_its_reason() -> None:
+    hidden = with_look(unlisted={"share/run": "a link to itself"}, unlisted_count=1)
+    [finding] = judge(FILE, hidden).findings
+    assert (finding.reason, finding.detail) == (Reason.FOLDER_NOT_LISTED, "share/run: a link to itself")
+
+
 def test_without_look_or_destination_and_after_a_doubtful_look_nothing_is_safe() -> None:
     assert reasons(circumstances=replace(CIRCUMSTANCES, look=None)) == {Reason.NO_COMPLETE_LOOK}
     assert reasons(circumstances=replace(CIRCUMSTANCES, destinations=())) == {Reason.NO_DESTINATION}
@@ -161,7 +232,7 @@ def test_without_look_or_destination_and_after_a_doubtful_look_nothing_is_safe()
 def test_every_destination_counts_and_what_is_no_destination_does_not() -> None:
     two = replace(CIRCUMSTANCES, destinations=(PLACE, OTHER))
     assert reasons(circumstances=two) == {Reason.NO_COPY}
-    in_both = replace(FILE, copies=(COPY, replace(COPY, place=OTHER, damage="rotten")))
+    in_both = replace(FILE, copies=(COPY, replace(COPY, place=OTHER, damage="rotten")))  # of one transfer, by the ids
     assert reasons(in_both, two) == {Reason.COPY_DAMAGED}
     assert reasons(in_both) == set()
 

@@ -5,6 +5,7 @@ safe is held against the bytes: in every storage location that it is meant for s
 found at the source; and, after everything was read again, those that stand at the source now.
 """
 
+import io
 import json
 import os
 from collections.abc import Callable, Container, Iterator
@@ -140,13 +141,58 @@ class Life:
             self.site.add_archive("second")
 
     def rot(self, _: str, number: int) -> None:
-        """Bytes in an archive become others, and nobody notices yet."""
+        """Bytes in an archive become others behind the same size and time, and nobody notices yet."""
+        for copy in self.some_copy(number):
+            status = copy.stat()
+            copy.write_bytes(bytes(byte ^ 1 for byte in copy.read_bytes()))
+            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+            self.rotten.add(str(copy))
+
+    def delete_a_copy(self, _: str, number: int) -> None:
+        for copy in self.some_copy(number):
+            copy.unlink()
+
+    def truncate_a_copy(self, _: str, number: int) -> None:
+        for copy in self.some_copy(number):
+            copy.write_bytes(copy.read_bytes()[:-1])
+
+    def write_to_a_copy(self, _: str, number: int) -> None:
+        """Other bytes of the same length, and the time says so."""
+        for copy in self.some_copy(number):
+            copy.write_bytes(bytes(byte ^ 2 for byte in copy.read_bytes()))
+            self.site.touch_copy(copy)
+
+    def replace_a_copy_by_a_folder(self, _: str, number: int) -> None:
+        for copy in self.some_copy(number):
+            copy.unlink()
+            copy.mkdir()
+
+    def unmount_or_mount(self, _: str, number: int) -> None:
+        """What is unmounted leaves nothing, or an empty folder."""
+        name = sorted(self.site.archives)[number % len(self.site.archives)]
+        place = Path(self.site.archives[name].base_path)
+        if Path(f"{place} unmounted").exists():
+            if place.exists():
+                place.rename(f"{place} {self.steps}")
+            self.site.mount(name)
+        elif place.exists():
+            self.site.unmount(name)
+            if number % 3 == 0:
+                place.mkdir()
+
+    def exchange_disks(self, *_: Any) -> None:
+        places = [Path(each.base_path) for each in self.site.archives.values()]
+        if len(places) > 1 and all(place.exists() for place in places):
+            places[0].rename(f"{places[0]} exchanged")
+            places[1].rename(places[0])
+            Path(f"{places[0]} exchanged").rename(places[1])
+
+    def some_copy(self, number: int) -> Iterator[Path]:
         copies = sorted(str(path) for location in self.site.archives.values() for path in published(location))
         if copies:
             copy = Path(copies[number % len(copies)])
             copy.chmod(0o644)
-            copy.write_bytes(b"rotten " + copy.read_bytes())
-            self.rotten.add(str(copy))
+            yield copy
 
     def verify(self, *_: Any) -> None:
         self.site.sweep()
@@ -175,7 +221,7 @@ class Life:
         self.site.clock.wait([3_600, 90_000, 100 * 86_400][number % 3])
 
     def check(self) -> None:
-        """What is called safe by the catalog alone."""
+        """What is called safe without reading any byte: only what changed behind size and time is not seen."""
         circumstances, files = self.site.evidence()
         for path, file in files.items():
             if judge(file, circumstances).verdict != Verdict.SAFE or path in self.swapped:
@@ -187,13 +233,13 @@ class Life:
 
     def check_after_rereading(self) -> None:
         """What is called safe by the bytes themselves, as they are now."""
-        lines: list[bytes] = []
+        manifest = io.BytesIO()
         try:
-            self.site.certify(reread=True, on_line=lines.append)
+            self.site.certify(reread=True, manifest=manifest)
         except NothingKnown:
             return
         circumstances, files = self.site.evidence()
-        for statement in map(json.loads, lines):
+        for statement in map(json.loads, manifest.getvalue().splitlines()):
             file = files[statement["path"]]
             if statement["verdict"] == Verdict.SAFE:
                 for place in required_places(file, circumstances):
@@ -225,6 +271,12 @@ UNUSUAL = [
     "change_during_the_copy",
     "add_a_location",
     "rot",
+    "delete_a_copy",
+    "truncate_a_copy",
+    "write_to_a_copy",
+    "replace_a_copy_by_a_folder",
+    "unmount_or_mount",
+    "exchange_disks",
     "verify",
     "repair",
     "reread_at_the_source",
@@ -259,6 +311,9 @@ BEGINNING: list[Step] = [("write", 0), ("write", 2), ("harvest", 0), ("look", 0)
         ("look", 0),
     ]
 )
+@example(life=[("unmount_or_mount", 0), ("look", 0), ("unmount_or_mount", 1), ("delete_a_copy", 0), ("look", 0)])
+@example(life=[("add_a_location", 0), ("harvest", 0), ("look", 0), ("write_to_a_copy", 0), ("exchange_disks", 0)])
+@example(life=[("truncate_a_copy", 0), ("look", 0), ("verify", 0), ("repair", 0), ("look", 0)])
 @example(life=[("deny_a_folder", 0), ("write", 0), ("look", 0), ("deny_a_folder", 1), ("look", 0)])
 @example(life=[("swap", 0), ("look", 0), ("rot", 1), ("touch", 2), ("harvest", 0), ("look", 0)])
 def test_nothing_that_is_called_safe_can_be_lost(make_site: Callable[[], Any], life: list[Step]) -> None:

@@ -22,7 +22,7 @@ def copy_of(site: Any, path: str) -> str:
 def test_a_damaged_copy_takes_the_safety_away_and_its_repair_gives_it_back(site: Any) -> None:
     site.write(A)
     site.archive_everything()
-    site.spoil("first", copy_of(site, A), b"rotten")
+    site.rot("first", copy_of(site, A))
     assert site.verdict(A) == Verdict.SAFE  # as of the last re-reading
     site.sweep()
     assert site.reasons(A) == {Reason.COPY_DAMAGED}
@@ -39,8 +39,8 @@ def test_a_damaged_copy_takes_the_safety_away_and_its_repair_gives_it_back(site:
     assert [getattr(repaired, name) for name in proof] == [getattr(damaged, name) for name in proof]
     assert repaired.checksum_verified
     chain = [link["what"] for link in site.certify(A).document["file"]["chain"]]
-    assert any("damaged: 6 bytes" in what for what in chain)
-    site.spoil("first", repaired.destination_path, b"rotten again")
+    assert any("damaged: 23 bytes" in what for what in chain)
+    site.rot("first", repaired.destination_path)
     site.sweep()
     assert site.reasons(A) == {Reason.COPY_DAMAGED}
 
@@ -50,7 +50,7 @@ def test_a_location_that_is_held_keeps_nothing_safe(site: Any, monkeypatch: pyte
     site.write(A)
     site.write(B)
     site.archive_everything()
-    site.spoil("first", copy_of(site, A), b"rotten")
+    site.rot("first", copy_of(site, A))
     site.sweep()
     assert site.reasons(B) == {Reason.LOCATION_HELD}
     assert site.reasons(A) == {Reason.LOCATION_HELD, Reason.COPY_DAMAGED}

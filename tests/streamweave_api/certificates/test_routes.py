@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import json
+import os
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,11 @@ def files(sessions: Sessions, instrument: Any, location: Any, schedule: Any) -> 
         seen = {"started_at": HOURS[1], "finished_at": HOURS[1], "covers_since": HOURS[1], "address": address_of(row)}
         session.add(Scan(instrument_id=row.id, outcome=ScanOutcome.COMPLETE, **seen))
         ids = [_archived(session, path, row.id, uuid.UUID(location["id"])) for path in PATHS]
+    for path in PATHS:
+        copy = Path(location["base_path"], path)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(b"1234")
+        os.utime(copy, (HOURS[4].timestamp(),) * 2)
     return [str(file_id) for file_id in ids]
 
 
@@ -110,6 +117,29 @@ def test_who_was_told_what_stays_on_record(api: Any, instrument: Any, files: lis
     listed = api.get("/api/certificates", params={"instrument_id": instrument["id"]}).json()
     assert [each["sha256"] for each in listed] == [each["sha256"] for each in reversed(issued)]
     assert {each["issued_to"] for each in listed} == {api.get("/users/me").json()["email"]}
+
+
+def test_asking_again_and_again_adds_nothing_to_the_record(api: Any, instrument: Any, files: list[str]) -> None:
+    place = f"/api/instruments/{instrument['id']}/certificate"
+    for address in (f"/api/files/{files[0]}/certificate", place):
+        first = api.get(address).json()
+        assert [api.get(address).json() for _ in range(3)] == [first] * 3
+    assert len(api.get("/api/certificates").json()) == 2
+
+
+def test_a_copy_that_is_not_at_its_place_is_told_without_paths_of_the_server(
+    client: Any, instrument: Any, location: Any, files: list[str], researcher: dict[str, str]
+) -> None:
+    grant = {"grantee_type": "user", "grantee_id": client.get("/users/me", headers=researcher).json()["id"]}
+    client.post(f"/api/files/{files[0]}/access", json=grant)
+    place = Path(location["base_path"])
+    place.rename(place.with_name("unmounted"))
+    for headers, names_the_place in (({}, True), (researcher, False)):
+        document = client.get(f"/api/files/{files[0]}/certificate", headers=headers).json()["certificate"]
+        assert [each["reason"] for each in document["reasons"]] == ["location_not_there"]
+        assert (str(place) in json.dumps(document)) is names_the_place
+    statements = client.get(f"/api/instruments/{instrument['id']}/certificate/files").json()
+    assert {each["verdict"] for each in statements} == {"not_safe"}
 
 
 def test_folders_are_for_admins_and_files_for_who_may_see_them(
