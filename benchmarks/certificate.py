@@ -27,9 +27,8 @@ from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, 
 from streamweave.certificates.issuing import Issuer
 from streamweave.harvest.coverage import address_of
 from streamweave.local.postgres import EmbeddedPostgres
-from streamweave.storage.marking import open_marked
+from streamweave.storage.marking import mark_new_place, open_marked
 from streamweave.storage.opening import open_storage
-from streamweave.storage.posix import PosixStorage
 
 MOST_SECONDS = 30
 SIZE_BYTES = 4096
@@ -118,7 +117,7 @@ def _archive(url: str, archives: list[Path]) -> None:
                         dagster_schedule_name=archive.name,
                     )
                 )
-                PosixStorage(archive).prepare(holds_versions=False)
+                mark_new_place(session, open_storage(location), location)
             looked = {"started_at": NOW, "covers_since": NOW, "finished_at": NOW, "address": address_of(instrument)}
             session.add(Scan(instrument_id=instrument.id, outcome=ScanOutcome.COMPLETE, **looked))
         with engine.begin() as connection:
