@@ -10,7 +10,10 @@
 ``points``
     the steps of a harvest at which it is killed
 ``experiments``
-    scenarios, kill points, random kills, crashes of database and server, broken disks, killed services
+    scenarios, kill points, random kills, crashes of database and server, broken disks, restores of older catalogs and
+    archives, disks in the wrong place, a second catalog, killed services
+``certifying``
+    certificates, held against what is in the archives
 ``ledger``, ``presentation``
     the runs, and the tables that are made of them
 

@@ -16,10 +16,13 @@ from soak.errors import SoakFailed
 from soak.experiments.crashes import crashes
 from soak.experiments.disks import disks
 from soak.experiments.kill_points import kill_points
+from soak.experiments.places import places
 from soak.experiments.power_failures import power_failures
 from soak.experiments.random_kills import random_kills
+from soak.experiments.restores import restores
 from soak.experiments.scenarios import EXPECTATIONS, scenarios
 from soak.experiments.services import services
+from soak.experiments.twins import twins
 from soak.ledger import Ledger
 from soak.presentation import as_json, as_markdown, show
 from soak.setting import SoakSetting
@@ -38,6 +41,9 @@ EXPERIMENTS: Final[Mapping[str, Callable[[SoakSetting], Ledger]]] = {
     "crashes": lambda told: crashes(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
     "disks": lambda told: disks(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
     "power": lambda told: power_failures(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
+    "restores": lambda told: restores(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
+    "places": lambda told: places(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
+    "twins": lambda told: twins(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
     "services": lambda told: services(told.site.work, told.say, runs=min(told.runs, SERVICE_RUNS_AT_MOST)),
 }
 

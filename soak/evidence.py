@@ -114,6 +114,11 @@ def copies_in(engine: Engine) -> list[Copy]:
     return [Copy._make(row) for row in _rows(engine, query)]
 
 
+def identifiers_in(engine: Engine) -> dict[str, str]:
+    """The source path that each persistent identifier leads to."""
+    return dict(_rows(engine, select(FileRecord.persistent_id, FileRecord.source_path)))
+
+
 def _rows(engine: Engine, query: Any) -> Sequence[Any]:
     with catalog_sessions(engine)() as session:
         return session.execute(query).all()

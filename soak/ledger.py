@@ -1,7 +1,7 @@
 """What experiments hand back: every run with what it broke, and the tables that come of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from soak.evidence import Evidence
 from soak.orders import End
@@ -9,7 +9,8 @@ from soak.proof import RULES, Breaches, breaches_in
 
 NOT_REACHED = "not reached"
 NO_RECOVERY = "no recovery"
-COLUMNS = (*RULES, NO_RECOVERY)
+FALSE_CERTIFICATES = "false certificates"
+COLUMNS = (*RULES, FALSE_CERTIFICATES, NO_RECOVERY)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Run:
     def is_sound(self) -> bool:
         """Whether nothing was broken."""
         return not any(self.breaches.values())
+
+    def with_breaches(self, rule: str, more: Sequence[str]) -> "Run":
+        """The same run, with what else was found against a rule."""
+        return replace(self, breaches={**self.breaches, rule: (*self.breaches.get(rule, ()), *more)})
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,16 @@ class Site:
         """The shared folder."""
         return self.work / "share"
 
-    def create_database(self) -> str:
-        """A fresh catalog; returns its address."""
+    def create_database(self, template: str = TEMPLATE) -> str:
+        """A fresh catalog, or a copy of the database ``template``, which nobody may be connected to."""
         name = f"trial_{uuid.uuid4().hex}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE)
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.postgres.url(name)
+
+    def replace_database(self, url: str, by: str) -> None:
+        """Exchange a catalog for another one, whose address then is the first one's."""
+        self.drop_database(url)
+        self._execute("ALTER DATABASE {} RENAME TO {}", by.rpartition("/")[2], url.rpartition("/")[2])
 
     def drop_database(self, url: str) -> None:
         """Remove it again, whoever is still connected."""

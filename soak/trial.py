@@ -5,12 +5,14 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from pydantic import SecretStr
+from sqlalchemy import select, text, update
 from sqlalchemy.engine import Engine
 
 from soak.data import SKIPPED_SUFFIX, Changes
@@ -19,7 +21,12 @@ from soak.orders import End, Order
 from soak.site import SHARE, Site
 from soak.victims import Victims
 from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.catalog.tables import FixityHold, Instrument, StorageLocation
 from streamweave.configuration import apply_manifest
+from streamweave.facility import Facility, facility_of, utc_now
+from streamweave.fixity.sweeping import sweep_completely
+from streamweave.repairs.repairing import repair_copies
+from streamweave.settings import Settings
 
 AN_HOUR = 3_600.0
 LOCATIONS = ("archive", "mirror")
@@ -133,6 +140,39 @@ class Trial:
         """The next harvest, as it comes once whatever died is there again; it is left alone."""
         self.let_the_dead_be_found()
         return self.harvest()
+
+    def dump(self) -> str:
+        """A copy of the catalog as it is now; returns its address."""
+        self.engine.dispose()
+        return self.site.create_database(self.database_url.rpartition("/")[2])
+
+    def restore(self, dump: str) -> None:
+        """Put a copy that was made earlier in the catalog's place."""
+        self.engine.dispose()
+        self.site.replace_database(self.database_url, dump)
+
+    def facility(self) -> Facility:
+        """The facility of this process, whose clock is that of the last harvest."""
+        settings = Settings(database_url=self.database_url, encryption_keys=SecretStr(self.site.encryption_key))
+        ahead = timedelta(seconds=2 * AN_HOUR * self._harvests)
+        return replace(facility_of(settings), now=lambda: utc_now() + ahead)
+
+    def repair(self) -> None:
+        """Read every copy again, release what is held for too much damage, and repair what is missing."""
+        with closing(self.facility()) as facility:
+            with facility.sessions() as session:
+                locations = list(session.scalars(select(StorageLocation)))
+                instrument = session.scalars(select(Instrument)).one()
+            for location in locations:
+                sweep_completely(facility, location)
+                self._release(facility.now())
+                sweep_completely(facility, location)
+            repair_copies(facility, instrument)
+
+    def _release(self, now: datetime) -> None:
+        """As a person does who has looked at the locations."""
+        with self.engine.begin() as connection:
+            connection.execute(update(FixityHold).where(FixityHold.released_at.is_(None)).values(released_at=now))
 
     def evidence(self) -> Evidence:
         """What is to be judged now."""
