@@ -24,7 +24,7 @@ from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import FixityHold, Instrument, StorageLocation
 from streamweave.configuration import apply_manifest
 from streamweave.facility import Facility, facility_of, utc_now
-from streamweave.fixity.sweeping import sweep_completely
+from streamweave.fixity.sweeping import sweep_completely, sweep_tonight
 from streamweave.repairs.repairing import repair_copies
 from streamweave.settings import Settings
 
@@ -166,7 +166,7 @@ class Trial:
             for location in locations:
                 sweep_completely(facility, location)
                 self._release(facility.now())
-                sweep_completely(facility, location)
+                sweep_tonight(facility, location)
             repair_copies(facility, instrument)
 
     def _release(self, now: datetime) -> None:
