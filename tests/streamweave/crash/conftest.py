@@ -13,7 +13,7 @@ from soak.site import Site, open_site
 from soak.victims import Victims, victims
 
 # impacket knows neither share modes nor more than one client that is cut off in mid-sentence
-NEED_SAMBA = ["test_kills.py", "test_scenarios.py", "test_delays.py", "test_power_failures.py"]
+NEED_SAMBA = ["test_kills.py", "test_scenarios.py", "test_delays.py", "test_power_failures.py", "test_wrong_places.py"]
 NEED_MOUNTS = ["test_power_failures.py"]
 collect_ignore = [
     *([] if "samba" in available_kinds() else NEED_SAMBA),
