@@ -11,7 +11,7 @@ from streamweave.catalog.schema import alembic_config, upgrade_schema
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, ServiceAccount
 
-BINDING = "0025"
+BINDING = "0024"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
