@@ -1,5 +1,6 @@
 """Certificates, held against what really is in the archives at that moment: none may call a file safe that is not."""
 
+import io
 import json
 from contextlib import closing, suppress
 
@@ -26,11 +27,12 @@ def false_certificates(one: Trial) -> list[str]:
 
 def certified_safe(one: Trial) -> dict[str, str]:
     """The SHA-256 of what a certificate calls safe to delete, by source path."""
-    lines: list[bytes] = []
+    manifest = io.BytesIO()
     with closing(one.facility()) as facility:
         with facility.sessions() as session:
             instrument = session.scalars(select(Instrument)).one()
         with suppress(NothingKnown):
-            Issuer(facility.sessions, None, facility.now).issue(instrument, issued_to="the soak", on_line=lines.append)
-    statements = map(json.loads, lines)
+            issuer = Issuer(facility.sessions, facility.open_marked, None, facility.now)
+            issuer.issue(instrument, issued_to="the soak", manifest=manifest)
+    statements = map(json.loads, manifest.getvalue().splitlines())
     return {each["path"]: each["sha256"] for each in statements if each["verdict"] == Verdict.SAFE}

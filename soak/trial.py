@@ -23,7 +23,7 @@ from soak.victims import Victims
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import FixityHold, Instrument, StorageLocation
 from streamweave.configuration import apply_manifest
-from streamweave.facility import Facility, facility_of, utc_now
+from streamweave.facility import Facility, facility_of
 from streamweave.fixity.sweeping import sweep_completely, sweep_tonight
 from streamweave.repairs.repairing import repair_copies
 from streamweave.settings import Settings
@@ -154,8 +154,8 @@ class Trial:
     def facility(self) -> Facility:
         """The facility of this process, whose clock is that of the last harvest."""
         settings = Settings(database_url=self.database_url, encryption_keys=SecretStr(self.site.encryption_key))
-        ahead = timedelta(seconds=2 * AN_HOUR * self._harvests)
-        return replace(facility_of(settings), now=lambda: utc_now() + ahead)
+        facility, ahead = facility_of(settings), timedelta(seconds=2 * AN_HOUR * self._harvests)
+        return replace(facility, now=lambda: facility.now() + ahead)
 
     def repair(self) -> None:
         """Read every copy again, release what is held for too much damage, and repair what is missing."""

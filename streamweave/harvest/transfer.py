@@ -29,7 +29,7 @@ from streamweave.harvest.supply import Supply
 from streamweave.harvest.troubles import Troubles
 from streamweave.harvest.workload import ProgressListener, ProgressReports, due_work
 from streamweave.harvest.write_behind import writing_behind
-from streamweave.journal.keeping import keep_journals
+from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.storage.base import Storage
 
 BATCH_FILES = 512
@@ -59,6 +59,8 @@ def transfer_files(
     meter = Meter()
     progress = ProgressReports(facility, run_id, meter, on_progress)
     opened: dict[uuid.UUID, Storage] = {}
+    with facility.sessions() as session:
+        journals = keep_journals(session, instrument, run_id, facility.now)
     while True:
         free_claims_of_dead_runs(facility, instrument)
         storages, troubles = open_destinations(facility, instrument, days, opened)
@@ -66,7 +68,7 @@ def transfer_files(
         report.troubles += troubles
         if storages:
             meter.expect(*due_work(facility, instrument, days))
-            transfer = _Transfer(facility, instrument, run_id, days, storages, meter, on_outcomes)
+            transfer = _Transfer(facility, instrument, run_id, days, storages, journals, meter, on_outcomes)
             report.include(transfer.run(progress))
             progress.tell_now()
         if report.troubles or report.pause or not others_at_work(facility, instrument, run_id, days):
@@ -85,6 +87,7 @@ class _Transfer:
         run_id: uuid.UUID,
         days: Collection[date] | None,
         storages: dict[uuid.UUID, Storage],
+        journals: JournalKeeper,
         meter: Meter,
         on_outcomes: Listener,
     ) -> None:
@@ -99,8 +102,7 @@ class _Transfer:
         self._on_outcomes = on_outcomes
         self._limits = limits_of(instrument)
         self._pace = Pace(self._limits.bytes_per_second)
-        with facility.sessions() as session:
-            self._journals = keep_journals(session, instrument, run_id, facility.now)
+        self._journals = journals
         self._finished: list[Copied | NotCopied] = []
         self._last_batch = time.monotonic()
         self._is_ended = False

@@ -1,5 +1,6 @@
 """Keeping journals: each batch that a run has made durable is noted beside its files, before it is catalogued."""
 
+import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,11 +15,13 @@ from streamweave.journal.entries import Entry, Heading, InstrumentFacts, lines_o
 from streamweave.journal.positions import Position
 from streamweave.storage.base import Storage
 
+UUID_LENGTH = 36
+
 
 class JournalKeeper:
     """One run's journals: in each storage location one for each day (UTC). Not to be shared between threads.
 
-    No other process writes to them: their names end in the run's id.
+    Nobody else writes to them: their names hold the run's id, and a word of this keeper's own.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class JournalKeeper:
         self._location_names = location_names
         self._instrument = facts_of(instrument)
         self._run_id = run_id
+        self._word = f"{run_id}-{secrets.token_hex(4)}"
         self._now = now
         self._positions: dict[uuid.UUID, Position] = {}
 
@@ -45,7 +49,7 @@ class JournalKeeper:
             self._catalog_id, location_id, self._location_names[location_id], self._run_id, self._instrument, now
         )
         lines = lines_of(heading, (_entry(each, self._instrument.id, now) for each in batch))
-        name = f"{now:%Y-%m-%d}/{self._run_id}"
+        name = f"{now:%Y-%m-%d}/{self._word}"
         last = self._positions.get(location_id)
         offset = last.catalogued_bytes if last and last.name == name else 0
         storage.journal(self._catalog_id).append(name, offset, lines)
@@ -97,3 +101,8 @@ def _entry(archived: Archived, instrument_id: uuid.UUID, now: datetime) -> Entry
         repairs=archived.repairs,
         is_unfinished=claim.is_unfinished,
     )
+
+
+def run_named_by(journal: str) -> str:
+    """The id of the run that keeps, or kept, the journal of this name."""
+    return journal.partition("/")[2][:UUID_LENGTH]

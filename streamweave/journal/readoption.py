@@ -30,6 +30,7 @@ from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.runs import is_dead
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
+from streamweave.journal.keeping import run_named_by
 from streamweave.journal.known_files import KnownFiles, Written
 from streamweave.journal.positions import Position, is_catalogued, newest_name, note_positions, positions_of
 from streamweave.storage.answering import answered
@@ -182,7 +183,7 @@ class _Reading:
         unread = [
             (name, known.get(name, 0), size)
             for name, size in self._journal.sizes(since).items()
-            if size > known.get(name, 0) and name.partition("/")[2] not in live
+            if size > known.get(name, 0) and run_named_by(name) not in live
         ]
         return sorted(unread, key=lambda each: head is not None and each[0] == head.name)
 

@@ -114,7 +114,7 @@ def test_what_the_first_release_archived_can_be_certified(upgraded: Any) -> None
         for transfer in session.scalars(select(Transfer).where(Transfer.status == TransferStatus.COMPLETED)):
             transfer.last_verified_at = upgraded.clock.time
         kept = session.scalars(select(FileRecord).where(FileRecord.filename == "kept.csv")).one()
-    issuer = Issuer(upgraded.facility.sessions, None, upgraded.clock.now)
+    issuer = Issuer(upgraded.facility.sessions, upgraded.facility.open_marked, None, upgraded.clock.now)
     certificate = issuer.issue(
         upgraded.instrument, issued_to="a test", path="microscope/user_a/kept.csv", file_id=kept.id
     )
