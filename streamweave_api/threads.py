@@ -7,7 +7,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
 from streamweave.errors import TooBusy
-from streamweave.identity.passwords import RETRY_AFTER_SECONDS
+from streamweave.identity.passwords import AT_ONCE, RETRY_AFTER_SECONDS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,5 +32,9 @@ class Threads:
         return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=limiter)
 
 
-apart_for_passwords = Threads("passwords", 8, waiting=64).run
-"""For whatever takes a password, counts attempts or is open to strangers: a flood of these holds up nothing else."""
+PLACES, WAITING = AT_ONCE + 1, 24
+apart_for_passwords = Threads("passwords", PLACES, WAITING).run
+"""For whatever takes a password, counts attempts or is open to strangers: a flood of these holds up nothing else.
+
+One more than hash side by side: it asks the catalog meanwhile. Who waits last has waited for about two seconds.
+"""
