@@ -88,7 +88,7 @@ def _measured_notes() -> list[float]:
         note(self, *arguments)
         spent[0] += time.perf_counter() - begun
 
-    JournalKeeper.note = measured  # type: ignore[method-assign]  # measured from outside of the product
+    JournalKeeper.note = measured  # type: ignore[method-assign, assignment]  # measured from outside
     return spent
 
 
