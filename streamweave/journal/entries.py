@@ -11,10 +11,10 @@ are left alone.
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import xxhash
 
@@ -22,6 +22,7 @@ FORMAT = 1
 _CHECK = b',"check":"'
 _END = b'"}'
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quoted: Callable[[str], str] = json.encoder.encode_basestring
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,10 @@ class Heading:
     written_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A copy of a version that stands, proven and durable, at ``archived_path`` within the location. Times are UTC.
+
+    A tuple, because a harvest makes one for each file.
 
     ``number``, ``size_bytes`` and ``source_mtime`` are those of the version that the copy is of: of an earlier one,
     when the content was archived before. ``repairs`` counts the copies of it that were found damaged there before.
@@ -77,8 +79,7 @@ class Entry:
 
 def lines_of(heading: Heading, entries: Iterable[Entry]) -> bytes:
     """A batch, as it is appended to a journal."""
-    told = [_heading_fields(heading), *map(_entry_fields, entries)]
-    return b"".join(map(_line, told))
+    return b"".join([_line(_heading_fields(heading)), *map(_entry_line, entries)])
 
 
 @dataclass(slots=True)
@@ -119,7 +120,10 @@ def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _line(fields: Mapping[str, Any]) -> bytes:
-    told = _encode(fields).encode()[:-1]
+    return _checked(_encode(fields).encode()[:-1])
+
+
+def _checked(told: bytes) -> bytes:
     return told + _CHECK + xxhash.xxh64_hexdigest(told).encode() + _END + b"\n"
 
 
@@ -151,28 +155,21 @@ def _heading_fields(heading: Heading) -> dict[str, Any]:
     }
 
 
-def _entry_fields(entry: Entry) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "ark": entry.persistent_id,
-        "instrument": str(entry.instrument_id),
-        "file": str(entry.file_id),
-        "source_path": entry.source_path,
-        "discovered_at": entry.discovered_at.isoformat(),
-        "version": str(entry.version_id),
-        "number": entry.number,
-        "size": entry.size_bytes,
-        "source_mtime": entry.source_mtime.isoformat(),
-        "xxhash": entry.xxhash,
-        "sha256": entry.sha256,
-        "transfer": str(entry.transfer_id),
-        "archived_path": entry.archived_path,
-        "archived_at": entry.archived_at.isoformat(),
-    }
+def _entry_line(entry: Entry) -> bytes:
+    """Written by hand: the encoder takes twice as long, and a harvest writes one for each file."""
+    told = (
+        f'{{"ark":{_quoted(entry.persistent_id)},"instrument":"{entry.instrument_id}","file":"{entry.file_id}",'
+        f'"source_path":{_quoted(entry.source_path)},"discovered_at":"{entry.discovered_at.isoformat()}",'
+        f'"version":"{entry.version_id}","number":{entry.number},"size":{entry.size_bytes},'
+        f'"source_mtime":"{entry.source_mtime.isoformat()}","xxhash":"{entry.xxhash}","sha256":"{entry.sha256}",'
+        f'"transfer":"{entry.transfer_id}","archived_path":{_quoted(entry.archived_path)},'
+        f'"archived_at":"{entry.archived_at.isoformat()}"'
+    )
     if entry.repairs:
-        fields["repairs"] = entry.repairs
+        told += f',"repairs":{entry.repairs}'
     if entry.is_unfinished:
-        fields["unfinished"] = True
-    return fields
+        told += ',"unfinished":true'
+    return _checked(told.encode())
 
 
 def _heading(fields: Mapping[str, Any]) -> Heading:
