@@ -22,7 +22,7 @@ from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.catalog.tables.base import uuid7
-from streamweave.facility import Facility, utc_now
+from streamweave.facility import Facility
 from streamweave.harvest.harvesting import harvest
 from streamweave.identifiers import ark
 from streamweave.journal.keeping import JournalKeeper
@@ -48,7 +48,7 @@ class Clock:
 
     def now(self) -> datetime:
         """Its time, in UTC."""
-        return utc_now() + self.ahead
+        return datetime.now(UTC) + self.ahead
 
     def wait(self, seconds: float) -> None:
         """Move it on."""

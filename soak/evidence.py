@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from streamweave.catalog.session import catalog_sessions
-from streamweave.catalog.tables import FileRecord, FileVersion, StorageLocation, Transfer
+from streamweave.catalog.tables import FileRecord, FileVersion, StorageLocation, Transfer, TransferStatus
 from streamweave.storage.posix import CONTROL
 
 
@@ -115,8 +115,9 @@ def copies_in(engine: Engine) -> list[Copy]:
 
 
 def identifiers_in(engine: Engine) -> dict[str, str]:
-    """The source path that each persistent identifier leads to."""
-    return dict(_rows(engine, select(FileRecord.persistent_id, FileRecord.source_path)))
+    """The source path that the persistent identifier of each file with an archived copy leads to."""
+    has_copy = select(Transfer.id).where(Transfer.file_id == FileRecord.id, Transfer.status == TransferStatus.COMPLETED)
+    return dict(_rows(engine, select(FileRecord.persistent_id, FileRecord.source_path).where(has_copy.exists())))
 
 
 def _rows(engine: Engine, query: Any) -> Sequence[Any]:

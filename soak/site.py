@@ -15,8 +15,9 @@ from psycopg import sql
 
 from simlab.shares import Share, ShareServer, serve
 from simlab.shares.base import free_port
+from streamweave.catalog.identity import renew_identity
 from streamweave.catalog.schema import upgrade_schema
-from streamweave.catalog.session import open_catalog
+from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.local.postgres import EmbeddedPostgres
 
 SHARE = "instrument"
@@ -52,8 +53,15 @@ class Site:
         """The shared folder."""
         return self.work / "share"
 
-    def create_database(self, template: str = TEMPLATE) -> str:
-        """A fresh catalog, or a copy of the database ``template``, which nobody may be connected to."""
+    def create_database(self) -> str:
+        """A fresh catalog with an identity of its own; returns its address."""
+        url = self.copy_database(TEMPLATE)
+        with open_catalog(url) as engine, catalog_sessions(engine).begin() as session:
+            renew_identity(session)
+        return url
+
+    def copy_database(self, template: str) -> str:
+        """A copy of the database ``template``, which nobody may be connected to; returns its address."""
         name = f"trial_{uuid.uuid4().hex}"
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.postgres.url(name)

@@ -144,7 +144,7 @@ class Trial:
     def dump(self) -> str:
         """A copy of the catalog as it is now; returns its address."""
         self.engine.dispose()
-        return self.site.create_database(self.database_url.rpartition("/")[2])
+        return self.site.copy_database(self.database_url.rpartition("/")[2])
 
     def restore(self, dump: str) -> None:
         """Put a copy that was made earlier in the catalog's place."""

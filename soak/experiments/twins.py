@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from soak.data import first_files
+from soak.data import changes_to, first_files
 from soak.errors import SoakFailed
 from soak.evidence import archived_in, staged_in
 from soak.ledger import Ledger, Run, judged
@@ -44,9 +44,12 @@ def mounted(first: Trial, second: Trial, row: str, seed: str) -> Run:
     """Its own archives are replaced by the first one's, in half of the runs after it has archived files of its own."""
     chance = random.Random(f"{row} {seed}")
     _harvest_and_die(first, seed)
-    second.write(first_files(f"second {seed}"))
-    if chance.random() < 0.5 and second.harvest().exit_code != 0:
-        raise SoakFailed("a harvest that was left alone did not succeed")
+    files = first_files(f"second {seed}")
+    second.write(files)
+    if chance.random() < 0.5:
+        if second.harvest().exit_code != 0:
+            raise SoakFailed("a harvest that was left alone did not succeed")
+        second.change(changes_to(files, seed))
     before = _contents(first)
     for name, place in second.archives.items():
         place.rename(place.with_name(f"{name} away"))

@@ -117,7 +117,7 @@ def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEv
         .outerjoin(holder, holds_its_content)
         .where(is_one_of(FileRecord.id, file_ids), is_one_of(FileVersion.file_id, file_ids))
     )
-    found = {row[0]: FileEvidence(*row, tuple(copies.get((row[0], row.sha256), ()))) for row in rows}
+    found = {row[0]: FileEvidence(*[*row, tuple(copies.get((row[0], row.sha256), ()))]) for row in rows}
     return [found[file_id] for file_id in file_ids]
 
 

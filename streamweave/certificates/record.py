@@ -23,9 +23,9 @@ _NEWEST_FIRST = Order(IssuedCertificate.issued_at, IssuedCertificate.id, newest_
 
 def put_on_record(sessions: Sessions, certificate: Certificate, signer: Signer | None) -> Certificate:
     """The certificate, now on record; or the one on record that says the same to the same person."""
-    row = _row(certificate)
+    state, row = state_of(certificate.document), _row(certificate)
     with sessions.begin() as session:
-        lock_certificates(session, row.state_sha256)
+        lock_certificates(session, state)
         recorded = _same_on_record(session, row)
         if recorded is None:
             session.add(row)

@@ -1,5 +1,6 @@
 """`streamweave backup` and `streamweave restore`: a home's databases and keys, in a folder, and back again."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from streamweave.catalog.schema import newest_revision
 from streamweave.cli.refusal import one_sentence
 from streamweave.cli.verify import verify_and_show
-from streamweave.facility import facility_of, utc_now
+from streamweave.facility import facility_of
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.local.backup import CONTENTS, back_up, databases_of
 from streamweave.local.backup import restore as restore_home
@@ -34,7 +35,7 @@ def backup(folder: BackupArgument, home: HomeOption = None, reread: RereadOption
         settings = _settings(home)
         place = Home.at(settings.home)
         with databases_of(place) as url:
-            about = back_up(place, url, folder.absolute(), utc_now())
+            about = back_up(place, url, folder.absolute(), datetime.now(UTC))
             console.print(f"{folder}: backup of {about.made_at:%Y-%m-%d %H:%M} UTC, read back whole", soft_wrap=True)
             console.print(f"[yellow]{CONTENTS}.[/yellow]", soft_wrap=True)
             console.print("The archive is not in it: copy the storage locations now, hidden folders included.")
@@ -54,7 +55,9 @@ def restore(
         place = Home.at(settings.home)
         place.create()
         with place.lock():
-            restore_home(place, folder.absolute(), utc_now(), replace=replace, say=lambda what: _say(console, what))
+            restore_home(
+                place, folder.absolute(), datetime.now(UTC), replace=replace, say=lambda what: _say(console, what)
+            )
         with databases_of(place) as url:
             _verify(console, place, settings, url, quick=not reread)
 

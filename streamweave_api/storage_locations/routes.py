@@ -1,6 +1,7 @@
 """Storage locations, for admins."""
 
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
@@ -40,7 +41,7 @@ def storage_location_body(service: Service, location: StorageLocation) -> Storag
     """The row as it is shown, with what is to be known of its place."""
     posix = location.type == StorageType.POSIX
     notice = service.storage_roots.notice(location.base_path) if posix and not location.is_deleted else None
-    fields = {field: getattr(location, field, None) for field in StorageLocationBody.__struct_fields__}
+    fields: dict[str, Any] = {field: getattr(location, field, None) for field in StorageLocationBody.__struct_fields__}
     return StorageLocationBody(**{**fields, "notice": notice})
 
 
@@ -112,8 +113,8 @@ def take_over_place(service: TheService, location_id: FromPath[UUID]) -> Adopted
     Whichever catalog or storage location had marked it is refused there from then on.
     """
     with service.sessions.begin() as session:
-        replaced = adopt_storage_location(session, service.sealer, location_id)
-        body = storage_location_body(storage_location_by_id(session, location_id))
+        replaced = adopt_storage_location(session, service.sealer, location_id, service.storage_roots)
+        body = storage_location_body(service, storage_location_by_id(session, location_id))
     if not isinstance(replaced, Mark):
         return AdoptedPlace(location=body)
     return AdoptedPlace(

@@ -74,6 +74,7 @@ def test_every_command_of_ours_exists(guide: str) -> None:
         ("create-admin", ""),
         ("verify", ""),
         ("", "configure"),
+        ("", "up"),
     }
     assert {"create-admin", "configure", "verify", "backup", "restore", "rebuild"} <= set(known)
 

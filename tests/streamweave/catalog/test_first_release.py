@@ -1,5 +1,6 @@
 """A catalog that the first release wrote, with its archive, is upgraded and harvested on."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from streamweave.catalog.tables import Base, FileRecord, Instrument, Transfer, T
 from streamweave.certificates.issuing import Issuer
 
 ROWS = Path(__file__).with_name("first_release.sql")
+ARCHIVED_AT = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
 MARK = "This folder is a storage location of StreamWeave. Do not remove this file.\n"
 ARCHIVE = {
     "user_a/kept.csv": b"kept",
@@ -52,6 +54,7 @@ def first_catalog(engine: Engine, tmp_path: Path) -> Engine:
         file = base / "Microscope 01/microscope" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+        os.utime(file, (ARCHIVED_AT, ARCHIVED_AT))
     return engine
 
 

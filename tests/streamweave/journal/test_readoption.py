@@ -219,6 +219,7 @@ def test_an_old_archive_under_a_newer_catalog_is_told_and_repaired(bench: Any, t
     bench.harvest()
     shutil.rmtree(bench.archive)
     (tmp_path / "copy").rename(bench.archive)
+    bench.clock.wait(3600)
 
     assert readopt_everywhere(bench.facility) == []
     (missing,) = verify_location(bench.facility, bench.location).named
