@@ -20,5 +20,6 @@ def renew_identity(session: Session) -> uuid.UUID:
     until it is adopted.
     """
     identity = session.scalars(select(CatalogIdentity).with_for_update()).one()
-    identity.id, identity.created_at = uuid.uuid4(), session.scalars(select(func.statement_timestamp())).one()
+    identity.previous_id, identity.id = identity.id, uuid.uuid4()
+    identity.created_at = session.scalars(select(func.statement_timestamp())).one()
     return identity.id

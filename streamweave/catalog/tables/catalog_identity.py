@@ -16,6 +16,7 @@ class CatalogIdentity(Base):
 
     is_only: Mapped[bool] = mapped_column(primary_key=True, default=True, server_default="true")
     id: Mapped[uuid.UUID] = mapped_column(server_default=func.gen_random_uuid())
+    previous_id: Mapped[uuid.UUID | None] = mapped_column(comment="what it was before it was given a new identity")
     created_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
 
     __table_args__ = (CheckConstraint("is_only", name="is_the_only_row"),)

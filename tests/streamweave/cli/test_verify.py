@@ -70,7 +70,7 @@ def test_a_location_that_can_not_be_compared_exits_with_2(run: Any, bench: Any, 
     bench.archive.rename(bench.archive.with_name("unmounted"))
     result = run()
     assert result.exit_code == 2
-    assert "is the disk mounted?" in result.stdout
+    assert "Is the disk mounted?" in result.stdout
 
 
 def test_an_unknown_location_is_one_sentence_and_exits_with_2(run: Any, copies: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_location_that_is_not_there_damages_nothing(archive: Any) -> None:
     report = archive.sweep()
     assert (report.files, report.damaged, archive.damaged(), archive.checks()) == (0, [], {}, [])
     assert report.trouble is not None
-    assert "is the disk mounted?" in str(report.trouble)
+    assert "Is the disk mounted?" in str(report.trouble)
 
 
 def test_a_file_that_alone_can_not_be_read_is_damaged(archive: Any, unreadable: set[str]) -> None:

@@ -87,4 +87,4 @@ def test_a_location_that_is_not_there_can_not_be_compared(archive: Any, quick: b
     archive.bench.archive.rename(archive.bench.archive.with_name("unmounted"))
     report = verify(archive, quick=quick)
     assert (report.files, report.counts.total()) == (0, 0)
-    assert "is the disk mounted?" in str(report.trouble)
+    assert "Is the disk mounted?" in str(report.trouble)

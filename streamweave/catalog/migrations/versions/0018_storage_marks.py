@@ -41,6 +41,7 @@ def upgrade() -> None:
         "catalog_identity",
         sa.Column("is_only", sa.Boolean(), server_default="true", nullable=False),
         sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("previous_id", sa.Uuid(), nullable=True, comment="what it was before it was given a new identity"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("statement_timestamp()"), nullable=False
         ),
