@@ -9,6 +9,7 @@ from sqlalchemy import select
 from streamweave.catalog.tables import FileVersion, StorageLocation, VersionState
 from streamweave.errors import (
     ContentDiffers,
+    DestinationOccupied,
     FileChanged,
     FileVanished,
     StorageRefused,
@@ -28,6 +29,7 @@ from streamweave.harvest.policy import policy_for
 from streamweave.harvest.publication import publish
 from streamweave.harvest.results import Archived, Failed, Unchanged
 from streamweave.harvest.runs import harvest_run
+from streamweave.journal.keeping import keep_journals
 
 PATH = "microscope/a.csv"
 ARCHIVED_PATH = "Microscope 01/microscope/a.csv"
@@ -57,14 +59,14 @@ def test_a_version_that_failed_for_one_location_is_not_called_archived_by_the_ot
     bench: Any, second: StorageLocation
 ) -> None:
     bench.write(PATH)
-    foreign = bench.archive / ARCHIVED_PATH
-    foreign.parent.mkdir(parents=True)
-    foreign.write_bytes(b"somebody else's")
     plan(bench)
     with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:
-        _, of_second = claims(bench, run_id, second)
-        full = [Failed(of_second, StorageUnavailable("the disk is full"))]
-        catalogue(bench.facility, bench.instrument, run_id, full)
+        of_first, of_second = claims(bench, run_id, second)
+        failed = [
+            Failed(of_first, DestinationOccupied("every name is taken")),
+            Failed(of_second, StorageUnavailable("the disk is full")),
+        ]
+        catalogue(bench.facility, bench.instrument, run_id, failed)
     bench.harvest()
     bench.clock.wait(7200)
     bench.harvest()
@@ -75,10 +77,10 @@ def test_a_version_that_failed_for_one_location_is_not_called_archived_by_the_ot
 
 def test_a_touched_file_still_reaches_the_location_that_lacks_its_content(bench: Any, second: StorageLocation) -> None:
     place = Path(second.base_path)
-    place.write_text("not a folder yet")
+    unmounted = place.rename(place.with_name("unmounted"))
     bench.write(PATH)
     bench.harvest()
-    place.unlink()
+    unmounted.rename(place)
     bench.clock.wait(7200)
     bench.write(PATH)
     bench.harvest()
@@ -161,7 +163,9 @@ def test_two_locations_never_hold_two_contents_of_one_version(
             storage = storages[claim.storage_location_id]
             storage.stage_whole({claim.staged_name: content})
             copied.append(Copied(claim, digest_of([content])))
-        arrived = take_in(bench.facility, bench.instrument, run_id, copied, storages)
+        with bench.facility.sessions() as session:
+            journals = keep_journals(session, bench.instrument, run_id, bench.clock.now)
+        arrived = take_in(bench.facility, bench.instrument, run_id, copied, storages, journals)
     assert {type(result) for result in arrived.results} == {Archived, Failed}
     assert (list(bench.archived().values()), bench.archived(tmp_path / "second")) == ([b"one"], {})
     assert bench.staged(tmp_path / "second") == []
