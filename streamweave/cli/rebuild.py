@@ -94,8 +94,8 @@ def _show(console: Console, facility: Facility, rebuilt: Rebuilt) -> None:
         for instrument in session.scalars(select(Instrument).order_by(Instrument.slug)):
             if is_without_address(instrument):
                 console.print(
-                    f"{instrument.slug}: disabled; enter its host, share, base path and service account, give it a "
-                    "schedule, then enable it",
+                    f"{instrument.slug}: disabled; enter its host, share, base path and service account (with the "
+                    "answer same_files), give it a schedule, then enable it",
                     highlight=False,
                     soft_wrap=True,
                 )

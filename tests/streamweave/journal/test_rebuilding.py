@@ -70,7 +70,7 @@ def test_a_rebuilt_catalog_is_harvested_on_without_a_copy(bench: Any, new_catalo
     after = bench.with_facility(sessions=new_catalog)
     with new_catalog.begin() as session:
         instrument = session.scalars(select(Instrument)).one()
-        instrument.enabled, instrument.quiet_period_seconds = True, 5
+        instrument.enabled, instrument.cifs_host, instrument.quiet_period_seconds = True, "microscope-01", 5
     before, standing = after.proofs(), after.archived()
     after.clock.wait(3600)
     assert filter_files(after.facility, after.instrument).counts.total() == 41  # no schedule names a location yet
