@@ -65,7 +65,7 @@ STEPS = (
     Step("note what was archived in the journal", "streamweave.journal.keeping:JournalKeeper.note"),
     Step("flush the journal of the second location", f"{STORAGE}.posix_journal:FolderJournal.append", call=2),
     Step("say how far the journals are (in the transaction)", f"{HARVEST}.cataloguing:note_positions"),
-    Step("take over what a dead run published", f"{HARVEST}.publication:_take_over", Setting.LEFT_OVER),
+    Step("take over what a dead run published", f"{HARVEST}.publication:_is_taken_over", Setting.LEFT_OVER),
     Step("drop a copy of what is archived already", f"{STORAGE}.posix:PosixStorage.discard", Setting.CHANGED),
     Step("catalogue (in the transaction)", f"{HARVEST}.cataloguing:record_other_contents"),
     Step("catalogue", f"{HARVEST}.arrival:catalogue"),

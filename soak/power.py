@@ -9,17 +9,19 @@ some seconds old, and seldom just then.
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from soak.errors import SoakFailed
 from streamweave.storage import flushing, staging
 
 DISK_BYTES = 320 << 20  # the least that an XFS needs, most of it never written
 SEARCH_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
+Mounted = TypeVar("Mounted")
 REPAIRED = 1  # e2fsck(8): errors were found, and corrected
 
 
@@ -87,6 +89,17 @@ def disk(kind: FileSystem, file: Path, folder: Path) -> Iterator[Disk]:
             _run("umount", "--lazy", str(folder))
         for place in (one.file, one.left):
             place.unlink(missing_ok=True)
+
+
+@contextmanager
+def with_its_contents(mounting: AbstractContextManager[Mounted], folder: Path) -> Iterator[Mounted]:
+    """Mount a file system on ``folder``, onto which the folder's contents are copied first, as when a disk is added."""
+    with tempfile.TemporaryDirectory() as kept:
+        shutil.copytree(folder, kept, dirs_exist_ok=True)
+        with mounting as mounted:
+            shutil.copytree(kept, folder, dirs_exist_ok=True)
+            os.sync()
+            yield mounted
 
 
 def forget_to_flush() -> None:

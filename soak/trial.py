@@ -152,9 +152,9 @@ class Trial:
         self.site.replace_database(self.database_url, dump)
 
     def facility(self) -> Facility:
-        """The facility of this process, whose clock is that of the last harvest."""
+        """The facility of this process, an hour after the last harvest by its clock."""
         settings = Settings(database_url=self.database_url, encryption_keys=SecretStr(self.site.encryption_key))
-        facility, ahead = facility_of(settings), timedelta(seconds=2 * AN_HOUR * self._harvests)
+        facility, ahead = facility_of(settings), timedelta(seconds=AN_HOUR * (2 * self._harvests + 1))
         return replace(facility, now=lambda: facility.now() + ahead)
 
     def repair(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from soak.ledger import Ledger, Run, judged
 from soak.orders import BrokenDisk, End
 from soak.points import Setting
+from soak.power import with_its_contents
 from soak.preparation import prepare
 from soak.site import Site
 from soak.trial import LOCATIONS, Trial, trial
@@ -37,8 +38,10 @@ def disks(site: Site, victims: Victims, say: Callable[[str], None], *, runs: int
         return ledger
     for number in range(runs):
         for act in (fill_a_mounted_disk, remount_read_only):
-            with trial(site, victims) as one, _mounted(one.archives[LOCATIONS[0]]):
-                ledger.runs.append(act(one, f"{seed}/{number}"))
+            with trial(site, victims) as one:
+                place = one.archives[LOCATIONS[0]]
+                with with_its_contents(_mounted(place), place):
+                    ledger.runs.append(act(one, f"{seed}/{number}"))
     say(f"mounted disks: {runs} times")
     return ledger
 

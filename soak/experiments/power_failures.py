@@ -13,7 +13,7 @@ from typing import Any
 from soak.errors import SoakFailed
 from soak.ledger import Ledger, Run, judged
 from soak.points import Setting
-from soak.power import FILE_SYSTEMS, FileSystem, disk
+from soak.power import FILE_SYSTEMS, FileSystem, disk, with_its_contents
 from soak.preparation import prepare
 from soak.site import Site
 from soak.trial import LOCATIONS, Trial, trial
@@ -63,7 +63,7 @@ def fail_after_all(one: Trial, name: str, seed: str, *, flushes: bool) -> Run:
 
 def _failed(one: Trial, name: str, seed: str, chance: random.Random, **ending: Any) -> Run:
     place = one.archives[LOCATIONS[0]].parent
-    with disk(FILE_SYSTEMS[name], place.with_suffix(".disk"), place) as archives:
+    with with_its_contents(disk(FILE_SYSTEMS[name], place.with_suffix(".disk"), place), place) as archives:
         prepare(one, chance.choice(list(Setting)), seed)
         one.write({f"day {number}/scan.csv": chance.randbytes(2_000) for number in range(MANY_FILES)})
         end = one.harvest(**ending)
