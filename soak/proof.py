@@ -129,7 +129,9 @@ def stale(found: Evidence) -> Iterator[str]:
 
 def untruthful(found: Evidence) -> Iterator[str]:
     """See above."""
-    newest = {version.source_path: version for version in found.versions if version.is_newest}
+    newest = {
+        version.source_path: version for version in found.versions if version.is_newest and not _is_invention(version)
+    }
     yield from (f"{path}: stands on the share, and is not on record" for path in found.standing - newest.keys())
     there_once = found.contents.keys() | found.lapsed.keys()
     yield from (f"{path}: on record, and was never there" for path in newest.keys() - there_once)
@@ -138,6 +140,11 @@ def untruthful(found: Evidence) -> Iterator[str]:
     for copy in found.copies:
         if copy.status in (TransferStatus.PENDING, TransferStatus.IN_PROGRESS):
             yield f"{copy.path}: a transfer to {copy.location} is still {copy.status}"
+
+
+def _is_invention(version: Version) -> bool:
+    """Whether a hostile share showed an entry that no file has: it is on record as unreadable, and as gone since."""
+    return version.state == VersionState.UNREADABLE and version.is_gone and bool(version.reason)
 
 
 def _untruths_of(version: Version, found: Evidence) -> Iterator[str]:

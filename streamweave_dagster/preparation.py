@@ -11,11 +11,11 @@ from contextlib import closing
 import dagster as dg
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
+from streamweave.facility import facility_of
 from streamweave.host_warnings import start_warnings
 from streamweave.schedules.launching import LOCATION_NAME
 from streamweave.settings import Settings
 from streamweave_dagster.orphaned_runs import end_orphaned_runs
-from streamweave_dagster.resources import the_facility
 
 DATABASE_VARIABLE = "STREAMWEAVE_DAGSTER_DATABASE_URL"
 
@@ -32,8 +32,14 @@ def main() -> None:
     with dg.DagsterInstance.get() as instance:
         ended = end_orphaned_runs(instance, LOCATION_NAME)
     print(f"{ended} {'run' if ended == 1 else 'runs'} that an earlier start had left in progress")
-    with closing(the_facility()) as facility:
-        for sentence in start_warnings(facility.sessions, Settings().allowed_storage()):
+    settings = Settings()
+    if settings.database_url:
+        _warn(settings)
+
+
+def _warn(settings: Settings) -> None:
+    with closing(facility_of(settings)) as facility:
+        for sentence in start_warnings(facility.sessions, settings.allowed_storage()):
             print(f"WARNING {sentence}")
 
 

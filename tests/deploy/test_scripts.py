@@ -67,7 +67,7 @@ def test_the_simulated_hosts_are_entered(
 ) -> None:
     script = script_of(simlab["services"]["simlab-configure"])
     result = run(
-        script.replace("/storage", str(tmp_path / "storage")).replace("/tmp/", f"{tmp_path}/"),
+        script.replace("/tmp/", f"{tmp_path}/").replace("/storage", str(tmp_path / "storage")),
         STREAMWEAVE_STORAGE_ROOTS=str(tmp_path / "storage"),
         STREAMWEAVE_DATABASE_URL=without_password(database_url),
         STREAMWEAVE_ENCRYPTION_KEYS=Fernet.generate_key().decode(),
