@@ -90,6 +90,7 @@ def _config(shares: Sequence[Share]) -> configparser.ConfigParser:
     }
     config["IPC$"] = {"comment": "", "read only": "yes", "share type": "3", "path": ""}
     for share in shares:
-        path = str(share.folder.absolute()).replace("%", "%%")  # impacket's reader interpolates percent signs
+        # impacket's reader interpolates percent signs, and strips blanks from the end of a value
+        path = f"{share.folder.absolute()}/.".replace("%", "%%")
         config[share.name.upper()] = {"comment": "", "read only": "yes", "share type": "0", "path": path}
     return config

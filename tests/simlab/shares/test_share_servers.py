@@ -250,6 +250,7 @@ folder_names = st.text(
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(name="100%u [global] # ; =")
 @example(name=" x" * 60)
+@example(name="x\u2003")
 @given(name=folder_names)
 def test_any_folder_can_be_shared(kind: str, client_of: Callable, name: str) -> None:
     with tempfile.TemporaryDirectory() as parent:

@@ -82,7 +82,7 @@ def test_a_share_that_does_not_answer_is_one_sentence_and_exit_2(run: Any, tmp_p
     result = run("harvest", "microscope_01")
 
     assert result.exit_code == 2
-    assert "does not answer" in result.stderr
+    assert "nothing answered as an SMB 2 or 3 server" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

@@ -63,9 +63,9 @@ def test_much_that_has_gathered_is_taken_in_in_pieces(bench: Any, monkeypatch: p
     pieces: list[int] = []
     take_in = transfer.take_in
 
-    def noted(facility: Any, instrument: Any, run_id: Any, finished: Any, storages: Any) -> Arrived:
+    def noted(facility: Any, instrument: Any, run_id: Any, finished: Any, *where: Any) -> Arrived:
         pieces.append(len(finished))
-        return take_in(facility, instrument, run_id, finished, storages)
+        return take_in(facility, instrument, run_id, finished, *where)
 
     monkeypatch.setattr(transfer, "take_in", noted)
     monkeypatch.setattr(transfer, "batches", partial(batches, size=7))
