@@ -41,10 +41,10 @@ def _is_named(allowed: Iterable[str], host: str) -> bool:
 
 
 def _lies_in(address: Address, allowed: Iterable[str]) -> bool:
-    """A network of the other IP version holds no address of this one; a mapped address counts as what it stands for."""
+    """A network of the other IP version holds no address of this one; a mapped address counts as both that it is."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    networks = map(network_of, allowed)
-    return any((mapped or address) in network for network in networks if network is not None)
+    networks = [network for network in map(network_of, allowed) if network is not None]
+    return any(each in network for network in networks for each in (address, mapped) if each is not None)
 
 
 def _address(host: str) -> Address | None:
