@@ -1,7 +1,7 @@
 """Issuing: a certificate is drawn up from what the catalog and the archive say at this moment, and goes on record.
 
 Files are read, found in the archive, judged and counted batch by batch: a folder of any size takes little memory, and
-no session stays open. The next batch is read, and its copies are asked for, while one is judged.
+no session stays open. The next batch is read while one is judged.
 """
 
 import uuid
@@ -99,11 +99,9 @@ class Issuer:
         self, subject: Subject, circumstances: Circumstances, archive: Archive, *, ahead: bool
     ) -> Iterator[Batch]:
         """The files with what was found of their copies; read ``ahead`` unless judging them may change what follows."""
-        scope = Scope(subject.instrument_id, subject.path, subject.file_id)
-        batches = (
-            _found(files, circumstances, archive, self.now()) for files in evidence_batches(self.sessions, scope)
-        )
-        return _ahead(batches) if ahead else batches
+        batches = evidence_batches(self.sessions, Scope(subject.instrument_id, subject.path, subject.file_id))
+        for files in _ahead(batches) if ahead else batches:
+            yield _found(files, circumstances, archive, self.now())
 
     def _certificate(
         self, subject: Subject, circumstances: Circumstances, draft: "_Draft", archive: Archive
@@ -154,8 +152,11 @@ def _found(files: list[FileEvidence], circumstances: Circumstances, archive: Arc
     return files, replace(circumstances, now=now, copies=copies, troubles=dict(archive.troubles))
 
 
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same, each one made while the one before is worked on."""
+def _ahead(batches: Iterator[list[FileEvidence]]) -> Iterator[list[FileEvidence]]:
+    """The same, each one asked of PostgreSQL while the one before is worked on.
+
+    Copies are not asked for in this thread: it would have to wait for Python's lock after each of them.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="evidence") as thread:
         following = thread.submit(next, batches, None)
         while (batch := following.result()) is not None:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.ways import within
@@ -24,6 +24,8 @@ from streamweave.certificates.circumstances import all_places
 from streamweave.certificates.evidence import Copy, FileEvidence
 from streamweave.pages import Order, Page, PageRequest, page_of
 
+SHA256 = 16
+"""Its position among the facts that are read of a file."""
 _PATH = path_in_byte_order(FileRecord.source_path)
 _IN_ORDER_OF_PATHS = Order(_PATH, FileRecord.id)
 
@@ -79,14 +81,13 @@ def evidence_page(session: Session, scope: Scope, request: PageRequest) -> Page[
 
 
 def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEvidence]:
-    """Every table is asked for the ids by itself: else PostgreSQL reads all versions, for each batch once more."""
-    copies, holder = _copies_of(session, file_ids), aliased(FileVersion)
-    holds_its_content = and_(
-        holder.file_id == FileRecord.id,
-        is_one_of(holder.file_id, file_ids),
-        holder.sha256 == FileVersion.sha256,
-        holder.state != VersionState.UNCHANGED,
-    )
+    """Each table is asked for the ids by itself: else PostgreSQL reads all versions, for each batch once more.
+
+    No more than two are joined like that, and the plan is made for these very ids: it would take so few rows to match
+    that it looks all ids up for each of them.
+    """
+    session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    copies, unfinished = _copies_of(session, file_ids), _unfinished_contents(session, file_ids)
     rows = session.connection().execute(
         select(
             FileRecord.id,
@@ -109,16 +110,31 @@ def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEv
             FileVersion.redirected,
             FileVersion.clock_skew_seconds,
             FileVersion.enrichment_error,
-            func.coalesce(FileVersion.unfinished, holder.unfinished),
+            FileVersion.unfinished,
             FileVersion.source_reread_at,
             FileVersion.source_verified_at,
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
-        .outerjoin(holder, holds_its_content)
         .where(is_one_of(FileRecord.id, file_ids), is_one_of(FileVersion.file_id, file_ids))
     )
-    found = {row[0]: FileEvidence(*[*row, tuple(copies.get((row[0], row.sha256), ()))]) for row in rows}
+    found: dict[uuid.UUID, FileEvidence] = {}
+    for *facts, own_unfinished, reread_at, verified_at in rows.all():
+        file_id, sha256 = facts[0], facts[SHA256]
+        reason = own_unfinished or unfinished.get((file_id, sha256))
+        found[file_id] = FileEvidence(*facts, reason, reread_at, verified_at, tuple(copies.get((file_id, sha256), ())))
     return [found[file_id] for file_id in file_ids]
+
+
+def _unfinished_contents(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str | None], str]:
+    """Why a content was archived though it may not have been finished, by file and SHA-256; of the few that were."""
+    rows = session.execute(
+        select(FileVersion.file_id, FileVersion.sha256, FileVersion.unfinished).where(
+            is_one_of(FileVersion.file_id, file_ids),
+            FileVersion.unfinished.is_not(None),
+            FileVersion.state != VersionState.UNCHANGED,
+        )
+    )
+    return {(file_id, sha256): reason for file_id, sha256, reason in rows if reason is not None}
 
 
 def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str | None], list[Copy]]:
@@ -155,6 +171,6 @@ def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uu
         .order_by(Transfer.created_at, Transfer.id)
     )
     found: defaultdict[tuple[uuid.UUID, str | None], list[Copy]] = defaultdict(list)
-    for file_id, sha256, transfer_id, location_id, *proof in rows:
+    for file_id, sha256, transfer_id, location_id, *proof in rows.all():
         found[file_id, sha256].append(Copy(transfer_id, places[location_id], *proof))
     return found

@@ -23,7 +23,8 @@ _NEWEST_FIRST = Order(IssuedCertificate.issued_at, IssuedCertificate.id, newest_
 
 def put_on_record(sessions: Sessions, certificate: Certificate, signer: Signer | None) -> Certificate:
     """The certificate, now on record; or the one on record that says the same to the same person."""
-    state, row = state_of(certificate.document), _row(certificate)
+    state = state_of(certificate.document)
+    row = _row(certificate, state)
     with sessions.begin() as session:
         lock_certificates(session, state)
         recorded = _same_on_record(session, row)
@@ -58,7 +59,7 @@ def _same_on_record(session: Session, row: IssuedCertificate) -> IssuedCertifica
     return session.scalars(recorded.order_by(IssuedCertificate.issued_at.desc()).limit(1)).first()
 
 
-def _row(certificate: Certificate) -> IssuedCertificate:
+def _row(certificate: Certificate, state_sha256: str) -> IssuedCertificate:
     document = certificate.document
     return IssuedCertificate(
         id=uuid.UUID(document["id"]),
@@ -73,6 +74,6 @@ def _row(certificate: Certificate) -> IssuedCertificate:
         files_safe=document["files"]["safe"],
         sha256=certificate.sha256,
         signed_by=certificate.signature.key_id if certificate.signature else None,
-        state_sha256=state_of(document),
+        state_sha256=state_sha256,
         content=certificate.content,
     )
