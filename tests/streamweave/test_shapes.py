@@ -45,6 +45,7 @@ STRICTER = {
     "instrument: name": "too many bytes, and names that Windows reserves",
     "instrument: first_acquisition_day": "days to come",
     "service account: allowed_hosts": "networks with impossible prefixes",
+    "user: password": "what is easily guessed",
     "schedule: cron_expression": "days that never come",
     "hook: webhook_url": "hosts that can't exist",
     "storage location: base_path": "what may not be part of a bucket's keys",
