@@ -121,7 +121,8 @@ def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEv
     for *facts, own_unfinished, reread_at, verified_at in rows.all():
         file_id, sha256 = facts[0], facts[SHA256]
         reason = own_unfinished or unfinished.get((file_id, sha256))
-        found[file_id] = FileEvidence(*facts, reason, reread_at, verified_at, tuple(copies.get((file_id, sha256), ())))
+        its_copies = tuple(copies.get((file_id, sha256), ()))
+        found[file_id] = FileEvidence(*[*facts, reason, reread_at, verified_at, its_copies])
     return [found[file_id] for file_id in file_ids]
 
 

@@ -425,7 +425,7 @@ def test_a_batch_costs_the_same_few_statements_however_many_files_it_holds(site:
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     batches = list(evidence_batches(site.facility.sessions, Scope(site.instrument.id), size=3))
     assert [len(batch) for batch in batches] == [3, 3, 1]
-    assert len(statements) == 5 * len(batches)
+    assert len(statements) == 6 * len(batches)
 
 
 def test_without_a_key_certificates_are_not_signed(site: Any) -> None:
