@@ -158,7 +158,10 @@ def test_a_storage_location_has_the_contracts_fields(location: Body, tmp_path: P
         "created_at",
         "updated_at",
         "deleted_at",
+        "marked_at",
         "notice",
+        "refusal",
+        "refused_at",
     }
     assert (location["type"], location["connection_config"]) == ("posix", {})
     assert location["base_path"] == str(tmp_path / "archive")

@@ -7,8 +7,8 @@ from litestar.testing import TestClient
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from streamweave.settings import Settings
-from streamweave_api import health
 from streamweave_api.app import create_app
+from streamweave_api.catalog_check import CatalogCheck
 
 Client = TestClient[Litestar]
 
@@ -84,10 +84,10 @@ def test_a_body_that_is_too_large_is_refused(api: Client) -> None:
 def test_a_fault_of_ours_is_logged_and_not_shown(
     client: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: str) -> None:
+    async def broken(*_: object) -> bool:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr(health, "text", broken)
+    monkeypatch.setattr(CatalogCheck, "answers_within", broken)
     with caplog.at_level(logging.ERROR):
         answer = client.get("/health")
     assert answer.status_code == 500
@@ -96,10 +96,10 @@ def test_a_fault_of_ours_is_logged_and_not_shown(
 
 
 def test_a_catalog_that_is_too_busy_is_no_fault(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def busy(_: str) -> None:
+    async def busy(*_: object) -> bool:
         raise PoolTimeout
 
-    monkeypatch.setattr(health, "text", busy)
+    monkeypatch.setattr(CatalogCheck, "answers_within", busy)
     answer = client.get("/health")
     assert (answer.status_code, answer.json()) == (503, {"detail": "The catalog is too busy at the moment"})
 

@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from simlab.shares import Share, available_kinds, serve
+from streamweave.catalog.clock import DatabaseClock
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome
 from streamweave.facility import Facility
@@ -37,6 +38,7 @@ def scanned(api: Client, sessions: Sessions, instrument: Body, tmp_path: Path) -
             open_source=lambda each: open_source(each, server.password),
             open_storage=lambda location: pytest.fail("scans open no storage"),
             mint_identifier=lambda: "ark:/99999/fk4x",
+            now=DatabaseClock(sessions),
         )
         with sessions() as session:
             row = session.get_one(Instrument, UUID(instrument["id"]))
