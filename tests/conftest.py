@@ -19,12 +19,17 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.local.postgres import EmbeddedPostgres
+
+# a busy machine is no fault of what is tested
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
