@@ -1,6 +1,7 @@
 """What all tests share: one real PostgreSQL for each test process, and a fresh catalog in it for each test."""
 
 import ssl
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,21 @@ from streamweave.local.postgres import EmbeddedPostgres
 # a busy machine is no fault of what is tested
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+DEADLINE_SECONDS = 60.0
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Wait until a condition holds; fail when it doesn't within `DEADLINE_SECONDS`."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "the condition was never met"
+            time.sleep(0.02)
+
+    return wait
 
 
 @pytest.fixture(scope="session")
