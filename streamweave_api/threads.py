@@ -32,9 +32,9 @@ class Threads:
         return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=limiter)
 
 
-PLACES, WAITING = AT_ONCE + 1, 24
+PLACES, WAITING = AT_ONCE, 24
 apart_for_passwords = Threads("passwords", PLACES, WAITING).run
 """For whatever takes a password, counts attempts or is open to strangers: a flood of these holds up nothing else.
 
-One more than hash side by side: it asks the catalog meanwhile. Who waits last has waited for about two seconds.
+As many as hash side by side. The last in the queue waits for about two seconds.
 """
