@@ -27,7 +27,7 @@ class Reached(NamedTuple):
 
 
 NOT_LEGIBLE = Reached("", 0)
-"""A head that says nothing: its writer died, or somebody has changed it. Every journal has to be looked at."""
+"""A head that says nothing: its writer died, or it was changed or lost. Every journal has to be read."""
 
 
 class Journal(Protocol):
@@ -41,18 +41,28 @@ class Journal(Protocol):
         """
 
     def head(self) -> Reached | None:
-        """The journal that was last appended to; None when there is none. Raises when the location is not there."""
+        """The journal that was last appended to; None when there is no journal, ``NOT_LEGIBLE`` when only the head is
+        missing. Raises when the location does not exist.
+        """
 
     def sizes(self, since: str = "") -> dict[str, int]:
-        """The lengths of all journals whose names are not less than ``since``, in the order of their names."""
+        """The lengths of all journals whose names are not less than ``since``, in the order of their names.
+
+        Whatever else is in their folder, such as what a desktop or a synchronising program leaves, is passed over.
+        """
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """A journal's bytes from ``offset`` on, in pieces."""
 
 
+def is_name(name: str) -> bool:
+    """Whether a journal can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def checked_name(name: str) -> str:
     """The same name. Raises ``StorageRefused`` for one that is none."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise StorageRefused(f"{name!r} is not a name of a journal")
     return name
 
@@ -65,4 +75,4 @@ def head_content(reached: Reached) -> bytes:
 def head_told_by(content: bytes) -> Reached:
     """What a head says."""
     name, _, size = content.decode(errors="replace").strip().partition(" ")
-    return Reached(name, int(size)) if _NAME.fullmatch(name) and size.isdecimal() else NOT_LEGIBLE
+    return Reached(name, int(size)) if is_name(name) and size.isdecimal() else NOT_LEGIBLE

@@ -17,7 +17,7 @@ from streamweave.errors import (
 from streamweave.storage.base import NO_MTIMES, CopyStat
 from streamweave.storage.copy_times import copy_mtime_ns
 from streamweave.storage.enclosure import path_components
-from streamweave.storage.journal import Reached, checked_name
+from streamweave.storage.journal import NOT_LEGIBLE, Reached, checked_name
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
 
 
@@ -55,7 +55,9 @@ class MemoryJournal:
     def head(self) -> Reached | None:
         """The journal that was last appended to."""
         self._storage.fail_if_told("head")
-        return None if self._head is None else Reached(self._head, len(self.journals[self._head]))
+        if self._head is None:
+            return NOT_LEGIBLE if self.journals else None
+        return Reached(self._head, len(self.journals[self._head]))
 
     def sizes(self, since: str = "") -> dict[str, int]:
         """The lengths of the journals."""

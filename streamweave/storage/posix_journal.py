@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 
 from streamweave.storage.enclosure import BaseFolder, file_chunks, open_folder
 from streamweave.storage.faults import storage_errors
@@ -14,6 +15,7 @@ from streamweave.storage.journal import (
     checked_name,
     head_content,
     head_told_by,
+    is_name,
 )
 from streamweave.storage.staging import write_all
 
@@ -62,7 +64,7 @@ class FolderJournal:
             try:
                 told = head_told_by((self._place / HEAD).read_bytes())
             except FileNotFoundError:
-                return None
+                return None if next(self._found(), None) is None else NOT_LEGIBLE
             try:
                 return Reached(told.name, (self._place / (told.name + SUFFIX)).stat().st_size) if told.name else told
             except FileNotFoundError:
@@ -70,24 +72,31 @@ class FolderJournal:
 
     def sizes(self, since: str = "") -> dict[str, int]:
         """Listed day by day."""
-        sizes: dict[str, int] = {}
         with storage_errors(self._place), open_folder(self._base, (self._control,)):
-            if not self._place.is_dir():
-                return {}
-            for day in sorted(entry.name for entry in os.scandir(self._place) if entry.is_dir(follow_symlinks=False)):
-                if day >= since[: len(day)]:
-                    found = {
-                        f"{day}/{entry.name.removesuffix(SUFFIX)}": entry.stat(follow_symlinks=False).st_size
-                        for entry in os.scandir(self._place / day)
-                        if entry.name.endswith(SUFFIX)
-                    }
-                    sizes |= {name: found[name] for name in sorted(found) if name >= since}
-        return sizes
+            return {
+                name: entry.stat(follow_symlinks=False).st_size
+                for name, entry in sorted(self._found(since), key=itemgetter(0))
+                if name >= since
+            }
+
+    def _found(self, since: str = "") -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        """The journals of the day of ``since`` and later, by name."""
+        for day in _entries(self._place) if self._place.is_dir() else ():
+            if day.is_dir(follow_symlinks=False) and day.name >= since[: len(day.name)]:
+                for entry in _entries(day.path):
+                    name = f"{day.name}/{entry.name.removesuffix(SUFFIX)}"
+                    if entry.name.endswith(SUFFIX) and is_name(name) and entry.is_file(follow_symlinks=False):
+                        yield name, entry
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         """Some MiB at a time."""
         day, _, file = checked_name(name).partition("/")
         return file_chunks(self._base, (*self._folder, day, file + SUFFIX), offset=offset)
+
+
+def _entries(folder: str | os.PathLike[str]) -> list["os.DirEntry[str]"]:
+    with os.scandir(folder) as entries:
+        return list(entries)
 
 
 @contextmanager

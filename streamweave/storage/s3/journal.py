@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from streamweave.storage.journal import HEAD, Reached, checked_name, head_content, head_told_by
+from streamweave.storage.journal import (
+    HEAD,
+    NOT_LEGIBLE,
+    Reached,
+    checked_name,
+    head_content,
+    head_told_by,
+    is_name,
+)
 from streamweave.storage.s3.bucket import Bucket
 
 OFFSET_DIGITS = 16
@@ -23,7 +31,9 @@ class BucketJournal:
     def head(self) -> Reached | None:
         """What the head's object says."""
         content = self._bucket.content(f"{self._folder}/{HEAD}")
-        return None if content is None else head_told_by(content)
+        if content is not None:
+            return head_told_by(content)
+        return None if next(self._parts("", ""), None) is None else NOT_LEGIBLE
 
     def sizes(self, since: str = "") -> dict[str, int]:
         """Where the last object of each journal ends."""
@@ -49,5 +59,5 @@ class BucketJournal:
         after = f"{self._folder}/{since}" if since else None
         for meta in self._bucket.below(f"{self._folder}/{below}".rstrip("/"), after=after):
             name, _, offset = meta["path"][skip:].rpartition("/")
-            if offset.isdecimal():
+            if offset.isdecimal() and is_name(name):
                 yield name, int(offset), meta["size"]

@@ -317,6 +317,8 @@ def test_a_head_that_was_spoilt_lets_every_journal_be_looked_at(storage: PosixSt
     for content in (b"", b"\0" * 128, b"2026-03-01/bbbb 7"):
         head.write_bytes(content)
         assert journal.head() == NOT_LEGIBLE
+    head.unlink()
+    assert journal.head() == NOT_LEGIBLE
 
 
 def test_a_location_that_is_not_mounted_has_no_journals_to_speak_of(tmp_path: Path) -> None:
