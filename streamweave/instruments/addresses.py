@@ -11,6 +11,8 @@ from streamweave.rules import CONTROL, LONGEST_TEXT, shaped, sound, text
 LONGEST_HOST = 253
 LONGEST_SHARE = 80
 MOST_ALLOWED_HOSTS = 100
+NO_ADDRESS = "not-entered.invalid"
+"""The host of an instrument that only a journal knows (RFC 2606, section 2); it is disabled."""
 BELOW = "*."
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -8,6 +8,9 @@ base path changes. Another port, or capitals in a host's or share's name, name t
 the share is what it was: no path moves, and what lies outside of the new folder is gone. In all other cases what was in
 the old base folder is in the new one, under the same path below it.
 
+An instrument that came from a journal has no host yet: whichever is entered, the share is what it was. Where an early
+journal did not name the base folder either, files keep their paths within the share.
+
 In either case the next scan proves it: certificates count only scans of the present address, and a scan that finds too
 few of the known files where they should be concludes nothing.
 """
@@ -26,7 +29,7 @@ from streamweave.catalog.tables import FileRecord, HarvestRun, Instrument, Instr
 from streamweave.errors import Conflict
 from streamweave.harvest.recording import Recorder
 from streamweave.harvest.runs import is_dead
-from streamweave.instruments.addresses import AddressChange
+from streamweave.instruments.addresses import NO_ADDRESS, AddressChange
 
 FIELDS = ("cifs_host", "cifs_share", "cifs_base_path")
 OTHERS_THERE = "the instrument's address was changed, to one with other files,"
@@ -47,12 +50,12 @@ def asks_what_is_there(session: Session, instrument: Instrument, changes: Mappin
     before, after = _before_and_after(instrument, changes)
     if _is_one_place(before, after) or not _has_files(session, instrument.id):
         return None
-    same = "their source paths stay as they are"
-    if _is_scope(before, after):
-        outside = _number_outside(session, instrument.id, after.folder)
+    same, folder = "their source paths stay as they are", _folder_of_the_same_files(before, after)
+    if folder != before.folder:
+        same = f"their source paths move from {before.folder}/ to {folder}/"
+    if _is_within(after.folder, folder):
+        outside = _number_outside(session, instrument.id, before.folder + after.folder.removeprefix(folder))
         same += f", and {_counted(outside)} outside of the new base path would count as gone" if outside else ""
-    elif before.folder != after.folder:
-        same = f"their source paths move from {before.folder}/ to {after.folder}/"
     return (
         f"{instrument.name} has files, and its address would change from //{before.host}/{before.folder} to "
         f"//{after.host}/{after.folder}: say with address_change what is there. same_files: the known files (records, "
@@ -77,11 +80,12 @@ def move(session: Session, instrument: Instrument, changes: Mapping[str, Any], a
     _expect_no_run(session, instrument)
     now = session.scalars(select(func.now())).one()
     if _is_one_place(before, after) or answer != AddressChange.OTHER_FILES:
-        if _is_scope(before, after):
+        folder = _folder_of_the_same_files(before, after)
+        if folder != before.folder:
+            _move_paths(session, instrument, before.folder, folder)
+            _move_grants(session, instrument.id, before.folder, folder)
+        if _is_within(after.folder, folder):
             _call_gone(session, instrument, ~_is_below(FileRecord.source_path, after.folder), OUTSIDE, now)
-        elif before.folder != after.folder:
-            _move_paths(session, instrument, before.folder, after.folder)
-            _move_grants(session, instrument.id, before.folder, after.folder)
     else:
         _call_gone(session, instrument, true(), OTHERS_THERE, now)
     session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument.id))
@@ -104,11 +108,22 @@ def _is_one_place(one: Address, other: Address) -> bool:
     return below[0] == below[1] and _place(one) == _place(other)
 
 
+def _folder_of_the_same_files(before: Address, after: Address) -> str:
+    """Where that is now which was in the old base folder, if the files are the same."""
+    if _is_scope(before, after):
+        return before.folder
+    return after.share if before.host == NO_ADDRESS and before.folder == before.share else after.folder
+
+
 def _is_scope(before: Address, after: Address) -> bool:
     """Whether the same share is seen, from further up or down in it."""
-    folders = (f"{before.folder}/", f"{after.folder}/")
-    is_nested = folders[0].startswith(folders[1]) or folders[1].startswith(folders[0])
-    return is_nested and before.share == after.share and _place(before) == _place(after) and folders[0] != folders[1]
+    is_one_server = before.host == NO_ADDRESS or _place(before) == _place(after)
+    is_nested = _is_within(before.folder, after.folder) or _is_within(after.folder, before.folder)
+    return is_nested and before.share == after.share and is_one_server
+
+
+def _is_within(folder: str, other: str) -> bool:
+    return folder.startswith(f"{other}/")
 
 
 def _place(address: Address) -> tuple[str, str]:

@@ -27,7 +27,10 @@ _quoted: Callable[[str], str] = json.encoder.encode_basestring
 
 @dataclass(frozen=True, slots=True)
 class InstrumentFacts:
-    """What is needed to know an instrument again, and to make it anew: no address, no account."""
+    """What is needed to know an instrument again, and to make it anew: no host, no account.
+
+    ``base_folder`` begins its source paths: the share, and the base path within it. Early journals don't name it.
+    """
 
     id: uuid.UUID
     slug: str
@@ -35,6 +38,7 @@ class InstrumentFacts:
     archive_folder: str
     timezone: str
     first_acquisition_day: date
+    base_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,7 @@ def _heading_fields(heading: Heading) -> dict[str, Any]:
             "archive_folder": instrument.archive_folder,
             "timezone": instrument.timezone,
             "first_acquisition_day": instrument.first_acquisition_day.isoformat(),
+            "base_folder": instrument.base_folder,
         },
         "written_at": heading.written_at.isoformat(),
     }
@@ -188,6 +193,7 @@ def _heading(fields: Mapping[str, Any]) -> Heading:
             archive_folder=instrument["archive_folder"],
             timezone=instrument["timezone"],
             first_acquisition_day=date.fromisoformat(instrument["first_acquisition_day"]),
+            base_folder=instrument.get("base_folder", ""),
         ),
         written_at=datetime.fromisoformat(fields["written_at"]),
     )

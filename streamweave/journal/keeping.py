@@ -78,6 +78,7 @@ def facts_of(instrument: Instrument) -> InstrumentFacts:
         archive_folder=instrument.archive_folder,
         timezone=instrument.timezone,
         first_acquisition_day=instrument.first_acquisition_day,
+        base_folder=f"{instrument.cifs_share}{instrument.cifs_base_path}".rstrip("/"),
     )
 
 

@@ -25,6 +25,7 @@ from streamweave.catalog.tables import (
 from streamweave.errors import AddressChanged, Conflict, InvalidInput
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.runs import harvest_run
+from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.instruments.commands import update_instrument
 from streamweave.sources.memory import MemoryFile
 from streamweave.sources.smb import SmbAddress, SmbSource
@@ -77,6 +78,32 @@ def test_another_address_of_an_instrument_with_files_asks_and_changes_nothing(
     with bench.facility.sessions() as session:
         assert session.get_one(Instrument, bench.instrument.id).cifs_share == "microscope"
     assert set(bench.states()) == {"microscope/a/1.csv", "microscope/b/2.csv", "microscope/3.csv"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"cifs_base_path": "/a"}, "stay as they are, and 2 files outside of the new base path would count as gone)"),
+        ({"cifs_share": "data"}, "their source paths move from microscope/ to data/)"),
+        (
+            {"cifs_share": "data", "cifs_base_path": "/a"},
+            "move from microscope/ to data/, and 2 files outside of the new base path would count as gone)",
+        ),
+    ],
+)
+def test_of_an_instrument_whose_base_folder_no_journal_named_paths_within_the_share_stay(
+    bench: Any, changes: dict[str, str], same: str
+) -> None:
+    fill(bench, "a/1.csv", "b/2.csv", "3.csv")
+    bench.change(bench.instrument, cifs_host=NO_ADDRESS)
+    with pytest.raises(Conflict) as question:
+        change(bench, cifs_host="new-pc", **changes)
+    assert same in str(question.value)
+    change(bench, cifs_host="new-pc", **changes, **SAME)
+    share = changes.get("cifs_share", "microscope")
+    assert set(bench.states()) == {f"{share}/a/1.csv", f"{share}/b/2.csv", f"{share}/3.csv"}
+    assert bench.record(f"{share}/a/1.csv").gone_at is None
+    assert (bench.record(f"{share}/3.csv").gone_at is None) == ("cifs_base_path" not in changes)
 
 
 @pytest.mark.parametrize(
