@@ -3,7 +3,8 @@
 ``findings``
     ask the catalog what is wrong at this moment; one file for each question: ``overdue_files``, ``shares`` (how the
     ``looks`` at them went), ``silent_instruments`` (what is ``usual`` is decided purely), ``damaged_copies``,
-    ``failing_hooks``, ``full_storage``, ``unproven_storage``, ``refused_storage``, ``unlisted_folders``
+    ``failing_hooks``, ``full_storage``, ``unproven_storage``, ``refused_storage``, ``unlisted_folders``,
+    ``conflicting_journals``
 ``comparison``
     compare that with the alerts that are open: which begin, go on, and end. Pure
 ``recording``

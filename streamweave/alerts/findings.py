@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.condition import Findings
+from streamweave.alerts.conflicting_journals import conflicting_journals
 from streamweave.alerts.damaged_copies import damaged_copies
 from streamweave.alerts.failing_hooks import failing_hooks
 from streamweave.alerts.full_storage import Spaces, full_storage
@@ -32,6 +33,7 @@ def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_sinc
         full_storage(session, spaces, now),
         unproven_storage(session),
         refused_storage(session),
+        conflicting_journals(session, now),
     ):
         findings.add(answer)
     return findings

@@ -19,6 +19,7 @@ HEADLINES = {
     "full_storage": "no room for files",
     "unproven_storage": "archived copies are not proven",
     "refused_storage": "the storage is not the place it was",
+    "conflicting_journals": "journals and catalog differ",
 }
 
 

@@ -102,6 +102,7 @@ def _show(console: Console, reports: list[VerificationReport]) -> None:
     for report in reports:
         for kind, heading in HEADINGS.items():
             _show_kind(console, report, kind, heading)
+        _show_conflicts(console, report)
         for sentence in filter(None, [report.held, str(report.trouble or "")]):
             console.print(Text(printable(f"{report.location}: {sentence}"), "red"), soft_wrap=True)
     if not any(report.trouble or report.counts.total() for report in reports):
@@ -116,6 +117,18 @@ def _show_kind(console: Console, report: VerificationReport, kind: FindingKind, 
         console.print(Text(printable(f"{heading}: {each.address}{of_what}{told}")), soft_wrap=True)
     if (more := report.counts[kind] - SHOWN) > 0:
         console.print(Text(printable(f"{heading}: {more:,} more in {report.location}")), soft_wrap=True)
+
+
+def _show_conflicts(console: Console, report: VerificationReport) -> None:
+    if (conflicts := report.journal_conflicts) is None:
+        return
+    console.print(Text(printable(f"{report.location}: {conflicts.sentence()}")), soft_wrap=True)
+    for conflict in conflicts.named[:SHOWN]:
+        console.print(Text(printable(f"journal and catalog differ: {conflict}")), soft_wrap=True)
+    if (more := len(conflicts.named) - SHOWN) > 0:
+        console.print(
+            Text(printable(f"journal and catalog differ: {more:,} more in {report.location}")), soft_wrap=True
+        )
 
 
 def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any]:
@@ -137,6 +150,8 @@ def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any
                     }
                     for each in report.named
                 ],
+                "journal_conflicts": report.journal_conflicts.named if report.journal_conflicts else [],
+                "illegible_journal_lines": report.journal_conflicts.illegible if report.journal_conflicts else 0,
                 "held": report.held or None,
                 "trouble": str(report.trouble) if report.trouble else None,
             }

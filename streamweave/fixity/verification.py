@@ -21,6 +21,7 @@ from streamweave.fixity.report import SweepReport
 from streamweave.fixity.strays import leftovers, stray_paths
 from streamweave.fixity.sweeping import sweep_completely
 from streamweave.fixity.turns import holdings_of
+from streamweave.journal.conflicts import Conflicts, recent_conflicts
 from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Storage
 
@@ -51,7 +52,10 @@ class Difference:
 
 @dataclass(slots=True)
 class VerificationReport:
-    """What became of one location. With a ``trouble`` it could not be compared to the end."""
+    """What became of one location. With a ``trouble`` it could not be compared to the end.
+
+    ``journal_conflicts`` are what its journals and the catalog said differently when they were last read.
+    """
 
     location: str
     files: int = 0
@@ -59,6 +63,7 @@ class VerificationReport:
     counts: Counter[FindingKind] = field(default_factory=Counter)
     named: list[Difference] = field(default_factory=list)
     held: str = ""
+    journal_conflicts: Conflicts | None = None
     trouble: StorageError | None = None
 
     def add(self, difference: Difference) -> None:
@@ -91,6 +96,7 @@ def verify_location(
         report.trouble = error
         return report
     with facility.sessions() as session:
+        report.journal_conflicts = recent_conflicts(session, facility.now()).get(location.id)
         progress = VerificationProgress(on_progress, holdings_of(session, location.id))
     _take_in(report, _read(facility, location, progress, quick=quick))
     with facility.sessions() as session:

@@ -1,13 +1,16 @@
 """Storage locations, for admins."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
+from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import StorageLocation, StorageType
+from streamweave.journal.conflicts import Conflicts, recent_conflicts
 from streamweave.storage.connection_test import StorageAnswer, try_storage
 from streamweave.storage.locations import (
     adopt_storage_location,
@@ -37,12 +40,19 @@ from streamweave_api.storage_locations.schemas import (
 )
 
 
-def storage_location_body(service: Service, location: StorageLocation) -> StorageLocationBody:
-    """The row as it is shown, with what is to be known of its place."""
+def storage_location_body(
+    service: Service, found: Mapping[UUID, Conflicts], location: StorageLocation
+) -> StorageLocationBody:
+    """The row as it is shown, with what is to be known of its place, and the conflicts that were ``found``."""
     posix = location.type == StorageType.POSIX
     notice = service.storage_roots.notice(location.base_path) if posix and not location.is_deleted else None
     fields: dict[str, Any] = {field: getattr(location, field, None) for field in StorageLocationBody.__struct_fields__}
-    return StorageLocationBody(**{**fields, "notice": notice})
+    conflicts = found[location.id].sentence() if location.id in found else None
+    return StorageLocationBody(**{**fields, "notice": notice, "journal_conflicts": conflicts})
+
+
+def _shown(service: Service, session: Session) -> Callable[[StorageLocation], StorageLocationBody]:
+    return partial(storage_location_body, service, recent_conflicts(session, service.now()))
 
 
 @get("/", sync_to_thread=True, summary="List storage locations")
@@ -52,7 +62,7 @@ def list_storage_locations(
     """All storage locations in order of creation."""
     with service.reading() as session:
         page_of_locations = storage_locations(session, page, include_deleted=include_deleted)
-        return listed(request, page_of_locations, partial(storage_location_body, service))
+        return listed(request, page_of_locations, _shown(service, session))
 
 
 @post("/", sync_to_thread=True, summary="Enter a storage location")
@@ -60,14 +70,14 @@ def add_storage_location(service: TheService, data: JSONBody[NewStorageLocation]
     """A new storage location; it must be writable, and a posix one must lie in a storage root of the host."""
     with service.sessions.begin() as session:
         location = create_storage_location(session, service.sealer, values_of(data), service.storage_roots)
-        return storage_location_body(service, location)
+        return _shown(service, session)(location)
 
 
 @get("/{location_id:uuid}", sync_to_thread=True, summary="Show a storage location")
 def show_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
     """One storage location."""
     with service.reading() as session:
-        return storage_location_body(service, storage_location_by_id(session, location_id))
+        return _shown(service, session)(storage_location_by_id(session, location_id))
 
 
 @patch("/{location_id:uuid}", sync_to_thread=True, summary="Change a storage location")
@@ -78,7 +88,7 @@ def change_storage_location(
     with service.sessions.begin() as session:
         changes, roots = values_of(data), service.storage_roots
         location = update_storage_location(session, service.sealer, location_id, changes, roots)
-        return storage_location_body(service, location)
+        return _shown(service, session)(location)
 
 
 @delete("/{location_id:uuid}", sync_to_thread=True, summary="Delete a storage location")
@@ -93,7 +103,7 @@ def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]
     """Take a deleted storage location back into use."""
     with service.sessions.begin() as session:
         location = restore_storage_location(session, service.sealer, location_id, service.storage_roots)
-        return storage_location_body(service, location)
+        return _shown(service, session)(location)
 
 
 @post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a storage location")
@@ -114,7 +124,7 @@ def take_over_place(service: TheService, location_id: FromPath[UUID]) -> Adopted
     """
     with service.sessions.begin() as session:
         replaced = adopt_storage_location(session, service.sealer, location_id, service.storage_roots)
-        body = storage_location_body(service, storage_location_by_id(session, location_id))
+        body = _shown(service, session)(storage_location_by_id(session, location_id))
     if not isinstance(replaced, Mark):
         return AdoptedPlace(location=body)
     return AdoptedPlace(

@@ -84,6 +84,13 @@ class StorageLocationBody(Outgoing):
     ]
     refused_at: Annotated[datetime | None, Parameter(description="Since when its place is refused; null if it is not")]
     refusal: Annotated[str | None, Parameter(description="Why its place is refused, as a sentence")]
+    journal_conflicts: Annotated[
+        str | None,
+        Parameter(
+            description="What its journals and the catalog said differently in the last 14 days, as a sentence; "
+            "`streamweave verify` names all of it"
+        ),
+    ]
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None

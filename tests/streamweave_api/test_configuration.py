@@ -158,6 +158,7 @@ def test_a_storage_location_has_the_contracts_fields(location: Body, tmp_path: P
         "created_at",
         "updated_at",
         "deleted_at",
+        "journal_conflicts",
         "marked_at",
         "notice",
         "refusal",

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func
 
 from streamweave.catalog.identity import renew_identity
 from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import Readoption
 
 Client = Any
 Body = dict[str, Any]
@@ -34,6 +36,23 @@ def test_a_location_whose_place_is_refused_says_why_until_it_is_found_again(api:
     place.with_name("unmounted").rename(place)
     assert api.post(test).json()["ok"] is True
     assert (api.get(show).json()["refused_at"], api.get(show).json()["refusal"]) == (None, None)
+
+
+def test_a_location_whose_journals_differ_from_the_catalog_says_so(
+    api: Client, location: Body, sessions: Sessions
+) -> None:
+    assert location["journal_conflicts"] is None
+    with sessions.begin() as session:
+        numbers = {
+            "files": 0,
+            "versions": 0,
+            "copies": 0,
+            "illegible": 0,
+            "conflicts": ["share/a: has two identifiers"],
+        }
+        session.add(Readoption(storage_location_id=location["id"], read_at=func.now(), **numbers))
+    (shown,) = api.get("/api/storage-locations").json()
+    assert "conflicts with the catalog (1), the first: share/a: has two identifiers" in shown["journal_conflicts"]
 
 
 @pytest.fixture

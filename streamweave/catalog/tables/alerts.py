@@ -22,7 +22,7 @@ from streamweave.catalog.tables.base import Base, Identified, one_of
 
 
 class AlertKind(StrEnum):
-    """What can be wrong. The last three are about a storage location, all others about an instrument."""
+    """What can be wrong. The last four are about a storage location, all others about an instrument."""
 
     OVERDUE_FILES = "overdue_files"  # files that need a person: overdue, failed or unreadable
     FAILING_SHARE = "failing_share"  # it can't be looked at, or what is seen there is not to be believed
@@ -34,6 +34,7 @@ class AlertKind(StrEnum):
     FULL_STORAGE = "full_storage"  # a storage location takes no files, or will soon take none
     UNPROVEN_STORAGE = "unproven_storage"  # a location is held after much damage, or its sweep could not do its work
     REFUSED_STORAGE = "refused_storage"  # a location's place is not what its mark should say it is
+    CONFLICTING_JOURNALS = "conflicting_journals"  # what its journals say differs from the catalog
 
 
 class SubjectType(StrEnum):

@@ -12,6 +12,7 @@ from streamweave.catalog.tables import (
     FixityHold,
     FixitySweep,
     Instrument,
+    Readoption,
     Scan,
     ScanOutcome,
     StorageLocation,
@@ -326,6 +327,25 @@ def test_a_location_is_nearly_full_when_little_is_left_as_a_share_and_in_bytes(
     total: int, free: int, expected: bool
 ) -> None:
     assert is_nearly_full(Space(total * GIB, free * GIB)) == expected
+
+
+def test_what_journals_and_catalog_say_differently_is_told_for_two_weeks(tower: Any) -> None:
+    archive = tower.add_location()
+    found = {"files": 0, "versions": 0, "copies": 0, "illegible": 2, "conflicts": ["share/a: has two identifiers"]}
+    tower.add(Readoption(storage_location_id=archive.id, read_at=tower.time, **found))
+    tower.add(
+        Readoption(storage_location_id=archive.id, read_at=tower.time, **{**found, "illegible": 0, "conflicts": []})
+    )
+    (condition,) = tower.wrong()
+    assert (condition.kind, condition.subject_id) == (AlertKind.CONFLICTING_JOURNALS, archive.id)
+    assert condition.sentence == (
+        "Archive: its journals, read on 2026-03-02 12:00 UTC, hold conflicts with the catalog (1), the first: share/a: "
+        "has two identifiers and lines that could not be read (2). `streamweave verify 'Archive'` names them all, for "
+        "14 days"
+    )
+    tower.evaluate()
+    tower.wait(days=14)
+    assert tower.wrong() == []
 
 
 DENIED = {"share/closed": "the account may not read it"}

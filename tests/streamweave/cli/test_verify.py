@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import func
 from typer.testing import CliRunner
 
+from streamweave.catalog.tables import Readoption
 from streamweave.cli import app
 
 
@@ -47,6 +49,16 @@ def test_differences_are_listed_and_exit_with_1(run: Any, copies: Path) -> None:
     assert result.exit_code == 1
     assert f"other bytes: {copies}/[red]c.csv (microscope/[red]c.csv): 10 bytes with SHA-256" in result.stdout
     assert f"bytes without row: {copies}/stray.csv\n" in result.stdout
+
+
+def test_what_journals_and_catalog_say_differently_is_named(run: Any, copies: Path, bench: Any) -> None:
+    found = {"files": 0, "versions": 0, "copies": 0, "illegible": 1, "conflicts": ["share/a: has two identifiers"]}
+    bench.add(Readoption(storage_location_id=bench.location.id, read_at=func.now(), **found))
+    shown = run("--quick")
+    assert shown.exit_code == 0, shown.output
+    assert "journal and catalog differ: share/a: has two identifiers" in shown.stdout
+    (location,) = json.loads(run("--quick", "--json").stdout)["locations"]
+    assert (location["journal_conflicts"], location["illegible_journal_lines"]) == (found["conflicts"], 1)
 
 
 def test_the_report_as_json(run: Any, copies: Path) -> None:
