@@ -1,7 +1,8 @@
-"""Completing: what was archived before there were journals is noted in one, once for each storage location."""
+"""Completing: copies that no journal of their location holds are noted: from before there were any, or one was lost."""
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -21,22 +22,21 @@ from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.journal.entries import Entry, Heading, lines_of
 from streamweave.journal.keeping import facts_of
-from streamweave.journal.positions import Position, note_positions
+from streamweave.journal.positions import Position, forget_lost, note_positions
 from streamweave.storage.base import Storage
 
 
 def complete_journal(facility: Facility, location: StorageLocation) -> None:
-    """Note all copies of a location in a journal of its own, if it is one from before there were journals.
+    """Note all copies of a location in a journal of its own, if journals do not hold them all.
 
-    One that is not there, or fails, is left for the next time.
+    A location that can't be reached, or fails, is left for the next time.
     """
-    with facility.sessions() as session:
-        if session.get_one(StorageLocation, location.id).journal_is_complete:
-            return
     try:
         storage = facility.open_marked(location, to_write=True)
         with facility.sessions.begin() as session:
             lock_journals(session, location.id)
+            if not _has_lost_some(facility, session, location, storage) and _is_complete(session, location):
+                return
             position = _note_all(facility, session, location, storage)
             note_positions(session, [position])
             session.execute(
@@ -46,6 +46,19 @@ def complete_journal(facility: Facility, location: StorageLocation) -> None:
             )
     except StorageError:  # sweeps tell of it
         return
+
+
+def _is_complete(session: Session, location: StorageLocation) -> bool:
+    return session.get_one(StorageLocation, location.id).journal_is_complete
+
+
+def _has_lost_some(facility: Facility, session: Session, location: StorageLocation, storage: Storage) -> bool:
+    """Whether a journal on record is missing or shorter there.
+
+    The newest are left for the next nights: a network file system may still show them shorter than they are.
+    """
+    before = f"{facility.now() - timedelta(days=1):%Y-%m-%d}"
+    return forget_lost(session, location.id, before, storage.journal(catalog_id(session)).sizes())
 
 
 def _note_all(facility: Facility, session: Session, location: StorageLocation, storage: Storage) -> Position:

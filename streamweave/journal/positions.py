@@ -8,10 +8,11 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.bulk import is_one_of
 from streamweave.catalog.tables import JournalPosition
 from streamweave.storage.journal import Reached
 
@@ -41,14 +42,27 @@ def is_catalogued(session: Session, storage_location_id: uuid.UUID, reached: Rea
     return position is not None and position.catalogued_bytes >= reached.size
 
 
-def positions_of(session: Session, storage_location_id: uuid.UUID) -> Mapping[str, int]:
-    """How far each journal of a location is in the catalog."""
+def positions_of(session: Session, storage_location_id: uuid.UUID, since: str = "") -> Mapping[str, int]:
+    """How far each journal of a location is in the catalog; of those whose names are not less than ``since``."""
     rows = session.execute(
         select(JournalPosition.name, JournalPosition.catalogued_bytes).where(
-            JournalPosition.storage_location_id == storage_location_id
+            JournalPosition.storage_location_id == storage_location_id, JournalPosition.name >= since
         )
     )
     return dict(rows.tuples().all())
+
+
+def forget_lost(session: Session, storage_location_id: uuid.UUID, before: str, sizes: Mapping[str, int]) -> bool:
+    """Forget what journals of names less than ``before`` no longer hold; returns whether anything was lost.
+
+    ``sizes`` are the lengths of those that exist. The caller commits.
+    """
+    known = positions_of(session, storage_location_id).items()
+    lost = [name for name, reached in known if name < before and sizes.get(name, 0) < reached]
+    which = (JournalPosition.storage_location_id == storage_location_id) & is_one_of(JournalPosition.name, lost)
+    session.execute(delete(JournalPosition).where(which))
+    note_positions(session, [Position(storage_location_id, name, sizes[name]) for name in lost if name in sizes])
+    return bool(lost)
 
 
 def newest_name(session: Session, storage_location_id: uuid.UUID) -> str | None:
