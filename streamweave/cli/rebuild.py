@@ -44,7 +44,7 @@ def rebuild_catalog(places: PlacesArgument = None, manifest: ManifestOption = No
         rebuilt = rebuild(facility, locations, lambda readoption: _show_progress(console, readoption))
         _show(console, facility, rebuilt)
         console.print(shown_by_dagster(settings), soft_wrap=True)
-    if any(each.conflicts or each.illegible for each in rebuilt.readoptions):
+    if rebuilt.unread or any(each.conflicts or each.illegible for each in rebuilt.readoptions):
         raise typer.Exit(SOMETHING_DIFFERS)
 
 
@@ -87,15 +87,25 @@ def _show(console: Console, facility: Facility, rebuilt: Rebuilt) -> None:
         console.print(f"{each.location}: {counts} came back", highlight=False, soft_wrap=True)
         for conflict in [*each.conflicts, *([f"{each.illegible} lines could not be read"] if each.illegible else [])]:
             console.print(f"  {conflict}", markup=False, highlight=False, soft_wrap=True)
-    for place in rebuilt.unread:
-        console.print(f"{place}: no journal", markup=False, highlight=False, soft_wrap=True)
+    for sentence in rebuilt.unread:
+        console.print(f"not read: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    if rebuilt.unread:
+        console.print(
+            "What was not read is read by the same command again, before any instrument's host is entered; later by "
+            "`streamweave verify`. Do that before anything is harvested.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(f"the catalog is {rebuilt.catalog_id} again", highlight=False)
     with facility.sessions() as session:
         for instrument in session.scalars(select(Instrument).order_by(Instrument.slug)):
             if is_without_address(instrument):
+                address = f"share {instrument.cifs_share}, base path {instrument.cifs_base_path}"
                 console.print(
-                    f"{instrument.slug}: disabled; enter its host, share, base path and service account (with the "
-                    "answer same_files), give it a schedule, then enable it",
+                    f"{instrument.slug}: disabled; enter its host and service account (with the answer same_files), "
+                    f"correct its address if it is another one ({address}), give it a schedule, then enable it",
+                    markup=False,
                     highlight=False,
                     soft_wrap=True,
                 )

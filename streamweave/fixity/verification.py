@@ -89,7 +89,7 @@ def verify_location(
     report = VerificationReport(location.name)
     try:
         storage = facility.open_marked(location)
-        readopt(facility, location, storage)
+        readopt(facility, location, storage, of_all_days=True)
         for difference in _without_rows(facility, location, storage):
             report.add(difference)
     except StorageError as error:

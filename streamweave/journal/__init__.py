@@ -12,8 +12,10 @@
     these files, read from the catalog and written back
 ``readoption``
     what the catalog does not know is taken from the journals: after a restore of an older catalog, before a scan
+``conflicts``
+    what journals and catalog say differently, for a person
 ``completing``
-    what was archived before there were journals is noted once
+    copies that no journal holds are noted: from before there were any, or one was lost
 ``rebuilding``
     a new catalog from journals alone
 """

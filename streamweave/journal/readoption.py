@@ -1,8 +1,11 @@
 """Readoption: what the journals speak of and the catalog does not know is taken into the catalog.
 
-That is so when the catalog was restored from an older backup. It is found out by comparing the head of a location's
-journals with their positions on record: one small read, before each scan, so that nothing is recorded anew that has an
-identifier already, and before a harvest writes to a location, so that the head always leads to what is not known yet.
+That is so when the catalog was restored from an older backup, or when a run died between journal and catalog. Before
+each scan one small read for each location compares the head of its journals with their positions on record, so that
+nothing is recorded anew that has an identifier already. A head names one journal only, and two runs may write to one
+location. So before a harvest or a repair writes to it, all journals of the last days are compared with the positions;
+and all there are while the head says that the catalog is older, and by ``verify``: journals are dated by the clocks of
+those who wrote them, which may have been wrong.
 
 Whatever was taken in can be taken in again: a readoption that dies is simply begun anew. Runs that live and are just
 between journal and catalogue are left alone: what they have noted is theirs.
@@ -16,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH
@@ -29,18 +32,17 @@ from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.runs import is_dead
+from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
 from streamweave.journal.keeping import run_named_by
 from streamweave.journal.known_files import KnownFiles, Written
 from streamweave.journal.positions import Position, is_catalogued, newest_name, note_positions, positions_of
 from streamweave.storage.answering import answered
 from streamweave.storage.base import Storage
-from streamweave.storage.journal import Journal
+from streamweave.storage.journal import Journal, Reached
 
 NAMED_CONFLICTS = 1_000
 """More are counted, and not named."""
-NO_ADDRESS = "not-entered.invalid"
-"""The host of an instrument that only a journal knows (RFC 2606, section 2); it is disabled."""
 
 logger = logging.getLogger(__name__)
 Listener = Callable[["Readoption"], None]
@@ -83,7 +85,9 @@ class Readoption:
 
 
 def readopt_everywhere(facility: Facility) -> list[Readoption]:
-    """Look at all storage locations. One that is not there, or does not answer, is looked at when it is."""
+    """Take in what all storage locations know. One that does not answer, or fails, stops none of the others; it is
+    taken in before anything is written to it.
+    """
     with facility.sessions() as session:
         locations = session.scalars(listing(StorageLocation)).all()
     found = []
@@ -91,8 +95,10 @@ def readopt_everywhere(facility: Facility) -> list[Readoption]:
         try:
             if storage := answered(f"journals of {location.id}", partial(_opened_if_ahead, facility, location)):
                 found.append(readopt(facility, location, storage))
-        except (StorageError, TimeoutError):  # harvests and sweeps tell of it
+        except (StorageError, TimeoutError):  # harvests and sweeps report it
             continue
+        except Exception:  # whatever a journal holds, instruments that don't use this location are scanned
+            logger.exception("%s: its journals could not be taken in; `streamweave verify` tries again", location.name)
     return [each for each in found if each is not None]
 
 
@@ -103,17 +109,24 @@ def _opened_if_ahead(facility: Facility, location: StorageLocation) -> Storage |
 
 @seldom_sought()
 def readopt(
-    facility: Facility, location: StorageLocation, storage: Storage, on_progress: Listener = lambda readoption: None
+    facility: Facility,
+    location: StorageLocation,
+    storage: Storage,
+    on_progress: Listener = lambda readoption: None,
+    *,
+    of_all_days: bool = False,
 ) -> Readoption | None:
     """Take in what the journals of one location speak of and the catalog does not know; None when it knows all.
 
-    Whoever else wants the same waits until it is done. Raises ``StorageError``.
+    Journals that are older than those of the last days are compared ``of_all_days`` only, or while the head says that
+    the catalog is older. Whoever else wants the same waits until it is done. Raises ``StorageError``.
     """
-    if not _is_ahead(facility, location.id, storage):
+    reading = _Reading(facility, location, storage, on_progress, of_all_days=of_all_days)
+    if not reading.unread():
         return None
     with facility.sessions.begin() as waiting:
         lock_journals(waiting, location.id)
-        readoption = _Reading(facility, location, storage, on_progress).run()
+        readoption = reading.run()
     if not (readoption.copies or readoption.conflicts or readoption.illegible):
         return None
     logger.warning(readoption.sentence())
@@ -125,7 +138,16 @@ def _is_ahead(facility: Facility, location_id: uuid.UUID, storage: Storage) -> b
     """Whether the journal that was last written to says more than the catalog knows of."""
     with facility.sessions() as session:
         head = storage.journal(catalog_id(session)).head()
-        return head is not None and not is_catalogued(session, location_id, head)
+        return head is not None and _is_unknown(session, location_id, head)
+
+
+def _is_unknown(session: Session, location_id: uuid.UUID, head: Reached) -> bool:
+    """Whether there is more in it than is catalogued; but what a run that lives has just noted is about to be."""
+    return not is_catalogued(session, location_id, head) and run_named_by(head.name) not in _live_runs(session)
+
+
+def _live_runs(session: Session) -> set[str]:
+    return {str(run_id) for run_id in session.scalars(select(HarvestRun.id).where(~is_dead()))}
 
 
 def _put_on_record(facility: Facility, location_id: uuid.UUID, readoption: Readoption) -> None:
@@ -146,9 +168,18 @@ def _put_on_record(facility: Facility, location_id: uuid.UUID, readoption: Reado
 class _Reading:
     """One reading of the journals of one location."""
 
-    def __init__(self, facility: Facility, location: StorageLocation, storage: Storage, on_progress: Listener) -> None:
+    def __init__(
+        self,
+        facility: Facility,
+        location: StorageLocation,
+        storage: Storage,
+        on_progress: Listener,
+        *,
+        of_all_days: bool,
+    ) -> None:
         self._facility = facility
         self._location_id = location.id
+        self._of_all_days = of_all_days
         with facility.sessions() as session:
             self._journal: Journal = storage.journal(catalog_id(session))
         self._reader = Reader()
@@ -158,8 +189,8 @@ class _Reading:
         self._read: list[Position] = []
 
     def run(self) -> Readoption:
-        """Read, in the order of names; the head's journal comes last, since it tells whether all is known."""
-        for name, start, end in self._unread():
+        """Read, in the order of names; the head's journal comes last, since it says whether all is known."""
+        for name, start, end in self.unread():
             for entry in self._reader.entries(self._journal.read(name, start)):
                 self._batch.append(entry)
                 if len(self._batch) == BATCH:
@@ -169,23 +200,29 @@ class _Reading:
         self._readoption.illegible = self._reader.illegible
         return self._readoption
 
-    def _unread(self) -> Sequence[tuple[str, int, int]]:
-        """The journals that reach beyond what is catalogued, but those of runs that live: name, from where, to where.
-
-        A run writes into the journal of the day, so what is new since a backup stands in those of its day and later;
-        a day more is looked at, for clocks that were set.
-        """
+    def unread(self) -> Sequence[tuple[str, int, int]]:
+        """The journals that reach beyond what is catalogued, but for those of runs that live: name, start and end."""
         head = self._journal.head()
         with self._facility.sessions() as session:
-            known, newest = positions_of(session, self._location_id), newest_name(session, self._location_id)
-            live = {str(run_id) for run_id in session.scalars(select(HarvestRun.id).where(~is_dead()))}
-        since = "" if newest is None else f"{date.fromisoformat(newest.partition('/')[0]) - timedelta(days=1)}"
+            since, live = self._since(session, head), _live_runs(session)
+            known = positions_of(session, self._location_id, since)
         unread = [
             (name, known.get(name, 0), size)
             for name, size in self._journal.sizes(since).items()
             if size > known.get(name, 0) and run_named_by(name) not in live
         ]
         return sorted(unread, key=lambda each: head is not None and each[0] == head.name)
+
+    def _since(self, session: Session, head: Reached | None) -> str:
+        """The first name to compare; an empty one means all.
+
+        A run writes into the journal of the day, so what a run left that died is in those of the last days: by the
+        clock of the newest journal that is known, and by that of the last that was written to. No clock is believed
+        while the catalog is older than the archive.
+        """
+        if self._of_all_days or head is None or _is_unknown(session, self._location_id, head):
+            return ""
+        return min(_day_before(newest_name(session, self._location_id) or ""), _day_before(head.name))
 
     def _take_in(self) -> None:
         """What has been read so far goes into the catalog: an instrument at a time, and then how far that is."""
@@ -221,22 +258,39 @@ class _Reading:
         same = or_(Instrument.slug == facts.slug, Instrument.archive_folder == facts.archive_folder)
         known = session.scalars(select(Instrument).where(same).order_by(Instrument.slug != facts.slug)).first()
         if known is None:
-            known = _instrument_told_by(facts, share=entry.source_path.partition("/")[0])
+            known = _instrument_of(session, facts, facts.base_folder or entry.source_path.partition("/")[0])
             session.add(known)
             session.flush()
             self._readoption.instruments.append(facts.slug)
         return known
 
 
-def _instrument_told_by(facts: InstrumentFacts, share: str) -> Instrument:
+def _day_before(name: str) -> str:
+    """The day before that of a journal; its name may hold a day that no calendar has."""
+    try:
+        return f"{date.fromisoformat(name.partition('/')[0]) - timedelta(days=1)}"
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _instrument_of(session: Session, facts: InstrumentFacts, base_folder: str) -> Instrument:
+    """A new instrument as a journal describes it; under another name where an instrument has that name already."""
+    share, _, base_path = base_folder.partition("/")
+    names = (facts.name, f"{facts.name} ({facts.slug})", f"{facts.name} ({facts.id})")
     return Instrument(
         id=facts.id,
         slug=facts.slug,
-        name=facts.name,
+        name=next(name for name in names if not _is_taken(session, name)),
         archive_folder=facts.archive_folder,
         timezone=facts.timezone,
         first_acquisition_day=facts.first_acquisition_day,
         cifs_host=NO_ADDRESS,
         cifs_share=share,
+        cifs_base_path=f"/{base_path}",
         enabled=False,
     )
+
+
+def _is_taken(session: Session, name: str) -> bool:
+    same = listing(Instrument).where(func.lower(Instrument.name) == func.lower(name))
+    return session.scalars(same).first() is not None

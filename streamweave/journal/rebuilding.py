@@ -1,7 +1,7 @@
 """Rebuilding: a new catalog from the journals of storage locations alone, when catalog and backups are lost.
 
 It is a readoption into an empty catalog that takes over the identity of the lost one, which the marks of the places
-name. So the places go on to belong to it.
+name. So the places go on to belong to it. What could not be read is read when the same is done again.
 """
 
 import posixpath
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.identity import catalog_id
 from streamweave.catalog.tables import CatalogIdentity, FileRecord, Instrument, StorageLocation
 from streamweave.errors import Conflict, InvalidInput, StorageError
 from streamweave.facility import Facility
+from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Reader
-from streamweave.journal.readoption import NO_ADDRESS, Readoption, readopt
+from streamweave.journal.readoption import Readoption, readopt
 from streamweave.storage.base import Storage
 from streamweave.storage.journal import Journal
 from streamweave.storage.marks import Mark
@@ -34,11 +36,11 @@ NOT_IN_JOURNALS = (
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was found in each place. ``unread`` are the places without a journal."""
+    """What was found in each place. ``unread`` are sentences about what could not be read."""
 
     catalog_id: uuid.UUID
-    readoptions: Sequence[Readoption]
-    unread: Sequence[str]
+    readoptions: list[Readoption]
+    unread: list[str]
 
     @property
     def instruments(self) -> list[str]:
@@ -56,26 +58,37 @@ class _Place:
 def rebuild(
     facility: Facility, locations: Sequence[StorageLocation], on_progress: Listener = lambda readoption: None
 ) -> Rebuilt:
-    """Fill an empty catalog from the journals at the places of these locations, which are not in the catalog yet.
+    """Fill an empty catalog, or one that such a rebuild has begun to fill, from the journals at these places.
 
     A location without a name gets the one that its journal names. Raises ``Conflict`` for a catalog that is not empty,
-    ``InvalidInput`` for a place without a mark or with that of another catalog, and ``StorageError``.
+    ``InvalidInput`` for a place without a mark or with that of another catalog, and ``StorageError`` before anything is
+    in the catalog; a storage that fails later on is ``unread``.
     """
     places = [_place(facility, location) for location in locations]
     ours = _common_catalog(places)
     with facility.sessions.begin() as session:
-        _expect_empty(session)
+        if not _was_begun(session, ours):
+            _expect_empty(session)
         session.execute(update(CatalogIdentity).values(id=ours))
         for place in places:
             place.location.id, place.location.marked_at = place.mark.location_id, place.mark.made_at
-            place.location.name = place.location.name or _name_told_by(place, ours)
-            session.add(place.location)
-    found = [(place, readopt(facility, place.location, place.storage, on_progress)) for place in places]
-    return Rebuilt(
-        ours,
-        [readoption for _, readoption in found if readoption is not None],
-        [place.location.base_path for place, readoption in found if readoption is None],
-    )
+            place.location.name = _free_name(session, place, ours)
+            session.merge(place.location)
+    rebuilt = Rebuilt(ours, [], [])
+    for place in places:
+        _read(facility, place, on_progress, rebuilt)
+    return rebuilt
+
+
+def _read(facility: Facility, place: _Place, on_progress: Listener, rebuilt: Rebuilt) -> None:
+    try:
+        readoption = readopt(facility, place.location, place.storage, on_progress, of_all_days=True)
+        if readoption is not None:
+            rebuilt.readoptions.append(readoption)
+        elif place.storage.journal(rebuilt.catalog_id).head() is None and next(place.storage.paths(), None):
+            rebuilt.unread.append(f"{place.location.base_path}: no journal says what the files there are")
+    except StorageError as error:
+        rebuilt.unread.append(f"{place.location.base_path}: {error}")
 
 
 def is_without_address(instrument: Instrument) -> bool:
@@ -108,15 +121,28 @@ def _common_catalog(places: Sequence[_Place]) -> uuid.UUID:
     return first.mark.catalog_id
 
 
+def _was_begun(session: Session, ours: uuid.UUID) -> bool:
+    """Whether the catalog holds only what a rebuild of these places puts there: no instrument has a host yet."""
+    has_a_host = select(Instrument.id).where(Instrument.cifs_host != NO_ADDRESS)
+    return catalog_id(session) == ours and not session.scalar(select(has_a_host.exists()))
+
+
 def _expect_empty(session: Session) -> None:
     for table in (FileRecord, Instrument, StorageLocation):
         if session.scalar(select(exists(select(table.id)))):
             raise Conflict(f"the catalog is not empty: it has {table.__tablename__.replace('_', ' ')}; use a new one")
 
 
-def _name_told_by(place: _Place, catalog_id: uuid.UUID) -> str:
+def _free_name(session: Session, place: _Place, ours: uuid.UUID) -> str:
+    """The name that was given, or that its journal names; the place itself where another location has that name."""
+    name = place.location.name or _name_in_journal(place, ours)
+    taken = select(StorageLocation.id).where(StorageLocation.name == name, StorageLocation.id != place.location.id)
+    return place.location.base_path if session.scalar(select(taken.exists())) else name
+
+
+def _name_in_journal(place: _Place, ours: uuid.UUID) -> str:
     """As the newest journal names it, else as its folder is called."""
-    journal: Journal = place.storage.journal(catalog_id)
+    journal: Journal = place.storage.journal(ours)
     for name in reversed(journal.sizes()):
         reader = Reader()
         next(reader.entries(journal.read(name)), None)

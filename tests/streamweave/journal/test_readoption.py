@@ -2,24 +2,30 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from streamweave.catalog.tables import (
     Instrument,
     Readoption,
+    Schedule,
     TransferStatus,
     VersionState,
 )
 from streamweave.fixity.sweeping import sweep_tonight
 from streamweave.fixity.verification import FindingKind, verify_location
-from streamweave.harvest import arrival, harvesting
+from streamweave.harvest import arrival, destinations, harvesting
 from streamweave.identifiers.resolving import _newest, _read
+from streamweave.journal import readoption
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.repairs.repairing import repair_copies
+from streamweave.sources.memory import Laboratory
 
 Backup = Callable[[Any], Callable[[], Any]]
 F, X1, X2, X3 = (f"microscope/{name}.dat" for name in ("f", "x1", "x2", "x3"))
@@ -144,6 +150,116 @@ def test_what_a_living_run_has_noted_and_not_catalogued_is_left_to_it(
     assert [each.status for each in bench.transfers(X1)] == [TransferStatus.COMPLETED]
 
 
+@pytest.fixture
+def spectrometer(bench: Any) -> Any:
+    """A second instrument that is harvested into the same location."""
+    laboratory = Laboratory(share="spectrometer")
+    instrument = bench.add(
+        Instrument(
+            slug="spectrometer",
+            name="Spectrometer",
+            archive_folder="Spectrometer",
+            cifs_host="spectrometer",
+            cifs_share="spectrometer",
+            quiet_period_seconds=5,
+        )
+    )
+    schedule = {"cron_expression": "0 * * * *", "dagster_schedule_name": "harvest_spectrometer"}
+    bench.add(Schedule(instrument_id=instrument.id, default_storage_location_id=bench.location.id, **schedule))
+    other = bench.with_facility(open_source=lambda _: laboratory.source())
+    return replace(other, instrument=instrument, laboratory=laboratory)
+
+
+@pytest.mark.parametrize("clock_was_wrong", [False, True])
+@pytest.mark.parametrize("found_by", ["a harvest", "verify"])
+def test_what_a_run_noted_that_died_is_taken_in_although_another_was_the_last_to_write(
+    bench: Any, spectrometer: Any, monkeypatch: pytest.MonkeyPatch, found_by: str, clock_was_wrong: bool
+) -> None:
+    if clock_was_wrong:
+        today, bench.clock.time = bench.clock.time, datetime(2035, 1, 1, tzinfo=UTC)
+        spectrometer.write("spectrometer/early.dat", b"early")
+        spectrometer.harvest()
+        bench.clock.time = today
+    bench.write(X1, b"x1")
+    with monkeypatch.context() as patched:
+        patched.setattr(arrival, "catalogue", lambda *_: dies())
+        with pytest.raises(SystemExit):
+            bench.harvest()
+    with monkeypatch.context() as patched:  # as one that had opened the location before the other died
+        patched.setattr(harvesting, "readopt_everywhere", lambda *_: [])
+        patched.setattr(destinations, "readopt", lambda *_: None)
+        spectrometer.write("spectrometer/a.dat", b"a")
+        spectrometer.harvest()
+    assert readopt_everywhere(bench.facility) == []
+    assert bench.states()[X1] != VersionState.ARCHIVED
+    if found_by == "a harvest":
+        spectrometer.write("spectrometer/b.dat", b"b")
+        spectrometer.harvest()
+    assert strays(bench) == []
+    assert bench.states()[X1] == VersionState.ARCHIVED
+
+
+@pytest.mark.parametrize("year", [2000, 2035])
+@pytest.mark.parametrize("before_the_backup", [True, False])
+def test_a_journal_that_a_wrong_clock_dated_hides_no_other(
+    bench: Any, back_up: Backup, year: int, before_the_backup: bool
+) -> None:
+    def harvest(path: str, when: datetime) -> None:
+        bench.clock.time = when
+        bench.write(path, path.encode())
+        bench.harvest()
+
+    today = bench.clock.time
+    harvest(F, today)
+    if before_the_backup:
+        harvest(X1, datetime(year, 1, 1, tzinfo=UTC))
+    restore = back_up(bench)
+    if not before_the_backup:
+        harvest(X1, datetime(year, 1, 1, tzinfo=UTC))
+    harvest(X2, today + timedelta(days=5))
+    harvest(X3, today + timedelta(days=10))
+    restored = restore()
+    restored.harvest()
+    assert restored.proofs() == bench.proofs()
+    assert len(restored.proofs()) == 4
+
+
+def test_an_instrument_whose_name_was_taken_since_comes_back_under_another(bench: Any, back_up: Backup) -> None:
+    restore = back_up(bench)
+    bench.write(X1, b"x1")
+    bench.harvest()
+    restored = restore()
+    with restored.facility.sessions.begin() as session:
+        session.execute(Instrument.__table__.delete())  # the schedule goes with it
+    restored.add(
+        Instrument(slug="new", name="MICROSCOPE 01", archive_folder="New", cifs_host="new", cifs_share="microscope")
+    )
+    readopt_everywhere(restored.facility)
+    assert restored.proofs() == bench.proofs()
+    with restored.facility.sessions() as session:
+        assert session.get_one(Instrument, bench.instrument.id).name == "Microscope 01 (microscope_01)"
+
+
+def test_journals_of_one_location_that_can_not_be_taken_in_stop_no_scan(
+    bench: Any, back_up: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mirror = bench.add_location("mirror", tmp_path / "mirror")
+    restore = back_up(bench)
+    bench.write(X1, b"x1")
+    bench.harvest()
+    restored = restore()
+    take_in = readoption._Reading._take_in
+
+    def fails_for_the_mirror(reading: Any) -> None:
+        if reading._location_id == mirror.id:
+            raise IntegrityError("INSERT", {}, Exception("taken"))
+        take_in(reading)
+
+    monkeypatch.setattr(readoption._Reading, "_take_in", fails_for_the_mirror)
+    assert [each.location for each in readopt_everywhere(restored.facility)] == ["archive"]
+    assert "mirror: its journals could not be taken in" in caplog.text
+
+
 def test_a_location_that_is_seen_late_leaves_both_identifiers_leading_to_the_file(
     bench: Any, back_up: Backup, tmp_path: Path
 ) -> None:
@@ -170,6 +286,9 @@ def test_a_location_that_is_seen_late_leaves_both_identifiers_leading_to_the_fil
     assert resolves(restored, given_out) == resolves(restored, "ark:/99999/fk4another") == X1
     assert restored.record(X1).persistent_id == given_out
     assert restored.version(X1).number == 3
+    report = verify_location(restored.facility, restored.location)
+    assert report.journal_conflicts is not None
+    assert "has two identifiers now" in report.journal_conflicts.named[0]
     assert {each[9] for each in versions} < {each[9] for each in restored.proofs()}
     assert bench.archived() == {
         "Microscope 01/microscope/x1.dat": b"x1",
