@@ -20,6 +20,7 @@ from datetime import date, timedelta
 from functools import partial
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH
@@ -28,7 +29,7 @@ from streamweave.catalog.locking import lock_instrument, lock_journals
 from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation
 from streamweave.catalog.tables import Readoption as ReadoptionRow
 from streamweave.deletion import listing
-from streamweave.errors import StorageError
+from streamweave.errors import StorageError, StorageRefused
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.runs import is_dead
@@ -74,7 +75,7 @@ class Readoption:
     def sentence(self) -> str:
         """For a person."""
         told = (
-            f"{self.location}: the catalog is older than the archive; from its journals came back {self.files} files, "
+            f"{self.location}: its journals held what the catalog did not: {self.files} files, "
             f"{self.versions} versions and {self.copies} copies"
         )
         if self.illegible:
@@ -85,8 +86,8 @@ class Readoption:
 
 
 def readopt_everywhere(facility: Facility) -> list[Readoption]:
-    """Take in what all storage locations know. One that does not answer, or fails, stops none of the others; it is
-    taken in before anything is written to it.
+    """Read the journals of all storage locations. One that does not answer, or fails, stops none of the others: it is
+    tried again by the next scan, and before anything is written to it.
     """
     with facility.sessions() as session:
         locations = session.scalars(listing(StorageLocation)).all()
@@ -97,8 +98,6 @@ def readopt_everywhere(facility: Facility) -> list[Readoption]:
                 found.append(readopt(facility, location, storage))
         except (StorageError, TimeoutError):  # harvests and sweeps report it
             continue
-        except Exception:  # whatever a journal holds, instruments that don't use this location are scanned
-            logger.exception("%s: its journals could not be taken in; `streamweave verify` tries again", location.name)
     return [each for each in found if each is not None]
 
 
@@ -124,9 +123,13 @@ def readopt(
     reading = _Reading(facility, location, storage, on_progress, of_all_days=of_all_days)
     if not reading.unread():
         return None
-    with facility.sessions.begin() as waiting:
-        lock_journals(waiting, location.id)
-        readoption = reading.run()
+    try:
+        with facility.sessions.begin() as waiting:
+            lock_journals(waiting, location.id)
+            readoption = reading.run()
+    except (IntegrityError, DataError, ValueError) as error:  # so it is trouble of this location alone
+        logger.exception("%s: its journals could not be taken in", location.name)
+        raise StorageRefused(f"{location.name}: its journals could not be taken in: {error}") from error
     if not (readoption.copies or readoption.conflicts or readoption.illegible):
         return None
     logger.warning(readoption.sentence())

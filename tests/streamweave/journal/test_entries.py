@@ -19,7 +19,7 @@ from streamweave.journal.entries import (
 )
 
 NOW = datetime(2026, 3, 2, 12, 0, 0, 123456, tzinfo=UTC)
-INSTRUMENT = InstrumentFacts(uuid.UUID(int=1), "m_01", "M 01", "M 01", "Europe/Berlin", date(2020, 1, 1))
+INSTRUMENT = InstrumentFacts(uuid.UUID(int=1), "m_01", "M 01", "M 01", "Europe/Berlin", date(2020, 1, 1), "share/data")
 HEADING = Heading(uuid.UUID(int=2), uuid.UUID(int=3), "Archive", uuid.UUID(int=4), INSTRUMENT, NOW)
 ENTRY = Entry(
     instrument_id=INSTRUMENT.id,

@@ -240,7 +240,7 @@ def test_an_instrument_whose_name_was_taken_since_comes_back_under_another(bench
         assert session.get_one(Instrument, bench.instrument.id).name == "Microscope 01 (microscope_01)"
 
 
-def test_journals_of_one_location_that_can_not_be_taken_in_stop_no_scan(
+def test_journals_of_one_location_that_can_not_be_taken_in_are_its_own_trouble(
     bench: Any, back_up: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     mirror = bench.add_location("mirror", tmp_path / "mirror")
@@ -258,6 +258,12 @@ def test_journals_of_one_location_that_can_not_be_taken_in_stop_no_scan(
     monkeypatch.setattr(readoption._Reading, "_take_in", fails_for_the_mirror)
     assert [each.location for each in readopt_everywhere(restored.facility)] == ["archive"]
     assert "mirror: its journals could not be taken in" in caplog.text
+    restored.write(X2, b"x2")
+    (trouble,) = restored.harvest().troubles
+    assert "mirror: its journals could not be taken in" in str(trouble)
+    assert {each.storage_location_id for each in restored.transfers(X2) if each.status == "completed"} == {
+        bench.location.id
+    }
 
 
 def test_a_location_that_is_seen_late_leaves_both_identifiers_leading_to_the_file(
