@@ -18,7 +18,7 @@ from streamweave.catalog.tables import FileVersion, StorageLocation, StorageType
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.base import Storage
 from streamweave.storage.marks import FoundMark, Mark, NoMark, refusal
-from streamweave.storage.twins import mark_above, why_not_apart
+from streamweave.storage.twins import MARK, mark_above, why_not_apart
 
 OpenStorage = Callable[[StorageLocation], Storage]
 
@@ -203,10 +203,21 @@ def _refuse_twins(session: Session, location: StorageLocation, *, of_marked: boo
 def _refuse_place_within_a_strangers(location: StorageLocation, ours: uuid.UUID) -> None:
     """Our own locations are compared by their places; a mark of ours above may be left from one that has moved."""
     above = mark_above(location.base_path) if location.type == StorageType.POSIX else None
-    if above is not None and not (isinstance(above.mark, Mark) and above.mark.catalog_id == ours):
-        raise StorageRefused(
-            f"{location.base_path} lies within {above.folder}, the storage location of another catalog"
-        )
+    if above is None or (isinstance(above.mark, Mark) and above.mark.catalog_id == ours):
+        return
+    raise StorageRefused(
+        f"{location.base_path} lies within {above.folder}, {_whose(above.mark)}. Choose another folder; or, if "
+        f"{above.folder} is no longer used as a storage location, remove {above.folder / MARK}"
+    )
+
+
+def _whose(found: FoundMark) -> str:
+    match found:
+        case NoMark.EARLY:
+            return "which has the mark of an earlier release, and that does not say whose it is"
+        case Mark():
+            return f"the storage location of another catalog ({found.catalog_id})"
+    return "which has a mark of a storage location that can't be read as one"
 
 
 def _record_refusal(sessions: Sessions, location_id: uuid.UUID, sentence: str) -> None:

@@ -349,3 +349,24 @@ def test_the_mark_is_written_in_one_step(sessions: Sessions, location: StorageLo
         adopt_storage_location(session, SEALER, location.id)
     assert mark_at(place).location_id == location.id
     assert sorted(os.listdir(place / ".streamweave")) == ["incoming", "location"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (EARLY_MARKS[0], "has the mark of an earlier release"),
+        (b"?", "has a mark of a storage location that can't be read"),
+    ],
+)
+def test_a_left_over_mark_above_a_new_place_is_named_for_what_it_is_and_can_be_removed(
+    sessions: Sessions, place: Path, content: bytes, told: str
+) -> None:
+    left_over = place / MARK
+    left_over.parent.mkdir(parents=True)
+    left_over.write_bytes(content)
+    with sessions() as session, pytest.raises(InvalidInput, match=f"{told}.*remove {left_over}") as refusal:
+        enter(session, place / "inside", adopt=True)
+    assert "another catalog" not in str(refusal.value)
+    left_over.unlink()
+    with sessions.begin() as session:
+        enter(session, place / "inside")
