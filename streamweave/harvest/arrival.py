@@ -87,7 +87,7 @@ def take_in(
         results += place(storage, here, journals)
     refused = [each for each in results if isinstance(each, Failed)]
     results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
-    return Arrived(results, refused, catalogue(facility, instrument, run_id, results, journals.positions))
+    return Arrived(results, refused, catalogue(facility, instrument, run_id, results, journals))
 
 
 def _of_one_content(

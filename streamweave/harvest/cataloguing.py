@@ -43,7 +43,8 @@ from streamweave.harvest.results import (
 )
 from streamweave.harvest.standing import Standing, standings, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
-from streamweave.journal.positions import Position, note_positions
+from streamweave.journal.keeping import JournalKeeper
+from streamweave.journal.positions import note_positions
 from streamweave.rehash.findings import record_other_contents
 
 OPEN = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
@@ -55,17 +56,19 @@ def catalogue(
     instrument: Instrument,
     run_id: uuid.UUID,
     results: Sequence[Result],
-    positions: Sequence[Position] = (),
+    journals: JournalKeeper | None = None,
 ) -> list[FileOutcome]:
     """Write what became of some claims; returns the outcomes of those that this run still held.
 
-    ``positions`` are how far the journals reach in which it was noted.
+    ``journals`` are those in which it was noted. If this run has lost some of the claims, how far they reach is not put
+    on record, and the run goes on in new ones: so no line is passed over whose copy may not be in the catalog.
     """
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
-        note_positions(session, positions)
         mine = _end_transfers(session, run_id, reconsidered(session, results), now)
+        if journals is not None:
+            _note_how_far(session, journals, results, mine)
         _plan_again(session, mine, instrument, now)
         open_ends = _open_ends(session, {result.claim.file_id for result in mine})
         arrived = _archive(session, _plain(mine, open_ends), now)
@@ -75,6 +78,14 @@ def catalogue(
         record_other_contents(session, instrument, _of_other_content(mine), now)
         ends = {version.id: (version.state, version.reason) for version in after.values()}
         return [outcome_of(each, *ends.get(each.claim.version_id, (VersionState.ARCHIVED, ""))) for each in mine]
+
+
+def _note_how_far(session: Session, journals: JournalKeeper, results: Sequence[Result], mine: Sequence[Result]) -> None:
+    noted = {each.claim.claim_id for each in results if isinstance(each, Archived)}
+    if noted <= {each.claim.claim_id for each in mine}:
+        note_positions(session, journals.positions)
+    else:
+        journals.begin_anew()
 
 
 def _of_other_content(results: Sequence[Result]) -> dict[uuid.UUID, str]:

@@ -36,8 +36,12 @@ class JournalKeeper:
         self._location_names = location_names
         self._instrument = facts_of(instrument)
         self._run_id = run_id
-        self._word = f"{run_id}-{secrets.token_hex(4)}"
         self._now = now
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Leave the journals as they are, and go on in new ones: what the catalog lacks of them is read later."""
+        self._word = f"{self._run_id}-{secrets.token_hex(4)}"
         self._positions: dict[uuid.UUID, Position] = {}
 
     def note(self, storage: Storage, batch: Sequence[Archived]) -> None:

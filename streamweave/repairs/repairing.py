@@ -177,6 +177,5 @@ class _Repairing:
         [result] = place(storage, [planned], self._journals)
         if isinstance(result, Failed):
             raise result.error
-        positions = self._journals.positions
-        outcomes = catalogue(self._facility, self._instrument, self._run_id, [result], positions)
+        outcomes = catalogue(self._facility, self._instrument, self._run_id, [result], self._journals)
         return result.address if outcomes else None

@@ -1,22 +1,29 @@
 """Claims over a real catalog: each version is one run's, and free again when that run has died."""
 
 import threading
+import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
+from streamweave.catalog.identity import catalog_id
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
 from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileVanished
 from streamweave.harvest import arrival
 from streamweave.harvest.cataloguing import catalogue
-from streamweave.harvest.claims import claim_transfers, free_claims_of_dead_runs, give_back
+from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back
+from streamweave.harvest.copying import Digest
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
-from streamweave.harvest.results import Failed
+from streamweave.harvest.results import Archived, Failed
 from streamweave.harvest.runs import LEASE_SECONDS, harvest_run
 from streamweave.harvest.transfer import transfer_files
+from streamweave.journal.keeping import JournalKeeper, keep_journals
+from streamweave.journal.positions import positions_of
+from streamweave.journal.readoption import readopt_everywhere
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
 
@@ -306,3 +313,54 @@ def test_what_a_dead_run_published_is_in_nobodys_way_when_the_next_copy_sees_a_c
         failed = [Failed(claim, FileChanged("it changed while it was copied")) for claim in claims]
         catalogue(bench.facility, bench.instrument, run_id, failed)
     change_and_harvest(bench)
+
+
+def test_what_a_stalled_run_noted_and_could_not_catalogue_is_taken_in_later(
+    planned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stalls between journal and catalogue for longer than its lease, and another run frees its claims."""
+    really_catalogue, kept = arrival.catalogue, list[JournalKeeper]()
+
+    def stalls_before(facility: Any, instrument: Any, run_id: Any, results: Any, journals: JournalKeeper) -> Any:
+        kept.append(journals)
+        die(planned, run_id)
+        free_claims_of_dead_runs(facility, instrument)
+        assert really_catalogue(facility, instrument, run_id, results, journals) == []
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(arrival, "catalogue", stalls_before)
+    with (
+        pytest.raises(RuntimeError, match="killed"),
+        harvest_run(planned.facility.sessions, planned.instrument.id) as run_id,
+    ):
+        transfer_files(planned.facility, planned.instrument, run_id)
+    assert [journals.positions for journals in kept] == [[]]
+    die(planned, run_id)
+    readopt_everywhere(planned.facility)
+    taken_in = [path for path, state in planned.states().items() if state == VersionState.ARCHIVED]
+    assert len(taken_in) == len(planned.archived()) > 0
+
+
+def test_a_run_that_lost_a_batch_goes_on_in_another_journal(planned: Any) -> None:
+    sessions, instrument = planned.facility.sessions, planned.instrument
+    storage = planned.facility.open_marked(planned.location, to_write=True)
+    with harvest_run(sessions, instrument.id) as run_id:
+        claims = claim_transfers(planned.facility, instrument, run_id, into=locations(planned), limit=2)
+        with sessions() as session:
+            journals = keep_journals(session, instrument, run_id, planned.clock.now)
+        for claim, is_lost in zip(claims, (True, False), strict=True):
+            result = archived_by(claim)
+            journals.note(storage, [result])
+            mine = [result] if not is_lost else [replace(result, claim=replace(claim, claim_id=uuid.uuid4()))]
+            assert len(catalogue(planned.facility, instrument, run_id, mine, journals)) == (not is_lost)
+    with sessions() as session:
+        known = positions_of(session, planned.location.id)
+        sizes = storage.journal(catalog_id(session)).sizes()
+    assert len(sizes) == 2
+    [(name, reached)] = known.items()
+    assert reached == sizes[name]
+
+
+def archived_by(claim: Claim) -> Archived:
+    digest = Digest("0" * 16, "0" * 64, claim.size_bytes)
+    return Archived(claim, digest, claim.version_id, claim.destination_path, claim.destination_path)
