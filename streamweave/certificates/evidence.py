@@ -97,6 +97,8 @@ class Copy:
 
     ``planned_at`` is when the filter decided for it, ``claimed_at`` when the run took it on, ``catalogued_at`` when its
     proof went on record: in between it was read from the source, read back from the storage, and compared.
+    A copy that came with a disk and its journals was proven elsewhere: it has no ``xxhash_read_back``, and no
+    ``last_reread_at`` before a sweep has read it.
     ``source_mtime`` is that of the version it was made for, which is an earlier one if the file was only touched since.
     ``not_reread`` is why it could not be re-read now, though that was asked for.
     """

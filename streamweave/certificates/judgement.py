@@ -18,7 +18,7 @@ from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, Reason
 from streamweave.errors import NotAFile, StorageError
 from streamweave.storage.copy_times import is_unmodified, time_of
 
-RULES = "3"
+RULES = "4"
 """The version of what is decided here: raised whenever a file could be judged differently."""
 
 
@@ -144,7 +144,9 @@ def _is_unmodified(copy: Copy, mtime_ns: int) -> bool:
 
 
 def _proof(file: FileEvidence, copy: Copy, now: datetime) -> Iterator[Finding]:
-    read_as = (copy.size_bytes, copy.xxhash_read, copy.xxhash_read_back)
+    came_with_a_disk = copy.xxhash_read_back is None and copy.last_reread_at != copy.catalogued_at
+    read_back = copy.xxhash_read if came_with_a_disk else copy.xxhash_read_back  # re-readings compare the SHA-256
+    read_as = (copy.size_bytes, copy.xxhash_read, read_back)
     if not copy.is_verified or copy.catalogued_at is None or read_as != (file.size_bytes, file.xxhash, file.xxhash):
         yield Finding(Reason.COPY_NOT_PROVEN, copy.place.name)
     if copy.last_reread_at is None:

@@ -65,7 +65,7 @@ SENTENCES = {
     Reason.COPY_NOT_SEEN: "has a copy that can't be asked for at present",
     Reason.COPY_DAMAGED: "has a damaged copy",
     Reason.COPY_NOT_PROVEN: "has a copy whose proof is not that of this content",
-    Reason.NOT_REREAD: f"has a copy that was last re-read more than {REREAD_WITHIN.days} days ago",
+    Reason.NOT_REREAD: f"has a copy that was not re-read in the last {REREAD_WITHIN.days} days",
     Reason.NO_COMPLETE_LOOK: "was on a share that was never seen as a whole",
     Reason.LOOK_TOO_OLD: f"was last looked at more than {LOOK_WITHIN // timedelta(hours=1)} hours ago",
     Reason.OTHER_ADDRESS: "was last looked at where the instrument's files no longer are",

@@ -100,10 +100,12 @@ def _links_of_copy(file: FileEvidence, copy: Copy) -> list[Link]:
     run = f"harvest run {copy.run_id}" + (f", Dagster run {copy.dagster_run_id}" if copy.dagster_run_id else "")
     proof = f"{copy.size_bytes} bytes read with XXH64 {copy.xxhash_read}, SHA-256 {file.sha256}"
     read_back = f"read back from {where} with XXH64 {copy.xxhash_read_back}, and catalogued"
+    if copy.xxhash_read_back is None:
+        read_back = f"so says the journal of another storage location, which came with the copy at {where}"
     links: list[Link] = [
         (copy.planned_at, "decided", f"to be copied to {copy.place.name} (transfer {copy.transfer_id})"),
         (copy.claimed_at, "copying", f"taken on by {run}, for {copy.place.name}"),
-        (copy.catalogued_at, "proven", f"{proof}; {read_back}"),
+        (copy.catalogued_at, "proven" if copy.xxhash_read_back else "noted", f"{proof}; {read_back}"),
     ]
     if copy.last_reread_at != copy.catalogued_at:
         found = f"damaged: {copy.damage}" if copy.damage else f"SHA-256 {file.sha256}"

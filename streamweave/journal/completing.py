@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH
@@ -74,7 +74,10 @@ def _note_all(facility: Facility, session: Session, location: StorageLocation, s
 
 
 def _entries(session: Session, location: StorageLocation, instrument: Instrument) -> Iterator[list[Entry]]:
-    """The copies of an instrument's files, some at a time, oldest first."""
+    """The copies of an instrument's files, some at a time, oldest first.
+
+    Without those that came with the journals of another location, which go on to say so, and were not read here yet.
+    """
     rows = session.execute(
         select(
             Transfer.instrument_id,
@@ -91,6 +94,8 @@ def _entries(session: Session, location: StorageLocation, instrument: Instrument
             Transfer.id,
             Transfer.destination_path,
             Transfer.completed_at,
+            literal(0),
+            FileVersion.unfinished.is_not(None),
         )
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .join(FileRecord, FileRecord.id == Transfer.file_id)
@@ -98,6 +103,7 @@ def _entries(session: Session, location: StorageLocation, instrument: Instrument
             Transfer.storage_location_id == location.id,
             Transfer.instrument_id == instrument.id,
             Transfer.status == TransferStatus.COMPLETED,
+            or_(Transfer.dest_checksum.is_not(None), Transfer.last_verified_at.is_not(None)),
         )
         .order_by(Transfer.id)
         .execution_options(yield_per=BATCH)

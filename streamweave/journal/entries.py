@@ -60,7 +60,9 @@ class Entry(NamedTuple):
 
     ``number``, ``size_bytes`` and ``source_mtime`` are those of the version that the copy is of: of an earlier one,
     when the content was archived before. ``repairs`` counts the copies of it that were found damaged there before.
-    ``is_unfinished``: the instrument may not have finished the file.
+    ``is_unfinished``: the instrument may not have finished the file. ``location_id`` is that of the heading above the
+    line: the storage location that the copy was proven in, which is another one when a disk was copied with its
+    journals. None if no heading says it.
     """
 
     instrument_id: uuid.UUID
@@ -79,6 +81,7 @@ class Entry(NamedTuple):
     archived_at: datetime
     repairs: int = 0
     is_unfinished: bool = False
+    location_id: uuid.UUID | None = None
 
 
 def lines_of(heading: Heading, entries: Iterable[Entry]) -> bytes:
@@ -98,19 +101,20 @@ class Reader:
     illegible: int = 0
 
     def entries(self, pieces: Iterable[bytes]) -> Iterator[Entry]:
-        """The entries, in order."""
+        """The entries, in order. An illegible line may be a heading: until the next one, no location is known."""
+        location_id: uuid.UUID | None = None
         for line in _split(pieces):
-            fields = _fields_of(line)
             try:
-                if fields is None:
-                    self.illegible += 1
-                elif "streamweave_journal" in fields:
+                fields = _fields_of(line)
+                if "streamweave_journal" in fields:
                     heading = _heading(fields)
                     self.headings[heading.instrument.id] = heading
+                    location_id = heading.location_id
                 else:
-                    yield _entry(fields)
+                    yield _entry(fields, location_id)
             except (KeyError, ValueError, TypeError):
                 self.illegible += 1
+                location_id = None
 
 
 def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -131,11 +135,11 @@ def _checked(told: bytes) -> bytes:
     return told + _CHECK + xxhash.xxh64_hexdigest(told).encode() + _END + b"\n"
 
 
-def _fields_of(line: bytes) -> dict[str, Any] | None:
-    """What a line says; None when it is not whole."""
+def _fields_of(line: bytes) -> dict[str, Any]:
+    """What a line says. Raises ``ValueError`` when it is not whole."""
     told, mark, check = line.rpartition(_CHECK)
     if not mark or check != xxhash.xxh64_hexdigest(told).encode() + _END:
-        return None
+        raise ValueError("it is not whole")
     fields: dict[str, Any] = json.loads(told + b"}")
     return fields
 
@@ -199,7 +203,7 @@ def _heading(fields: Mapping[str, Any]) -> Heading:
     )
 
 
-def _entry(fields: Mapping[str, Any]) -> Entry:
+def _entry(fields: Mapping[str, Any], location_id: uuid.UUID | None) -> Entry:
     return Entry(
         instrument_id=uuid.UUID(fields["instrument"]),
         file_id=uuid.UUID(fields["file"]),
@@ -217,4 +221,5 @@ def _entry(fields: Mapping[str, Any]) -> Entry:
         archived_at=datetime.fromisoformat(fields["archived_at"]),
         repairs=fields.get("repairs", 0),
         is_unfinished=fields.get("unfinished", False),
+        location_id=location_id,
     )

@@ -7,6 +7,8 @@ Rows are mappings of columns, as they stand and as they are to be. The rules:
 - A content that a version of the file has already is a further copy of that version. Else it belongs to the version
   that it was archived as, if nothing else was seen of that since; or it becomes a version of its own, under its number.
 - A number that somebody else holds goes to whoever was archived first; the other gets the next free one.
+- A copy that was proven in another storage location, whose disk was copied with its journals, is one that nothing is
+  known of but that it should exist: it was never re-read.
 - A version that is not archived, and is not what the journal speaks of, comes after all that are: it was seen later.
 - Whatever can't be told like this stays where it is in the archive, and is told as a conflict.
 """
@@ -59,6 +61,7 @@ class File:
         if self._is_being_copied(version, location_id, live_runs):
             return
         self._prove(version, entry, instrument)
+        self._reserve(version, entry)
         self._copy(version, entry, location_id)
         self._conclude(version, entry, now)
         self._find_newest(instrument)
@@ -110,7 +113,7 @@ class File:
             "state_since": now,
             "discovered_at": entry.archived_at,
             "archived_at": None,
-            "unfinished": UNFINISHED if entry.is_unfinished else None,
+            "unfinished": None,
             "failures": 0,
             "retry_at": None,
             **_observed(entry, instrument),
@@ -124,6 +127,13 @@ class File:
             return
         version |= {"xxhash": entry.xxhash, "sha256": entry.sha256, **_observed(entry, instrument)}
         self._number(version, entry, instrument)
+
+    def _reserve(self, version: Row, entry: Entry) -> None:
+        """Whichever line says that the content may be unfinished: it is the same content in all of them."""
+        if entry.is_unfinished and version["unfinished"] is None:
+            version["unfinished"] = UNFINISHED
+            if version["state"] == VersionState.ARCHIVED:
+                version["reason"] = version["reason"] or UNFINISHED
 
     def _number(self, version: Row, entry: Entry, instrument: InstrumentFacts) -> None:
         if version["number"] == entry.number:
@@ -163,11 +173,13 @@ class File:
     def _copy(self, version: Row, entry: Entry, location_id: uuid.UUID) -> None:
         """Complete the transfer that waits for this copy, or add one."""
         there = self._there(version, location_id)
+        was_proven_here = entry.location_id == location_id
         if any(each["destination_path"] == entry.archived_path and _was_completed(each) for each in there):
             return
         for each in there:
             if each["status"] == TransferStatus.COMPLETED:
-                if not (entry.repairs and each["completed_at"] < entry.archived_at):
+                is_of_one_place = was_proven_here or each["last_verified_at"] is None
+                if not (entry.repairs and is_of_one_place and each["completed_at"] < entry.archived_at):
                     self._tell(f"a further copy of version {version['number']} stands at {entry.archived_path}")
                     return
                 damaged = {"damage": REPAIRED_SINCE, "damage_found_at": entry.archived_at}
@@ -175,7 +187,7 @@ class File:
         waiting = next((each for each in there if each["status"] in OPEN), None)
         if waiting is None:
             waiting = self._new_transfer(version, entry, location_id)
-        waiting |= _completed(entry)
+        waiting |= _completed(entry, was_proven_here=was_proven_here)
 
     def _new_transfer(self, version: Row, entry: Entry, location_id: uuid.UUID) -> Row:
         transfer_id = uuid7() if entry.transfer_id in self.transfers else entry.transfer_id
@@ -194,9 +206,13 @@ class File:
         return transfer
 
     def _conclude(self, version: Row, entry: Entry, now: datetime) -> None:
-        """It is archived, unless other storage locations wait for it."""
+        """It is archived, unless other storage locations wait for it: then their copies are due."""
         waits = any(each["version_id"] == version["id"] and each["status"] in OPEN for each in self.transfers.values())
         if version["state"] == VersionState.ARCHIVED or (waits and version["state"] == VersionState.PENDING):
+            return
+        if waits:
+            version |= {"state": VersionState.PENDING, "reason": "", "state_since": now}
+            version |= {"failures": 0, "retry_at": None}
             return
         since = version["archived_at"] or entry.archived_at
         version |= archived(now, version["unfinished"] or "") | {"archived_at": since}
@@ -250,17 +266,17 @@ def _observed(entry: Entry, instrument: InstrumentFacts) -> Row:
     }
 
 
-def _completed(entry: Entry) -> Row:
+def _completed(entry: Entry, *, was_proven_here: bool) -> Row:
     return {
         "status": TransferStatus.COMPLETED,
         "destination_path": entry.archived_path,
         "bytes_transferred": entry.size_bytes,
         "source_checksum": entry.xxhash,
-        "dest_checksum": entry.xxhash,
+        "dest_checksum": entry.xxhash if was_proven_here else None,
         "checksum_verified": True,
         "started_at": entry.archived_at,
         "completed_at": entry.archived_at,
-        "last_verified_at": entry.archived_at,
+        "last_verified_at": entry.archived_at if was_proven_here else None,
     }
 
 

@@ -70,6 +70,7 @@ def _claim(instrument: Instrument, repair: Repair, transfer_id: uuid.UUID) -> Cl
         attempt=repair.attempts + 1,
         failures=0,
         sha256=repair.sha256,
+        is_unfinished=repair.is_unfinished,
         persistent_id=repair.persistent_id,
         number=repair.number,
         discovered_at=repair.discovered_at,

@@ -20,7 +20,7 @@ class Repair:
 
     ``damaged`` counts the copies of the version that were found damaged in the location, ``attempts`` the repairs that
     failed since. ``mtime_at_source`` is what the share should show while it still has this content; None when the
-    catalog knows that it has it no more. Times are UTC.
+    catalog knows that it has it no more. ``is_unfinished``: the instrument may not have finished it. Times are UTC.
     """
 
     file_id: uuid.UUID
@@ -38,6 +38,7 @@ class Repair:
     failed_at: datetime | None
     persistent_id: str
     discovered_at: datetime
+    is_unfinished: bool
 
     def is_due(self, now: datetime) -> bool:
         """Whether it is time to try."""
@@ -84,6 +85,7 @@ def repairs_wanted(session: Session, instrument_id: uuid.UUID) -> list[Repair]:
             select(func.max(other.completed_at)).where(failed).scalar_subquery(),
             FileRecord.persistent_id,
             FileRecord.first_discovered_at,
+            FileVersion.unfinished.is_not(None),
         )
         .select_from(damaged)
         .join(FileVersion, FileVersion.id == damaged.c.version_id)

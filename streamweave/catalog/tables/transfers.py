@@ -55,6 +55,7 @@ class Transfer(Identified, Base):
     bytes_transferred: Mapped[int | None]
     source_checksum: Mapped[str | None] = mapped_column(comment="XXH64 of what was read from the source")
     dest_checksum: Mapped[str | None] = mapped_column(comment="XXH64 of what was read back from the destination")
+    """Null of a completed one: the copy came with a disk whose journals are another storage location's."""
     checksum_verified: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column()
     started_at: Mapped[datetime | None]

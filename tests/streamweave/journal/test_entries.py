@@ -36,6 +36,7 @@ ENTRY = Entry(
     transfer_id=uuid.UUID(int=7),
     archived_path="M 01/share/a~v2.dat",
     archived_at=NOW,
+    location_id=HEADING.location_id,
 )
 TEXT = st.text(min_size=1)
 
@@ -86,3 +87,15 @@ def test_a_heading_of_a_later_format_is_not_guessed_at() -> None:
     reader = Reader()
     assert list(reader.entries([later, lines_of(HEADING, [ENTRY])])) == [ENTRY]
     assert reader.illegible == 1
+
+
+def test_each_entry_says_which_location_it_was_written_for_if_that_is_known() -> None:
+    other = replace(HEADING, location_id=uuid.UUID(int=9))
+    first, second = lines_of(HEADING, [ENTRY]), lines_of(other, [ENTRY])
+    torn = second[:20] + second[second.index(b"\n") :]
+
+    def locations(lines: bytes) -> list[uuid.UUID | None]:
+        return [each.location_id for each in Reader().entries([lines])]
+
+    assert locations(first + second) == [HEADING.location_id, other.location_id]
+    assert locations(first + torn + first) == [HEADING.location_id, None, HEADING.location_id]

@@ -9,7 +9,7 @@ import pytest
 
 from streamweave.catalog.tables import TransferStatus, VersionState
 from streamweave.journal.entries import Entry, InstrumentFacts
-from streamweave.journal.merging import File, new_file
+from streamweave.journal.merging import UNFINISHED, File, new_file
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LOCATION = uuid.UUID(int=3)
@@ -34,6 +34,7 @@ def entry(number: int, content: str | None = None, **others: Any) -> Entry:
         transfer_id=uuid.UUID(int=200 + number),
         archived_path=f"M 01/share/a~v{number}.dat",
         archived_at=when,
+        location_id=LOCATION,
     )
     return made._replace(**others)
 
@@ -104,3 +105,70 @@ def test_what_a_living_run_is_copying_is_left_to_it() -> None:
     assert (version["state"], transfer["status"]) == (VersionState.PENDING, TransferStatus.IN_PROGRESS)
     file.take(entry(1), LOCATION, FACTS, (), NOW)
     assert (version["state"], transfer["status"]) == (VersionState.ARCHIVED, TransferStatus.COMPLETED)
+
+
+def only(rows: dict[uuid.UUID, Any]) -> Any:
+    (row,) = rows.values()
+    return row
+
+
+def test_a_copy_is_as_proven_as_its_own_location_says() -> None:
+    transfer = only(taken(entry(1)).transfers)
+    assert (transfer["last_verified_at"], transfer["dest_checksum"]) == (entry(1).archived_at, entry(1).xxhash)
+
+
+@pytest.mark.parametrize("elsewhere", [uuid.UUID(int=33), None])
+def test_a_copy_that_was_proven_elsewhere_was_never_read_here(elsewhere: uuid.UUID | None) -> None:
+    file = taken(entry(1, location_id=elsewhere))
+    transfer = only(file.transfers)
+    assert (transfer["status"], only(file.versions)["state"]) == (TransferStatus.COMPLETED, VersionState.ARCHIVED)
+    assert (transfer["last_verified_at"], transfer["dest_checksum"]) == (None, None)
+
+
+def test_what_was_repaired_elsewhere_was_not_damaged_here() -> None:
+    repair = entry(1, transfer_id=uuid.UUID(int=901), archived_path="a~v1r1.dat", repairs=1)
+    repair = repair._replace(archived_at=NOW + timedelta(hours=9))
+    elsewhere = uuid.UUID(int=33)
+
+    def statuses(*entries: Entry) -> list[str]:
+        return [each["status"] for each in taken(*entries).transfers.values()]
+
+    assert statuses(entry(1), repair._replace(location_id=elsewhere)) == [TransferStatus.COMPLETED]
+    repaired = [TransferStatus.DAMAGED, TransferStatus.COMPLETED]
+    assert statuses(entry(1), repair) == repaired
+    assert statuses(entry(1, location_id=elsewhere), repair._replace(location_id=elsewhere)) == repaired
+
+
+UNFINISHED_LINE = entry(1, is_unfinished=True)
+REPAIR_LINE = entry(1, transfer_id=uuid.UUID(int=901), archived_path="a~v1r1.dat")
+
+
+@pytest.mark.parametrize("order", [(UNFINISHED_LINE, REPAIR_LINE), (REPAIR_LINE, UNFINISHED_LINE)])
+def test_a_content_that_one_line_calls_unfinished_is_so_whatever_the_others_say(order: tuple[Entry, ...]) -> None:
+    version = only(taken(*order).versions)
+    assert (version["unfinished"], version["reason"]) == (UNFINISHED, UNFINISHED)
+
+
+def test_a_version_that_was_archived_unfinished_after_the_backup_is_unfinished() -> None:
+    file = taken(entry(1))
+    version = only(file.versions)
+    version |= {"sha256": None, "state": VersionState.SETTLING, "archived_at": None}
+    file.transfers.clear()
+    taken(UNFINISHED_LINE, into=file)
+    assert (version["state"], version["unfinished"]) == (VersionState.ARCHIVED, UNFINISHED)
+
+
+def test_what_had_failed_for_one_location_and_is_archived_there_is_due_for_the_other() -> None:
+    second = uuid.UUID(int=44)
+    file = taken(entry(1))
+    version, failed = only(file.versions), only(file.transfers)
+    version |= {"sha256": None, "state": VersionState.FAILED, "reason": "no", "archived_at": None}
+    version |= {"failures": 3, "retry_at": NOW}
+    failed |= {"status": TransferStatus.FAILED}
+    waiting = failed | {"id": uuid.UUID(int=902), "storage_location_id": second, "status": TransferStatus.PENDING}
+    file.transfers[waiting["id"]] = waiting
+    taken(entry(1, transfer_id=uuid.UUID(int=903)), into=file)
+    assert (version["state"], version["reason"]) == (VersionState.PENDING, "")
+    assert (version["failures"], version["retry_at"]) == (0, None)
+    file.take(entry(1, location_id=second), second, FACTS, (), NOW)
+    assert (version["state"], waiting["status"]) == (VersionState.ARCHIVED, TransferStatus.COMPLETED)

@@ -18,6 +18,7 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.instruments.commands import update_instrument
 from streamweave.journal import entries
 from streamweave.journal.entries import Heading
+from streamweave.journal.merging import UNFINISHED
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.journal.rebuilding import rebuild
 from streamweave.storage.marking import adopt_place
@@ -114,9 +115,13 @@ def test_what_was_archived_before_there_were_journals_is_noted_by_the_first_nigh
     for location in (bench.location, mirror):
         shutil.rmtree(Path(location.base_path) / ".streamweave/journal")
         bench.change(location, journal_is_complete=False)
+    grew = "microscope/folder 2/file 2.dat"
+    bench.change(bench.version(grew), unfinished="it was growing")
     sweep_archive(bench.facility)
     rebuild(replace(bench.facility, sessions=new_catalog), [place(bench.location), place(mirror)])
-    assert bench.with_facility(sessions=new_catalog).proofs() == bench.proofs()
+    rebuilt = bench.with_facility(sessions=new_catalog)
+    assert rebuilt.proofs() == bench.proofs()
+    assert rebuilt.version(grew).unfinished == UNFINISHED
     assert readopt_everywhere(bench.facility) == []
 
 

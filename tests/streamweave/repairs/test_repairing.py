@@ -261,3 +261,14 @@ def test_a_repair_that_fails_holds_up_no_version_on_its_way_to_another_location(
         bench.with_facility(wait=lambda seconds: give_up(bench.facility, claim, "source_unreachable", "no")).harvest()
     assert list(bench.archived(tmp_path / "later").values()).count(CONTENT) == 1
     assert bench.states()[PATH] == VersionState.ARCHIVED
+
+
+def test_of_what_was_archived_unfinished_and_its_journal_says_so_again(damaged: Any) -> None:
+    bench = damaged.bench
+    bench.change(bench.version(PATH), unfinished="it was growing", reason="it was growing")
+    assert len(damaged.repair().repaired) == 1
+    lines = [line for each in bench.archive.rglob("*.jsonl") for line in each.read_text().splitlines()]
+    [repair] = [line for line in lines if REPAIRED in line]
+    assert '"unfinished":true' in repair
+    version = bench.version(PATH)
+    assert (version.state, version.reason) == (VersionState.ARCHIVED, "it was growing")
