@@ -1,19 +1,27 @@
 """Asking the archive: is each storage location the marked place, and does each copy exist there as it was archived?
 
-No file is read, and no database session is open meanwhile.
+No file is read, and no database session is open meanwhile. A location that does not answer in time is in trouble: a
+question to a network mount whose server is gone may never return.
 """
 
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
+from typing import TypeVar
 
 from streamweave.catalog.tables import StorageLocation
 from streamweave.certificates.evidence import CopyFound, FileEvidence, Trouble
-from streamweave.errors import StorageError, StorageRefused
+from streamweave.errors import StorageError, StorageRefused, StorageUnavailable
+from streamweave.storage.answering import answered_anew
 from streamweave.storage.base import CopyStat, Storage
 
 OpenMarked = Callable[[StorageLocation], Storage]
 """Opens a storage location and compares its mark. Raises ``StorageError``."""
+ANSWERS_WITHIN_SECONDS = 60.0
+"""For its mark, and for each batch of copies: a slow server may take 30 ms for each of 2,000, or start disks first."""
+
+Answer = TypeVar("Answer")
 
 
 class Archive:
@@ -75,7 +83,7 @@ class Archive:
         if storage is None:
             return []
         try:
-            found = storage.stat_many(paths)
+            found = self._answered(location_id, partial(storage.stat_many, paths))
         except StorageError as error:
             self._is_in_trouble(location_id, error)
             del self._storages[location_id]
@@ -87,11 +95,19 @@ class Archive:
         if location_id in self.troubles or location_id not in self._locations:
             return None
         try:
-            self._storages[location_id] = self._open_marked(self._locations[location_id])
+            opened = self._answered(location_id, partial(self._open_marked, self._locations[location_id]))
         except StorageError as error:
             self._is_in_trouble(location_id, error)
             return None
-        return self._storages[location_id]
+        self._storages[location_id] = opened
+        return opened
+
+    def _answered(self, location_id: uuid.UUID, question: Callable[[], Answer]) -> Answer:
+        try:
+            return answered_anew(f"copies in {location_id}", question, ANSWERS_WITHIN_SECONDS)
+        except TimeoutError as error:
+            place = self._locations[location_id].base_path
+            raise StorageUnavailable(f"{place} did not answer in time: is its server there?") from error
 
     def _is_in_trouble(self, location_id: uuid.UUID, error: StorageError) -> None:
         sentence = str(error) if self._in_full else f"its administrators can see why ({error.kind()})"

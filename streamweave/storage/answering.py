@@ -12,6 +12,7 @@ ANSWERS_WITHIN_SECONDS = 5.0
 Answer = TypeVar("Answer")
 
 _asked: dict[str, tuple[Future[Any], float]] = {}
+_late: dict[str, Future[Any]] = {}
 _lock = threading.Lock()
 
 
@@ -29,6 +30,24 @@ def answered(what: str, question: Callable[[], Answer]) -> Answer:
             threading.Thread(target=_ask, args=(question, answer), daemon=True).start()
     remaining = asked_at + ANSWERS_WITHIN_SECONDS - time.monotonic()
     return cast(Answer, answer.result(max(remaining, 0.0)))
+
+
+def answered_anew(what: str, question: Callable[[], Answer], within_seconds: float) -> Answer:
+    """The answer to ``question``, asked now, and for this caller alone.
+
+    Raises what it raises, or ``TimeoutError`` when no answer has come within so many seconds; at once while an earlier
+    question known by the name ``what`` is late and still hangs. So a server that is gone does not gather threads.
+    """
+    late = _late.get(what)
+    if late is not None and not late.done():
+        raise TimeoutError(what)
+    answer: Future[Any] = Future()
+    threading.Thread(target=_ask, args=(question, answer), daemon=True).start()
+    try:
+        return cast(Answer, answer.result(within_seconds))
+    except TimeoutError:
+        _late[what] = answer
+        raise
 
 
 def _ask(question: Callable[[], Any], answer: "Future[Any]") -> None:

@@ -78,7 +78,7 @@ class Site:
     def write(self, path: str, content: bytes = CONTENT) -> None:
         self.laboratory.write(path, content, self.clock.time - timedelta(hours=1))
 
-    def add_archive(self, name: str, *, scheduled: bool = True) -> StorageLocation:
+    def add_archive(self, name: str, *, scheduled: bool = True, adopt: bool = False) -> StorageLocation:
         unique = f"{name} {self.instrument.slug}"
         location = StorageLocation(
             id=uuid.uuid4(),
@@ -88,7 +88,7 @@ class Site:
             connection_config={},
         )
         with self.facility.sessions.begin() as session:
-            mark_new_place(session, open_storage(location), location)
+            mark_new_place(session, open_storage(location), location, adopt=adopt)
             session.add(location)
             session.flush()
             if scheduled:

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import shutil
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from streamweave.catalog.tables import FileRecord, IssuedCertificate, StorageLocation
+from streamweave.certificates import archive
 from streamweave.certificates.archive import Archive
 from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.judgement import Verdict
@@ -19,7 +22,9 @@ from streamweave.certificates.reasons import Reason
 from streamweave.certificates.record import REUSED_WITHIN
 from streamweave.certificates.signing import Signer
 from streamweave.errors import StorageRefused, StorageUnavailable
+from streamweave.storage import answering
 from streamweave.storage.base import Storage
+from streamweave.storage.posix import PosixStorage
 
 A = "microscope/run 1/a.csv"
 B = "microscope/run 1/b.csv"
@@ -241,3 +246,45 @@ def test_a_folder_is_certified_anew_after_each_look_since_its_manifest_names_it(
     later = archived.certify("microscope/run 1", manifest=manifest)
     assert later.document["as_of"] != first.document["as_of"]
     assert later.document["manifest_sha256"] != first.document["manifest_sha256"]
+
+
+def test_copies_that_came_with_a_copied_disk_and_its_journals_count_once_they_were_read(archived: Any) -> None:
+    first = Path(archived.archives["first"].base_path)
+    shutil.copytree(first, first.with_name(first.name.replace("first", "second")))  # keeps the times, as rsync -a does
+    archived.add_archive("second", adopt=True)
+    archived.archive_everything()
+    archived.look()
+    assert archived.certify().document["archive_seen"]["locations"][1]["copies"] == 2
+    assert archived.reasons() == {Reason.NOT_REREAD}
+
+    archived.rot("second", f"{archived.instrument.archive_folder}/{A}")
+    archived.sweep()
+    archived.look()
+    assert archived.reasons(A) == {Reason.COPY_DAMAGED}
+    assert archived.verdict(B) == Verdict.SAFE
+    chain = [each for each in archived.certify(B).document["file"]["chain"] if "second" in each["what"]]
+    assert [each["event"] for each in chain] == ["decided", "copying", "noted", "reread"]
+
+
+def test_a_location_that_never_answers_ends_no_certificate(archived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a network mount does whose server is gone."""
+    server_is_back, asked = threading.Event(), []
+
+    def hang(storage: PosixStorage, paths: Any) -> Any:
+        asked.append(paths)
+        server_is_back.wait(30)
+        raise StorageUnavailable("too late")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "ANSWERS_WITHIN_SECONDS", 0.5)
+        patch.setattr(PosixStorage, "stat_many", hang)
+        for _ in range(3):
+            certificate = archived.certify()
+            [reason] = certificate.document["reasons"]
+            assert (reason["reason"], reason["files"]) == (Reason.LOCATION_UNREACHABLE, 2)
+            assert "did not answer in time" in reason["first"][0]["detail"]
+    assert len(asked) <= 1  # no second question waits beside the first
+    server_is_back.set()
+    for late in answering._late.values():
+        late.exception(30)
+    assert archived.verdict() == Verdict.SAFE
