@@ -7,7 +7,7 @@ from datetime import datetime
 
 from streamweave.catalog.clock import DatabaseClock
 from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions, reading_sessions
-from streamweave.catalog.tables import Instrument, StorageLocation
+from streamweave.catalog.tables import Instrument, StorageLocation, StorageType
 from streamweave.errors import StartError
 from streamweave.hooks.calling.reach import Reach
 from streamweave.identifiers import ark
@@ -27,6 +27,7 @@ class Facility:
     ``open_storage`` compares no mark: what only hands out bytes may use it, all else uses ``open_marked``.
     ``now`` is the database's clock: two processes, on two machines, must agree on how long a file has been quiet.
     ``wait`` takes seconds and returns after them; tests hand in a ``now`` and a ``wait`` that belong together.
+    ``storage_notice`` is what the person who runs the host should know of a storage location's place, if anything.
     ``close`` lets go of the catalog.
     """
 
@@ -37,6 +38,7 @@ class Facility:
     now: Callable[[], datetime]
     wait: Callable[[float], None] = time.sleep
     reach: Reach = field(default_factory=Reach)
+    storage_notice: Callable[[StorageLocation], str | None] = lambda location: None
     close: Callable[[], None] = lambda: None
 
     def open_marked(self, location: StorageLocation, *, to_write: bool = False) -> Storage:
@@ -57,13 +59,19 @@ def facility_of(settings: Settings) -> Facility:
         account = instrument.service_account
         return open_source(instrument, sealer.open(account.sealed_password) if account else "")
 
+    roots = settings.allowed_storage()
+
+    def notice_of(location: StorageLocation) -> str | None:
+        return roots.notice(location.base_path) if location.type == StorageType.POSIX else None
+
     engine = catalog_engine(settings.database_url, settings=FOR_HARVESTS)
     return Facility(
         sessions=catalog_sessions(engine),
         open_source=source_of,
-        open_storage=storage_opener(sealer, settings.allowed_storage()),
+        open_storage=storage_opener(sealer, roots),
         mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
         now=DatabaseClock(reading_sessions(engine)),
         close=engine.dispose,
         reach=Reach.told_by(settings, sealer),
+        storage_notice=notice_of,
     )

@@ -105,6 +105,8 @@ def _show(console: Console, reports: list[VerificationReport]) -> None:
         _show_conflicts(console, report)
         for sentence in filter(None, [report.held, str(report.trouble or "")]):
             console.print(Text(printable(f"{report.location}: {sentence}"), "red"), soft_wrap=True)
+        if report.notice:
+            console.print(Text(printable(f"{report.location}: {report.notice}"), "yellow"), soft_wrap=True)
     if not any(report.trouble or report.counts.total() for report in reports):
         console.print("archive and catalog agree")
 
@@ -154,6 +156,7 @@ def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any
                 "illegible_journal_lines": report.journal_conflicts.illegible if report.journal_conflicts else 0,
                 "held": report.held or None,
                 "trouble": str(report.trouble) if report.trouble else None,
+                "notice": report.notice or None,
             }
             for report in reports
         ],

@@ -1,6 +1,7 @@
 """Where an archive stands with its re-readings: how long ago, how many are overdue, and whether the pace suffices."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,20 +20,26 @@ class FixityStanding:
     """Of an instrument's archived copies, or of a location's: ``damaged`` are those not repaired.
 
     ``oldest_reread_at`` is when the copy that was not re-read for the longest time was last proven; None when there is
-    no copy. ``overdue`` ones were last re-read longer ago than they should be.
+    none. ``overdue`` ones were last re-read longer ago than they should be, or ``never``: they came with a copied disk.
     """
 
     copies: int
     oldest_reread_at: datetime | None
     overdue: int
     damaged: int
+    never: int = 0
 
     def sentence(self) -> str:
         """For a person."""
-        if self.oldest_reread_at is None:
-            return f"{self.copies} copies, {self.damaged} damaged"
-        oldest = f"{self.oldest_reread_at:%Y-%m-%d %H:%M} UTC"
-        return f"{self.copies} copies, all re-read since {oldest}, {self.overdue} overdue, {self.damaged} damaged"
+        told = [f"{self.copies} copies"]
+        if self.never:
+            told.append(f"{self.never} never re-read")
+        if self.oldest_reread_at is not None:
+            which = "all others" if self.never else "all"
+            told.append(f"{which} re-read since {self.oldest_reread_at:%Y-%m-%d %H:%M} UTC")
+        if self.copies:
+            told.append(f"{self.overdue} overdue")
+        return ", ".join([*told, f"{self.damaged} damaged"])
 
 
 def standing_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityStanding:
@@ -56,6 +63,15 @@ def missed(facility: Facility, location: StorageLocation, quota: Quota, work_don
 
 def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
     """What the last nightly sweeps over the locations that hold copies of an instrument could not do."""
+    troubles = []
+    for location in locations_of_instrument(session, instrument_id):
+        if trouble := last_trouble(session, location.id):
+            troubles.append(f"{location.name}: {trouble}")
+    return troubles
+
+
+def locations_of_instrument(session: Session, instrument_id: uuid.UUID) -> Sequence[StorageLocation]:
+    """The locations that hold copies of an instrument's files, by name."""
     locations = select(StorageLocation).where(
         select(Transfer.id)
         .where(
@@ -65,11 +81,7 @@ def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
         )
         .exists()
     )
-    troubles = []
-    for location in session.scalars(locations.order_by(StorageLocation.name)):
-        if trouble := last_trouble(session, location.id):
-            troubles.append(f"{location.name}: {trouble}")
-    return troubles
+    return session.scalars(locations.order_by(StorageLocation.name)).all()
 
 
 def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
@@ -93,10 +105,11 @@ def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
 
 def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> FixityStanding:
     late = or_(Transfer.last_verified_at.is_(None), Transfer.last_verified_at < now - INTERVAL)
-    copies, oldest, overdue = session.execute(
-        select(func.count(), func.min(Transfer.last_verified_at), func.count().filter(late)).where(
+    never = func.count().filter(Transfer.last_verified_at.is_(None))
+    copies, oldest, overdue, unread = session.execute(
+        select(func.count(), func.min(Transfer.last_verified_at), func.count().filter(late), never).where(
             which, Transfer.status == TransferStatus.COMPLETED
         )
     ).one()
     damaged = session.scalar(select(func.count()).select_from(Transfer).where(which, is_unrepaired()))
-    return FixityStanding(copies, oldest, overdue, damaged or 0)
+    return FixityStanding(copies, oldest, overdue, damaged or 0, unread)

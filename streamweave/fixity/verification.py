@@ -55,6 +55,7 @@ class VerificationReport:
     """What became of one location. With a ``trouble`` it could not be compared to the end.
 
     ``journal_conflicts`` are what its journals and the catalog said differently when they were last read.
+    ``notice`` is what the person who runs the host should know of its place; it makes no difference.
     """
 
     location: str
@@ -64,6 +65,7 @@ class VerificationReport:
     named: list[Difference] = field(default_factory=list)
     held: str = ""
     journal_conflicts: Conflicts | None = None
+    notice: str = ""
     trouble: StorageError | None = None
 
     def add(self, difference: Difference) -> None:
@@ -86,7 +88,7 @@ def verify_location(
     each copy stands there and is as long as it was, without reading all of it; then nothing goes on record. Strays are
     only told of: a harvest under way may be bringing some.
     """
-    report = VerificationReport(location.name)
+    report = VerificationReport(location.name, notice=facility.storage_notice(location) or "")
     try:
         storage = facility.open_marked(location)
         readopt(facility, location, storage, of_all_days=True)

@@ -15,7 +15,7 @@ import dagster as dg
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, VersionState
 from streamweave.facility import Facility
 from streamweave.fixity.damage import unrepaired
-from streamweave.fixity.standing import standing_of_instrument, troubles_of
+from streamweave.fixity.standing import locations_of_instrument, standing_of_instrument, troubles_of
 from streamweave.harvest.backlog import stragglers
 from streamweave.harvest.scans import latest_scan, unlisted_sentence
 from streamweave.printable import printable
@@ -47,10 +47,12 @@ def _fixity(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
         standing = standing_of_instrument(session, instrument.id, facility.now())
         damage = unrepaired(session, instrument.id)
         troubles = troubles_of(session, instrument.id)
+        locations = locations_of_instrument(session, instrument.id)
+        notices = [f"{each.name}: {notice}" for each in locations if (notice := facility.storage_notice(each))]
     return dg.AssetCheckResult(
         passed=not standing.damaged and not standing.overdue and not troubles,
         severity=dg.AssetCheckSeverity.ERROR if standing.damaged else dg.AssetCheckSeverity.WARN,
-        description=printable("; ".join([standing.sentence(), *troubles])),
+        description=printable("; ".join([standing.sentence(), *troubles, *notices])),
         metadata={
             "copies": standing.copies,
             "overdue": standing.overdue,

@@ -88,3 +88,17 @@ def test_a_location_that_can_not_be_compared_exits_with_2(run: Any, bench: Any, 
 def test_an_unknown_location_is_one_sentence_and_exits_with_2(run: Any, copies: Path) -> None:
     result = run("nowhere")
     assert (result.exit_code, result.stderr) == (2, "Storage location nowhere not found\n")
+
+
+def test_a_location_outside_of_the_storage_roots_says_so_and_makes_no_difference(
+    run: Any, copies: Path, bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STREAMWEAVE_STORAGE_ROOTS", str(tmp_path / "elsewhere"))
+    result = run()
+    assert result.exit_code == 0, result.output
+    notice = f"{bench.archive} lies outside of the storage roots"
+    assert f"archive: {notice}" in result.stdout
+    [location] = json.loads(run("--json").stdout)["locations"]
+    assert location["notice"].startswith(notice)
+    monkeypatch.setenv("STREAMWEAVE_STORAGE_ROOTS", str(tmp_path))
+    assert "storage roots" not in run().stdout

@@ -1,5 +1,6 @@
 """The checks tell whether an instrument's archive is intact, complete and up to date."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,13 @@ def test_a_folder_that_can_not_be_listed_fails_completeness_by_name_and_reason(
     assert "1 folder could not be listed: share/closed (the account may not read it)" in completeness.description
     (row,) = completeness.metadata["folders"].records
     assert row.data == {"folder": "share/closed", "reason": "the account may not read it"}
+
+
+def test_what_is_to_be_known_of_a_place_is_said_and_fails_nothing(
+    lab: Any, orchestra: Any, archived: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noticing = replace(lab.facility, storage_notice=lambda location: f"{location.base_path} lies outside")
+    monkeypatch.setattr(type(lab), "facility", noticing)
+    fixity = orchestra.check()["fixity"]
+    assert fixity.passed
+    assert fixity.description.endswith(f"; archive: {lab.archive} lies outside")
