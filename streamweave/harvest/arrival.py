@@ -120,14 +120,13 @@ def _plan(
 ) -> Result:
     """What a copy is to become: the claimed version, or a further copy of an earlier one that has this content."""
     claim, digest = copied.claim, copied.digest
-    own = Holder(claim.version_id, claim.number, claim.mtime)
+    own = Holder(claim.version_id, claim.number, claim.mtime, claim.is_unfinished)
     holder = known.get((claim.file_id, digest.sha256), own)
-    path = claim.destination_path
+    path, damaged = claim.destination_path, holder.damaged[claim.storage_location_id]
     if holder.version_id != claim.version_id:
-        damaged = holder.damaged[claim.storage_location_id]
         path = destination_path(instrument.archive_folder, claim.source_path, holder.number, damaged)
     if claim.storage_location_id not in holder.locations:
-        of = holder.number, holder.source_mtime, holder.damaged[claim.storage_location_id]
+        of = holder.number, holder.source_mtime, damaged, holder.is_unfinished
         return Archived(claim, digest, holder.version_id, path, storage.address(path), *of)
     try:
         storage.discard(claim.staged_name)

@@ -15,11 +15,15 @@ from streamweave.harvest.knowledge import of_files
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The version that holds some content, the storage locations that have it, and how often it was damaged there."""
+    """The version that holds some content, the storage locations that have it, and how often it was damaged there.
+
+    ``is_unfinished``: the instrument may not have finished that content.
+    """
 
     version_id: uuid.UUID
     number: int
     source_mtime: datetime
+    is_unfinished: bool
     locations: set[uuid.UUID] = field(default_factory=set)
     damaged: Counter[uuid.UUID] = field(default_factory=Counter)
 
@@ -33,6 +37,7 @@ def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uui
             FileVersion.id,
             FileVersion.number,
             FileVersion.source_mtime,
+            FileVersion.unfinished.is_not(None),
             Transfer.storage_location_id,
             Transfer.status,
         )
@@ -40,8 +45,8 @@ def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uui
         .where(of_files(file_ids, *ONCE_COMPLETED))
     )
     known: dict[tuple[uuid.UUID, str], Holder] = {}
-    for file_id, sha256, version_id, number, mtime, location_id, status in rows:
-        holder = known.setdefault((file_id, sha256), Holder(version_id, number, mtime))
+    for file_id, sha256, *version, location_id, status in rows:
+        holder = known.setdefault((file_id, sha256), Holder(*version))
         if status == TransferStatus.COMPLETED:
             holder.locations.add(location_id)
         else:

@@ -25,7 +25,8 @@ class Archived:
 
     ``holder`` is the version that they are a copy of: the claimed one, or an earlier one with the same content.
     ``address`` is the place for a person. ``number`` and ``source_mtime`` are the holder's, None if it is the claimed
-    one; ``repairs`` counts the copies of it that were found damaged in this storage location.
+    one; ``repairs`` counts the copies of it that were found damaged in this storage location. ``is_unfinished``: the
+    instrument may not have finished the holder's content.
     """
 
     claim: Claim
@@ -36,6 +37,7 @@ class Archived:
     number: int | None = None
     source_mtime: datetime | None = None
     repairs: int = 0
+    is_unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

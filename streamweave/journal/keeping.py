@@ -104,7 +104,7 @@ def _entry(archived: Archived, instrument_id: uuid.UUID, now: datetime) -> Entry
         archived_path=archived.destination_path,
         archived_at=now,
         repairs=archived.repairs,
-        is_unfinished=claim.is_unfinished,
+        is_unfinished=archived.is_unfinished or claim.is_unfinished,
     )
 
 

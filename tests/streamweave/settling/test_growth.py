@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,3 +211,16 @@ def test_a_file_that_grows_no_more_is_finished_once_it_was_read_again(versions: 
     versions.harvest()
     assert (versions.version(LOG).unfinished, versions.version(LOG).state) == (None, VersionState.ARCHIVED)
     assert len(all_versions(versions)) == 1
+
+
+def test_a_further_copy_of_an_unfinished_content_says_so_in_its_journal(versions: Any, tmp_path: Path) -> None:
+    grow_until(versions, is_in(versions, VersionState.SETTLED))
+    copy(versions)
+    versions.add_location("second", tmp_path / "second")
+    versions.clock.wait(7200)
+    versions.write(LOG, versions.laboratory.files[LOG].content)  # touched
+    versions.harvest()
+    first, second = all_versions(versions)
+    assert (first.unfinished is None, second.state) == (False, VersionState.UNCHANGED)
+    [journal] = (tmp_path / "second").rglob("*.jsonl")
+    assert '"unfinished":true' in journal.read_text()
