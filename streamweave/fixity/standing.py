@@ -54,7 +54,7 @@ def missed(facility: Facility, location: StorageLocation, quota: Quota, work_don
         standing = _standing(session, Transfer.storage_location_id == location.id, now)
     told = []
     if standing.overdue:
-        told.append(f"{standing.overdue} copies were last re-read more than {INTERVAL.days} days ago")
+        told.append(f"{standing.overdue} copies were not re-read in the last {INTERVAL.days} days")
     if work_done < quota.work and standing.oldest_reread_at and standing.oldest_reread_at < quota.due_before:
         nights = quota.work * SPREAD_NIGHTS // max(work_done, 1)
         told.append(f"at this night's pace re-reading all of them takes {nights} nights")

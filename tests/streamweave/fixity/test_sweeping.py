@@ -11,6 +11,7 @@ from streamweave.catalog.tables import FixityOutcome, Instrument
 from streamweave.errors import StorageError
 from streamweave.fixity import quota, sweeping
 from streamweave.fixity.report import SweepReport
+from streamweave.fixity.standing import standing_of_instrument
 from streamweave.fixity.sweeping import sweep_completely, sweep_tonight
 from streamweave.instruments.commands import delete_instrument
 
@@ -145,11 +146,25 @@ def test_what_is_due_is_read_in_any_case(archive: Any, monkeypatch: pytest.Monke
     assert archive.sweep(days=88).files == 8
 
 
+def test_what_was_never_read_here_is_read_first_however_small_the_share(
+    archive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "LEAST_WORK", 1)
+    never = [archive.transfer(number) for number in (3, 6)]
+    for transfer in never:
+        archive.bench.change(transfer, last_verified_at=None, dest_checksum=None)
+    with archive.bench.facility.sessions() as session:
+        standing = standing_of_instrument(session, archive.bench.instrument.id, archive.bench.clock.now())
+    assert standing.sentence().startswith("8 copies, 2 never re-read, all others re-read since ")
+    assert archive.sweep().files == 2
+    assert all(archive.transfer(number).last_verified_at == archive.bench.clock.time for number in (3, 6))
+
+
 def test_an_interval_that_is_missed_is_told(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quota, "LEAST_WORK", 1)
     monkeypatch.setattr(sweeping, "LONGEST_NIGHT", timedelta(0))
     report = archive.sweep(days=91)
-    assert report.missed.startswith("the interval of 90 days is being missed: 8 copies were last re-read more than")
+    assert report.missed.startswith("the interval of 90 days is being missed: 8 copies were not re-read in the last")
     assert "nights" in report.missed
 
 
