@@ -18,7 +18,6 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.instruments.commands import update_instrument
 from streamweave.journal import entries
 from streamweave.journal.entries import Heading
-from streamweave.journal.merging import UNFINISHED
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.journal.rebuilding import rebuild
 from streamweave.storage.marking import adopt_place
