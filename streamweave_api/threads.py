@@ -17,7 +17,8 @@ class Threads:
     """So many threads for one purpose, which are those of whichever event loop runs. At most ``waiting`` calls wait."""
 
     def __init__(self, purpose: str, number: int, waiting: float = float("inf")) -> None:
-        self._number, self._waiting = number, waiting
+        self._number, self._most = number, number + waiting
+        self._calls = 0  # that run or wait, in whatever loop
         self._limiter: RunVar[CapacityLimiter] = RunVar(purpose)
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -27,9 +28,13 @@ class Threads:
         except LookupError:
             limiter = CapacityLimiter(self._number)
             self._limiter.set(limiter)
-        if limiter.statistics().tasks_waiting >= self._waiting:
+        if self._calls >= self._most:
             raise TooBusy(RETRY_AFTER_SECONDS)
-        return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=limiter)
+        self._calls += 1
+        try:
+            return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=limiter)
+        finally:
+            self._calls -= 1
 
 
 PLACES, WAITING = AT_ONCE, 24

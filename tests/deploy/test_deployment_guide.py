@@ -73,6 +73,7 @@ def test_every_command_of_ours_exists(guide: str) -> None:
     assert set(re.findall(r"streamweave ([a-z]+(?:-[a-z]+)*) --|`streamweave ([a-z-]+)`", guide)) == {
         ("create-admin", ""),
         ("verify", ""),
+        ("", "verify"),
         ("", "configure"),
         ("", "up"),
     }

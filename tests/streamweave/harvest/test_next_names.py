@@ -156,8 +156,10 @@ def test_what_was_archived_under_longer_paths_before_is_still_listed(tmp_path: P
     folder = os.open(tmp_path, os.O_RDONLY)
     for part in path.split("/"):
         os.mkdir(part, dir_fd=folder)
-        folder = os.open(part, os.O_RDONLY, dir_fd=folder)
+        outer, folder = folder, os.open(part, os.O_RDONLY, dir_fd=folder)
+        os.close(outer)
     os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
     assert list(storage.paths()) == [f"{path}/file"]
 
 
