@@ -18,13 +18,13 @@ from typing import Any
 
 from sqlalchemy import text
 
+from streamweave import ark
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
 from streamweave.harvest.harvesting import harvest
-from streamweave.identifiers import ark
 from streamweave.journal.keeping import JournalKeeper
 from streamweave.journal.rebuilding import rebuild
 from streamweave.local.postgres import EmbeddedPostgres

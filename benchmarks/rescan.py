@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import select, text
 
+from streamweave.ark import mint
 from streamweave.catalog.clock import DatabaseClock
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
@@ -24,7 +25,6 @@ from streamweave.catalog.tables import Instrument
 from streamweave.errors import FileVanished
 from streamweave.facility import Facility
 from streamweave.harvest.discovery import discover
-from streamweave.identifiers.ark import mint
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sources.base import FolderListing, OpenSourceFile, SourceFile
 from streamweave.storage.opening import open_storage

@@ -17,10 +17,10 @@ from simlab.shares import Share, ShareServer, samba, serve
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument
-from streamweave.configuration import apply_manifest
 from streamweave.facility import Facility
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave.local.postgres import EmbeddedPostgres
+from streamweave.manifest import apply_manifest
 
 SLUG = "microscope_01"
 TEMPLATE = "template_catalog"

@@ -22,9 +22,9 @@ from soak.site import SHARE, Site
 from soak.victims import Victims
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import FixityHold, Instrument, StorageLocation
-from streamweave.configuration import apply_manifest
 from streamweave.facility import Facility, facility_of
 from streamweave.fixity.sweeping import sweep_completely, sweep_tonight
+from streamweave.manifest import apply_manifest
 from streamweave.repairs.repairing import repair_copies
 from streamweave.settings import Settings
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from streamweave import ark
 from streamweave.catalog.clock import DatabaseClock
 from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, StorageType
 from streamweave.errors import StartError
 from streamweave.hooks.calling.reach import Reach
-from streamweave.identifiers import ark
-from streamweave.instruments.credentials import Sealer
+from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.sources.base import Source
 from streamweave.sources.opening import open_source

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamweave.storage.roots import StorageRoots, listed_roots, storage_roots
-from streamweave.webhooks.egress import EgressPolicy
+from streamweave.webhooks import EgressPolicy
 
 NAAN_PATTERN = r"^[0-9bcdfghjkmnpqrstvwxz]{5,9}$"
 SHOULDER_PATTERN = r"^[bcdfghjkmnpqrstvwxz]+[0-9]$"

@@ -19,8 +19,8 @@ from streamweave.hooks.calling.reach import Reach
 from streamweave.identifiers.erc import Support
 from streamweave.identity.login_limits import LoginLimits
 from streamweave.identity.tokens import SHORTEST_SECRET
-from streamweave.instruments.credentials import Sealer
 from streamweave.mail import Mailer, mailer_of
+from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.storage.marking import open_marked
 from streamweave.storage.opening import storage_opener

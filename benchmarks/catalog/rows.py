@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from benchmarks.catalog.people import VIEWERS
 from benchmarks.catalog.world import USERS, File, identity
-from streamweave.identifiers.ark import mint
+from streamweave.ark import mint
 
 MINUTE = timedelta(minutes=1)
 COPIED = ("archived", "unchanged")  # states of versions that have a hash

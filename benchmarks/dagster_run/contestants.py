@@ -18,7 +18,7 @@ from benchmarks.proof import expect_archived
 from benchmarks.setting import Setting
 from benchmarks.site import manifest, serve_datasets
 from streamweave.catalog.session import catalog_sessions, open_catalog
-from streamweave.configuration import apply_manifest
+from streamweave.manifest import apply_manifest
 from streamweave_api.dagster_graphql import Dagster, Run
 
 DAGSTER = "through Dagster"

@@ -17,8 +17,8 @@ from soak.site import Site
 from soak.trial import Trial, trial
 from soak.victims import Victims
 from streamweave.catalog.session import catalog_sessions, open_catalog
-from streamweave.configuration import apply_manifest
 from streamweave.errors import StreamWeaveError
+from streamweave.manifest import apply_manifest
 
 
 def twins(site: Site, victims: Victims, say: Callable[[str], None], *, runs: int, seed: int) -> Ledger:

@@ -13,7 +13,7 @@ from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, Instr
 from streamweave.deletion import present, referable
 from streamweave.errors import Conflict, InvalidInput, NotFound
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import CONTROL, Rule, checked, identity, one_word_of, optional, require, shaped, sound, text
+from streamweave.validation import CONTROL, Rule, checked, identity, one_word_of, optional, require, shaped, sound, text
 
 LONGEST_PREFIX = 400  # characters: with the slash after it, it must fit into what the index holds of a path
 

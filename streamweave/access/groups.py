@@ -13,7 +13,7 @@ from streamweave.catalog.tables import GranteeType, Group, GroupMember
 from streamweave.deletion import listing, mark_deleted, present, to_delete
 from streamweave.errors import Conflict, InvalidInput, NotFound
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, identity, require
+from streamweave.validation import Rule, checked, identity, require
 
 MEMBER: dict[str, Rule] = {"user_id": identity}
 

@@ -16,7 +16,7 @@ from streamweave.catalog.changes import change
 from streamweave.catalog.tables import GranteeType, Group, Project
 from streamweave.deletion import listing, mark_restored, present, to_restore
 from streamweave.errors import Conflict
-from streamweave.rules import Rule, checked, name, optional, require, text
+from streamweave.validation import Rule, checked, name, optional, require, text
 
 Named = TypeVar("Named", Group, Project)
 

@@ -10,7 +10,7 @@ from streamweave.access.grantees import Grantee, referable_grantee
 from streamweave.access.grants import visible_file
 from streamweave.catalog.tables import GranteeType, User
 from streamweave.errors import InvalidInput
-from streamweave.rules import Rule, checked, identity, optional, require
+from streamweave.validation import Rule, checked, identity, optional, require
 
 OWNER: dict[str, Rule] = {"owner_id": optional(identity)}
 

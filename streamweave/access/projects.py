@@ -13,7 +13,7 @@ from streamweave.catalog.tables import GranteeType, MemberType, Project, Project
 from streamweave.deletion import listing, mark_deleted, present, to_delete
 from streamweave.errors import Conflict, InvalidInput, NotFound
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, identity, one_word_of, require
+from streamweave.validation import Rule, checked, identity, one_word_of, require
 
 MEMBER: dict[str, Rule] = {"member_type": one_word_of(*MemberType), "member_id": identity}
 

@@ -13,10 +13,7 @@ from streamweave.errors import InvalidInput, StartError
 from streamweave.identity.fields import email_address
 from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
-from streamweave.webhooks.address import check_url
-from streamweave.webhooks.delivery import deliver
-from streamweave.webhooks.egress import EgressPolicy
-from streamweave.webhooks.signing import signing_key
+from streamweave.webhooks import EgressPolicy, check_url, deliver, signing_key
 
 WEBHOOK_SECONDS = 10.0
 THE_WEBHOOK = "webhook"

@@ -11,7 +11,7 @@ from streamweave.alerts.questions import alert_by_id
 from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Alert, User
 from streamweave.errors import Conflict
-from streamweave.rules import Rule, checked, optional, text
+from streamweave.validation import Rule, checked, optional, text
 
 ACKNOWLEDGEMENT: dict[str, Rule] = {"note": optional(text(lines=True))}
 

@@ -9,15 +9,15 @@ import typer
 from streamweave.catalog.schema import schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.refusal import one_sentence
-from streamweave.configuration import apply_manifest
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
 from streamweave.hooks.calling.reach import Reach
 from streamweave.identity.users import ensure_admin
 from streamweave.instruments.addresses import AddressChange
-from streamweave.instruments.credentials import Sealer
 from streamweave.local.running import settings_of
+from streamweave.manifest import apply_manifest
 from streamweave.printable import printable
 from streamweave.schedules.orchestrator import orchestrator, reload_code_location
+from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]

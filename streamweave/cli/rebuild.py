@@ -14,10 +14,10 @@ from streamweave.cli.configuration import shown_by_dagster
 from streamweave.cli.refusal import one_sentence
 from streamweave.errors import InvalidInput
 from streamweave.facility import Facility, facility_of
-from streamweave.instruments.credentials import Sealer
 from streamweave.journal.readoption import Readoption
 from streamweave.journal.rebuilding import NOT_IN_JOURNALS, Rebuilt, is_without_address, rebuild
 from streamweave.local.running import settings_of
+from streamweave.sealing import Sealer
 from streamweave.storage.places import settle
 from streamweave.storage.s3.connection import SCHEME
 

@@ -17,9 +17,9 @@ from streamweave.cli.configuration import HomeOption
 from streamweave.cli.refusal import one_sentence
 from streamweave.deletion import listing
 from streamweave.errors import NotFound, StorageError
-from streamweave.instruments.credentials import Sealer
 from streamweave.local.running import settings_of
 from streamweave.printable import printable
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import adopt_storage_location, storage_location_by_name
 from streamweave.storage.marking import OpenStorage, found_at_place
 from streamweave.storage.opening import storage_opener

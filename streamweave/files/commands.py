@@ -9,7 +9,7 @@ from streamweave.catalog.locking import lock_instrument
 from streamweave.catalog.tables import FileVersion, User, VersionState
 from streamweave.errors import Conflict
 from streamweave.files.questions import file_by_id
-from streamweave.rules import Rule, checked, text
+from streamweave.validation import Rule, checked, text
 
 WITHDRAWAL: dict[str, Rule] = {"reason": text()}
 ASKED = "a person asked to try again"

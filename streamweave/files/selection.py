@@ -19,7 +19,7 @@ from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionSta
 from streamweave.catalog.tables.file_records import WORD_BREAKS
 from streamweave.errors import InvalidInput
 from streamweave.pages import Values
-from streamweave.rules import has_control_character
+from streamweave.validation import has_control_character
 
 LONGEST_SEARCH = 500
 LARGEST_SIZE = 2**63 - 1

@@ -10,7 +10,7 @@ from streamweave.access.grantees import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Enrichment, HookConfig, HookContext, read_config
-from streamweave.rules import has_control_character
+from streamweave.validation import has_control_character
 
 LONGEST_NAME = 254  # of an e-mail address; groups and projects have shorter ones
 

@@ -32,7 +32,8 @@ from streamweave.hooks.implementations import MADE_OF, settled
 from streamweave.hooks.registry import build_hook
 from streamweave.hooks.scripts.folder import SCRIPT_PATH, check_script_path
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import (
+from streamweave.storage.locations import storage_location_by_name
+from streamweave.validation import (
     LONGEST_NAME,
     Rule,
     checked,
@@ -46,9 +47,7 @@ from streamweave.rules import (
     shaped,
     text,
 )
-from streamweave.storage.locations import storage_location_by_name
-from streamweave.webhooks.address import LONGEST_URL, WEBHOOK_URL, check_url
-from streamweave.webhooks.signing import SECRET_PATTERN, signing_key
+from streamweave.webhooks import LONGEST_URL, SECRET_PATTERN, WEBHOOK_URL, check_url, signing_key
 
 HIGHEST_PRIORITY = 1_000_000
 

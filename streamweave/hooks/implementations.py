@@ -9,8 +9,7 @@ from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import read_config
 from streamweave.hooks.calling.policy import CallConfig, ScriptConfig, WebhookConfig
 from streamweave.hooks.calling.reach import Reach
-from streamweave.webhooks.address import check_url
-from streamweave.webhooks.egress import EgressPolicy
+from streamweave.webhooks import EgressPolicy, check_url
 
 NEEDS: Mapping[str, str] = {
     HookImplementation.BUILTIN: "builtin_name",

@@ -12,7 +12,7 @@ from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip
 from streamweave.hooks.building import post_hooks, pre_hooks
 from streamweave.hooks.calling.reach import Reach
-from streamweave.rules import Rule, checked, integer, name, optional, require, shaped, text
+from streamweave.validation import Rule, checked, integer, name, optional, require, shaped, text
 
 LARGEST_SIZE = 2**63 - 1
 

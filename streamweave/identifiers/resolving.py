@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
+from streamweave import ark
 from streamweave.access.visibility import opened_files
+from streamweave.ark import Ark
 from streamweave.catalog.tables import FileRecord, FileVersion, IdentifierAlias, User
 from streamweave.errors import Conflict, IdentifierMistyped, IdentifierPrivate, InvalidInput, NotFound
 from streamweave.files.contents import Content, content_of_version, newest_content
-from streamweave.identifiers import ark
-from streamweave.identifiers.ark import Ark
 
 _VERSION = re.compile(r"\.v([1-9][0-9]{0,8})", re.ASCII)
 

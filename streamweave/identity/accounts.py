@@ -15,7 +15,7 @@ from streamweave.identity.ending import end_all_tokens
 from streamweave.identity.fields import FIELDS, password_for
 from streamweave.identity.passwords import hash_password
 from streamweave.identity.users import check_email_is_free
-from streamweave.rules import checked, require
+from streamweave.validation import checked, require
 
 # whoever had a token may have had it for the wrong reasons
 ENDS_TOKENS = ("password_hash", "role", "is_active")

@@ -15,7 +15,7 @@ from streamweave.catalog.tables import ApiToken, TokenScope, User
 from streamweave.errors import NotAllowed, NotAuthenticated, NotFound
 from streamweave.identity.random_tokens import random_token, token_digest
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, integer, name, one_word_of, require
+from streamweave.validation import Rule, checked, integer, name, one_word_of, require
 
 PREFIX = "swt_"
 LONGEST_LIFETIME_DAYS = 366

@@ -6,7 +6,7 @@ from typing import Any
 from streamweave.catalog.tables import Role
 from streamweave.errors import InvalidInput
 from streamweave.identity.blocklist import weakness
-from streamweave.rules import Rule, flag, one_word_of, shaped
+from streamweave.validation import Rule, flag, one_word_of, shaped
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024

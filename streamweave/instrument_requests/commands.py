@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.tables import InstrumentRequest, RequestStatus, User
 from streamweave.errors import Conflict, NotFound, TooManyAttempts
 from streamweave.notifications.commands import all_admins, notify
-from streamweave.rules import Rule, checked, name, one_word_of, optional, require, text
+from streamweave.validation import Rule, checked, name, one_word_of, optional, require, text
 
 FILED = "instrument_request_filed"
 REVIEWED = "instrument_request_reviewed"

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from streamweave.errors import InvalidInput
-from streamweave.rules import CONTROL, LONGEST_TEXT, shaped, sound, text
+from streamweave.validation import CONTROL, LONGEST_TEXT, shaped, sound, text
 
 LONGEST_HOST = 253
 LONGEST_SHARE = 80

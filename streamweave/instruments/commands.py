@@ -26,7 +26,7 @@ from streamweave.instruments.moving import move
 from streamweave.instruments.naming import slug_from
 from streamweave.instruments.questions import instrument_by_id
 from streamweave.instruments.service_accounts import bind
-from streamweave.rules import checked, require
+from streamweave.validation import checked, require
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
 SENDING = ("service_account_id", "cifs_host")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import InvalidInput, SealBroken, SourceError, SourceUnreachable
-from streamweave.instruments.credentials import Sealer
+from streamweave.sealing import Sealer
 from streamweave.sources.base import FolderListing, Source
 from streamweave.sources.opening import open_source
 

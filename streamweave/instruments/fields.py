@@ -10,7 +10,7 @@ from streamweave.harvest.acquisition import known_timezone, timezones
 from streamweave.harvest.hours import span
 from streamweave.instruments import addresses
 from streamweave.instruments.naming import instrument_name, slug
-from streamweave.rules import (
+from streamweave.validation import (
     CONTROL,
     LONGEST_NAME,
     Rule,

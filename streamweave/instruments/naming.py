@@ -6,7 +6,7 @@ from typing import Any
 
 from streamweave.errors import InvalidInput
 from streamweave.harvest.naming import LONGEST_ARCHIVE_FOLDER, archive_folder_problem
-from streamweave.rules import CONTROL, LONGEST_NAME, shaped, sound, text
+from streamweave.validation import CONTROL, LONGEST_NAME, shaped, sound, text
 
 LONGEST_SLUG = 63
 

@@ -1,7 +1,7 @@
 """Service accounts: how they are entered, changed and removed. The caller commits.
 
 A password is sealed as it goes in, and never comes out. It is sent to the hosts in ``allowed_hosts`` only
-(``streamweave.sources.allowed_hosts`` says how they are written). Whoever changes these must enter the password anew:
+(``streamweave.hosts`` says how they are written). Whoever changes these must enter the password anew:
 somebody who got hold of an admin's session, but doesn't know the password, can't have it sent to a host of theirs.
 """
 
@@ -23,11 +23,11 @@ from streamweave.deletion import (
     to_restore,
 )
 from streamweave.errors import Conflict, InvalidInput
+from streamweave.hosts import may_lead_to
 from streamweave.instruments.addresses import allowed_hosts
-from streamweave.instruments.credentials import Sealer
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, name, optional, require, text
-from streamweave.sources.allowed_hosts import may_lead_to
+from streamweave.sealing import Sealer
+from streamweave.validation import Rule, checked, name, optional, require, text
 
 LONGEST_PASSWORD = 256
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
-from streamweave.configuration import REACHED_AT, apply_manifest
 from streamweave.identity.users import ensure_admin
 from streamweave.instruments.addresses import AddressChange
 from streamweave.local.databases import DAGSTER, ensure_database, holds_secrets, sibling
 from streamweave.local.home import Home
 from streamweave.local.keys import Keys, open_keys
+from streamweave.manifest import REACHED_AT, apply_manifest
 from streamweave.settings import Settings
 
 ADMIN_EMAIL = "admin@streamweave.local"

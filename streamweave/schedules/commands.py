@@ -10,9 +10,9 @@ from streamweave.catalog.changes import change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.deletion import mark_deleted, mark_restored, referable, require_present, to_delete, to_restore
 from streamweave.errors import InvalidInput
-from streamweave.rules import Rule, checked, flag, identity, require
 from streamweave.schedules.cron import cron_expression
 from streamweave.schedules.questions import schedule_by_id
+from streamweave.validation import Rule, checked, flag, identity, require
 
 CHANGEABLE: dict[str, Rule] = {
     "default_storage_location_id": identity,

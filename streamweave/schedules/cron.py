@@ -6,7 +6,7 @@ from typing import Any
 from croniter import croniter
 
 from streamweave.errors import InvalidInput
-from streamweave.rules import shaped, text
+from streamweave.validation import shaped, text
 
 DAY, MONTH = 2, 3
 LONGEST = 200

@@ -19,14 +19,14 @@ from streamweave.catalog.tables import Hook, Schedule, StorageLocation, StorageT
 from streamweave.catalog.tables.base import uuid7
 from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
 from streamweave.errors import Conflict, InvalidInput, StorageError
-from streamweave.instruments.credentials import Sealer
 from streamweave.pages import Order, Page, PageRequest, page_of
-from streamweave.rules import Rule, checked, flag, name, one_word_of, require
+from streamweave.sealing import Sealer
 from streamweave.storage.marking import adopt_place
 from streamweave.storage.marks import FoundMark
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.places import PLACE, base_path, check_place, check_root, lie_apart, mark_place, settle
 from streamweave.storage.roots import StorageRoots
+from streamweave.validation import Rule, checked, flag, name, one_word_of, require
 
 _CREATION = Order(StorageLocation.created_at, StorageLocation.id)
 

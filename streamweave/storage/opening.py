@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
 from streamweave.errors import InvalidInput, SealBroken, StorageRefused
-from streamweave.instruments.credentials import Sealer
+from streamweave.sealing import Sealer
 from streamweave.storage.base import Storage
 from streamweave.storage.posix import PosixStorage
 from streamweave.storage.roots import StorageRoots

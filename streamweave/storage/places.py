@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
 from streamweave.errors import InvalidInput, StorageError
-from streamweave.instruments.credentials import Sealer
-from streamweave.rules import CONTROL, LONGEST_TEXT, schema_of, shaped, sound, text
+from streamweave.sealing import Sealer
 from streamweave.storage.marking import mark_new_place, recognise_place
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
 from streamweave.storage.s3.connection import SCHEME, SECRET, checked_config, s3_base_path
+from streamweave.validation import CONTROL, LONGEST_TEXT, schema_of, shaped, sound, text
 
 PLACE = frozenset({"type", "base_path", "connection_config"})
 

@@ -18,11 +18,11 @@ from streamweave.catalog.session import Sessions, catalog_engine
 from streamweave.catalog.tables import User
 from streamweave.identity.users import ensure_admin
 from streamweave.instruments.commands import create_instrument
-from streamweave.instruments.credentials import Sealer
 from streamweave.instruments.service_accounts import create_service_account
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.local.postgres.binaries import postgres_installation
 from streamweave.schedules.commands import create_schedule
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 
 

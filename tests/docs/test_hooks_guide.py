@@ -20,8 +20,8 @@ from streamweave.hooks.base import HookContext, Proceed, Skip
 from streamweave.hooks.calling.called import called_hook
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.scripts.folder import ScriptFolder
-from streamweave.instruments.credentials import Sealer
-from streamweave.webhooks.egress import EgressPolicy
+from streamweave.sealing import Sealer
+from streamweave.webhooks import EgressPolicy
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SECONDS = 30

@@ -18,9 +18,9 @@ from streamweave.identity import fields as users
 from streamweave.instrument_requests import commands as requests
 from streamweave.instruments import fields as instruments
 from streamweave.instruments import service_accounts
-from streamweave.rules import Rule, schema_of
 from streamweave.schedules import commands as schedules
 from streamweave.storage import locations
+from streamweave.validation import Rule, schema_of
 
 TABLES: dict[str, Mapping[str, Rule]] = {
     "instrument": instruments.AT_CREATION,

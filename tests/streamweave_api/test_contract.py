@@ -25,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy.orm import Session
 
+from streamweave import ark
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     Alert,
@@ -46,7 +47,6 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.identifiers import ark
 from streamweave.identity.tokens import issue_token
 from streamweave.settings import Settings
 from streamweave_api.app import create_app

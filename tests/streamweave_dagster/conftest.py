@@ -13,13 +13,13 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.utils import make_new_run_id
 
+from streamweave import ark
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.facility import Facility
-from streamweave.identifiers import ark
 from streamweave.instruments.commands import create_instrument
-from streamweave.instruments.credentials import Sealer
 from streamweave.schedules.commands import create_schedule
+from streamweave.sealing import Sealer
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.locations import create_storage_location
 from streamweave.storage.opening import open_storage

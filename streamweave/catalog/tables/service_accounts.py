@@ -8,7 +8,7 @@ from streamweave.catalog.tables.deletable import Deletable
 
 
 class ServiceAccount(Identified, Dated, Deletable, Base):
-    """Credentials that open shares. The password is sealed (``streamweave.instruments.credentials``)."""
+    """Credentials that open shares. The password is sealed (``streamweave.sealing``)."""
 
     __tablename__ = "service_accounts"
 

@@ -12,7 +12,7 @@ from streamweave.hooks.calling.contract import decision_from, enrichment_from, q
 from streamweave.hooks.calling.policy import MEBIBYTE, CallConfig, ScriptConfig, WebhookConfig
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.scripts.process import LARGEST_ANSWER, Limits, answer_of
-from streamweave.webhooks.delivery import deliver
+from streamweave.webhooks import deliver
 
 Ask = Callable[[bytes], bytes]
 

@@ -25,7 +25,7 @@ from streamweave.hooks.base import (
     Skip,
     read_config,
 )
-from streamweave.rules import has_control_character
+from streamweave.validation import has_control_character
 
 VERSION = 1
 MOST_KEYS = 200

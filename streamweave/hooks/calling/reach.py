@@ -4,9 +4,9 @@ from typing import Self
 
 from streamweave.errors import HookFailed, SealBroken
 from streamweave.hooks.scripts.folder import Script, ScriptFolder
-from streamweave.instruments.credentials import Sealer
+from streamweave.sealing import Sealer
 from streamweave.settings import Settings
-from streamweave.webhooks.egress import EgressPolicy
+from streamweave.webhooks import EgressPolicy
 
 
 class Reach:

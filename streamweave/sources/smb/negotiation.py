@@ -14,8 +14,7 @@ from smbprotocol.connection import Connection
 from smbprotocol.exceptions import SMBException
 
 from streamweave.errors import EncryptionMissing, HostNotAllowed, SourceUnreachable
-from streamweave.host_addresses import Address, look_up
-from streamweave.sources.allowed_hosts import is_allowed
+from streamweave.hosts import Address, is_allowed, look_up
 from streamweave.sources.smb.address import SmbAddress
 from streamweave.sources.smb.faults import PENDING
 from streamweave.sources.smb.wire_errors import WIRE_ERRORS

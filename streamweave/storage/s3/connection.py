@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streamweave.errors import InvalidInput
-from streamweave.rules import CONTROL, LONGEST_TEXT, Rule, checked, flag, require, shaped, sound, text
 from streamweave.storage.s3.keys import key_problem
+from streamweave.validation import CONTROL, LONGEST_TEXT, Rule, checked, flag, require, shaped, sound, text
 
 SCHEME = "s3://"
 DEFAULT_REGION = "us-east-1"

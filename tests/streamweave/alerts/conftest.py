@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from streamweave import ark
 from streamweave.alerts.channels import Channels
 from streamweave.alerts.condition import Condition
 from streamweave.alerts.evaluating import Evaluation, evaluate_alerts
@@ -30,7 +31,6 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.facility import Facility
-from streamweave.identifiers import ark
 from streamweave.storage.space import Space
 
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from streamweave.catalog.tables import AlertChannel, Instrument
 from streamweave.errors import StartError
 from streamweave.mail import Mailer
 from streamweave.settings import Settings
-from streamweave.webhooks.signing import is_genuine
+from streamweave.webhooks import is_genuine
 
 SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 NOBODY = 1  # a port at which nobody listens

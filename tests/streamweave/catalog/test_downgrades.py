@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from streamweave import ark
 from streamweave.catalog.schema import alembic_config, schema_revision, upgrade_schema
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
@@ -29,7 +30,6 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.identifiers import ark
 
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]

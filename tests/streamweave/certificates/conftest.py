@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from streamweave import ark
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileRecord,
@@ -40,7 +41,6 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import harvest
 from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
-from streamweave.identifiers import ark
 from streamweave.rehash.rehashing import RehashReport, rehash
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.marking import mark_new_place

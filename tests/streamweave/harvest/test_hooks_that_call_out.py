@@ -20,8 +20,8 @@ from streamweave.harvest.policy import policy_for
 from streamweave.hooks.calling.calls import AT_ONCE, RUNS_KEPT
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.scripts.folder import ScriptFolder
-from streamweave.instruments.credentials import Sealer
-from streamweave.webhooks.egress import EgressPolicy
+from streamweave.sealing import Sealer
+from streamweave.webhooks import EgressPolicy
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PATH = "microscope/a.csv"

@@ -9,7 +9,7 @@ from streamweave.catalog.tables import HookTrigger
 from streamweave.errors import InvalidInput, NotFound
 from streamweave.hooks.configuration import active_hooks, create_hook, delete_hook, update_hook
 from streamweave.instruments.commands import create_instrument
-from streamweave.instruments.credentials import Sealer
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 
 SEALER = Sealer(Fernet.generate_key().decode())

@@ -4,12 +4,12 @@ from cryptography.fernet import Fernet
 from streamweave.catalog.session import Sessions
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.commands import create_instrument, update_instrument
-from streamweave.instruments.credentials import Sealer
 from streamweave.instruments.service_accounts import (
     create_service_account,
     delete_service_account,
     update_service_account,
 )
+from streamweave.sealing import Sealer
 
 ACCOUNT = {"name": "simlab-service", "username": "simlab", "password": "a secret"}
 

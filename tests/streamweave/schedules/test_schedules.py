@@ -9,10 +9,10 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Schedule, StorageLocation
 from streamweave.errors import InvalidInput
 from streamweave.instruments.commands import create_instrument
-from streamweave.instruments.credentials import Sealer
 from streamweave.schedules.commands import create_schedule, delete_schedule, update_schedule
 from streamweave.schedules.launching import harvest_run_config, harvest_run_tags
 from streamweave.schedules.questions import destinations
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location, update_storage_location
 
 SEALER = Sealer(Fernet.generate_key().decode())

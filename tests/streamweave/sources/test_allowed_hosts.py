@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamweave.errors import HostNotAllowed
-from streamweave.sources.allowed_hosts import is_allowed, may_lead_to
+from streamweave.hosts import is_allowed, may_lead_to
 
 PC, OTHER = ipaddress.ip_address("10.1.2.3"), ipaddress.ip_address("192.0.2.7")
 

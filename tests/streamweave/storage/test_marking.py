@@ -16,7 +16,7 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import CatalogIdentity, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput, StorageRefused
 from streamweave.fixity.verification import FindingKind, verify_location
-from streamweave.instruments.credentials import Sealer
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import (
     adopt_storage_location,
     create_storage_location,

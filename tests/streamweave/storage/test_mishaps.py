@@ -22,8 +22,8 @@ from streamweave.errors import InvalidInput
 from streamweave.fixity.sweeping import sweep_tonight
 from streamweave.fixity.verification import verify_location
 from streamweave.harvest.destinations import sweep
-from streamweave.instruments.credentials import Sealer
 from streamweave.local.postgres import EmbeddedPostgres
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 
 SEALER = Sealer(Fernet.generate_key().decode())

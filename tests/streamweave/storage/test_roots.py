@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation
-from streamweave.configuration import apply_manifest
 from streamweave.errors import Conflict, InvalidInput, StorageRefused
 from streamweave.host_warnings import AS_ROOT, root_warning, start_warnings
-from streamweave.instruments.credentials import Sealer
+from streamweave.manifest import apply_manifest
+from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.storage.base import Storage
 from streamweave.storage.connection_test import StorageRefusal, try_storage

@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, StorageLocation, User
-from streamweave.configuration import apply_manifest
 from streamweave.errors import InvalidInput, StorageRefused
 from streamweave.identity.tokens import issue_token
-from streamweave.instruments.credentials import Sealer
+from streamweave.manifest import apply_manifest
+from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.storage.locations import create_storage_location, update_storage_location
 from streamweave.storage.opening import storage_opener

@@ -16,11 +16,7 @@ from streamweave.errors import (
     WebhookTimedOut,
     WebhookUnavailable,
 )
-from streamweave.webhooks.address import check_url
-from streamweave.webhooks.delivery import Delivery, deliver
-from streamweave.webhooks.egress import EgressPolicy
-from streamweave.webhooks.network import trusted
-from streamweave.webhooks.signing import is_genuine
+from streamweave.webhooks import Delivery, EgressPolicy, check_url, deliver, is_genuine, trusted
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LOOPBACK = EgressPolicy.listed("127.0.0.1")

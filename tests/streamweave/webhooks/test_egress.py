@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from streamweave.settings import Settings
-from streamweave.webhooks.egress import EgressPolicy
+from streamweave.webhooks import EgressPolicy
 
 PUBLIC = ["93.184.215.14", "1.1.1.1", "2606:4700:4700::1111"]
 OF_THE_FACILITY = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "127.0.0.1", "127.9.9.9", "::1", "fd12::1"]

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from streamweave.webhooks.signing import is_genuine, signed, signing_key
+from streamweave.webhooks import is_genuine, signed, signing_key
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOW = 1_614_265_330

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from streamweave import ark
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileGrant,
@@ -20,7 +21,6 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.identifiers import ark
 
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
 

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from streamweave import ark
 from streamweave.access.assignment import assign_access
 from streamweave.access.grantees import NamedGrantee
 from streamweave.catalog.tables import GranteeType
-from streamweave.identifiers import ark
 
 Body = dict[str, Any]
 Headers = dict[str, str]

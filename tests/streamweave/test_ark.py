@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from streamweave.ark import BETANUMERICS, BLADE_LENGTH, Ark, check_character, mint, normalise, verify
 from streamweave.errors import InvalidInput
-from streamweave.identifiers.ark import BETANUMERICS, BLADE_LENGTH, Ark, check_character, mint, normalise, verify
 
 KNOWN_GOOD = ["13030/xf93gt2q", "12345/q15fk5zszx"]
 betanumeric = st.sampled_from(BETANUMERICS)

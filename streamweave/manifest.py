@@ -23,7 +23,6 @@ from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import create_hook
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.commands import create_instrument, update_instrument
-from streamweave.instruments.credentials import Sealer
 from streamweave.instruments.fields import CHANGEABLE
 from streamweave.instruments.moving import asks_what_is_there
 from streamweave.instruments.questions import instrument_by_slug
@@ -32,10 +31,11 @@ from streamweave.instruments.service_accounts import (
     service_account_by_name,
     update_service_account,
 )
-from streamweave.rules import checked, require
 from streamweave.schedules.commands import create_schedule
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location, storage_location_by_name
 from streamweave.storage.roots import StorageRoots
+from streamweave.validation import checked, require
 
 Entry = Mapping[str, Any]
 

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, Hook, Instrument, Schedule, ServiceAccount, StorageLocation
-from streamweave.configuration import REACHED_AT, apply_manifest
 from streamweave.deletion import listing
 from streamweave.errors import Conflict, InvalidInput, SealBroken
 from streamweave.hooks.calling.reach import Reach
@@ -19,9 +18,10 @@ from streamweave.hooks.configuration import delete_hook
 from streamweave.hooks.scripts.folder import ScriptFolder
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.commands import delete_instrument, update_instrument
-from streamweave.instruments.credentials import Sealer
 from streamweave.instruments.service_accounts import delete_service_account
+from streamweave.manifest import REACHED_AT, apply_manifest
 from streamweave.schedules.commands import delete_schedule
+from streamweave.sealing import Sealer
 from streamweave.storage.locations import delete_storage_location, update_storage_location
 
 KEYS = Fernet.generate_key().decode()

@@ -1,13 +1,40 @@
-"""To which hosts a service account's password may be sent. Pure.
+"""The addresses of a host, found within a time.
+
+To which hosts a service account's password may be sent. Pure.
 
 ``allowed`` holds host names (``microscope-07.example.org``), all names below a domain (``*.example.org``), and networks
 in CIDR notation (``10.1.0.0/16``, ``fd00:1::/64``; an address is a network of one).
 """
 
 import ipaddress
+import socket
+import threading
 from collections.abc import Iterable
 
-from streamweave.host_addresses import Address
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def look_up(host: str, patience_seconds: float) -> list[Address]:
+    """All addresses of a name, or the one that is written there, in the resolver's order; none for an unknown name.
+
+    The resolver knows no deadline; one that hangs is left behind in its thread. Raises ``TimeoutError``.
+    """
+    found: list[Address] = []
+    lookup = threading.Thread(target=_look_up, args=(host, found), daemon=True)
+    lookup.start()
+    lookup.join(patience_seconds)
+    if lookup.is_alive():
+        raise TimeoutError
+    return found
+
+
+def _look_up(host: str, found: list[Address]) -> None:
+    try:
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    found += dict.fromkeys(ipaddress.ip_address(str(answer[4][0])) for answer in answers)
+
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
