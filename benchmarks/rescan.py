@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import select, text
 
 from streamweave.ark import mint
-from streamweave.catalog.clock import DatabaseClock
+from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument

@@ -15,8 +15,7 @@ from psycopg import sql
 
 from simlab.shares import Share, ShareServer, serve
 from simlab.shares.base import free_port
-from streamweave.catalog.identity import renew_identity
-from streamweave.catalog.schema import upgrade_schema
+from streamweave.catalog.schema import renew_identity, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.local.postgres import EmbeddedPostgres
 

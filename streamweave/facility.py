@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from streamweave import ark
-from streamweave.catalog.clock import DatabaseClock
+from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, StorageType
 from streamweave.errors import StartError

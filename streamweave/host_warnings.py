@@ -2,9 +2,9 @@
 
 import os
 
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation, StorageType
-from streamweave.deletion import listing
 from streamweave.storage.roots import StorageRoots
 
 AS_ROOT = (

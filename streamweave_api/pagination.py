@@ -11,8 +11,8 @@ from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
+from streamweave.catalog.pages import Page, PageRequest
 from streamweave.errors import InvalidInput
-from streamweave.pages import Page, PageRequest
 
 Asked = Request[Any, Any, Any]
 PageAsked = NamedDependency[PageRequest]

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 
 from streamweave.alerts.channels import Channels, channels_of
 from streamweave.audit.actor import audited
-from streamweave.catalog.clock import DatabaseClock
+from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.signing import signer_of

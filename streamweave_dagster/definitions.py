@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import joinedload
 
 from streamweave.alerts.channels import Channels
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import Instrument, Schedule
-from streamweave.deletion import listing
 from streamweave.errors import StartError
 from streamweave.facility import Facility
 from streamweave_dagster.alerts import alerts_sensor

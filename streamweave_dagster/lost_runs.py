@@ -8,8 +8,8 @@ from datetime import datetime
 
 import dagster as dg
 
+from streamweave.catalog.leases import RUN_LEASE_SECONDS, take_lost_leases
 from streamweave.facility import Facility
-from streamweave.run_leases import LEASE_SECONDS, take_lost_leases
 from streamweave_dagster.failures import errors_as_red_ticks
 from streamweave_dagster.own_runs import location_of, own_runs
 
@@ -50,8 +50,8 @@ def _end(instance: dg.DagsterInstance, run_id: str, last_beat: datetime) -> bool
     if run is None or run.is_finished:
         return False
     message = (
-        f"This run was lost: its process has shown no sign of life for {LEASE_SECONDS:.0f} seconds, the last one at "
-        f"{last_beat:%Y-%m-%d %H:%M:%S} UTC. It was killed, or its machine or network is down. "
+        f"This run was lost: its process has shown no sign of life for {RUN_LEASE_SECONDS:.0f} seconds, the last one "
+        f"at {last_beat:%Y-%m-%d %H:%M:%S} UTC. It was killed, or its machine or network is down. "
         "What it had begun is taken up by the next run."
     )
     if run.status == dg.DagsterRunStatus.CANCELING:

@@ -7,8 +7,8 @@ from typing import Any
 import dagster as dg
 
 from streamweave.alerts.channels import Channels, channels_of
+from streamweave.catalog.leases import run_lease
 from streamweave.facility import Facility, facility_of
-from streamweave.run_leases import run_lease
 from streamweave.settings import Settings
 
 FACILITY = "facility"

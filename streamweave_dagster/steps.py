@@ -7,6 +7,7 @@ from datetime import date
 
 import dagster as dg
 
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
 from streamweave.errors import NotFound
 from streamweave.facility import Facility
@@ -15,7 +16,6 @@ from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet, note_harvested
 from streamweave.harvest.progress import Progress
 from streamweave.harvest.report import FileOutcome, HarvestReport
-from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.instruments.questions import instrument_by_slug
 from streamweave.printable import printable

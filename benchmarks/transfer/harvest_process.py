@@ -10,12 +10,12 @@ from pathlib import Path
 
 from benchmarks.measured import Measured
 from benchmarks.site import instrument_of
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.facility import Facility, facility_of
 from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look, note_harvested
-from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.settings import Settings
 

@@ -8,9 +8,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from streamweave.access.grantees import Grantee, NamedGrantee, grantees_in_use, grantees_named, lock_names
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import FileGrant, FileRecord, PendingGrant
 from streamweave.errors import NotFound
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 Wanted = Mapping[uuid.UUID, Collection[Grantee | NamedGrantee]]
 

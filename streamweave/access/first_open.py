@@ -25,9 +25,8 @@ from sqlalchemy import (
 
 from streamweave.access.openings import Kind, Openings
 from streamweave.access.ways import Way, ways
+from streamweave.catalog.pages import Ids, Order, Place, Values, end_of
 from streamweave.catalog.tables import FileGrant, FileRecord
-from streamweave.filtered_lists import Ids, end_of
-from streamweave.pages import Order, Place, Values
 
 HORIZON: BindParameter[Any] = bindparam("horizon")
 SPAN: tuple[BindParameter[Any], BindParameter[Any]] = bindparam("span_from"), bindparam("span_to")

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.grantees import Grantee, referable_grantee
 from streamweave.access.visibility import visible_files
+from streamweave.catalog.deletion import present, referable
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, Instrument, InstrumentGrant, User
-from streamweave.deletion import present, referable
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.validation import CONTROL, Rule, checked, identity, one_word_of, optional, require, shaped, sound, text
 
 LONGEST_PREFIX = 400  # characters: with the slash after it, it must fit into what the index holds of a path

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.grantees import Grantee, referable_grantee
 from streamweave.access.names import create_named, restore_named, update_named
+from streamweave.catalog.deletion import listing, mark_deleted, present, to_delete
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import GranteeType, Group, GroupMember
-from streamweave.deletion import listing, mark_deleted, present, to_delete
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.validation import Rule, checked, identity, require
 
 MEMBER: dict[str, Rule] = {"user_id": identity}

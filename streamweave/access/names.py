@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.assignment import apply_pending_grants
 from streamweave.access.grantees import NAMES, NamedGrantee, lock_names
-from streamweave.catalog.changes import change
+from streamweave.catalog.deletion import listing, mark_restored, present, to_restore
+from streamweave.catalog.session import change
 from streamweave.catalog.tables import GranteeType, Group, Project
-from streamweave.deletion import listing, mark_restored, present, to_restore
 from streamweave.errors import Conflict
 from streamweave.validation import Rule, checked, name, optional, require, text
 

@@ -28,7 +28,7 @@ from sqlalchemy.sql.type_api import TypeEngine
 
 from streamweave.access.openings import Kind, Openings
 from streamweave.catalog.tables import FileGrant, FileRecord
-from streamweave.catalog.tables.file_records import path_in_byte_order
+from streamweave.catalog.tables.files import path_in_byte_order
 
 Bind = Callable[[str, TypeEngine[Any]], BindParameter[Any]]
 OPENED = aliased(FileRecord, name="opened")

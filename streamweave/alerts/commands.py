@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.questions import alert_by_id
-from streamweave.catalog.changes import change
+from streamweave.catalog.session import change
 from streamweave.catalog.tables import Alert, User
 from streamweave.errors import Conflict
 from streamweave.validation import Rule, checked, optional, text

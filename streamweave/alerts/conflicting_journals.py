@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.condition import Condition, Findings, about_location
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, StorageLocation
-from streamweave.deletion import listing
 from streamweave.journal.conflicts import SHOWN_FOR, Conflicts, recent_conflicts
 
 CONFLICTS_NAMED = 10

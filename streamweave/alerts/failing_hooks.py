@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.alerts.condition import Condition, Findings, about_instrument, counted
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, FileVersion, Instrument, VersionState
-from streamweave.deletion import listing
 
 LASTS_FOR = timedelta(hours=1)
 

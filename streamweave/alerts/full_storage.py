@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.alerts.condition import Condition, Findings, Key, about_location, counted
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, StorageLocation, StorageType, Transfer, TransferStatus
-from streamweave.deletion import listing
 from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.storage.space import Space
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, exists, select
 from sqlalchemy.orm import Session, aliased
 
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome
-from streamweave.deletion import listing
 
 GRACE = timedelta(minutes=15)
 """A share may fail for so long: somebody restarts the control PC."""

@@ -12,8 +12,8 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.condition import Condition, Findings, about_instrument, counted, listed
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, FileRecord, FileVersion, Instrument, VersionState
-from streamweave.deletion import listing
 
 FILES_NAMED = 10
 """Of each instrument, those that have waited longest."""

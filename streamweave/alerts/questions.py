@@ -7,10 +7,10 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import Alert, AlertDelivery, AlertKind, AlertWatch
 from streamweave.catalog.tables.alerts import end_or_never
 from streamweave.errors import NotFound
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _OPEN_FIRST = Order(end_or_never(Alert.ended_at), Alert.id, newest_first=True)
 

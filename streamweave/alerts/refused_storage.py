@@ -3,8 +3,8 @@
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.condition import Findings, about_location
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, StorageLocation
-from streamweave.deletion import listing
 
 
 def refused_storage(session: Session) -> Findings:

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import AuditAction, AuditEntry
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _NEWEST = Order(AuditEntry.at, AuditEntry.id, newest_first=True)
 

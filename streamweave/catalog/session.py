@@ -1,16 +1,24 @@
-"""How the catalog is reached: one engine for each process, short transactions, none of them open across a copy."""
+"""How the catalog is reached: one engine for each process, short transactions, none of them open across a copy.
+
+Changing a row.
+
+Locks that last as long as a transaction.
+"""
 
 import select
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
+
+from streamweave.catalog.tables import Base
 
 Sessions = sessionmaker[Session]
 
@@ -74,3 +82,46 @@ def reading_sessions(engine: Engine) -> Sessions:
     Nothing is lost by that: within a transaction of ours, too, each statement sees what is committed when it begins.
     """
     return catalog_sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
+
+
+Row = TypeVar("Row", bound=Base)
+
+
+def change(session: Session, row: Row, fields: Mapping[str, Any]) -> Row:
+    """Set the fields, and read the row anew: the database itself stamps ``updated_at``."""
+    for field, value in fields.items():
+        setattr(row, field, value)
+    session.flush()
+    session.refresh(row)
+    return row
+
+
+def lock_instrument(session: Session, instrument_id: uuid.UUID) -> None:
+    """Let one transaction at a time change the states of an instrument's files; held until this one ends.
+
+    Discovery, filtering, claiming and cataloguing each take it for a moment, so that none decides on what another is
+    just changing.
+    """
+    key = int.from_bytes(instrument_id.bytes[:8], "big", signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def lock_journals(session: Session, storage_location_id: uuid.UUID) -> None:
+    """Let one transaction at a time take from the journals of a location what the catalog does not know.
+
+    To be taken before any instrument's lock.
+    """
+    key = int.from_bytes(storage_location_id.bytes[8:], "big", signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def lock_certificates(session: Session, state_sha256: str) -> None:
+    """Let one transaction at a time put a certificate on record that says the same; held until this one ends."""
+    key = int.from_bytes(bytes.fromhex(state_sha256)[:8], "big", signed=True)
+    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+
+
+def try_lock_alerts(session: Session) -> bool:
+    """Let one transaction at a time begin and end alerts; False while another does, which then needs no second."""
+    key = int.from_bytes(b"alerts", "big")
+    return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}))

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
+from streamweave.catalog.pages import Page, PageRequest
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument
 from streamweave.catalog.tables.base import uuid7
-from streamweave.catalog.tables.file_versions import DONE
+from streamweave.catalog.tables.files import DONE
 from streamweave.certificates.archive import Archive, OpenMarked
 from streamweave.certificates.circumstances import all_locations, circumstances_of
 from streamweave.certificates.documents import (
@@ -35,7 +36,6 @@ from streamweave.certificates.statements import Json, statement_of
 from streamweave.certificates.tally import Tally
 from streamweave.errors import NothingKnown
 from streamweave.garbage import seldom_sought
-from streamweave.pages import Page, PageRequest
 
 Batch = tuple[list[FileEvidence], Circumstances]
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from streamweave.catalog.tables import VersionState
-from streamweave.catalog.tables.file_versions import DONE
+from streamweave.catalog.tables.files import DONE
 from streamweave.certificates.evidence import NOT_ASKED, Circumstances, Copy, CopyFound, FileEvidence, Look, Place
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, Reason
 from streamweave.errors import NotAFile, StorageError

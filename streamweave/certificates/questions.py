@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.ways import within
 from streamweave.catalog.bulk import BATCH, is_one_of
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileRecord,
@@ -19,10 +20,9 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.file_records import INDEXED_PATH, path_in_byte_order
+from streamweave.catalog.tables.files import INDEXED_PATH, path_in_byte_order
 from streamweave.certificates.circumstances import all_places
 from streamweave.certificates.evidence import Copy, FileEvidence
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 SHA256 = 16
 """Its position among the facts that are read of a file."""

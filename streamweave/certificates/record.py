@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.locking import lock_certificates
-from streamweave.catalog.session import Sessions
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import Sessions, lock_certificates
 from streamweave.catalog.tables import IssuedCertificate
 from streamweave.certificates.documents import Certificate, state_of
 from streamweave.certificates.signing import Signature, Signer
 from streamweave.instruments.questions import instrument_by_id
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 REUSED_WITHIN = timedelta(minutes=10)
 """For so long a certificate is returned to the person whom it was issued to, if the same would be certified again."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from streamweave.catalog.tables.file_versions import DONE
+from streamweave.catalog.tables.files import DONE
 from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence, Reread
 from streamweave.certificates.judgement import Judgement, Verdict
 from streamweave.certificates.reasons import Reason

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from streamweave.audit.actor import Actor, acting, audited
-from streamweave.catalog.identity import catalog_id, renew_identity
+from streamweave.catalog.schema import catalog_id, renew_identity
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.configuration import HomeOption
 from streamweave.cli.refusal import one_sentence

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from streamweave.audit.actor import Actor, acting, audited
-from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.deletion import listing
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.catalog.tables import StorageLocation
 from streamweave.cli.configuration import HomeOption
 from streamweave.cli.refusal import one_sentence
-from streamweave.deletion import listing
 from streamweave.errors import NotFound, StorageError
 from streamweave.local.running import settings_of
 from streamweave.printable import printable

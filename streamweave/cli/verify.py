@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import StorageLocation
 from streamweave.cli.progress import progress_shown
 from streamweave.cli.refusal import CANNOT_BE_DONE, one_sentence
-from streamweave.deletion import listing
 from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
 from streamweave.fixity.verification import FindingKind, VerificationReport, verify_location

@@ -5,7 +5,7 @@ import uuid
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileVersion, User, VersionState
 from streamweave.errors import Conflict
 from streamweave.files.questions import file_by_id

@@ -9,11 +9,10 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.first_open import stretched
 from streamweave.access.openings import Openings
+from streamweave.catalog.pages import ROWS, Bookmark, FilteredList, Ids, Order, Place, Values, filtered_list
 from streamweave.files.leading_filters import leading_filter, place_among, rows_of
 from streamweave.files.open_lists import KINDS_OF_LISTS, OpenList, open_list
 from streamweave.files.selection import Filters, Selection, records_that_pass
-from streamweave.filtered_lists import FilteredList, Ids, filtered_list
-from streamweave.pages import ROWS, Bookmark, Order, Place, Values
 
 Found = Sequence[uuid.UUID]
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from streamweave.catalog.tables import FileRecord, FileVersion, HookRun, Transfer, TransferStatus, User, VersionState
-from streamweave.catalog.tables.hook_runs import FAILURES
+from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.files.questions import file_by_id
 from streamweave.rehash.findings import FOUND_BY_REREADING
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
+from streamweave.catalog.pages import Order, Place
 from streamweave.catalog.tables import FileRecord, FileVersion
 from streamweave.files.selection import Filters, passing
-from streamweave.pages import Order, Place
 
 BY_DISCOVERY = ("state", "owner_id", "extension", "instrument_id")
 BY_OTHERS = ("instrument_id",)

@@ -15,11 +15,10 @@ from sqlalchemy import FromClause, Select, func, literal, null, select
 from streamweave.access.first_open import HORIZON, first_of_each, open_end, open_ids, open_stretch
 from streamweave.access.openings import Kind
 from streamweave.access.visibility import FEW, covered_one_by_one, not_withdrawn
+from streamweave.catalog.pages import Ids, Place, end_of, first_of_every
 from streamweave.catalog.tables import FileRecord
 from streamweave.files.leading_filters import by_discovery, leading_filter, place_among, rows_of
 from streamweave.files.selection import Filters, records_that_pass
-from streamweave.filtered_lists import Ids, end_of, first_of_every
-from streamweave.pages import Place
 
 MET = 4_000  # files that are open: in so many, and as many of the filter's, both meet in a few milliseconds
 LOOKED_UP = 2_000  # the same where each has to be looked up

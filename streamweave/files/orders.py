@@ -6,9 +6,9 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
+from streamweave.catalog.pages import Order
 from streamweave.catalog.tables import FileRecord
-from streamweave.catalog.tables.file_records import path_in_byte_order
-from streamweave.pages import Order
+from streamweave.catalog.tables.files import path_in_byte_order
 
 Sort = Literal[
     "first_discovered_at",

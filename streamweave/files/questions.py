@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session, contains_eager
 
 from streamweave.access.openings import Kind, openings_of
 from streamweave.access.visibility import covered_ids, not_withdrawn, visible_by
+from streamweave.catalog.pages import Order, Page, PageRequest, Place, bookmark, page_of
 from streamweave.catalog.tables import FileRecord, FileVersion, Scan, User
 from streamweave.errors import NotFound
 from streamweave.files.first_selected import first_selected, first_selected_of
 from streamweave.files.listed_files import LISTED, ListedFile
 from streamweave.files.orders import NEWEST_FIRST, Sort, order_of
 from streamweave.files.selection import EVERYTHING, Selection, openings_asked, selected
-from streamweave.pages import Order, Page, PageRequest, Place, bookmark, page_of
 
 _NEWEST_VERSION = Order(FileVersion.discovered_at, FileVersion.id, newest_first=True)
 _IDS = ARRAY(Uuid())

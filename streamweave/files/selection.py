@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.openings import Openings, openings_of, openings_of_project
 from streamweave.access.visibility import covered
+from streamweave.catalog.pages import Values
 from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionState
-from streamweave.catalog.tables.file_records import WORD_BREAKS
+from streamweave.catalog.tables.files import WORD_BREAKS
 from streamweave.errors import InvalidInput
-from streamweave.pages import Values
 from streamweave.validation import has_control_character
 
 LONGEST_SEARCH = 500

@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from streamweave.access.openings import Kind, openings_of
 from streamweave.access.visibility import covered_by, covered_one_by_one, few_covered, visible_files
+from streamweave.catalog.pages import FilteredList, Ids, Order, Page, PageRequest, Place, Values, filtered_list, page_of
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
 from streamweave.errors import NotFound
 from streamweave.files.open_lists import KINDS_OF_LISTS
-from streamweave.filtered_lists import FilteredList, Ids, filtered_list
-from streamweave.pages import Order, Page, PageRequest, Place, Values, page_of
 
 _NEWEST = Order(Transfer.created_at, Transfer.id, newest_first=True)
 

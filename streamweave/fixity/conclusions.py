@@ -5,7 +5,7 @@ import uuid
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import StorageLocation, Transfer, TransferStatus
 from streamweave.facility import Facility
 from streamweave.fixity.guard import is_open_damage, last_release, lock_location, open_hold

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _REPAIR = aliased(Transfer)
 _FOUND_AT = func.coalesce(Transfer.damage_found_at, Transfer.created_at)

@@ -5,9 +5,9 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import FixityCheck, FixityHold, FixitySweep, User
 from streamweave.files.questions import file_by_id
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _NEWEST_CHECK = Order(FixityCheck.checked_at, FixityCheck.id, newest_first=True)
 _NEWEST_SWEEP = Order(FixitySweep.started_at, FixitySweep.id, newest_first=True)

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.leases import is_dead
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
@@ -16,10 +17,9 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.file_versions import DONE
+from streamweave.catalog.tables.files import DONE
 from streamweave.harvest.claims import is_due
 from streamweave.harvest.policy import Policy
-from streamweave.harvest.runs import is_dead
 
 NEEDS_A_PERSON = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
 

@@ -14,7 +14,7 @@ from sqlalchemy import and_, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.catalog.bulk import checked, insert_many, is_one_of, update_those
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import (
     ONCE_COMPLETED,
     FileVersion,
@@ -23,7 +23,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
 from streamweave.harvest.knowledge import of_files

@@ -21,7 +21,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.harvest.comparison import KnownFile
 from streamweave.harvest.knowledge import of_files

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, upd
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, is_one_of
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.leases import is_dead
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
@@ -21,7 +22,6 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.facility import Facility
-from streamweave.harvest.runs import is_dead
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from streamweave.catalog.tables import VersionState
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.sources.base import SourceFile
 
 Expected = tuple[str, int, datetime, uuid.UUID | None, bool]

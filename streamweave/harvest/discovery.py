@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH, batches
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.errors import SourceError, SuspectListing
 from streamweave.facility import Facility

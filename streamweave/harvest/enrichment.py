@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from streamweave.access.assignment import assign_access
 from streamweave.access.grantees import Grantee
 from streamweave.catalog.bulk import batches, checked, id_batches, is_one_of, update_many
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Instrument
-from streamweave.catalog.tables.file_versions import DONE
+from streamweave.catalog.tables.files import DONE
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought

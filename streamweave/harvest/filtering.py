@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import batches, checked, id_batches, insert_many, is_one_of
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Transfer, TransferStatus
 from streamweave.errors import HookFailed
 from streamweave.facility import Facility

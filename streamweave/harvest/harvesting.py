@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.claims import free_claims_of_dead_runs
@@ -15,7 +16,6 @@ from streamweave.harvest.discovery import discover
 from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.report import HarvestReport
-from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.scans import Sighting
 from streamweave.harvest.transfer import Listener, transfer_files
 from streamweave.harvest.workload import ProgressListener

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH, checked, is_one_of
 from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Transfer, TransferStatus, VersionState
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.harvest.comparison import Expected, KnownFile
 
 

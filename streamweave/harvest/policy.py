@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
@@ -17,8 +18,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.file_versions import DONE
-from streamweave.deletion import listing
+from streamweave.catalog.tables.files import DONE
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PreTransferHook
 from streamweave.hooks.building import hooks_fingerprint, pre_hooks

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.bulk import checked, insert_many, is_one_of
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
 from streamweave.catalog.tables.base import uuid7
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.harvest.changes import record_changes
 from streamweave.harvest.comparison import Differences
 from streamweave.harvest.knowledge import has_a_copy, is_claimed

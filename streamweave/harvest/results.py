@@ -7,7 +7,7 @@ from typing import Any
 
 from streamweave.catalog.tables import Instrument, TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StreamWeaveError
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import Digest

@@ -11,12 +11,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.leases import BEAT_SECONDS, LEASE_SECONDS
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Scan, ScanOutcome
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
 from streamweave.harvest.coverage import Extent
-from streamweave.harvest.runs import BEAT_SECONDS, LEASE_SECONDS
 from streamweave.sources.base import FolderListing
 
 NAMED_FOLDERS = 1_000

@@ -12,9 +12,7 @@ from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from streamweave.access.grantees import referable_grantee
-from streamweave.catalog.changes import change
-from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
-from streamweave.deletion import (
+from streamweave.catalog.deletion import (
     listing,
     mark_deleted,
     mark_restored,
@@ -24,6 +22,9 @@ from streamweave.deletion import (
     to_delete,
     to_restore,
 )
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import change
+from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hooks.access_assignment import AccessAssignment
 from streamweave.hooks.building import is_builtin
@@ -31,7 +32,6 @@ from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.implementations import MADE_OF, settled
 from streamweave.hooks.registry import build_hook
 from streamweave.hooks.scripts.folder import SCRIPT_PATH, check_script_path
-from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.storage.locations import storage_location_by_name
 from streamweave.validation import (
     LONGEST_NAME,

@@ -5,9 +5,9 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import HookRun
-from streamweave.catalog.tables.hook_runs import FAILURES
-from streamweave.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.tables.hooks import FAILURES
 
 _NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
 

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import ApiToken, TokenScope, User
 from streamweave.errors import NotAllowed, NotAuthenticated, NotFound
 from streamweave.identity.random_tokens import random_token, token_digest
-from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.validation import Rule, checked, integer, name, one_word_of, require
 
 PREFIX = "swt_"

@@ -6,12 +6,12 @@ import uuid
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.errors import Conflict, NotFound, StartError
 from streamweave.identity.fields import EMAIL, email_address, password, password_for
 from streamweave.identity.passwords import hash_password
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _CREATION = Order(User.created_at, User.id)
 

@@ -5,9 +5,9 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import InstrumentRequest, RequestStatus, User
 from streamweave.errors import NotFound
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _CREATION = Order(InstrumentRequest.created_at, InstrumentRequest.id)
 

@@ -8,16 +8,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.changes import change
+from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, require_present, to_delete, to_restore
+from streamweave.catalog.session import change
 from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
-from streamweave.deletion import (
-    listing,
-    mark_deleted,
-    mark_restored,
-    require_present,
-    to_delete,
-    to_restore,
-)
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.harvest.acquisition import day_exists
 from streamweave.instruments.addresses import AddressChange

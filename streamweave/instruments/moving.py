@@ -24,11 +24,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, delete, func, literal, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.leases import is_dead
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, HarvestRun, Instrument, InstrumentGrant, UnfinishedLook
 from streamweave.errors import Conflict
 from streamweave.harvest.recording import Recorder
-from streamweave.harvest.runs import is_dead
 from streamweave.instruments.addresses import NO_ADDRESS, AddressChange
 
 FIELDS = ("cifs_host", "cifs_share", "cifs_base_path")

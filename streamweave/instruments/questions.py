@@ -5,9 +5,9 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.deletion import listing, present
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import Instrument, Scan
-from streamweave.deletion import listing, present
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _CREATION = Order(Instrument.created_at, Instrument.id)
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)

@@ -11,21 +11,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.changes import change
+from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, referable, to_delete, to_restore
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument, ServiceAccount
-from streamweave.deletion import (
-    listing,
-    mark_deleted,
-    mark_restored,
-    present,
-    referable,
-    to_delete,
-    to_restore,
-)
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hosts import may_lead_to
 from streamweave.instruments.addresses import allowed_hosts
-from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.sealing import Sealer
 from streamweave.validation import Rule, checked, name, optional, require, text
 

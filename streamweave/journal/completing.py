@@ -8,8 +8,8 @@ from sqlalchemy import literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH
-from streamweave.catalog.identity import catalog_id
-from streamweave.catalog.locking import lock_journals
+from streamweave.catalog.schema import catalog_id
+from streamweave.catalog.session import lock_journals
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.harvest.results import Archived
 from streamweave.journal.entries import Entry, Heading, InstrumentFacts, lines_of

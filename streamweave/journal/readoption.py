@@ -24,15 +24,15 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import BATCH
-from streamweave.catalog.identity import catalog_id
-from streamweave.catalog.locking import lock_instrument, lock_journals
+from streamweave.catalog.deletion import listing
+from streamweave.catalog.leases import is_dead
+from streamweave.catalog.schema import catalog_id
+from streamweave.catalog.session import lock_instrument, lock_journals
 from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation
 from streamweave.catalog.tables import Readoption as ReadoptionRow
-from streamweave.deletion import listing
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
-from streamweave.harvest.runs import is_dead
 from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
 from streamweave.journal.keeping import run_named_by

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import CatalogIdentity, FileRecord, Instrument, StorageLocation
 from streamweave.errors import Conflict, InvalidInput, StorageError
 from streamweave.facility import Facility

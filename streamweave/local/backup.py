@@ -20,8 +20,7 @@ from typing import Self
 
 from sqlalchemy.engine import make_url
 
-from streamweave.catalog.identity import catalog_id
-from streamweave.catalog.schema import schema_revision, upgrade_schema
+from streamweave.catalog.schema import catalog_id, schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import Conflict, InvalidInput, StartError
 from streamweave.local.databases import CATALOG, DAGSTER, ensure_database, sibling

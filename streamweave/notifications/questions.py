@@ -5,9 +5,9 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import Notification, User
 from streamweave.errors import NotFound
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _NEWEST = Order(Notification.created_at, Notification.id, newest_first=True)
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from streamweave.catalog.bulk import batches
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import SourceError
 from streamweave.facility import Facility

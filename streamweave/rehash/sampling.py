@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument
-from streamweave.catalog.tables.file_versions import DONE
+from streamweave.catalog.tables.files import DONE
 
 MOST_FILES = 2_000
 """More are not read again by one harvest, whatever their share: opening a file costs an instrument's PC more than its

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, update_many
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import LIVE, Instrument, Transfer, TransferStatus
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility

@@ -8,12 +8,12 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.leases import is_dead
 from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation, Transfer, TransferStatus
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.limits import closed_until, limits_of
-from streamweave.harvest.runs import is_dead
 from streamweave.repairs.claims import as_seen_at_the_source
 from streamweave.repairs.stored_copies import StoredCopy
 from streamweave.repairs.wanted import Repair

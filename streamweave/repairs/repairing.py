@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.errors import (
     SourceError,
@@ -26,7 +27,6 @@ from streamweave.harvest.copying import Digest
 from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.limits import Pace, limits_of
 from streamweave.harvest.results import Archived, Failed
-from streamweave.harvest.runs import harvest_run
 from streamweave.journal.keeping import keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.repairs.claims import claim_repair, give_up

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.changes import change
+from streamweave.catalog.deletion import mark_deleted, mark_restored, referable, require_present, to_delete, to_restore
+from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
-from streamweave.deletion import mark_deleted, mark_restored, referable, require_present, to_delete, to_restore
 from streamweave.errors import InvalidInput
 from streamweave.schedules.cron import cron_expression
 from streamweave.schedules.questions import schedule_by_id

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from streamweave.catalog.deletion import listing, present
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import Schedule, StorageLocation
-from streamweave.deletion import listing, present
-from streamweave.pages import Order, Page, PageRequest, page_of
 
 _CREATION = Order(Schedule.created_at, Schedule.id)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.ways import within
 from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Instrument, Transfer, TransferStatus
-from streamweave.catalog.tables.file_records import path_in_byte_order
+from streamweave.catalog.tables.files import path_in_byte_order
 from streamweave.harvest.coverage import Extent
 from streamweave.harvest.knowledge import digest_of_path, is_at
 from streamweave.settling.judging import Acquisition

@@ -6,9 +6,9 @@ from sqlalchemy import ColumnElement, select
 
 from streamweave.access.ways import within
 from streamweave.catalog.bulk import id_batches, is_one_of
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
-from streamweave.catalog.tables.file_records import path_in_byte_order
+from streamweave.catalog.tables.files import path_in_byte_order
 from streamweave.facility import Facility
 from streamweave.harvest.knowledge import is_claimed
 from streamweave.harvest.standing import standings, write_standings

@@ -11,7 +11,7 @@ from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, id_batches, is_one_of
-from streamweave.catalog.locking import lock_instrument
+from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
 from streamweave.facility import Facility
 from streamweave.harvest.coverage import Extent

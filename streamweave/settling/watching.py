@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 
 
 class Watched(NamedTuple):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.changes import change
+from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument
 from streamweave.instruments.questions import instrument_by_id
 

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.changes import change
+from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import change
 from streamweave.catalog.tables import Hook, Schedule, StorageLocation, StorageType, Transfer
 from streamweave.catalog.tables.base import uuid7
-from streamweave.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
 from streamweave.errors import Conflict, InvalidInput, StorageError
-from streamweave.pages import Order, Page, PageRequest, page_of
 from streamweave.sealing import Sealer
 from streamweave.storage.marking import adopt_place
 from streamweave.storage.marks import FoundMark

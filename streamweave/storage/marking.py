@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileVersion, StorageLocation, StorageType, Transfer, TransferStatus
 from streamweave.errors import StorageError, StorageRefused

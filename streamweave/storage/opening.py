@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
+from streamweave.catalog.tables.storage import StorageLocation, StorageType
 from streamweave.errors import InvalidInput, SealBroken, StorageRefused
 from streamweave.sealing import Sealer
 from streamweave.storage.base import Storage

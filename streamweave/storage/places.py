@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
+from streamweave.catalog.tables.storage import StorageLocation, StorageType
 from streamweave.errors import InvalidInput, StorageError
 from streamweave.sealing import Sealer
 from streamweave.storage.marking import mark_new_place, recognise_place

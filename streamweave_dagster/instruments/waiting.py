@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from streamweave.catalog.tables import Instrument, VersionState
-from streamweave.catalog.tables.file_versions import WATCHED
+from streamweave.catalog.tables.files import WATCHED
 from streamweave.facility import Facility
 from streamweave.harvest.backlog import days_with_work, versions_by_state
 from streamweave.harvest.policy import policy_for

@@ -9,9 +9,9 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, Hook, Instrument, Schedule, ServiceAccount, StorageLocation
-from streamweave.deletion import listing
 from streamweave.errors import Conflict, InvalidInput, SealBroken
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import delete_hook

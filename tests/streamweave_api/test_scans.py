@@ -10,7 +10,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from simlab.shares import Share, available_kinds, serve
-from streamweave.catalog.clock import DatabaseClock
+from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome
 from streamweave.facility import Facility

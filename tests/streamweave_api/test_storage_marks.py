@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func
 
-from streamweave.catalog.identity import renew_identity
+from streamweave.catalog.schema import renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Readoption
 

@@ -21,7 +21,7 @@ def held(lab: Any) -> list[str]:
 
 def fall_silent(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if nothing had been heard of any run for a minute, from a database that has been up for as long."""
-    monkeypatch.setattr("streamweave.run_leases.LEASE_SECONDS", 0.0)
+    monkeypatch.setattr("streamweave.catalog.leases.LEASE_SECONDS", 0.0)
     with lab.sessions.begin() as session:
         session.execute(update(RunLease).values(heartbeat_at=func.now() - timedelta(minutes=1)))
 

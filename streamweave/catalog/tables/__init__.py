@@ -10,36 +10,67 @@ from streamweave.catalog.tables.alerts import (
     DeliveryStatus,
     SubjectType,
 )
-from streamweave.catalog.tables.api_tokens import ApiToken, TokenScope
-from streamweave.catalog.tables.audit_log import AuditAction, AuditEntry
-from streamweave.catalog.tables.base import Base
-from streamweave.catalog.tables.catalog_identity import CatalogIdentity
-from streamweave.catalog.tables.certificates import IssuedCertificate
-from streamweave.catalog.tables.deletable import Deletable
-from streamweave.catalog.tables.file_records import FileRecord
-from streamweave.catalog.tables.file_versions import FileVersion, VersionState
-from streamweave.catalog.tables.fixity import FixityCheck, FixityHold, FixityOutcome, FixitySweep, SweepKind
-from streamweave.catalog.tables.grants import FileGrant, GranteeType, InstrumentGrant, PendingGrant
-from streamweave.catalog.tables.groups import Group, GroupMember
-from streamweave.catalog.tables.harvest_runs import HarvestRun
-from streamweave.catalog.tables.hook_runs import HookOutcome, HookRun
-from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookTrigger
-from streamweave.catalog.tables.instrument_requests import InstrumentRequest, RequestStatus
-from streamweave.catalog.tables.instruments import Authentication, GrowingFiles, Instrument
-from streamweave.catalog.tables.journals import IdentifierAlias, JournalPosition, Readoption
-from streamweave.catalog.tables.login_counts import KnownAddress, LoginCount
-from streamweave.catalog.tables.mailed_tokens import MailedToken, MailPurpose
-from streamweave.catalog.tables.notifications import Notification
-from streamweave.catalog.tables.projects import MemberType, Project, ProjectMember
-from streamweave.catalog.tables.revoked_tokens import RevokedToken
-from streamweave.catalog.tables.run_leases import RunLease
-from streamweave.catalog.tables.scans import Scan, ScanOutcome
-from streamweave.catalog.tables.schedules import Schedule
-from streamweave.catalog.tables.service_accounts import ServiceAccount
-from streamweave.catalog.tables.storage_locations import StorageLocation, StorageType
-from streamweave.catalog.tables.transfers import LIVE, ONCE_COMPLETED, Transfer, TransferStatus
-from streamweave.catalog.tables.unfinished_looks import UnfinishedLook
-from streamweave.catalog.tables.users import Role, User
+from streamweave.catalog.tables.base import Base, CatalogIdentity, Deletable
+from streamweave.catalog.tables.files import (
+    LIVE,
+    ONCE_COMPLETED,
+    FileRecord,
+    FileVersion,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
+from streamweave.catalog.tables.grants import (
+    FileGrant,
+    GranteeType,
+    Group,
+    GroupMember,
+    InstrumentGrant,
+    MemberType,
+    PendingGrant,
+    Project,
+    ProjectMember,
+)
+from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookOutcome, HookRun, HookTrigger
+from streamweave.catalog.tables.instruments import (
+    Authentication,
+    GrowingFiles,
+    Instrument,
+    InstrumentRequest,
+    RequestStatus,
+    Schedule,
+    ServiceAccount,
+)
+from streamweave.catalog.tables.people import (
+    ApiToken,
+    AuditAction,
+    AuditEntry,
+    KnownAddress,
+    LoginCount,
+    MailedToken,
+    MailPurpose,
+    Notification,
+    RevokedToken,
+    Role,
+    TokenScope,
+    User,
+)
+from streamweave.catalog.tables.preservation import (
+    FixityCheck,
+    FixityHold,
+    FixityOutcome,
+    FixitySweep,
+    IssuedCertificate,
+    SweepKind,
+)
+from streamweave.catalog.tables.runs import HarvestRun, RunLease, Scan, ScanOutcome, UnfinishedLook
+from streamweave.catalog.tables.storage import (
+    IdentifierAlias,
+    JournalPosition,
+    Readoption,
+    StorageLocation,
+    StorageType,
+)
 
 __all__ = [
     "LIVE",

@@ -1,4 +1,9 @@
-"""What all tables share: named constraints, UUID keys, times in UTC with their zone, and words for states."""
+"""What all tables share: named constraints, UUID keys, times in UTC with their zone, and words for states.
+
+Rows that people delete, and may want back.
+
+Who this catalog is: told by the marks of its storage locations from every other catalog.
+"""
 
 import secrets
 import time
@@ -64,3 +69,27 @@ def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     """A constraint that lets ``column`` hold only the enumeration's words."""
     allowed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({allowed})", name=f"{column}_is_known")
+
+
+class Deletable:
+    """A row that stays in the catalog when it is deleted. Whoever asks for rows in use leaves out the deleted ones."""
+
+    deleted_at: Mapped[datetime | None] = mapped_column()
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether somebody has deleted it, and nobody restored it since."""
+        return self.deleted_at is not None
+
+
+class CatalogIdentity(Base):
+    """The one row that names the catalog. Its id travels with every dump: a restored catalog is the same one."""
+
+    __tablename__ = "catalog_identity"
+
+    is_only: Mapped[bool] = mapped_column(primary_key=True, default=True, server_default="true")
+    id: Mapped[uuid.UUID] = mapped_column(server_default=func.gen_random_uuid())
+    previous_id: Mapped[uuid.UUID | None] = mapped_column(comment="what it was before it was given a new identity")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
+
+    __table_args__ = (CheckConstraint("is_only", name="is_the_only_row"),)

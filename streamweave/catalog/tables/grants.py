@@ -1,4 +1,9 @@
-"""Grants: who may see a file, all files of an instrument, or those below one of its folders."""
+"""Grants: who may see a file, all files of an instrument, or those below one of its folders.
+
+Groups of users.
+
+Projects: work that users and whole groups take part in.
+"""
 
 import uuid
 from datetime import datetime
@@ -7,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from streamweave.catalog.tables.base import Base, Identified, one_of
+from streamweave.catalog.tables.base import Base, Dated, Deletable, Identified, one_of
 
 
 class GranteeType(StrEnum):
@@ -99,3 +104,74 @@ class PendingGrant(Identified, Base):
         Index("ix_pending_grants_name", "grantee_type", text("lower(name)")),
         Index("ix_pending_grants_noted_at", text("noted_at DESC"), text("id DESC")),
     )
+
+
+class Group(Identified, Dated, Deletable, Base):
+    """People who may see the same files, such as a laboratory. Its name is known in upper and lower case alike."""
+
+    __tablename__ = "groups"
+
+    name: Mapped[str] = mapped_column()
+    description: Mapped[str | None]
+
+    __table_args__ = (
+        Index("uq_groups_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
+    )
+
+
+class GroupMember(Identified, Base):
+    """That a user belongs to a group."""
+
+    __tablename__ = "group_members"
+
+    group_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    added_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
+
+    __table_args__ = (
+        UniqueConstraint("group_id", "user_id"),
+        Index("ix_group_members_user_id", user_id, group_id),
+    )
+
+
+class MemberType(StrEnum):
+    """What can belong to a project."""
+
+    USER = "user"
+    GROUP = "group"
+
+
+class Project(Identified, Dated, Deletable, Base):
+    """Work whose files its members may see. Its name is known in upper and lower case alike."""
+
+    __tablename__ = "projects"
+
+    name: Mapped[str] = mapped_column()
+    description: Mapped[str | None]
+
+    __table_args__ = (
+        Index("uq_projects_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
+    )
+
+
+class ProjectMember(Identified, Base):
+    """That a user, or everyone in a group, belongs to a project. ``member_id`` is the id of whichever it is."""
+
+    __tablename__ = "project_members"
+
+    project_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    group_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"))
+    member_id: Mapped[uuid.UUID] = mapped_column(Computed("COALESCE(user_id, group_id)", persisted=True))
+    added_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
+
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(user_id, group_id) = 1", name="one_member"),
+        UniqueConstraint("project_id", "member_id"),
+        Index("ix_project_members_member_id", member_id, project_id),
+    )
+
+    @property
+    def member_type(self) -> MemberType:
+        """What ``member_id`` is the id of."""
+        return MemberType.USER if self.user_id else MemberType.GROUP

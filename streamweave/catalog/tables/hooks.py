@@ -1,14 +1,18 @@
-"""Configured steps before and after a transfer."""
+"""Configured steps before and after a transfer.
+
+Runs of hooks that call out: what was asked about which file, when, and what came of it.
+"""
 
 import uuid
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from streamweave.catalog.tables.base import Base, Dated, Identified, one_of
-from streamweave.catalog.tables.deletable import Deletable
+from streamweave.catalog.tables.base import Base, Dated, Deletable, Identified, one_of
+from streamweave.catalog.tables.files import FileVersion
 
 
 class HookTrigger(StrEnum):
@@ -51,4 +55,55 @@ class Hook(Identified, Dated, Deletable, Base):
         one_of("trigger", HookTrigger),
         one_of("implementation", HookImplementation),
         Index("ix_hooks_instrument_id", instrument_id),
+    )
+
+
+class HookOutcome(StrEnum):
+    """What came of a run."""
+
+    PROCEED = "proceed"
+    SKIP = "skip"
+    REDIRECT = "redirect"
+    ENRICHED = "enriched"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+
+
+FAILURES = (HookOutcome.FAILED, HookOutcome.TIMED_OUT)
+
+
+class HookRun(Identified, Base):
+    """One run of one hook for one version. ``message`` is a sentence for everyone who may see the file.
+
+    Hooks that are built in are not on record: they are instant, and what they say follows from their configuration.
+    """
+
+    __tablename__ = "hook_runs"
+
+    hook_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("hooks.id", ondelete="CASCADE"))
+    file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_versions.id", ondelete="CASCADE"))
+    trigger: Mapped[str] = mapped_column()
+    started_at: Mapped[datetime] = mapped_column()
+    seconds: Mapped[float]
+    outcome: Mapped[str] = mapped_column()
+    message: Mapped[str]
+    diagnostics: Mapped[str | None] = mapped_column(comment="the end of a script's standard error, for admins")
+
+    hook: Mapped[Hook] = relationship()
+    version: Mapped[FileVersion] = relationship()
+
+    __table_args__ = (
+        one_of("trigger", HookTrigger),
+        one_of("outcome", HookOutcome),
+        Index("ix_hook_runs_started_at", started_at.desc(), text("id DESC")),
+        Index("ix_hook_runs_hook_id", hook_id, started_at.desc(), text("id DESC")),
+        Index("ix_hook_runs_file_id", file_id, started_at.desc(), text("id DESC")),
+        Index("ix_hook_runs_version_id", "version_id"),
+        Index(
+            "ix_hook_runs_failed",
+            started_at.desc(),
+            text("id DESC"),
+            postgresql_where=text("outcome IN ('failed', 'timed_out')"),
+        ),
     )

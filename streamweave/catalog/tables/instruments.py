@@ -1,16 +1,40 @@
-"""Instruments: where their files are, how they settle, and what they are called in the archive."""
+"""Instruments: where their files are, how they settle, and what they are called in the archive.
+
+When instruments are harvested, and into which storage location.
+
+SMB credentials.
+
+Instruments that people wish to have connected.
+"""
 
 import uuid
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from streamweave.catalog.tables.base import Base, Dated, Identified, one_of
-from streamweave.catalog.tables.deletable import Deletable
-from streamweave.catalog.tables.service_accounts import ServiceAccount
+from streamweave.catalog.tables.base import Base, Dated, Deletable, Identified, one_of
+from streamweave.catalog.tables.storage import StorageLocation
+
+
+class ServiceAccount(Identified, Dated, Deletable, Base):
+    """Credentials that open shares. The password is sealed (``streamweave.sealing``)."""
+
+    __tablename__ = "service_accounts"
+
+    name: Mapped[str] = mapped_column()
+    domain: Mapped[str | None]
+    username: Mapped[str]
+    sealed_password: Mapped[bytes]
+    allowed_hosts: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), default=list, comment="host names, *.domain and networks that the password may be sent to"
+    )
+
+    __table_args__ = (
+        Index("uq_service_accounts_name", name, unique=True, postgresql_where=text("deleted_at IS NULL")),
+    )
 
 
 class GrowingFiles(StrEnum):
@@ -116,4 +140,58 @@ class Instrument(Identified, Dated, Deletable, Base):
         CheckConstraint("rehash_bytes >= 0", name="rehash_bytes_are_not_negative"),
         Index("uq_instruments_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
         Index("ix_instruments_service_account_id", service_account_id),
+    )
+
+
+class Schedule(Identified, Dated, Deletable, Base):
+    """A cron line (in the instrument's time zone) that harvests an instrument into a storage location."""
+
+    __tablename__ = "schedules"
+
+    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id", ondelete="CASCADE"))
+    default_storage_location_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("storage_locations.id"))
+    cron_expression: Mapped[str]
+    dagster_schedule_name: Mapped[str] = mapped_column(unique=True)
+    enabled: Mapped[bool] = mapped_column(default=True)
+
+    instrument: Mapped[Instrument] = relationship()
+    default_storage_location: Mapped[StorageLocation] = relationship()
+
+    __table_args__ = (
+        Index("ix_schedules_instrument_id", instrument_id),
+        Index("ix_schedules_default_storage_location_id", default_storage_location_id),
+    )
+
+
+class RequestStatus(StrEnum):
+    """Where a request stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class InstrumentRequest(Identified, Dated, Base):
+    """A user's wish; an admin reviews it once."""
+
+    __tablename__ = "instrument_requests"
+
+    requester_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    location: Mapped[str | None]
+    description: Mapped[str | None]
+    justification: Mapped[str]
+    status: Mapped[str] = mapped_column(default=RequestStatus.PENDING)
+    note: Mapped[str | None] = mapped_column(comment="what the reviewer says about it")
+    reviewed_by_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    reviewed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        one_of("status", RequestStatus),
+        CheckConstraint("(status = 'pending') = (reviewed_at IS NULL)", name="reviewed_once"),
+        Index("ix_instrument_requests_requester_id", requester_id, "created_at", "id"),
+        Index("ix_instrument_requests_status", status, "created_at", "id"),
+        Index(
+            "ix_instrument_requests_reviewed_by_id", reviewed_by_id, postgresql_where=text("reviewed_by_id IS NOT NULL")
+        ),
     )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, is_one_of
 from streamweave.catalog.tables import HookRun
-from streamweave.catalog.tables.hook_runs import FAILURES
+from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Decision, HookContext, PostTransferHook, PreTransferHook
 from streamweave.hooks.calling.answers import Answers, Told

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from streamweave.catalog.tables.base import uuid7
-from streamweave.catalog.tables.hook_runs import HookOutcome
+from streamweave.catalog.tables.hooks import HookOutcome
 from streamweave.errors import HookFailed, HookTimedOut, HookUnanswered
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, Redirect, Skip
 from streamweave.hooks.calling.called import CalledHook

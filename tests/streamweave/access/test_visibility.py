@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from streamweave.access.grantees import COLUMNS
 from streamweave.access.openings import openings_of
 from streamweave.access.visibility import covered_one_by_one, few_covered, visible_files
+from streamweave.catalog.deletion import mark_deleted
+from streamweave.catalog.pages import PageRequest
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileGrant,
@@ -32,12 +34,10 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.deletion import mark_deleted
 from streamweave.files import open_lists
 from streamweave.files.orders import NEWEST_FIRST, Sort
 from streamweave.files.questions import files
 from streamweave.files.selection import EVERYTHING, Selection
-from streamweave.pages import PageRequest
 
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
 STATES = (VersionState.SETTLED, VersionState.SKIPPED)

@@ -7,10 +7,10 @@ from sqlalchemy.exc import IntegrityError
 
 from streamweave.alerts.commands import acknowledge
 from streamweave.alerts.questions import alerts, last_watch
-from streamweave.catalog.locking import try_lock_alerts
+from streamweave.catalog.pages import PageRequest
+from streamweave.catalog.session import try_lock_alerts
 from streamweave.catalog.tables import Alert, Instrument, Role, User, VersionState
 from streamweave.errors import Conflict
-from streamweave.pages import PageRequest
 
 
 @pytest.fixture

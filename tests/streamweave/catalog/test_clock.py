@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from streamweave.catalog.clock import DatabaseClock
+from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 
 NOON = datetime.fromisoformat("2026-03-02T12:00:00+00:00")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from streamweave.catalog.copy_text import PIECE_LINES, copy_text, text_of
+from streamweave.catalog.bulk import PIECE_LINES, copy_text, text_of
 
 COLUMNS = "a text, b uuid, c timestamptz, d date, e bigint, f double precision, g boolean"
 

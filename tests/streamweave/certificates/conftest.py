@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from streamweave import ark
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileRecord,
@@ -39,7 +40,6 @@ from streamweave.harvest import discovery, harvesting
 from streamweave.harvest.discovery import discover
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import harvest
-from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.rehash.rehashing import RehashReport, rehash
 from streamweave.sources.memory import Laboratory

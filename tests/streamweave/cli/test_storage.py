@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import AuditEntry
 from streamweave.cli import app
 

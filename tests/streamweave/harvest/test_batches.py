@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from streamweave.catalog.bulk import BATCH
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import VersionState
 from streamweave.harvest.cataloguing import catalogue
 from streamweave.harvest.claims import claim_transfers
@@ -19,7 +20,6 @@ from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.holders import holders
 from streamweave.harvest.results import Archived
-from streamweave.harvest.runs import harvest_run
 from streamweave.settling.settling import settle
 from streamweave.sources.base import FolderListing, SourceFile
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from streamweave.catalog.identity import catalog_id
+from streamweave.catalog.leases import LEASE_SECONDS, harvest_run
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
 from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileVanished
 from streamweave.harvest import arrival
@@ -19,7 +20,6 @@ from streamweave.harvest.copying import Digest
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.results import Archived, Failed
-from streamweave.harvest.runs import LEASE_SECONDS, harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.journal.positions import positions_of

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from streamweave.catalog.pages import PageRequest
 from streamweave.catalog.tables import Hook, HookTrigger, VersionState
 from streamweave.harvest.policy import policy_for
 from streamweave.hooks.configuration import active_hooks, delete_hook, restore_hook
-from streamweave.pages import PageRequest
 from streamweave.schedules.commands import delete_schedule, restore_schedule
 from streamweave.schedules.questions import schedules
 from streamweave.storage.locations import delete_storage_location

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileVersion, StorageLocation, VersionState
 from streamweave.errors import (
     ContentDiffers,
@@ -28,7 +29,6 @@ from streamweave.harvest.large_files import copy_proven
 from streamweave.harvest.policy import policy_for
 from streamweave.harvest.publication import publish
 from streamweave.harvest.results import Archived, Failed, Unchanged
-from streamweave.harvest.runs import harvest_run
 from streamweave.journal.keeping import keep_journals
 
 PATH = "microscope/a.csv"

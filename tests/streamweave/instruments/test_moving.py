@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from simlab.shares import Share, ShareServer, available_kinds, serve
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
@@ -24,7 +25,6 @@ from streamweave.catalog.tables import (
 )
 from streamweave.errors import AddressChanged, Conflict, InvalidInput
 from streamweave.harvest.discovery import discover
-from streamweave.harvest.runs import harvest_run
 from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.instruments.commands import update_instrument
 from streamweave.sources.memory import MemoryFile

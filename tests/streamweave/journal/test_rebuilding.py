@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from streamweave.catalog.identity import catalog_id, renew_identity
+from streamweave.catalog.schema import catalog_id, renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput, StorageUnavailable

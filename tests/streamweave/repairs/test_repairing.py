@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import HarvestRun, Instrument, Transfer, TransferStatus, VersionState
 from streamweave.errors import SourceUnreachable
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.naming import source_path_of
-from streamweave.harvest.runs import harvest_run
 from streamweave.instruments.commands import delete_instrument
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.repairing import NOWHERE

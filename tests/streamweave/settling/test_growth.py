@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileRecord, FileVersion, GrowingFiles, VersionState
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.harvesting import look
-from streamweave.harvest.runs import harvest_run
 from streamweave.harvest.transfer import transfer_files
 from streamweave.rehash.rehashing import rehash
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from streamweave.catalog.tables.instruments import Instrument
-from streamweave.catalog.tables.service_accounts import ServiceAccount
+from streamweave.catalog.tables.instruments import Instrument, ServiceAccount
 from streamweave.errors import CredentialsRefused, HostNotAllowed, InvalidInput
 from streamweave.sources.opening import open_source
 

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.identity import catalog_id, renew_identity
+from streamweave.catalog.schema import catalog_id, renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import CatalogIdentity, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput, StorageRefused

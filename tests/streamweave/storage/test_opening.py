@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamweave.catalog.tables.storage_locations import StorageLocation
+from streamweave.catalog.tables.storage import StorageLocation
 from streamweave.errors import StorageRefused
 from streamweave.storage.opening import open_storage
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from moto.s3.models import FakeBucket
 
-from streamweave.catalog.identity import renew_identity
+from streamweave.catalog.schema import renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation, VersionState
 from streamweave.errors import StorageRefused

@@ -8,7 +8,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from streamweave.catalog.clock import DatabaseClock
+from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation
 from streamweave.facility import Facility

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from streamweave import filtered_lists
 from streamweave.access import visibility
+from streamweave.catalog import pages
+from streamweave.catalog.pages import Page, PageRequest
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileRecord,
@@ -28,7 +29,6 @@ from streamweave.files import open_lists
 from streamweave.files.questions import files
 from streamweave.files.selection import Selection
 from streamweave.files.transfers import transfers
-from streamweave.pages import Page, PageRequest
 
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
 TIMES, SIZES, INSTRUMENTS = range(4), range(3), range(2)
@@ -43,7 +43,7 @@ worlds = st.lists(found, max_size=14)
 
 @pytest.fixture(autouse=True)
 def a_catalog_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(filtered_lists, "STRETCH", 3)
+    monkeypatch.setattr(pages, "STRETCH", 3)
     monkeypatch.setattr(visibility, "FEW", 3)
     for most in ("MET", "LOOKED_UP", "ACQUIRED", "FEW"):
         monkeypatch.setattr(open_lists, most, 3)

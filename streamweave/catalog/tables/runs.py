@@ -1,4 +1,11 @@
-"""Scans: every look at a share, whether it saw anything or not."""
+"""Scans: every look at a share, whether it saw anything or not.
+
+Harvest runs: who holds which claims, and whether that process still lives.
+
+Unfinished looks: how far the last look at a share came before its time was over.
+
+Leases of runs: which runs of the orchestrator have shown lately that they live.
+"""
 
 import uuid
 from datetime import datetime
@@ -72,3 +79,44 @@ class Scan(Identified, Base):
         Index("ix_scans_instrument_id", instrument_id, started_at.desc()),
         Index("ix_scans_running", heartbeat_at, postgresql_where=text("finished_at IS NULL")),
     )
+
+
+class HarvestRun(Identified, Base):
+    """One process that works on one instrument. Its heart beats while it lives, by the database's clock."""
+
+    __tablename__ = "harvest_runs"
+
+    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id", ondelete="CASCADE"))
+    dagster_run_id: Mapped[str | None]
+    started_at: Mapped[datetime] = mapped_column()
+    heartbeat_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    progress: Mapped[dict[str, Any] | None] = mapped_column(
+        comment="how far its transfers are, as streamweave.harvest.progress.Progress tells it"
+    )
+
+    __table_args__ = (Index("ix_harvest_runs_instrument_id", instrument_id, started_at.desc()),)
+
+
+class UnfinishedLook(Base):
+    """What the next look at an instrument's share need not list again. There is none after a look that saw all."""
+
+    __tablename__ = "unfinished_looks"
+
+    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id", ondelete="CASCADE"), primary_key=True)
+    address: Mapped[str] = mapped_column(comment="of the folder that was looked at")
+    started_at: Mapped[datetime] = mapped_column(comment="when the first of the looks began that saw this")
+    cut_short_at: Mapped[datetime]
+    folders: Mapped[bytes] = mapped_column(comment="MD5 of each folder without folders that was seen, 16 bytes each")
+    missing: Mapped[bytes] = mapped_column(comment="MD5 of each known path that was missing in them, 16 bytes each")
+    files: Mapped[int] = mapped_column(comment="how many files stand in them")
+
+
+class RunLease(Base):
+    """One run of Dagster that is under way. The row is there as long as the run; both times are the database's."""
+
+    __tablename__ = "run_leases"
+
+    dagster_run_id: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]

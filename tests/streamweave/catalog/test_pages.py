@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from streamweave.catalog.pages import Order, PageRequest, make_cursor, page_of, read_cursor
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import User
 from streamweave.errors import InvalidInput
-from streamweave.pages import Order, PageRequest, make_cursor, page_of, read_cursor
 
 TIMES = st.datetimes(timezones=st.just(UTC))
 
