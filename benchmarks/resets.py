@@ -26,9 +26,9 @@ from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World
 from benchmarks.report import Report, Table, at_most
 from benchmarks.setting import Setting
+from streamweave.access.password_changes import issue_mailed_token
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import MailPurpose, User
-from streamweave.identity.mailed_tokens import issue_mailed_token
 from streamweave.local.catalog import PreparedCatalog, prepare_admin, prepare_catalog
 from streamweave.local.home import Home
 from streamweave.local.ports import LOOPBACK

@@ -11,9 +11,9 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.types import HTTPScope
 
+from streamweave.access.tokens import csrf_token_matches
 from streamweave.catalog.tables import TokenScope, User
 from streamweave.errors import NotAllowed, NotAuthenticated
-from streamweave.identity.csrf import csrf_token_matches
 from streamweave_api.credentials import Credential, recognise, shown_by
 
 Connection = ASGIConnection[Any, Any, Any, Any]

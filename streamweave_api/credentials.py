@@ -5,11 +5,9 @@ from typing import Any
 
 from litestar.connection import ASGIConnection
 
+from streamweave.access.tokens import PREFIX, Claims, claims_of, user_of_api_token, user_of_login
 from streamweave.catalog.tables import TokenScope, User
 from streamweave.errors import NotAuthenticated
-from streamweave.identity.api_tokens import PREFIX, user_of_api_token
-from streamweave.identity.recognition import user_of_login
-from streamweave.identity.tokens import Claims, claims_of
 from streamweave_api.service import Service
 
 LOGIN_COOKIE = "streamweave_login"

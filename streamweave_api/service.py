@@ -8,8 +8,10 @@ from functools import partial
 from litestar.di import NamedDependency
 from sqlalchemy.engine import Engine
 
+from streamweave.access.audit import audited
+from streamweave.access.login import LoginLimits
+from streamweave.access.tokens import SHORTEST_SECRET
 from streamweave.alerts.channels import Channels, channels_of
-from streamweave.audit.actor import audited
 from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.certificates.issuing import Issuer
@@ -17,8 +19,6 @@ from streamweave.certificates.signing import signer_of
 from streamweave.errors import StartError
 from streamweave.hooks.calling.reach import Reach
 from streamweave.identifiers.erc import Support
-from streamweave.identity.login_limits import LoginLimits
-from streamweave.identity.tokens import SHORTEST_SECRET
 from streamweave.mail import Mailer, mailer_of
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings

@@ -6,8 +6,8 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
+from streamweave.access.passwords import AT_ONCE, RETRY_AFTER_SECONDS
 from streamweave.errors import TooBusy
-from streamweave.identity.passwords import AT_ONCE, RETRY_AFTER_SECONDS
 
 P = ParamSpec("P")
 T = TypeVar("T")

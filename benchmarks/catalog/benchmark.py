@@ -18,7 +18,7 @@ from benchmarks.catalog.questions import Viewer, files, questions
 from benchmarks.catalog.serving import Served, serving
 from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World
-from streamweave.identity.passwords import hash_password, password_matches
+from streamweave.access.passwords import hash_password, password_matches
 from streamweave.local.catalog import PreparedCatalog, prepare_admin, prepare_catalog
 from streamweave.local.home import Home
 from streamweave.local.postgres import EmbeddedPostgres

@@ -15,8 +15,8 @@ from psycopg.types.json import Jsonb
 from benchmarks.catalog.people import file_grants, group_members, openings, project_members
 from benchmarks.catalog.rows import RECORD, TRANSFER, VERSION, Row, record, transfers, versions
 from benchmarks.catalog.world import GROUPS, INSTRUMENTS, PROJECTS, USERS, World, identity, share
-from streamweave.access.grantees import COLUMNS, Grantee
-from streamweave.identity.passwords import hash_password
+from streamweave.access.grants import COLUMNS, Grantee
+from streamweave.access.passwords import hash_password
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 TO_WHOM = ", ".join(COLUMNS.values())

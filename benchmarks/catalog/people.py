@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from benchmarks.catalog.world import GROUPS, INSTRUMENTS, PERSONS, PROJECTS, RUN, USERS, World, identity, share
-from streamweave.access.grantees import Grantee
+from streamweave.access.grants import Grantee
 from streamweave.catalog.tables import GranteeType
 
 ADMIN = "admin"

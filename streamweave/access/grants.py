@@ -1,19 +1,118 @@
-"""Grants on files, on instruments, and on folders of instruments. The caller commits."""
+"""Grants on files, on instruments, and on folders of instruments. The caller commits.
+
+Who something can be granted to: users, groups and projects, by id or by name.
+
+Whose files are whose. The caller commits.
+
+Access that hooks assign: granted at once to those who are in the catalog, and noted for those who are not yet.
+"""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, delete, func, select
+from sqlalchemy import text as sql_text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from streamweave.access.grantees import Grantee, referable_grantee
 from streamweave.access.visibility import visible_files
 from streamweave.catalog.deletion import present, referable
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, Instrument, InstrumentGrant, User
+from streamweave.catalog.tables import (
+    Deletable,
+    FileGrant,
+    FileRecord,
+    GranteeType,
+    Group,
+    Instrument,
+    InstrumentGrant,
+    PendingGrant,
+    Project,
+    User,
+)
 from streamweave.errors import Conflict, InvalidInput, NotFound
 from streamweave.validation import CONTROL, Rule, checked, identity, one_word_of, optional, require, shaped, sound, text
+
+GranteeRow = User | Group | Project
+
+TABLES: dict[GranteeType, type[GranteeRow]] = {
+    GranteeType.USER: User,
+    GranteeType.GROUP: Group,
+    GranteeType.PROJECT: Project,
+}
+COLUMNS = {GranteeType.USER: "user_id", GranteeType.GROUP: "group_id", GranteeType.PROJECT: "project_id"}
+NAMES: dict[GranteeType, InstrumentedAttribute[str]] = {
+    GranteeType.USER: User.email,
+    GranteeType.GROUP: Group.name,
+    GranteeType.PROJECT: Project.name,
+}
+# anybody may register under any address: it stands for its user only once that is verified
+GOES_BY_ITS_NAME: dict[GranteeType, ColumnElement[bool]] = {
+    GranteeType.USER: User.is_verified.is_(True),
+    GranteeType.GROUP: Group.deleted_at.is_(None),
+    GranteeType.PROJECT: Project.deleted_at.is_(None),
+}
+NAMES_LOCK = 7_236_118_345_901  # a number of our own among the database's advisory locks
+
+
+@dataclass(frozen=True, slots=True)
+class Grantee:
+    """Somebody in the catalog."""
+
+    type: GranteeType
+    id: uuid.UUID
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What a row of grants holds of them."""
+        return {column: self.id if kind == self.type else None for kind, column in COLUMNS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedGrantee:
+    """Somebody who may not be in the catalog yet: a user's e-mail address, or a group's or project's name.
+
+    Upper and lower case are the same in names, as the catalog sees it.
+    """
+
+    type: GranteeType
+    name: str
+
+
+def referable_grantee(session: Session, grantee: Grantee) -> GranteeRow | None:
+    """The grantee's row, if it is in use; it can't be removed until the transaction ends."""
+    table = TABLES[grantee.type]
+    row: GranteeRow | None = session.get(table, grantee.id, with_for_update={"read": True})  # type: ignore[assignment]  # of that table
+    return None if isinstance(row, Deletable) and row.is_deleted else row
+
+
+def grantees_in_use(session: Session, grantees: Collection[Grantee]) -> set[Grantee]:
+    """Those of ``grantees`` that are in the catalog and not deleted."""
+    return {grantee for grantee in grantees if referable_grantee(session, grantee) is not None}
+
+
+def grantees_named(session: Session, names: Collection[NamedGrantee]) -> dict[NamedGrantee, Grantee]:
+    """Whom ``names`` stand for; those that stand for nobody yet are left out."""
+    known: dict[NamedGrantee, Grantee] = {}
+    for kind, table in TABLES.items():
+        if wanted := [named.name for named in names if named.type == kind]:
+            asked = func.unnest(cast(wanted, ARRAY(Text))).table_valued("name").render_derived()
+            same = func.lower(NAMES[kind]) == func.lower(asked.c.name)
+            rows = session.execute(select(asked.c.name, table.id).join(table, same).where(GOES_BY_ITS_NAME[kind]))
+            known |= {NamedGrantee(kind, name): Grantee(kind, row_id) for name, row_id in rows}
+    return known
+
+
+def lock_names(session: Session, *, shared: bool = False) -> None:
+    """Let nobody appear under a new name while others note names that they don't know; held until the transaction ends.
+
+    Who looks names up and notes the unknown ones shares the lock. Who gives names holds it alone, and takes it before
+    any row's lock.
+    """
+    session.execute(sql_text(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(:key)"), {"key": NAMES_LOCK})
+
 
 LONGEST_PREFIX = 400  # characters: with the slash after it, it must fit into what the index holds of a path
 
@@ -120,3 +219,100 @@ def _grantee(session: Session, fields: Mapping[str, Any]) -> Grantee:
     if referable_grantee(session, grantee) is None:
         raise InvalidInput("grantee_id", f"there is no such {grantee.type}")
     return grantee
+
+
+OWNER: dict[str, Rule] = {"owner_id": optional(identity)}
+
+
+def set_owner(session: Session, viewer: User, file_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+    """Let the file belong to the user ``owner_id``, or to nobody. Raises ``NotFound`` or ``InvalidInput``."""
+    record = visible_file(session, viewer, file_id)
+    fields = checked(OWNER, values)
+    require(fields, "owner_id")
+    owner_id = fields["owner_id"]
+    if owner_id is not None and referable_grantee(session, Grantee(GranteeType.USER, owner_id)) is None:
+        raise InvalidInput("owner_id", "there is no such user")
+    record.owner_id = owner_id
+    session.flush()
+
+
+Wanted = Mapping[uuid.UUID, Collection[Grantee | NamedGrantee]]
+
+_NEWEST = Order(PendingGrant.noted_at, PendingGrant.id, newest_first=True)
+
+
+def assign_access(session: Session, wanted: Wanted) -> set[Grantee]:
+    """Show files, by their ids, to those who are named. What was granted or noted before is not granted twice.
+
+    Returns the grantees that are not in the catalog any more: they can't be granted anything.
+    """
+    asked = {who for people in wanted.values() for who in people}
+    names = {who for who in asked if isinstance(who, NamedGrantee)}
+    if names:
+        lock_names(session, shared=True)
+    known = grantees_named(session, names)
+    ids = {who for who in asked if isinstance(who, Grantee)}
+    present = grantees_in_use(session, ids)
+    grants: list[tuple[uuid.UUID, Grantee]] = []
+    unknown: list[tuple[uuid.UUID, NamedGrantee]] = []
+    for file_id, people in wanted.items():
+        for who in people:
+            grantee = known.get(who) if isinstance(who, NamedGrantee) else who
+            if grantee is None:
+                unknown += [(file_id, who)] if isinstance(who, NamedGrantee) else []
+            elif isinstance(who, NamedGrantee) or who in present:
+                grants.append((file_id, grantee))
+    _grant(session, grants)
+    _note(session, unknown)
+    return ids - present
+
+
+def apply_pending_grants(session: Session, name: NamedGrantee) -> int:
+    """Give whoever has just got that name what waits for it; returns how many grants that were.
+
+    The names' lock is held since before the name was given (``lock_names``). A user gets a name once it is verified.
+    """
+    grantee = grantees_named(session, [name]).get(name)
+    if grantee is None:
+        return 0
+    same = func.lower(PendingGrant.name) == func.lower(name.name)
+    waiting = delete(PendingGrant).where(PendingGrant.grantee_type == name.type, same)
+    files = session.scalars(waiting.returning(PendingGrant.file_id)).all()
+    _grant(session, [(file_id, grantee) for file_id in files])
+    return len(files)
+
+
+def pending_grants(session: Session, request: PageRequest) -> Page[PendingGrant]:
+    """What waits for somebody to appear, newest first."""
+    return page_of(session, select(PendingGrant), _NEWEST, request)
+
+
+def withdraw_pending_grant(session: Session, pending_id: uuid.UUID) -> None:
+    """Let a file no longer wait for somebody to appear. Raises ``NotFound``, also for what was granted meanwhile."""
+    pending = session.get(PendingGrant, pending_id, with_for_update=True)
+    if pending is None:
+        raise NotFound("Pending grant")
+    session.delete(pending)
+    session.flush()
+
+
+def _grant(session: Session, grants: Collection[tuple[uuid.UUID, Grantee]]) -> None:
+    if not grants:
+        return
+    files = {file_id for file_id, _ in grants}
+    found = select(FileRecord.id, FileRecord.first_discovered_at).where(FileRecord.id.in_(files))
+    discovered = {row.id: row.first_discovered_at for row in session.execute(found)}
+    rows = [
+        {"file_id": file_id, "discovered_at": discovered[file_id], **grantee.columns}
+        for file_id, grantee in dict.fromkeys(grants)
+    ]
+    session.execute(insert(FileGrant).on_conflict_do_nothing(), rows)
+
+
+def _note(session: Session, unknown: Collection[tuple[uuid.UUID, NamedGrantee]]) -> None:
+    rows = [
+        {"file_id": file_id, "grantee_type": named.type, "name": named.name}
+        for file_id, named in dict.fromkeys(unknown)
+    ]
+    if rows:
+        session.execute(insert(PendingGrant).on_conflict_do_nothing(), rows)

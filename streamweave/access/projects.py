@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.grantees import COLUMNS, Grantee, referable_grantee
-from streamweave.access.names import create_named, restore_named, update_named
+from streamweave.access.grants import COLUMNS, Grantee, referable_grantee
+from streamweave.access.groups import create_named, restore_named, update_named
 from streamweave.catalog.deletion import listing, mark_deleted, present, to_delete
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import GranteeType, MemberType, Project, ProjectMember

@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.access.openings import Kind, Openings, openings_of
-from streamweave.access.ways import Bind, Way, parameter, values_of, ways
+from streamweave.access.access_paths import Bind, Way, parameter, values_of, ways
+from streamweave.access.access_scope import Kind, Openings, openings_of
 from streamweave.catalog.tables import FileRecord, FileVersion, User
 
 FEW = 1_000  # files, for each of which an index can be asked

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.access.users import email_address
 from streamweave.alerts.messages import Message
 from streamweave.catalog.tables import AlertChannel, Role, User
 from streamweave.errors import InvalidInput, StartError
-from streamweave.identity.fields import email_address
 from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
 from streamweave.webhooks import EgressPolicy, check_url, deliver, signing_key

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.access.notifications import notify
 from streamweave.alerts.channels import Receiver
 from streamweave.alerts.messages import headline
 from streamweave.catalog.tables import Alert, AlertChannel, AlertDelivery, AlertEvent, DeliveryStatus
-from streamweave.notifications.commands import notify
 
 GIVEN_UP_AFTER = timedelta(days=3)
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(hours=1)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from streamweave.access.notifications import notify
 from streamweave.alerts.channels import Channels
 from streamweave.alerts.messages import trial_message
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import AlertChannel, User
 from streamweave.errors import MailNotTaken, WebhookError
-from streamweave.notifications.commands import notify
 
 NOT_SET_UP = {
     AlertChannel.MAIL: "no mails are sent: STREAMWEAVE_SMTP_HOST is not set",

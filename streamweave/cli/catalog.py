@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streamweave.audit.actor import Actor, acting, audited
+from streamweave.access.audit import Actor, acting, audited
 from streamweave.catalog.schema import catalog_id, renew_identity
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.configuration import HomeOption

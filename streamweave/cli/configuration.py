@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from streamweave.access.users import ensure_admin
 from streamweave.catalog.schema import schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.refusal import one_sentence
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
 from streamweave.hooks.calling.reach import Reach
-from streamweave.identity.users import ensure_admin
 from streamweave.instruments.addresses import AddressChange
 from streamweave.local.running import settings_of
 from streamweave.manifest import apply_manifest

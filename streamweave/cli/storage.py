@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streamweave.audit.actor import Actor, acting, audited
+from streamweave.access.audit import Actor, acting, audited
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from streamweave.access.first_open import stretched
-from streamweave.access.openings import Openings
+from streamweave.access.access_scope import Openings
+from streamweave.access.visible_page import stretched
 from streamweave.catalog.pages import ROWS, Bookmark, FilteredList, Ids, Order, Place, Values, filtered_list
 from streamweave.files.leading_filters import leading_filter, place_among, rows_of
 from streamweave.files.open_lists import KINDS_OF_LISTS, OpenList, open_list

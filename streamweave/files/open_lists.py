@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import FromClause, Select, func, literal, null, select
 
-from streamweave.access.first_open import HORIZON, first_of_each, open_end, open_ids, open_stretch
-from streamweave.access.openings import Kind
+from streamweave.access.access_scope import Kind
 from streamweave.access.visibility import FEW, covered_one_by_one, not_withdrawn
+from streamweave.access.visible_page import HORIZON, first_of_each, open_end, open_ids, open_stretch
 from streamweave.catalog.pages import Ids, Place, end_of, first_of_every
 from streamweave.catalog.tables import FileRecord
 from streamweave.files.leading_filters import by_discovery, leading_filter, place_among, rows_of

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Select, Uuid, and_, any_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from streamweave.access.openings import Kind, openings_of
+from streamweave.access.access_scope import Kind, openings_of
 from streamweave.access.visibility import covered_ids, not_withdrawn, visible_by
 from streamweave.catalog.pages import Order, Page, PageRequest, Place, bookmark, page_of
 from streamweave.catalog.tables import FileRecord, FileVersion, Scan, User

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from streamweave.access.openings import Openings, openings_of, openings_of_project
+from streamweave.access.access_scope import Openings, openings_of, openings_of_project
 from streamweave.access.visibility import covered
 from streamweave.catalog.pages import Values
 from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionState

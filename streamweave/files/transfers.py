@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
-from streamweave.access.openings import Kind, openings_of
+from streamweave.access.access_scope import Kind, openings_of
 from streamweave.access.visibility import covered_by, covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.pages import FilteredList, Ids, Order, Page, PageRequest, Place, Values, filtered_list, page_of
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User

@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
-from streamweave.access.assignment import assign_access
-from streamweave.access.grantees import Grantee
+from streamweave.access.grants import Grantee, assign_access
 from streamweave.catalog.bulk import batches, checked, id_batches, is_one_of, update_many
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Instrument

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Enrichment, HookConfig, HookContext, read_config

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.errors import InvalidInput
 
 

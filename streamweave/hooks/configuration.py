@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
-from streamweave.access.grantees import referable_grantee
+from streamweave.access.grants import referable_grantee
 from streamweave.catalog.deletion import (
     listing,
     mark_deleted,

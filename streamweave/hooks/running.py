@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Decision, HookContext, PostTransferHook, PreTransferHook, Proceed, Redirect, Skip
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import Hook, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip

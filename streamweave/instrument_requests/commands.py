@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from streamweave.access.notifications import all_admins, notify
 from streamweave.catalog.tables import InstrumentRequest, RequestStatus, User
 from streamweave.errors import Conflict, NotFound, TooManyAttempts
-from streamweave.notifications.commands import all_admins, notify
 from streamweave.validation import Rule, checked, name, one_word_of, optional, require, text
 
 FILED = "instrument_request_filed"

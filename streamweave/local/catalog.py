@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamweave.access.users import ensure_admin
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
-from streamweave.identity.users import ensure_admin
 from streamweave.instruments.addresses import AddressChange
 from streamweave.local.databases import DAGSTER, ensure_database, holds_secrets, sibling
 from streamweave.local.home import Home

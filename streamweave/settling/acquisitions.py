@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ARRAY, TableValuedAlias, Text, exists, func, literal, select
 from sqlalchemy.orm import Session
 
-from streamweave.access.ways import within
+from streamweave.access.access_paths import within
 from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Instrument, Transfer, TransferStatus
 from streamweave.catalog.tables.files import path_in_byte_order
 from streamweave.harvest.coverage import Extent

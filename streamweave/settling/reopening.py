@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, select
 
-from streamweave.access.ways import within
+from streamweave.access.access_paths import within
 from streamweave.catalog.bulk import id_batches, is_one_of
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState

@@ -9,7 +9,7 @@ from streamweave_api.bodies import Incoming, Outgoing
 
 
 class NamedChanges(Incoming):
-    """Any of the fields. ``streamweave.access.names`` has their rules."""
+    """Any of the fields. ``streamweave.access.groups`` has their rules."""
 
     name: str | UnsetType = UNSET
     description: str | UnsetType | None = UNSET

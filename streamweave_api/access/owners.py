@@ -5,7 +5,7 @@ from uuid import UUID
 from litestar import patch
 from litestar.params import FromPath, JSONBody
 
-from streamweave.access.owners import set_owner
+from streamweave.access.grants import set_owner
 from streamweave.files.questions import file_by_id
 from streamweave_api.access.schemas import Ownership
 from streamweave_api.auth import Viewer, admin_only

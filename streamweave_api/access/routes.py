@@ -6,14 +6,15 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, JSONBody
 
-from streamweave.access.assignment import pending_grants, withdraw_pending_grant
 from streamweave.access.grants import (
     file_grants,
     grant_file,
     grant_instrument,
     instrument_grants,
+    pending_grants,
     revoke_file_grant,
     revoke_instrument_grant,
+    withdraw_pending_grant,
 )
 from streamweave_api.access.schemas import (
     GrantBody,

@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, JSONBody
 
-from streamweave.identity.api_tokens import api_tokens_of, create_api_token, delete_api_token
+from streamweave.access.tokens import api_tokens_of, create_api_token, delete_api_token
 from streamweave_api.api_tokens.schemas import ApiTokenBody, CreatedApiToken, NewApiToken
 from streamweave_api.auth import Viewer, login_only
 from streamweave_api.bodies import given, shown

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request
 
-from streamweave.audit.actor import Actor, acting
+from streamweave.access.audit import Actor, acting
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 

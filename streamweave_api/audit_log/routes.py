@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Response, Router, get
 from litestar.params import FromQuery, QueryParameter
 
-from streamweave.audit.questions import AuditFilter, audit_log
+from streamweave.access.audit import AuditFilter, audit_log
 from streamweave.catalog.tables import AuditAction
 from streamweave_api.audit_log.schemas import AuditEntryBody
 from streamweave_api.auth import admin_only

@@ -7,13 +7,10 @@ from litestar.exceptions import ClientException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import URLEncodedBody
 
+from streamweave.access.login import Attempt, log_in
+from streamweave.access.tokens import claims_of, csrf_token, end_token, issue_token, sweep
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed, NotAuthenticated
-from streamweave.identity.csrf import csrf_token
-from streamweave.identity.ending import end_token, sweep
-from streamweave.identity.login import log_in
-from streamweave.identity.login_limits import Attempt
-from streamweave.identity.tokens import claims_of, issue_token
 from streamweave_api.auth import (
     OPEN_TO_ALL,
     ShownCredential,

@@ -7,8 +7,7 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, QueryParameter
 
-from streamweave.notifications.commands import discard_notification, mark_all_read, mark_read
-from streamweave.notifications.questions import notifications_of
+from streamweave.access.notifications import discard_notification, mark_all_read, mark_read, notifications_of
 from streamweave_api.auth import Viewer
 from streamweave_api.bodies import shown
 from streamweave_api.notifications.schemas import NotificationBody, Read

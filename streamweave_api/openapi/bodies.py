@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic.json_schema import models_json_schema
 
-from streamweave.access import grants, groups, names, owners, projects
+from streamweave.access import grants, groups, projects, tokens, users
 from streamweave.alerts import commands as alerts
 from streamweave.files import commands as files
 from streamweave.hooks import configuration as hooks
@@ -18,8 +18,6 @@ from streamweave.hooks.calling.policy import ScriptConfig, WebhookConfig
 from streamweave.hooks.file_filter import FileFilterConfig
 from streamweave.hooks.metadata_enrichment import MetadataEnrichmentConfig
 from streamweave.hooks.registry import BUILTINS
-from streamweave.identity import api_tokens
-from streamweave.identity import fields as users
 from streamweave.instrument_requests import commands as requests
 from streamweave.instruments import fields as instruments
 from streamweave.instruments import service_accounts
@@ -32,29 +30,29 @@ Schemas = dict[str, dict[str, Any]]
 RULES: dict[str, Mapping[str, Rule]] = {
     "Acknowledgement": alerts.ACKNOWLEDGEMENT,
     "ArchiveRequest": {},
-    "GroupChanges": names.FIELDS,
+    "GroupChanges": groups.FIELDS,
     "HookChanges": hooks.FIELDS,
     "HookSample": trial.SAMPLE,
     "InstrumentChanges": instruments.AT_CHANGE,
     "MailWanted": {},
-    "NewApiToken": api_tokens.FIELDS,
+    "NewApiToken": tokens.FIELDS,
     "NewGrant": grants.TO_GRANTEE,
-    "NewGroup": names.FIELDS,
+    "NewGroup": groups.FIELDS,
     "NewGroupMember": groups.MEMBER,
     "NewHook": hooks.FIELDS,
     "NewInstrument": instruments.AT_CREATION,
     "NewInstrumentGrant": grants.ON_INSTRUMENT,
     "NewInstrumentRequest": requests.FIELDS,
-    "NewProject": names.FIELDS,
+    "NewProject": groups.FIELDS,
     "NewProjectMember": projects.MEMBER,
     "NewSchedule": schedules.AT_CREATION,
     "NewServiceAccount": service_accounts.FIELDS,
     "NewStorageLocation": locations.AT_CREATION,
     "NewUser": users.FIELDS,
-    "Ownership": owners.OWNER,
+    "Ownership": grants.OWNER,
     "PasswordChange": {"new_password": users.password},
     "PasswordReset": {"password": users.password},
-    "ProjectChanges": names.FIELDS,
+    "ProjectChanges": groups.FIELDS,
     "Registration": users.FIELDS,
     "Review": requests.REVIEW,
     "ScheduleChanges": schedules.CHANGEABLE,

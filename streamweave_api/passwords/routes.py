@@ -6,11 +6,11 @@ from litestar import Response, Router, post
 from litestar.exceptions import ClientException
 from litestar.params import JSONBody
 
+from streamweave.access.login import counted_request
+from streamweave.access.password_changes import change_password, mail_password_reset, reset_password
+from streamweave.access.registration import mail_verification, verify
 from streamweave.catalog.session import Sessions
 from streamweave.errors import NotAuthenticated
-from streamweave.identity.login_limits import counted_request
-from streamweave.identity.password_changes import change_password, mail_password_reset, reset_password
-from streamweave.identity.verification import mail_verification, verify
 from streamweave.mail import Mailer
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, login_only
 from streamweave_api.client_address import ClientAddress

@@ -5,8 +5,7 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
-from streamweave.identity.accounts import create_user, delete_user, update_user
-from streamweave.identity.users import user_by_id, users
+from streamweave.access.users import create_user, delete_user, update_user, user_by_id, users
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given
 from streamweave_api.pagination import Asked, PageAsked, listed

@@ -3,8 +3,8 @@
 from litestar import Response, Router, get, post
 from litestar.params import JSONBody
 
+from streamweave.access.registration import mail_registered, register_oneself
 from streamweave.errors import NotAllowed
-from streamweave.identity.registration import mail_registered, register_oneself
 from streamweave_api.auth import OPEN_TO_ALL, Viewer
 from streamweave_api.client_address import ClientAddress
 from streamweave_api.mailing import mailed

@@ -14,9 +14,9 @@ import typer
 from sqlalchemy import select, text
 
 import streamweave.cli
+from streamweave.access.users import ensure_admin
 from streamweave.catalog.session import Sessions, catalog_engine
 from streamweave.catalog.tables import User
-from streamweave.identity.users import ensure_admin
 from streamweave.instruments.commands import create_instrument
 from streamweave.instruments.service_accounts import create_service_account
 from streamweave.local.postgres import EmbeddedPostgres

@@ -9,12 +9,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from streamweave.access import grants, groups, names, owners, projects
+from streamweave.access import grants, groups, projects, tokens, users
 from streamweave.alerts import commands as alerts
 from streamweave.errors import InvalidInput
 from streamweave.hooks import configuration as hooks
-from streamweave.identity import api_tokens
-from streamweave.identity import fields as users
 from streamweave.instrument_requests import commands as requests
 from streamweave.instruments import fields as instruments
 from streamweave.instruments import service_accounts
@@ -29,12 +27,12 @@ TABLES: dict[str, Mapping[str, Rule]] = {
     "schedule": schedules.AT_CREATION,
     "hook": hooks.FIELDS,
     "user": users.FIELDS,
-    "API token": api_tokens.FIELDS,
-    "group": names.FIELDS,
+    "API token": tokens.FIELDS,
+    "group": groups.FIELDS,
     "member of a group": groups.MEMBER,
     "member of a project": projects.MEMBER,
     "grant": grants.ON_INSTRUMENT,
-    "owner": owners.OWNER,
+    "owner": grants.OWNER,
     "instrument request": requests.FIELDS,
     "review": requests.REVIEW,
     "acknowledgement": alerts.ACKNOWLEDGEMENT,

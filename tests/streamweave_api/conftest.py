@@ -13,9 +13,9 @@ from cryptography.fernet import Fernet
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from streamweave.access.tokens import issue_token
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, User
-from streamweave.identity.tokens import issue_token
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 

@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from sqlalchemy.orm import Session
 
 from streamweave import ark
+from streamweave.access.tokens import issue_token
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     Alert,
@@ -47,7 +48,6 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.identity.tokens import issue_token
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 

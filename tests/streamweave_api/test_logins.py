@@ -12,9 +12,9 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import func, select, update
 
+from streamweave.access.users import register
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import RevokedToken, Role, User
-from streamweave.identity.users import register
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 

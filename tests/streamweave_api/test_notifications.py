@@ -5,8 +5,8 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from streamweave.access.notifications import notify
 from streamweave.catalog.session import Sessions
-from streamweave.notifications.commands import notify
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]

@@ -14,11 +14,11 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import func, select, update
 
+from streamweave.access.passwords import _QUEUE, AT_ONCE, WAITING
+from streamweave.access.tokens import token_digest
+from streamweave.access.users import register
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import MailedToken, User
-from streamweave.identity.passwords import _QUEUE, AT_ONCE, WAITING
-from streamweave.identity.random_tokens import token_digest
-from streamweave.identity.users import register
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 
@@ -160,7 +160,7 @@ def test_a_mailed_token_expires_and_is_for_one_purpose(
 
 def test_forged_tokens_are_counted_and_never_hashed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr("streamweave.identity.password_changes.hash_password", hashed.append)
+    monkeypatch.setattr("streamweave.access.password_changes.hash_password", hashed.append)
     strict = settings.model_copy(update={"login_attempts_per_address": 3})
     with TestClient(create_app(strict)) as client:
         answers = [client.post("/auth/reset-password", json={"token": "x", "password": NEW}) for _ in range(4)]

@@ -4,9 +4,9 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import select
 
+from streamweave.access.users import ensure_admin
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import User
-from streamweave.identity.users import ensure_admin
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 

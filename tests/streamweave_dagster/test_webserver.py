@@ -20,9 +20,9 @@ from sqlalchemy import text
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from streamweave.access.passwords import hash_password
 from streamweave.catalog.session import catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Role, User
-from streamweave.identity.passwords import hash_password
 from streamweave.local.ports import free_port
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.local.readiness import answers

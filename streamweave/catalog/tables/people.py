@@ -173,7 +173,7 @@ class AuditAction(StrEnum):
 
 
 class AuditEntry(Identified, Base):
-    """One change of one row. Triggers write it (``streamweave.audit``), and nobody can change it afterwards.
+    """One change of one row. Triggers write it (``streamweave.access.audit``), and nobody can change it afterwards.
 
     ``changes`` maps each changed field to ``{"before": …, "after": …}``, with secrets as ``***``. There is no foreign
     key: what an entry speaks of may be gone, the entry stays as it is.

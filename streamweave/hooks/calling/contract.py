@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.access_assignment import LONGEST_NAME, entered_id

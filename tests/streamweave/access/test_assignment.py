@@ -8,15 +8,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.assignment import assign_access
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee, assign_access
 from streamweave.access.groups import create_group, delete_group, restore_group, update_group
 from streamweave.access.projects import create_project
+from streamweave.access.users import create_user, register, update_user
 from streamweave.access.visibility import visible_files
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, PendingGrant, User
-from streamweave.identity.accounts import create_user, update_user
-from streamweave.identity.users import register
 
 
 @pytest.fixture

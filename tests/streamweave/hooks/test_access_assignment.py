@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.access_assignment import AccessAssignment

@@ -12,12 +12,12 @@ from cryptography.fernet import Fernet
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from streamweave.access.tokens import issue_token
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Role, User
 from streamweave.facility import Facility, facility_of
 from streamweave.fixity.nightly import sweep_archive
 from streamweave.harvest.harvesting import harvest
-from streamweave.identity.tokens import issue_token
 from streamweave.repairs.repairing import repair_copies
 from streamweave.settings import Settings
 from streamweave.sources.memory import Laboratory

@@ -11,10 +11,10 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import text
 
+from streamweave.access.tokens import issue_token
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, StorageLocation, User
 from streamweave.errors import InvalidInput, StorageRefused
-from streamweave.identity.tokens import issue_token
 from streamweave.manifest import apply_manifest
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings

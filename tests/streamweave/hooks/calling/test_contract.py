@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamweave.access.grantees import Grantee, NamedGrantee
+from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType, HookTrigger
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Enrichment, HookContext, Proceed, Redirect, Skip

@@ -13,6 +13,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import text
 
+from streamweave.access.tokens import claims_of, csrf_token, issue_token
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     FileRecord,
@@ -24,8 +25,6 @@ from streamweave.catalog.tables import (
     Transfer,
     User,
 )
-from streamweave.identity.csrf import csrf_token
-from streamweave.identity.tokens import claims_of, issue_token
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 

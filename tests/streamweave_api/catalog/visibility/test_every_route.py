@@ -22,8 +22,7 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from streamweave import ark
-from streamweave.access.assignment import assign_access
-from streamweave.access.grantees import NamedGrantee
+from streamweave.access.grants import NamedGrantee, assign_access
 from streamweave.catalog.tables import GranteeType
 
 Body = dict[str, Any]

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
+from streamweave.access.login import Attempt, LoginLimits, counted_attempt, counted_request, log_in, network_of
+from streamweave.access.tokens import sweep
+from streamweave.access.users import register
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import KnownAddress, LoginCount, User
 from streamweave.errors import NotAuthenticated, TooBusy, TooManyAttempts
-from streamweave.identity.ending import sweep
-from streamweave.identity.login import log_in
-from streamweave.identity.login_limits import Attempt, LoginLimits, counted_attempt, counted_request, network_of
-from streamweave.identity.users import register
 
 EMAIL = "researcher@test.org"
 PASSWORD = "testpassword123"

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.identity.csrf import csrf_token, csrf_token_matches
-from streamweave.identity.tokens import Claims
+from streamweave.access.tokens import Claims, csrf_token, csrf_token_matches
 
 SECRET = "a secret of the tests, long enough to sign tokens"
 LOGIN = Claims(uuid.uuid4(), uuid.uuid4().hex, 0, datetime.now(UTC))

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ProgrammingError
 
-from streamweave.audit.actor import Actor, acting, audited
+from streamweave.access.audit import Actor, acting, audited
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import AuditEntry, Base, Group, GroupMember, Instrument, User
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.identity.blocklist import weakness
+from streamweave.access.passwords import weakness
 
 EMAIL = "jane.doe@facility.org"
 

@@ -23,8 +23,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from streamweave.access.openings import Kind, Openings
-from streamweave.access.ways import Way, ways
+from streamweave.access.access_paths import Way, ways
+from streamweave.access.access_scope import Kind, Openings
 from streamweave.catalog.pages import Ids, Order, Place, Values, end_of
 from streamweave.catalog.tables import FileGrant, FileRecord
 

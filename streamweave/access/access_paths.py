@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.type_api import TypeEngine
 
-from streamweave.access.openings import Kind, Openings
+from streamweave.access.access_scope import Kind, Openings
 from streamweave.catalog.tables import FileGrant, FileRecord
 from streamweave.catalog.tables.files import path_in_byte_order
 

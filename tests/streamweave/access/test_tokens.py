@@ -6,8 +6,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from streamweave.access.tokens import claims_of, issue_token
 from streamweave.errors import NotAuthenticated
-from streamweave.identity.tokens import claims_of, issue_token
 
 SECRET = "a secret of the tests, long enough to sign tokens"
 USER = uuid.uuid4()

@@ -5,8 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from streamweave.access.passwords import HashingQueue, hash_password, password_matches
 from streamweave.errors import TooBusy
-from streamweave.identity.passwords import HashingQueue, hash_password, password_matches
 
 DEADLINE_SECONDS = 30
 

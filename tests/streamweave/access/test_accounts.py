@@ -4,11 +4,11 @@ import uuid
 import pytest
 from sqlalchemy import select
 
+from streamweave.access.passwords import password_matches
+from streamweave.access.users import create_user, delete_user, update_user
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.identity.accounts import create_user, delete_user, update_user
-from streamweave.identity.passwords import password_matches
 
 PASSWORD = "adminpassword123"
 

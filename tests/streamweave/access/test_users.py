@@ -3,12 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from streamweave.access.passwords import password_matches
+from streamweave.access.users import EMAIL, ensure_admin, register, user_by_email
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.errors import Conflict, InvalidInput, StartError
-from streamweave.identity.fields import EMAIL
-from streamweave.identity.passwords import password_matches
-from streamweave.identity.users import ensure_admin, register, user_by_email
 
 EMAIL_ADDRESS = "admin@test.org"
 PASSWORD = "adminpassword123"

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, update
 
+from streamweave.access.tokens import create_api_token, delete_api_token, user_of_api_token
+from streamweave.access.users import register
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import ApiToken, TokenScope, User
 from streamweave.errors import InvalidInput, NotAllowed, NotAuthenticated, NotFound
-from streamweave.identity.api_tokens import create_api_token, delete_api_token, user_of_api_token
-from streamweave.identity.users import register
 
 
 @pytest.fixture

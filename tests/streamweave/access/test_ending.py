@@ -3,14 +3,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from streamweave.access.tokens import (
+    Claims,
+    claims_of,
+    create_api_token,
+    end_all_tokens,
+    end_token,
+    issue_token,
+    sweep,
+    user_of_api_token,
+    user_of_login,
+)
+from streamweave.access.users import register
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import RevokedToken, User
 from streamweave.errors import NotAuthenticated
-from streamweave.identity.api_tokens import create_api_token, user_of_api_token
-from streamweave.identity.ending import end_all_tokens, end_token, sweep
-from streamweave.identity.recognition import user_of_login
-from streamweave.identity.tokens import Claims, claims_of, issue_token
-from streamweave.identity.users import register
 
 SECRET = "a secret of the tests, long enough to sign tokens"
 

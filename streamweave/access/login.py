@@ -1,4 +1,6 @@
-"""Limits on attempts to log in. They are counted in the catalog, so all processes of the service count together.
+"""Logging in with an e-mail address and a password.
+
+Limits on attempts to log in. They are counted in the catalog, so all processes of the service count together.
 
 Three counts: one address on one account, one address on all accounts, and one account from all addresses. When a count
 is used up, further attempts are refused unseen until its lock ends; they are not counted, so nobody can keep a lock
@@ -20,9 +22,12 @@ from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from streamweave.access.passwords import password_matches
+from streamweave.access.tokens import sweep
+from streamweave.access.users import user_by_email
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import KnownAddress, LoginCount
-from streamweave.errors import TooBusy, TooManyAttempts
+from streamweave.catalog.tables import KnownAddress, LoginCount, User
+from streamweave.errors import NotAuthenticated, TooBusy, TooManyAttempts
 
 KNOWN_FOR = timedelta(days=90)
 # one subscriber has at least so much of IPv6 (RFC 6177)
@@ -162,3 +167,20 @@ def _count(session: Session, key: bytes, allowed: int, limits: LoginLimits) -> N
 
 def _key(*parts: str) -> bytes:
     return hashlib.sha256("\0".join(parts).encode(errors="backslashreplace")).digest()
+
+
+def log_in(sessions: Sessions, limits: LoginLimits, attempt: Attempt, password: str) -> User:
+    """The active user whom address and password belong to; nothing of the catalog is held while passwords are compared.
+
+    Raises ``NotAuthenticated``, which doesn't say what was wrong, ``TooManyAttempts`` or ``TooBusy``.
+    """
+    with counted_attempt(sessions, limits, attempt):
+        with sessions() as session:
+            user = user_by_email(session, attempt.email)
+        matches = password_matches(password, user.password_hash if user else None)
+    if user is None or not matches or not user.is_active or user.awaits_verification:
+        raise NotAuthenticated("wrong e-mail address or password")
+    with sessions.begin() as session:
+        forgive_attempt(session, attempt)
+        sweep(session)
+    return user

@@ -2,18 +2,23 @@
 
 So a change is audited however it is made, by object, by statement or by cascade, in the transaction that makes it, and
 no call can be forgotten. Whoever acts for nobody, as a harvest does, leaves no entries.
+
+What is asked about changes.
 """
 
 import json
 import uuid
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session, SessionTransaction
 
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import AuditAction, AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +44,31 @@ def _tell(_session: Session, _transaction: SessionTransaction, connection: Conne
     if actor is not None:
         told = json.dumps({"id": actor.id and str(actor.id), "email": actor.email})
         connection.execute(text("SELECT set_config('streamweave.actor', :told, true)"), {"told": told})
+
+
+_NEWEST = Order(AuditEntry.at, AuditEntry.id, newest_first=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which changes: all those that match everything that is given; ``since`` is included, ``until`` is not."""
+
+    entity_type: str | None = None
+    entity_id: uuid.UUID | None = None
+    actor_id: uuid.UUID | None = None
+    action: AuditAction | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def audit_log(session: Session, request: PageRequest, wanted: AuditFilter) -> Page[AuditEntry]:
+    """The changes, newest first."""
+    query = select(AuditEntry)
+    for field in ("entity_type", "entity_id", "actor_id", "action"):
+        if (value := getattr(wanted, field)) is not None:
+            query = query.where(getattr(AuditEntry, field) == value)
+    if wanted.since is not None:
+        query = query.where(AuditEntry.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(AuditEntry.at < wanted.until)
+    return page_of(session, query, _NEWEST, request, scope=repr(asdict(wanted)))
