@@ -1,12 +1,52 @@
-"""Where a share is, and as whom it is opened."""
+"""Where a share is, and as whom it is opened.
 
+Names on a share, and paths made of them.
+
+FILETIME, the time of Windows: 100 ns ticks since 1601-01-01 UTC ([MS-DTYP] 2.3.3).
+"""
+
+import hashlib
+import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Literal
 
 from streamweave.errors import FileUnreadable, FileVanished
 from streamweave.sources.base import ListingLimits
-from streamweave.sources.smb.names import UNASKABLE, is_askable
+
+UNASKABLE = "its name is not valid Unicode, or holds a character that no file name may hold"
+LONGEST_NAME = 255
+"""In UTF-16 code units ([MS-FSCC] 2.1.5.2): what is longer is no name of a file."""
+TOO_LONG = f"its name is longer than {LONGEST_NAME} characters"
+
+_SEPARATOR_OR_NUL = re.compile(r"[/\\\0]")
+_INVALID = re.compile("[/\\\\\0\ud800-\udfff]")
+
+
+def is_askable(name: str) -> bool:
+    """Whether a file can be asked for by a path with this name in it: valid Unicode, no separator, no NUL."""
+    return _INVALID.search(name) is None
+
+
+def is_too_long(name: str) -> bool:
+    """Whether no file can have so long a name."""
+    return len(name) > LONGEST_NAME // 2 and len(name.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_NAME
+
+
+def shown(name: str) -> str:
+    r"""The name with its invalid parts escaped (``\ud800``, ``\x00``). No two names are shown alike.
+
+    Of a name that is too long the beginning is shown, with its digest.
+    """
+    if is_too_long(name):
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return f"{shown(name[: LONGEST_NAME // 2])}… ({digest})"
+    if is_askable(name):
+        return name
+    escaped = _SEPARATOR_OR_NUL.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
+    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
+
 
 Engine = Literal["auto", "public"]
 Authentication = Literal["ntlm", "kerberos", "negotiate"]
@@ -84,3 +124,21 @@ class SmbAddress:
         if path and not is_askable(path):
             raise FileUnreadable(f"{source_path!r} can't be asked for: {UNASKABLE}")
         return inner.replace("/", "\\")
+
+
+FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+_END_OF_TIME = 2_650_467_744_000_000_000  # 10000-01-01
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)  # a day of room, so that it can be shown in every time zone
+
+
+def is_possible(ticks: int) -> bool:
+    """Whether it is a time that a file can have: not negative as the protocol reads it, and before the year 10000."""
+    return ticks < _END_OF_TIME
+
+
+def from_filetime(ticks: int) -> datetime:
+    """The time in UTC, to the microsecond; what Python can't express becomes the last day it can."""
+    try:
+        return min(FILETIME_EPOCH + timedelta(microseconds=ticks // 10), LATEST)
+    except OverflowError:
+        return LATEST

@@ -1,14 +1,47 @@
-"""What both engines promise: messages are put to the server, and their answers taken, many under way at once."""
+"""What both engines promise: messages are put to the server, and their answers taken, many under way at once.
 
+A share, connected, authenticated and opened by smbprotocol: where both engines begin.
+
+The beginning of every connection: to which address it goes, and whether an SMB server answers there.
+
+Nothing secret has been sent yet. Of what answers there instead, or does not, no more is said than that it is no SMB
+server: whoever may enter addresses must not learn from us which ports are open.
+"""
+
+import logging
+import time
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import Any, Protocol
 
-from streamweave.errors import SourceUnreachable
-from streamweave.sources.smb.address import SmbAddress
-from streamweave.sources.smb.faults import END_OF_FILE, Fault
-from streamweave.sources.smb.wire_errors import WIRE_ERRORS, BrokenAnswer, Refused, as_source_error
+from smbprotocol.connection import Connection
+from smbprotocol.exceptions import SMBException
+from smbprotocol.session import Session
+from smbprotocol.tree import TreeConnect
+
+from streamweave.errors import (
+    AuthenticationUnavailable,
+    EncryptionMissing,
+    HostNotAllowed,
+    SourceError,
+    SourceUnreachable,
+)
+from streamweave.hosts import Address, is_allowed, look_up
+from streamweave.sources.smb.address import Authentication, SmbAddress
+from streamweave.sources.smb.errors import (
+    END_OF_FILE,
+    PENDING,
+    SESSION,
+    TREE,
+    WIRE_ERRORS,
+    BrokenAnswer,
+    Fault,
+    Refused,
+    as_source_error,
+)
 
 CREDIT_BYTES = 1 << 16  # [MS-SMB2] 3.2.4.1.5: what one credit pays for
 COMPOUND_HANDLE = b"\xff" * 16  # 3.2.4.1.4: the handle that the compound's first message opens
@@ -130,3 +163,156 @@ class ShareConnection(ABC):
     @abstractmethod
     def close(self) -> None:
         """End the connection; the server then lets go of everything we held. Never raises; may be called twice."""
+
+
+# smbprotocol logs every lost connection with its traceback; ours is told as an error of our tree instead.
+logging.getLogger("smbprotocol").setLevel(logging.CRITICAL)
+
+PUT_OFF_AT_MOST = 10
+"""Timeouts: so long a server may announce an answer again and again before there must be one."""
+UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
+
+
+class PatientConnection(Connection):  # type: ignore[misc] # smbprotocol ships no types
+    """A connection whose every wait is bounded, and every answer's signature verified.
+
+    smbprotocol itself waits for ever, in ``Session.connect`` say, and takes an answer that isn't signed for a good one.
+    """
+
+    def __init__(self, address: SmbAddress, ip_address: str) -> None:
+        # One GUID for each connection: with a common one Samba puts all of them in one process, and concurrent session
+        # set-ups can hang.
+        super().__init__(uuid.uuid4(), ip_address, address.port)
+        self._address = address
+
+    def receive(self, request: Any, wait: bool = True, **_others: object) -> Any:
+        """The answer to ``request``, links not followed. Raises ``TimeoutError``."""
+        end = time.monotonic() + PUT_OFF_AT_MOST * self._address.timeout_seconds
+        while True:
+            if not request.response_event.wait(self._address.patience()) or time.monotonic() > end:
+                raise TimeoutError
+            with request.response_event_lock:
+                if request.response is None or request.response["status"].get_value() != PENDING:
+                    break
+                request.response_event.clear()
+        return super().receive(request, wait, self._address.timeout_seconds, resolve_symlinks=False)
+
+    def verify_signature(self, header: Any, session_id: int, force: bool = False) -> None:
+        """Raise ``SMBException`` for an answer within a session whose signature is missing or wrong.
+
+        And for one to another command: smbprotocol lets that one say which session it belongs to, so that an answer in
+        the guise of a session's set-up would need no signature.
+        """
+        message_id = header["message_id"].get_value()
+        request = self.outstanding_requests.get(message_id)
+        if request and header["command"].get_value() != request.message["command"].get_value():
+            raise SMBException("an answer to another command than was sent")
+        exempt = message_id == UNSOLICITED or header["status"].get_value() == PENDING
+        super().verify_signature(header, session_id, force or (session_id in self.session_table and not exempt))
+
+
+def negotiated(address: SmbAddress) -> PatientConnection:
+    """A connection to the first address of the host at which an SMB server answers, within ``timeout_seconds``.
+
+    The very addresses that were found allowed are connected to: a name may lead elsewhere a moment later. Raises
+    ``SourceUnreachable``, ``HostNotAllowed`` or ``EncryptionMissing``.
+    """
+    deadline = time.monotonic() + address.patience()
+    for found in _allowed_addresses(address):
+        connection = PatientConnection(address, str(found))
+        try:
+            connection.connect(timeout=max(0.001, deadline - time.monotonic()))
+        except WIRE_ERRORS:
+            hang_up(connection)
+            continue
+        if address.require_encryption and not connection.supports_encryption:
+            hang_up(connection)
+            raise EncryptionMissing(f"{address.server} does not offer the encryption that the instrument requires")
+        return connection
+    raise SourceUnreachable(f"nothing answered as an SMB 2 or 3 server at {address.server}")
+
+
+def hang_up(connection: PatientConnection) -> None:
+    """Close the socket, which ends smbprotocol's thread. Never raises."""
+    if connection.transport is not None:
+        with suppress(*WIRE_ERRORS):
+            connection.disconnect(close=False)
+
+
+def _allowed_addresses(address: SmbAddress) -> list[Address]:
+    try:
+        found = look_up(address.host, address.patience())
+    except TimeoutError:
+        found = []
+    if not found:
+        raise SourceUnreachable(f"{address.server} does not answer (the host name is not known)")
+    allowed = address.allowed_hosts
+    if allowed is not None and not all(is_allowed(allowed, address.host, each) for each in found):
+        places = ", ".join(allowed) or "no host yet"
+        raise HostNotAllowed(
+            f"the service account '{address.account}' is not sent to {address.host}: it is bound to {places}"
+        )
+    return found
+
+
+class OpenedShare:
+    """smbprotocol's connection, session and tree. ``close`` is its owner's duty.
+
+    Raises ``SourceUnreachable``, ``HostNotAllowed``, ``EncryptionMissing``, ``AuthenticationUnavailable``,
+    ``CredentialsRefused``, ``ShareMissing`` or ``ShareDenied`` when it can't connect.
+    """
+
+    def __init__(self, address: SmbAddress) -> None:
+        self.address = address
+        self.connection = negotiated(address)
+        self.session = Session(
+            self.connection,
+            address.account,
+            address.password,
+            require_encryption=address.require_encryption,
+            hostname_override=address.host,
+            auth_protocol=_protocol(address.authentication),
+        )
+        self.tree = TreeConnect(self.session, rf"\\{address.host}\{address.share}")
+        try:
+            self._connect()
+        except SourceError:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
+        with self._faults(SESSION):
+            self._authenticate()
+        with self._faults(TREE):
+            self.tree.connect()
+
+    def _authenticate(self) -> None:
+        try:
+            self.session.connect()
+        except ImportError as error:
+            # pyspnego looks for the system's Kerberos only when it is asked for it
+            raise AuthenticationUnavailable(
+                f"{self.address.server} is to be asked with {self.address.authentication} authentication, which needs "
+                "the extra streamweave[kerberos] installed wherever this share is read"
+            ) from error
+
+    @contextmanager
+    def _faults(self, table: Mapping[int, Fault]) -> Iterator[None]:
+        try:
+            yield
+        except WIRE_ERRORS as wire_error:
+            raise as_source_error(wire_error, table, self.address) from wire_error
+
+    def ask_for_credits(self) -> None:
+        """Widen the window of requests under way; smbprotocol itself asks for 64. Raises ``SourceUnreachable``."""
+        with self._faults({}):
+            self.connection.echo(sid=self.session.session_id, credit_request=CREDITS_WANTED)
+
+    def close(self) -> None:
+        """Close the socket, which ends smbprotocol's thread; the server then lets go of everything we held."""
+        hang_up(self.connection)
+
+
+def _protocol(authentication: Authentication) -> str:
+    """NTLM goes within SPNEGO, as every server knows it, unless there is a Kerberos that would be preferred to it."""
+    return "negotiate" if authentication == "ntlm" and find_spec("gssapi") is None else authentication

@@ -1,26 +1,226 @@
-"""Listing a share: what lies deeper first, many folders in flight.
+"""What to make of a folder's entries: files, folders to list next, and what can't be asked for.
+
+Folders that wait to be listed, held in little more memory than their names take.
+
+The names of one large folder as the server sent them, in a temporary file until the last one is there.
+
+Listing a share: what lies deeper first, many folders in flight.
 
 A folder costs one compound (open, two queries, close); one that needs more than two answers, or that the server can't
 list within a compound, is listed through a handle that is held. Its names are kept in a temporary file until the last
 one has arrived, and told in parts: so memory is bounded however many there are, and no folder is told by halves.
 """
 
+import tempfile
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from time import monotonic
 
-from streamweave.errors import FileReadFailed, FolderBeyondLimits, SourceError, SourceUnreachable
-from streamweave.sources.base import FolderListing, ListingLimits
+from streamweave.errors import (
+    FileReadFailed,
+    FileUnreadable,
+    FolderBeyondLimits,
+    SourceError,
+    SourceFileError,
+    SourceUnreachable,
+)
+from streamweave.sources.base import FolderListing, ListingLimits, SourceFile
 from streamweave.sources.smb import answers
+from streamweave.sources.smb.address import (
+    TOO_LONG,
+    UNASKABLE,
+    from_filetime,
+    is_askable,
+    is_possible,
+    is_too_long,
+    shown,
+)
+from streamweave.sources.smb.answers import Entry, parse_entries
 from streamweave.sources.smb.connection import CREDIT_BYTES, ShareConnection, Ticket
-from streamweave.sources.smb.entries import Entry, parse_entries
-from streamweave.sources.smb.faults import BASE_FOLDER, FILE, INTERNAL_ERROR, NO_MORE_FILES, NO_SUCH_FILE
-from streamweave.sources.smb.interpretation import Folder, interpret
-from streamweave.sources.smb.spool import Spool
-from streamweave.sources.smb.waiting import WaitingFolders
-from streamweave.sources.smb.wire_errors import Refused
+from streamweave.sources.smb.errors import BASE_FOLDER, FILE, INTERNAL_ERROR, NO_MORE_FILES, NO_SUCH_FILE, Refused
+
+LINK = "it is a link, which is not followed"
+LEADS_BACK = "it is a folder above it once more, by the server's number for it, and is not followed"
+LARGEST_FILE_BYTES = 1 << 60
+"""An exbibyte. What a server says beyond that is no size, and sums of such sizes would overflow."""
+LONGEST_PATH = 8_192
+"""In characters: a quarter of what the protocol allows ([MS-FSCC] 2.1.5), and twice what Linux can open."""
+_NO_IDENTITY = {0, 0xFFFFFFFFFFFFFFFF}  # [MS-FSCC] 2.1.9: the file system has none, or can't tell it in 64 bits (ReFS)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that is to be listed. ``lineage`` are the server's numbers for the folders above it."""
+
+    path: str
+    lineage: frozenset[int]
+
+
+def interpret(
+    folder: Folder, entries: Iterable[Entry], most_depth: int = ListingLimits().depth
+) -> tuple[FolderListing, list[Folder], list[FolderListing]]:
+    """The folder's listing, the folders in it, and listings that say why some of them are not listed.
+
+    ``most_depth`` is how many folders a path may hold, the share's own not counted.
+    """
+    files: list[SourceFile] = []
+    folders: list[Entry] = []
+    lineage = folder.lineage
+    for entry in entries:
+        if not entry.is_folder:
+            files.append(_source_file(folder.path, entry))
+        elif entry.name == ".":
+            lineage |= {entry.identity} - _NO_IDENTITY
+        elif entry.name != "..":
+            folders.append(entry)
+    inner: list[Folder] = []
+    unlisted: list[FolderListing] = []
+    for entry in folders:
+        path = f"{folder.path}/{shown(entry.name)}"
+        if problem := _obstacle(entry, lineage, path, most_depth):
+            unlisted.append(FolderListing(path, (), problem))
+        else:
+            inner.append(Folder(path, lineage))
+    return FolderListing(folder.path, tuple(files), folders=len(folders)), inner, unlisted
+
+
+def _obstacle(entry: Entry, lineage: frozenset[int], path: str, most_depth: int) -> SourceFileError | None:
+    """Why a folder is not listed; None if it is."""
+    if is_too_long(entry.name):
+        return FileUnreadable(f"{path}: {TOO_LONG}")
+    if not is_askable(entry.name):
+        return FileUnreadable(f"{path}: {UNASKABLE}")
+    if entry.is_link:
+        return FileUnreadable(f"{path}: {LINK}")
+    if entry.identity in lineage:
+        return FileUnreadable(f"{path}: {LEADS_BACK}")
+    if len(path) > LONGEST_PATH:
+        return FolderBeyondLimits(f"{path}: its path is longer than {LONGEST_PATH:,} characters")
+    if path.count("/") > most_depth:
+        return FolderBeyondLimits(f"{path}: it lies more than {most_depth} folders deep (folder_depth)")
+    return None
+
+
+def _source_file(folder: str, entry: Entry) -> SourceFile:
+    unreadable, size = _why_unreadable(entry), entry.size_bytes if _is_size(entry) else 0
+    return SourceFile(f"{folder}/{shown(entry.name)}", size, from_filetime(entry.filetime), unreadable)
+
+
+def _why_unreadable(entry: Entry) -> str | None:
+    if is_too_long(entry.name):
+        return TOO_LONG
+    if not is_askable(entry.name):
+        return UNASKABLE
+    if entry.is_link:
+        return LINK
+    if not _is_size(entry):
+        return f"the server says that it is {entry.size_bytes} bytes long, which no file is"
+    if not is_possible(entry.filetime):
+        return f"the server says a time that no file has (FILETIME {entry.filetime})"
+    return None
+
+
+def _is_size(entry: Entry) -> bool:
+    return entry.size_bytes <= LARGEST_FILE_BYTES
+
+
+MOST_BYTES = 32 << 20
+"""For the names of all folders that wait: about a million of them."""
+
+
+@dataclass(slots=True)
+class Siblings:
+    """Folders beside each other, by their names: one string of bytes takes a tenth of what their paths would."""
+
+    parent: str
+    lineage: frozenset[int]
+    names: bytes
+    start: int = 0
+
+    def next(self) -> Folder:
+        """The first one that has not been taken yet."""
+        end = self.names.find(b"/", self.start)
+        name = self.names[self.start : end].decode()
+        self.start = end + 1
+        return Folder(f"{self.parent}/{name}", self.lineage)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether all were taken."""
+        return self.start == len(self.names)
+
+
+class WaitingFolders:
+    """What lies deeper is taken first, so that few wait however large the share is."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._stack: list[Siblings] = []
+        self._left = most_bytes
+
+    def __bool__(self) -> bool:
+        return bool(self._stack)
+
+    def add(self, folders: Sequence[Folder]) -> bool:
+        """Let folders with one parent wait. False: there is no room for them, and none of them was added."""
+        if not folders:
+            return True
+        parent = folders[0].path.rpartition("/")[0]
+        names = "".join(f"{folder.path.rpartition('/')[2]}/" for folder in folders).encode()
+        if len(names) > self._left:
+            return False
+        self._left -= len(names)
+        self._stack.append(Siblings(parent, folders[0].lineage, names))
+        return True
+
+    def take(self) -> Folder:
+        """The next one."""
+        siblings = self._stack[-1]
+        folder = siblings.next()
+        if siblings.is_used_up:
+            self._stack.pop()
+            self._left += len(siblings.names)
+        return folder
+
+
+IN_MEMORY_BYTES = 4 << 20
+LENGTH_BYTES = 4
+
+
+class Spool:
+    """Outputs of queries, written once and read once. ``entries`` counts what is in them."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - closed by whoever reads it
+        self.entries = 0
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+    def add(self, output: bytes | memoryview, entries: int) -> None:
+        """Keep one output. Raises ``FileReadFailed``: our disk is full, which is not the server's fault."""
+        self.entries += entries
+        try:
+            self._file.write(len(output).to_bytes(LENGTH_BYTES, "big"))
+            self._file.write(output)
+        except OSError as error:
+            where = tempfile.gettempdir()
+            raise FileReadFailed(f"there is no room in {where} for the names of a large folder: {error}") from error
+
+    def outputs(self) -> Iterator[bytes]:
+        """All of them, in order."""
+        self._file.seek(0)
+        while length := self._file.read(LENGTH_BYTES):
+            yield self._file.read(int.from_bytes(length, "big"))
+
 
 QUERY_BYTES = 1 << 18  # about 2,000 names
 PART_ENTRIES = 4_000

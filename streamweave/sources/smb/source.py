@@ -1,16 +1,59 @@
-"""A share as a source."""
+"""A share as a source.
 
+Which way a share is read: in frames of our own where that is possible, else through smbprotocol's public interface.
+
+Both give the same listings, bytes and errors; the first is several times as fast.
+"""
+
+import logging
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 
-from streamweave.errors import SourceFileError
+from streamweave.errors import SourceError, SourceFileError
 from streamweave.sources.base import FolderListing, SourceFile, WholeFile
-from streamweave.sources.smb import probing, whole_files
+from streamweave.sources.smb import reading
 from streamweave.sources.smb.address import SmbAddress
-from streamweave.sources.smb.connection import ShareConnection
-from streamweave.sources.smb.engines import connect
+from streamweave.sources.smb.connection import OpenedShare, ShareConnection
+from streamweave.sources.smb.frames.connection import FramesConnection
+from streamweave.sources.smb.frames.handover import CanNotTakeOver, HandoverFailed, take_over
 from streamweave.sources.smb.listing import list_folders
+from streamweave.sources.smb.public.connection import PublicConnection
 from streamweave.sources.smb.reading import OpenSmbFile
+
+logger = logging.getLogger(__name__)
+
+
+def connect(address: SmbAddress) -> ShareConnection:
+    """A new connection to the share.
+
+    Raises ``SourceUnreachable``, ``CredentialsRefused``, ``ShareMissing`` or ``ShareDenied``.
+    """
+    share = OpenedShare(address)
+    try:
+        return _fastest(share) if address.engine == "auto" else PublicConnection(share)
+    except HandoverFailed:
+        share.close()
+        return connect(replace(address, engine="public"))
+    except SourceError:
+        share.close()
+        raise
+
+
+def _fastest(share: OpenedShare) -> ShareConnection:
+    try:
+        return FramesConnection(share, take_over(share))
+    except CanNotTakeOver as reason:
+        _say_once(share.address.server, share.address.share, str(reason))
+        if isinstance(reason, HandoverFailed):
+            raise
+        return PublicConnection(share)
+
+
+@cache
+def _say_once(server: str, share: str, reason: str) -> None:
+    logger.info("The share %r on %s is read the slower way: %s", share, server, reason)
 
 
 class SmbSource:
@@ -38,11 +81,11 @@ class SmbSource:
 
     def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
         """Read files in one go each, several of them at a time."""
-        return whole_files.read_whole(self._connected(), files)
+        return reading.read_whole(self._connected(), files)
 
     def has_open_writer(self, source_path: str) -> bool:
         """Whether some other client holds the file open for writing."""
-        return probing.has_open_writer(self._connected(), source_path)
+        return reading.has_open_writer(self._connected(), source_path)
 
     def close(self) -> None:
         """Let go of the connection."""

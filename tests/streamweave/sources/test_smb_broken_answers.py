@@ -25,12 +25,10 @@ from streamweave.sources.base import FolderListing, SourceFile, WholeFile
 from streamweave.sources.smb import SmbAddress
 from streamweave.sources.smb.connection import SHARE_ALL
 from streamweave.sources.smb.frames.connection import FramesConnection
-from streamweave.sources.smb.frames.encryption import AES_128_GCM
 from streamweave.sources.smb.frames.handover import Handover
-from streamweave.sources.smb.frames.signing import HMAC_SHA256
+from streamweave.sources.smb.frames.protection import AES_128_GCM, HMAC_SHA256
 from streamweave.sources.smb.listing import list_folders
-from streamweave.sources.smb.reading import OpenSmbFile
-from streamweave.sources.smb.whole_files import read_whole
+from streamweave.sources.smb.reading import OpenSmbFile, read_whole
 
 ADDRESS = SmbAddress("microscope-01", 445, "data", "/", "labuser", "secret", timeout_seconds=5)
 KEY, SESSION, TREE, FIRST_ID = bytes(range(16)), 0x1122334455667788, 0x99AABBCC, 10

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from streamweave.errors import SourceUnreachable
-from streamweave.sources.smb import engines
+from streamweave.sources.smb import source
+from streamweave.sources.smb.connection import OpenedShare
 from streamweave.sources.smb.frames.connection import FramesConnection
 from streamweave.sources.smb.frames.handover import HandoverFailed
-from streamweave.sources.smb.opened_share import OpenedShare
 from streamweave.sources.smb.public.connection import PublicConnection
 
 
@@ -67,13 +67,13 @@ def test_what_is_not_as_expected_is_left_to_the_public_engine_and_said_once(
             super()._connect()
             otherwise(self)
 
-    monkeypatch.setattr(engines, "OpenedShare", OtherShare)
+    monkeypatch.setattr(source, "OpenedShare", OtherShare)
     caplog.set_level(logging.INFO, "streamweave")
     bench = smb_bench_of("samba")
     bench.write("scan.raw", b"x" * 100_000)
-    for source in (bench.source(), bench.source()):
-        (file,) = [file for listing in source.listings() for file in listing.files]
-        (answer,) = source.read_whole([file])
+    for share in (bench.source(), bench.source()):
+        (file,) = [file for listing in share.listings() for file in listing.files]
+        (answer,) = share.read_whole([file])
         assert answer.content == b"x" * 100_000
         assert type(source._connection) is PublicConnection
     (message,) = caplog.messages
@@ -127,7 +127,7 @@ def test_no_connection_stays_behind_when_neither_engine_comes_about(
         shares.append(share)
         raise SourceUnreachable("the server is too busy to answer")
 
-    monkeypatch.setattr(engines, "take_over", fail_to_take_over)
+    monkeypatch.setattr(source, "take_over", fail_to_take_over)
     monkeypatch.setattr(OpenedShare, "ask_for_credits", ask_in_vain)
     with pytest.raises(SourceUnreachable, match="too busy"):
         list(smb_bench_of("samba").source().listings())

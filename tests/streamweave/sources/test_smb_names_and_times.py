@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from smbprotocol.exceptions import SMBException
 
 from streamweave.errors import CredentialsRefused, FileUnreadable, SourceUnreachable
-from streamweave.sources.smb import SmbAddress, faults, wire_errors
-from streamweave.sources.smb.entries import Entry, parse_entries
-from streamweave.sources.smb.interpretation import LEADS_BACK, LINK, Folder, interpret
-from streamweave.sources.smb.names import is_askable, shown
-from streamweave.sources.smb.times import from_filetime
-from streamweave.sources.smb.wire_errors import BrokenAnswer
+from streamweave.sources.smb import SmbAddress, errors
+from streamweave.sources.smb.address import from_filetime, is_askable, shown
+from streamweave.sources.smb.answers import Entry, parse_entries
+from streamweave.sources.smb.errors import BrokenAnswer
+from streamweave.sources.smb.listing import LEADS_BACK, LINK, Folder, interpret
 
 ADDRESS = SmbAddress("microscope-01", 445, "data", "/", "labuser", "secret", timeout_seconds=2)
 WINDOWS_NAMES = st.lists(st.integers(1, 0xFFFF), min_size=1, max_size=12).map(
@@ -55,7 +54,7 @@ def test_entries_are_parsed_as_they_are_packed(entries: list[Entry]) -> None:
 def test_nonsense_for_a_listing_is_an_error_and_never_an_endless_loop(buffer: bytes) -> None:
     try:
         list(parse_entries(buffer))
-    except wire_errors.WIRE_ERRORS:
+    except errors.WIRE_ERRORS:
         return
     assert len(buffer) >= 80
 
@@ -171,8 +170,8 @@ def test_a_filetime_is_read_to_the_microsecond() -> None:
     assert from_filetime(133_485_408_001_234_567) == datetime(2024, 1, 1, 0, 0, 0, 123_456, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("table", [faults.CONNECTION, faults.SESSION, faults.TREE, faults.BASE_FOLDER, faults.FILE])
-def test_every_sentence_can_be_said(table: dict[int, faults.Fault]) -> None:
+@pytest.mark.parametrize("table", [errors.CONNECTION, errors.SESSION, errors.TREE, errors.BASE_FOLDER, errors.FILE])
+def test_every_sentence_can_be_said(table: dict[int, errors.Fault]) -> None:
     for fault in table.values():
         sentence = fault.sentence.format(server="S", account="A", share="X", base="/b", path="X/b/{c}")
         assert "S" in sentence
@@ -187,10 +186,10 @@ def test_every_sentence_can_be_said(table: dict[int, faults.Fault]) -> None:
     ],
 )
 def test_an_error_without_a_status_means_that_the_server_is_unreachable(wire_error: Exception, words: str) -> None:
-    error = wire_errors.as_source_error(wire_error, faults.FILE, ADDRESS, "data/x")
+    error = errors.as_source_error(wire_error, errors.FILE, ADDRESS, "data/x")
     assert (type(error), str(error)) == (SourceUnreachable, words)
 
 
 def test_being_let_in_as_a_guest_only_is_a_refusal() -> None:
-    error = wire_errors.as_source_error(SMBException("authenticated as a guest"), faults.SESSION, ADDRESS)
+    error = errors.as_source_error(SMBException("authenticated as a guest"), errors.SESSION, ADDRESS)
     assert type(error) is CredentialsRefused

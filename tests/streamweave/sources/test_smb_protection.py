@@ -13,8 +13,7 @@ from streamweave.errors import FileVanished, SourceFileError
 from streamweave.sources.base import FolderListing, SourceFile, WholeFile
 from streamweave.sources.smb import SmbAddress, SmbSource
 from streamweave.sources.smb.frames.connection import FramesConnection
-from streamweave.sources.smb.frames.encryption import AES_128_CCM
-from streamweave.sources.smb.frames.signing import AES_CMAC, HMAC_SHA256
+from streamweave.sources.smb.frames.protection import AES_128_CCM, AES_CMAC, HMAC_SHA256
 from streamweave.sources.smb.public.connection import PublicConnection
 
 CONTENTS = {f"run{number % 3}/{number:02}.raw": random.Random(number).randbytes(number**3 * 40) for number in range(24)}

@@ -19,7 +19,7 @@ from smbprotocol.tree import TreeConnect
 from simlab.shares import Share, serve
 from streamweave.errors import FileDenied, FileInUse, ShareDenied
 from streamweave.sources.smb import SmbAddress, SmbSource
-from streamweave.sources.smb.interpretation import LEADS_BACK
+from streamweave.sources.smb.listing import LEADS_BACK
 
 SHARE_ALL = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE | ShareAccess.FILE_SHARE_DELETE
 SHARE_NOTHING = 0

@@ -3,9 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.sources.smb.interpretation import Folder
-from streamweave.sources.smb.names import is_askable
-from streamweave.sources.smb.waiting import WaitingFolders
+from streamweave.sources.smb.address import is_askable
+from streamweave.sources.smb.listing import Folder, WaitingFolders
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(is_askable)
 

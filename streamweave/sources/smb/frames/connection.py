@@ -3,17 +3,13 @@
 from collections.abc import Iterable, Sequence
 
 from streamweave.sources.smb import answers
-from streamweave.sources.smb.connection import ShareConnection
+from streamweave.sources.smb.connection import OpenedShare, ShareConnection
+from streamweave.sources.smb.errors import WIRE_ERRORS
 from streamweave.sources.smb.frames import messages
-from streamweave.sources.smb.frames.encryption import Encryption
-from streamweave.sources.smb.frames.exchange import Exchange
+from streamweave.sources.smb.frames.exchange import Exchange, FrameSocket
 from streamweave.sources.smb.frames.handover import Handover
 from streamweave.sources.smb.frames.messages import Packed
-from streamweave.sources.smb.frames.protection import Protection
-from streamweave.sources.smb.frames.signing import Signing
-from streamweave.sources.smb.frames.socket_frames import FrameSocket
-from streamweave.sources.smb.opened_share import OpenedShare
-from streamweave.sources.smb.wire_errors import WIRE_ERRORS
+from streamweave.sources.smb.frames.protection import Encryption, Protection, Signing
 
 
 class FramesConnection(ShareConnection):

@@ -1,20 +1,128 @@
-"""Requests out, answers in: message ids, credits, and what an answer must be before it is believed."""
+"""Requests out, answers in: message ids, credits, and what an answer must be before it is believed.
 
-from collections.abc import Iterable, Sequence
+The window of message ids that a server lets us use: what its credits allow ([MS-SMB2] 3.2.4.1.6).
+
+Frames on a socket: four bytes that tell the length, and the messages ([MS-SMB2] 2.1).
+"""
+
+import io
+import socket
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from streamweave.sources.base import WHOLE_FILE_BYTES
 from streamweave.sources.smb import answers
-from streamweave.sources.smb.faults import PENDING
-from streamweave.sources.smb.frames import header
+from streamweave.sources.smb.connection import CREDITS_WANTED, PUT_OFF_AT_MOST
+from streamweave.sources.smb.errors import PENDING, BrokenAnswer, Refused
+from streamweave.sources.smb.frames import messages
 from streamweave.sources.smb.frames.handover import Handover
-from streamweave.sources.smb.frames.header import HEADER_BYTES, Header
-from streamweave.sources.smb.frames.messages import Packed
+from streamweave.sources.smb.frames.messages import HEADER_BYTES, Header, Packed
 from streamweave.sources.smb.frames.protection import Protection
-from streamweave.sources.smb.frames.socket_frames import FrameSocket
-from streamweave.sources.smb.frames.window import Window
-from streamweave.sources.smb.negotiation import PUT_OFF_AT_MOST
-from streamweave.sources.smb.wire_errors import BrokenAnswer, Refused
+
+
+class Window:
+    """Ids are used in order. ``credits`` is how many are left."""
+
+    def __init__(self, next_id: int, credits_left: int) -> None:
+        self._next_id = next_id
+        self.credits = credits_left
+
+    def use(self, charge: int) -> int:
+        """The id of a request that costs ``charge`` credits, and so as many ids."""
+        message_id = self._next_id
+        self._next_id += charge
+        self.credits -= charge
+        return message_id
+
+    def wanted(self, charge: int) -> int:
+        """How many credits to ask for with a request that costs ``charge``."""
+        return max(charge, CREDITS_WANTED - self.credits)
+
+    def widen(self, granted: int) -> None:
+        """The server has granted credits."""
+        self.credits += granted
+
+
+LARGEST_FRAME_BYTES = WHOLE_FILE_BYTES + (1 << 16)  # the largest answer that is asked for, and what comes with it
+RECEIVED_AT_ONCE = 1 << 14  # at least: some answers about small files, or the beginning of a large one
+TIMEOUTS_OF_A_FRAME = 10  # within which it must be whole, however slow the line: some bytes come in time for ever
+
+
+class FrameSocket:
+    """A connected socket, whose every wait is bounded.
+
+    By ``timeout_seconds``; and by ``patience()``, where all waits together have an end. Each method raises
+    ``TimeoutError``, ``ConnectionError`` or another ``OSError``.
+    """
+
+    def __init__(
+        self, connected: socket.socket, timeout_seconds: float, patience: Callable[[], float] | None = None
+    ) -> None:
+        self._socket = connected
+        self.timeout_seconds = timeout_seconds
+        self._patience = patience
+        self._socket.settimeout(timeout_seconds)
+        self._length = bytearray(4)
+        self._buffer = memoryview(bytearray(RECEIVED_AT_ONCE))
+        self._received = self._buffer[:0]  # what nobody has taken yet
+        self._deadline = 0.0  # of the frame that is received
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame."""
+        self._socket.sendall(len(frame).to_bytes(4, "big") + frame)
+
+    def next_length(self) -> int:
+        """Wait for a frame, and tell how many bytes long it is. Raises ``BrokenAnswer`` for one that can't be."""
+        self._deadline = monotonic() + TIMEOUTS_OF_A_FRAME * self.timeout_seconds
+        self.fill(memoryview(self._length))
+        length = int.from_bytes(self._length, "big")
+        if length > LARGEST_FRAME_BYTES:
+            raise BrokenAnswer(f"a frame of {length} bytes")
+        return length
+
+    def fill(self, view: memoryview) -> None:
+        """Receive as many bytes of the frame as the view holds."""
+        while True:
+            taken = min(len(view), len(self._received))
+            view[:taken], self._received = self._received[:taken], self._received[taken:]
+            view = view[taken:]
+            if len(view) >= RECEIVED_AT_ONCE:
+                view = view[self._receive(view) :]
+            elif view:
+                self._received = self._buffer[: self._receive(self._buffer)]
+            if not view:
+                return
+            if monotonic() > self._deadline:
+                raise TimeoutError
+
+    def _receive(self, view: memoryview) -> int:
+        if self._patience is not None:
+            self._socket.settimeout(self._patience())
+        received = self._socket.recv_into(view)
+        if not received:
+            raise ConnectionResetError
+        return received
+
+    def take(self, length: int) -> bytes:
+        """The frame's next ``length`` bytes, received where they stay: ``getvalue`` hands out the filled buffer."""
+        buffer = io.BytesIO(bytes(length))
+        with buffer.getbuffer() as view:
+            self.fill(view)
+        return buffer.getvalue()
+
+    def is_ended(self) -> bool:
+        """Whether the server has ended the connection; nothing that it sent before is taken."""
+        try:
+            self._socket.settimeout(0)
+            is_ended = not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            is_ended = False
+        except OSError:
+            return True
+        self._socket.settimeout(self.timeout_seconds)
+        return is_ended
+
 
 UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
 READ_ANSWER_BYTES = HEADER_BYTES + 16  # what comes before the data
@@ -37,7 +145,7 @@ class Exchange:
     def __init__(self, socket: FrameSocket, protection: Protection, taken: Handover) -> None:
         self._socket, self._protection = socket, protection
         self._session_id, self._tree_id = taken.session_id, taken.tree_id
-        self._flags = header.IS_SIGNED if protection.frames_are_plain else 0
+        self._flags = messages.IS_SIGNED if protection.frames_are_plain else 0
         self.window = Window(taken.next_id, taken.credits)
         self._commands: dict[int, int] = {}  # of the requests under way, by message id
         self._answers: dict[int, Answer] = {}  # that nobody has taken yet
@@ -71,9 +179,9 @@ class Exchange:
         size = HEADER_BYTES + len(body)
         padding = 0 if is_last else -size % 8
         step = 0 if is_last else size + padding
-        flags = self._flags | header.IS_RELATED if is_related else self._flags
+        flags = self._flags | messages.IS_RELATED if is_related else self._flags
         wanted = self.window.wanted(charge)
-        packed = header.pack(command, charge, wanted, flags, step, message_id, self._tree_id, self._session_id)
+        packed = messages.pack(command, charge, wanted, flags, step, message_id, self._tree_id, self._session_id)
         return self._protection.seal_message(packed + body + bytes(padding), message_id)
 
     def take(self, ticket: int) -> Answer:
@@ -117,23 +225,23 @@ class Exchange:
         self._socket.fill(memoryview(head))
         if _is_read_data(head, length):
             data = self._socket.take(length - READ_ANSWER_BYTES)
-            self._accept(header.unpack(head), memoryview(head), data)
+            self._accept(messages.unpack(head), memoryview(head), data)
             return
         frame = head + bytearray(length - READ_ANSWER_BYTES)
         self._socket.fill(memoryview(frame)[READ_ANSWER_BYTES:])
         self._accept_all(frame)
 
     def _accept_all(self, frame: bytearray) -> None:
-        for told, message in header.messages_in(self._protection.open_frame(frame)):
+        for told, message in messages.messages_in(self._protection.open_frame(frame)):
             self._accept(told, message)
 
     def _accept(self, told: Header, message: memoryview, payload: bytes = b"") -> None:
-        if told.message_id == UNSOLICITED and told.command == header.OPLOCK_BREAK:
+        if told.message_id == UNSOLICITED and told.command == messages.OPLOCK_BREAK:
             self._notice()  # whoever probes has let go of the file already, which is the answer to this
             return
         if self._commands.get(told.message_id) != told.command:
             raise BrokenAnswer("an answer that nobody has asked for")
-        is_async = told.flags & header.IS_ASYNC  # then an AsyncId stands in the tree id's place
+        is_async = told.flags & messages.IS_ASYNC  # then an AsyncId stands in the tree id's place
         if told.session_id != self._session_id or not (is_async or told.tree_id == self._tree_id):
             raise BrokenAnswer("an answer of another session or share")
         if told.status == PENDING:  # never signed (3.2.5.1.3)
@@ -159,8 +267,8 @@ class Exchange:
 
 def _is_read_data(head: bytearray, length: int) -> bool:
     """Whether a frame of ``length`` bytes is one answer to a read, with the data right behind its ``head``."""
-    if not head.startswith(header.PROTOCOL):
+    if not head.startswith(messages.PROTOCOL):
         return False
-    told = header.unpack(head)
-    is_data = told.command == header.READ and told.status == 0 and not told.next_offset
+    told = messages.unpack(head)
+    is_data = told.command == messages.READ and told.status == 0 and not told.next_offset
     return is_data and answers.follows_at_once(memoryview(head)[HEADER_BYTES:], length - READ_ANSWER_BYTES)

@@ -10,10 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamweave.sources.smb.frames.encryption import AES_128_CCM, AES_128_GCM, AES_256_CCM, AES_256_GCM
-from streamweave.sources.smb.frames.signing import AES_CMAC, AES_GMAC, HMAC_SHA256
-from streamweave.sources.smb.opened_share import OpenedShare
-from streamweave.sources.smb.wire_errors import WIRE_ERRORS
+from streamweave.sources.smb.connection import OpenedShare
+from streamweave.sources.smb.errors import WIRE_ERRORS
+from streamweave.sources.smb.frames.protection import (
+    AES_128_CCM,
+    AES_128_GCM,
+    AES_256_CCM,
+    AES_256_GCM,
+    AES_CMAC,
+    AES_GMAC,
+    HMAC_SHA256,
+)
 
 SMB_2_1, SMB_3_0, SMB_3_0_2, SMB_3_1_1 = 0x0210, 0x0300, 0x0302, 0x0311
 KEY_BYTES = {AES_128_CCM: 16, AES_128_GCM: 16, AES_256_CCM: 32, AES_256_GCM: 32}

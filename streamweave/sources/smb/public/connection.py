@@ -7,10 +7,9 @@ from typing import Any
 from smbprotocol.exceptions import SMBResponseException
 
 from streamweave.sources.smb import answers
-from streamweave.sources.smb.connection import CREDIT_BYTES, Message, ShareConnection
-from streamweave.sources.smb.opened_share import OpenedShare
+from streamweave.sources.smb.connection import CREDIT_BYTES, Message, OpenedShare, ShareConnection
+from streamweave.sources.smb.errors import WIRE_ERRORS, Refused
 from streamweave.sources.smb.public import messages
-from streamweave.sources.smb.wire_errors import WIRE_ERRORS, Refused
 
 SINGLE_CREDIT_WINDOW = 16  # requests in flight with a server that knows no multi-credit operations (SMB 2.0.2)
 
