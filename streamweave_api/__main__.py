@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from streamweave.errors import SealBroken, StartError
 from streamweave.garbage import RARELY_IN_FULL
-from streamweave.host_warnings import start_warnings
 from streamweave.printable import log_printable_lines, printable
 from streamweave.settings import Settings
+from streamweave.storage.roots import start_warnings
 from streamweave_api.app import create_app
 from streamweave_api.service import Service
 

@@ -12,9 +12,9 @@ import dagster as dg
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
 from streamweave.facility import facility_of
-from streamweave.host_warnings import start_warnings
 from streamweave.schedules.launching import LOCATION_NAME
 from streamweave.settings import Settings
+from streamweave.storage.roots import start_warnings
 from streamweave_dagster.orphaned_runs import end_orphaned_runs
 
 DATABASE_VARIABLE = "STREAMWEAVE_DAGSTER_DATABASE_URL"

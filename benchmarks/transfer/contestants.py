@@ -21,7 +21,7 @@ from benchmarks.proof import expect_archived, expect_copies
 from benchmarks.setting import Setting
 from benchmarks.site import Site
 from benchmarks.transfer.harvest_process import PHASES, WHOLE
-from streamweave.storage.direct import is_direct, make_direct
+from streamweave.storage.file_io import is_direct, make_direct
 
 OURS = "StreamWeave"
 CP = "cp"

@@ -13,8 +13,8 @@ from typing import TypeVar
 from streamweave.catalog.tables import StorageLocation
 from streamweave.certificates.evidence import CopyFound, FileEvidence, Trouble
 from streamweave.errors import StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage.answering import answered_anew
 from streamweave.storage.base import CopyStat, Storage
+from streamweave.storage.marking import answered_anew
 
 OpenMarked = Callable[[StorageLocation], Storage]
 """Opens a storage location and compares its mark. Raises ``StorageError``."""

@@ -16,7 +16,7 @@ from streamweave.catalog.tables.files import DONE
 from streamweave.certificates.evidence import NOT_ASKED, Circumstances, Copy, CopyFound, FileEvidence, Look, Place
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, Reason
 from streamweave.errors import NotAFile, StorageError
-from streamweave.storage.copy_times import is_unmodified, time_of
+from streamweave.storage.file_io import is_unmodified, time_of
 
 RULES = "4"
 """The version of what is decided here: raised whenever a file could be judged differently."""

@@ -12,7 +12,7 @@ from streamweave.certificates.evidence import Circumstances, Copy, FileEvidence,
 from streamweave.certificates.judgement import Judgement, Verdict
 from streamweave.certificates.reasons import Reason
 from streamweave.storage.base import CopyStat
-from streamweave.storage.copy_times import time_of
+from streamweave.storage.file_io import time_of
 
 Json = dict[str, Any]
 SEEN_UNCHANGED = "seen_unchanged"

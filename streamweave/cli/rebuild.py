@@ -18,7 +18,7 @@ from streamweave.journal.readoption import Readoption
 from streamweave.journal.rebuilding import NOT_IN_JOURNALS, Rebuilt, is_without_address, rebuild
 from streamweave.local.running import settings_of
 from streamweave.sealing import Sealer
-from streamweave.storage.places import settle
+from streamweave.storage.location_fields import settle
 from streamweave.storage.s3.connection import SCHEME
 
 SOMETHING_DIFFERS = 1

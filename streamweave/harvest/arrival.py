@@ -12,12 +12,12 @@ from streamweave.harvest.cataloguing import catalogue
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import Copied, Finished, NotCopied, other_content
 from streamweave.harvest.holders import Holder, holders
-from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.results import Archived, Failed, Result, Unchanged
 from streamweave.harvest.write_behind import WriteBehind
 from streamweave.journal.keeping import JournalKeeper
+from streamweave.storage.archive_paths import destination_path
 from streamweave.storage.base import Storage
 
 

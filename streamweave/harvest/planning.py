@@ -10,13 +10,13 @@ from streamweave.catalog.tables import ONCE_COMPLETED, Instrument, StorageLocati
 from streamweave.catalog.tables.base import uuid7
 from streamweave.errors import HookFailed, HookUnanswered
 from streamweave.harvest.failures import retry_delay
-from streamweave.harvest.naming import destination_path
 from streamweave.harvest.policy import Policy
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.standing import Standing
 from streamweave.hooks.base import Decision, HookContext, Redirect, Skip
 from streamweave.hooks.calling.waiting import ANSWERED
 from streamweave.hooks.running import decide
+from streamweave.storage.archive_paths import destination_path
 
 PLANNED_ANEW = "planned anew: hooks or schedules have changed"
 

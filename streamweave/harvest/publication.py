@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused
 from streamweave.harvest.copying import Digest, digest_of
-from streamweave.harvest.naming import next_path
+from streamweave.storage.archive_paths import next_path
 from streamweave.storage.base import Storage
 
 NUMBERED_NAMES = 16

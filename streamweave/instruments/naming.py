@@ -5,7 +5,7 @@ import unicodedata
 from typing import Any
 
 from streamweave.errors import InvalidInput
-from streamweave.harvest.naming import LONGEST_ARCHIVE_FOLDER, archive_folder_problem
+from streamweave.storage.archive_paths import LONGEST_ARCHIVE_FOLDER, archive_folder_problem
 from streamweave.validation import CONTROL, LONGEST_NAME, shaped, sound, text
 
 LONGEST_SLUG = 63

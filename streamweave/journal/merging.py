@@ -22,9 +22,9 @@ from typing import Any
 from streamweave.catalog.tables import TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
 from streamweave.harvest.acquisition import acquisition
-from streamweave.harvest.naming import destination_path
 from streamweave.harvest.results import archived
 from streamweave.journal.entries import Entry, InstrumentFacts
+from streamweave.storage.archive_paths import destination_path
 
 Row = dict[str, Any]
 OPEN = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS)

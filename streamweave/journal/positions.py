@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of
 from streamweave.catalog.tables import JournalPosition
-from streamweave.storage.journal import Reached
+from streamweave.storage.base import Reached
 
 
 class Position(NamedTuple):

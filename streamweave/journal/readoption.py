@@ -38,9 +38,8 @@ from streamweave.journal.entries import Entry, InstrumentFacts, Reader
 from streamweave.journal.keeping import run_named_by
 from streamweave.journal.known_files import KnownFiles, Written
 from streamweave.journal.positions import Position, is_catalogued, newest_name, note_positions, positions_of
-from streamweave.storage.answering import answered
-from streamweave.storage.base import Storage
-from streamweave.storage.journal import Journal, Reached
+from streamweave.storage.base import Journal, Reached, Storage
+from streamweave.storage.marking import answered
 
 NAMED_CONFLICTS = 1_000
 """More are counted, and not named."""

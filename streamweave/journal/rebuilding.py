@@ -19,8 +19,7 @@ from streamweave.facility import Facility
 from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Reader
 from streamweave.journal.readoption import Readoption, readopt
-from streamweave.storage.base import Storage
-from streamweave.storage.journal import Journal
+from streamweave.storage.base import Journal, Storage
 from streamweave.storage.marks import Mark
 
 Listener = Callable[[Readoption], None]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from streamweave.errors import StartError
-from streamweave.host_warnings import root_warning
 from streamweave.local import programs
 from streamweave.local.announcement import announce, announce_admin
 from streamweave.local.catalog import configure_from, prepare_admin, prepare_catalog
@@ -24,6 +23,7 @@ from streamweave.local.running import leave_word
 from streamweave.local.stop_signals import StopRequested, StopSignals
 from streamweave.local.supervisor import Supervisor
 from streamweave.settings import Settings
+from streamweave.storage.roots import root_warning
 
 
 @dataclass(frozen=True)

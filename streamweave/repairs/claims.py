@@ -13,8 +13,8 @@ from streamweave.catalog.tables import LIVE, Instrument, Transfer, TransferStatu
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.naming import destination_path
 from streamweave.repairs.wanted import Repair
+from streamweave.storage.archive_paths import destination_path
 
 
 def claim_repair(facility: Facility, instrument: Instrument, run_id: uuid.UUID, repair: Repair) -> Claim | None:

@@ -5,10 +5,16 @@ is sealed as it goes in, and never comes out.
 
 ``roots`` say where a posix location may be entered, moved to or restored (``streamweave.storage.roots``). Every entry
 point that people reach passes them; without them any folder will do.
+
+Whether a storage location takes bytes and gives them back now.
 """
 
+import secrets
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -19,12 +25,13 @@ from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import change
 from streamweave.catalog.tables import Hook, Schedule, StorageLocation, StorageType, Transfer
 from streamweave.catalog.tables.base import uuid7
-from streamweave.errors import Conflict, InvalidInput, StorageError
+from streamweave.errors import Conflict, CopyNotProven, InvalidInput, StorageError
 from streamweave.sealing import Sealer
+from streamweave.storage.base import Storage
+from streamweave.storage.location_fields import PLACE, base_path, check_place, check_root, lie_apart, mark_place, settle
 from streamweave.storage.marking import adopt_place
 from streamweave.storage.marks import FoundMark
 from streamweave.storage.opening import storage_opener
-from streamweave.storage.places import PLACE, base_path, check_place, check_root, lie_apart, mark_place, settle
 from streamweave.storage.roots import StorageRoots
 from streamweave.validation import Rule, checked, flag, name, one_word_of, require
 
@@ -207,3 +214,49 @@ def _check_no_hook_names(session: Session, location: StorageLocation) -> None:
     redirect = {"redirect_rules": [{"destination": location.name}]}
     if hook := session.scalar(listing(Hook).where(Hook.config.contains(redirect)).limit(1)):
         raise Conflict(f"the storage location {location.name} is named by the hook {hook.name}")
+
+
+PROBE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class StorageAnswer:
+    """So many bytes were written, read back and found the same."""
+
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StorageRefusal:
+    """The storage can't be used: the kind of error, and a sentence."""
+
+    error_kind: str
+    detail: str
+
+
+def try_storage(open_storage: Callable[[], Storage]) -> StorageAnswer | StorageRefusal:
+    """Write a probe as a transfer would stage it, read it back, compare, and remove it. Nothing is left behind.
+
+    ``open_storage`` compares the location's mark; a ``StorageError`` that it raises is an answer too.
+    """
+    began = time.monotonic()
+    content = secrets.token_bytes(PROBE_BYTES)
+    try:
+        _write_and_compare(open_storage(), f"probe-{secrets.token_hex(8)}", content)
+    except StorageError as error:
+        return StorageRefusal(error.kind(), str(error))
+    return StorageAnswer(len(content), round(time.monotonic() - began, 3))
+
+
+def _write_and_compare(storage: Storage, probe: str, content: bytes) -> None:
+    try:
+        with storage.stage(probe) as staged:
+            staged.write(content)
+        if b"".join(map(bytes, storage.read_staged(probe))) != content:
+            raise CopyNotProven("the bytes read back differ from the bytes that were written")
+    except StorageError:
+        with suppress(StorageError):
+            storage.discard(probe)
+        raise
+    storage.discard(probe)

@@ -3,11 +3,17 @@
 A new location is marked when it is entered. One from a release without such marks is marked at first sight, if the
 place holds what the catalog says. Any other place is refused, until somebody adopts it on purpose. Rows are locked
 while a place is marked, so the mark on record and the mark at the place are the same one.
+
+Asking a storage whose answer may never come.
 """
 
+import threading
+import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -17,8 +23,7 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileVersion, StorageLocation, StorageType, Transfer, TransferStatus
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.base import Storage
-from streamweave.storage.marks import FoundMark, Mark, NoMark, refusal
-from streamweave.storage.twins import MARK, mark_above, why_not_apart
+from streamweave.storage.marks import MARK, FoundMark, Mark, NoMark, mark_above, refusal, why_not_apart
 
 OpenStorage = Callable[[StorageLocation], Storage]
 
@@ -239,3 +244,54 @@ def _now(session: Session) -> datetime:
     """The database's clock."""
     now: datetime = session.scalars(select(func.clock_timestamp())).one()
     return now
+
+
+ANSWERS_WITHIN_SECONDS = 5.0
+"""A network file system whose server is gone lets whoever asks wait for ever."""
+
+Answer = TypeVar("Answer")
+
+_asked: dict[str, tuple[Future[Any], float]] = {}
+_late: dict[str, Future[Any]] = {}
+_lock = threading.Lock()
+
+
+def answered(what: str, question: Callable[[], Answer]) -> Answer:
+    """The answer to ``question``, which is known by the name ``what``.
+
+    While it is asked already, no second one is: whoever comes gets the same answer, however often a question hangs.
+    Raises what it raises, or ``TimeoutError`` when no answer has come within ``ANSWERS_WITHIN_SECONDS`` of asking.
+    """
+    with _lock:
+        answer, asked_at = _asked.get(what, (None, 0.0))
+        if answer is None or answer.done():
+            answer, asked_at = Future(), time.monotonic()
+            _asked[what] = answer, asked_at
+            threading.Thread(target=_ask, args=(question, answer), daemon=True).start()
+    remaining = asked_at + ANSWERS_WITHIN_SECONDS - time.monotonic()
+    return cast(Answer, answer.result(max(remaining, 0.0)))
+
+
+def answered_anew(what: str, question: Callable[[], Answer], within_seconds: float) -> Answer:
+    """The answer to ``question``, asked now, and for this caller alone.
+
+    Raises what it raises, or ``TimeoutError`` when no answer has come within so many seconds; at once while an earlier
+    question known by the name ``what`` is late and still hangs. So a server that is gone does not gather threads.
+    """
+    late = _late.get(what)
+    if late is not None and not late.done():
+        raise TimeoutError(what)
+    answer: Future[Any] = Future()
+    threading.Thread(target=_ask, args=(question, answer), daemon=True).start()
+    try:
+        return cast(Answer, answer.result(within_seconds))
+    except TimeoutError:
+        _late[what] = answer
+        raise
+
+
+def _ask(question: Callable[[], Any], answer: "Future[Any]") -> None:
+    try:
+        answer.set_result(question())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+        answer.set_exception(error)

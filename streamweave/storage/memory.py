@@ -14,11 +14,10 @@ from streamweave.errors import (
     StorageRefused,
     StorageUnavailable,
 )
-from streamweave.storage.base import NO_MTIMES, CopyStat
-from streamweave.storage.copy_times import copy_mtime_ns
-from streamweave.storage.enclosure import path_components
-from streamweave.storage.journal import NOT_LEGIBLE, Reached, checked_name
+from streamweave.storage.base import NO_MTIMES, NOT_LEGIBLE, CopyStat, Reached, checked_name
+from streamweave.storage.file_io import copy_mtime_ns
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
+from streamweave.storage.safe_path import path_components
 
 
 class MemoryWriter:

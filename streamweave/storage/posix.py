@@ -24,7 +24,12 @@ from streamweave.errors import (
     StorageUnavailable,
 )
 from streamweave.storage.base import NO_MTIMES, CopyStat
-from streamweave.storage.enclosure import (
+from streamweave.storage.file_io import as_path_error, as_storage_error, storage_errors
+from streamweave.storage.flushing import Flushing
+from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, parse_mark, refusal
+from streamweave.storage.posix_journal import FolderJournal
+from streamweave.storage.rename_noreplace import move_without_replacing
+from streamweave.storage.safe_path import (
     BaseFolder,
     file_chunks,
     open_folder,
@@ -33,11 +38,6 @@ from streamweave.storage.enclosure import (
     path_components,
     stands,
 )
-from streamweave.storage.faults import as_path_error, as_storage_error, storage_errors
-from streamweave.storage.flushing import Flushing
-from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, parse_mark, refusal
-from streamweave.storage.placing import move_without_replacing
-from streamweave.storage.posix_journal import FolderJournal
 from streamweave.storage.staging import StagedFile, StagingArea, file_name, write_all
 
 CONTROL = ".streamweave"

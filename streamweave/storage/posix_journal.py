@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from operator import itemgetter
 
-from streamweave.storage.enclosure import BaseFolder, file_chunks, open_folder
-from streamweave.storage.faults import storage_errors
-from streamweave.storage.journal import (
+from streamweave.storage.base import (
     HEAD,
     JOURNALS,
     NOT_LEGIBLE,
@@ -17,6 +15,8 @@ from streamweave.storage.journal import (
     head_told_by,
     is_name,
 )
+from streamweave.storage.file_io import storage_errors
+from streamweave.storage.safe_path import BaseFolder, file_chunks, open_folder
 from streamweave.storage.staging import write_all
 
 SUFFIX = ".jsonl"
@@ -24,7 +24,7 @@ JOURNAL_MODE = 0o640  # less what the umask takes away
 
 
 class FolderJournal:
-    """The journals below ``control``, the location's own folder. ``streamweave.storage.journal.Journal`` says more."""
+    """The journals below ``control``, the location's own folder. ``streamweave.storage.base.Journal`` says more."""
 
     def __init__(self, base: BaseFolder, control: str, catalog: str) -> None:
         self._base = base

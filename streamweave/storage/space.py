@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from streamweave.storage.answering import answered
+from streamweave.storage.marking import answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.base import NO_MTIMES
-from streamweave.storage.copy_times import set_mtime
-from streamweave.storage.direct import BlockWriter
-from streamweave.storage.enclosure import (
+from streamweave.storage.file_io import BlockWriter, as_storage_error, set_mtime, storage_errors
+from streamweave.storage.flushing import Flushing
+from streamweave.storage.safe_path import (
     BaseFolder,
     content_of,
     open_folder,
@@ -21,8 +21,6 @@ from streamweave.storage.enclosure import (
     path_components,
     uncached_chunks,
 )
-from streamweave.storage.faults import as_storage_error, storage_errors
-from streamweave.storage.flushing import Flushing
 
 STAGED_SUFFIX = ".part"
 PUBLISHED_MODE = 0o440  # less what the umask takes away; the handle that creates the file may write all the same

@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import StorageLocation, StorageType
 from streamweave.journal.conflicts import Conflicts, recent_conflicts
-from streamweave.storage.connection_test import StorageAnswer, try_storage
 from streamweave.storage.locations import (
+    StorageAnswer,
     adopt_storage_location,
     create_storage_location,
     delete_storage_location,
     restore_storage_location,
     storage_location_by_id,
     storage_locations,
+    try_storage,
     update_storage_location,
 )
 from streamweave.storage.marking import open_marked

@@ -3,22 +3,173 @@
 A multipart upload whose parts are copies of objects. It appears under its key in the moment it is completed, and it is
 completed only if nothing stands there (``If-None-Match: *``; Amazon S3 User Guide, "Conditional writes"). S3 copies at
 most 5 GiB at once: each part may have so much, and the whole any size.
+
+Requests that obstore has no words for: what puts objects together on the server.
+
+Signature Version 4, by which S3 knows who asks.
+
+Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)".
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import hmac
+import ssl
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from urllib.parse import unquote_plus
-from xml.etree.ElementTree import Element, SubElement, tostring
+from email.utils import parsedate_to_datetime
+from functools import cache, partial
+from urllib.parse import quote, unquote_plus, urlsplit
+from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
+
+import httpx
 
 from streamweave.errors import CopyNotProven, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage.s3.connection import SCHEME, S3Connection
-from streamweave.storage.s3.exchange import Answer, Exchange
-from streamweave.storage.s3.patience import Patience
-from streamweave.storage.s3.signing import percent_encoded
+from streamweave.storage.s3.bucket import no_answer, s3_error
+from streamweave.storage.s3.connection import SCHEME, Patience, S3Connection
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+
+
+def percent_encoded(text: str, *, keep: str = "") -> str:
+    """``text`` in UTF-8, with everything but letters, digits and ``-._~`` (and ``keep``) percent-encoded."""
+    return quote(text, safe=f"-._~{keep}")
+
+
+def signed_headers(
+    connection: S3Connection, method: str, url: str, headers: Mapping[str, str], body: bytes, now: datetime
+) -> dict[str, str]:
+    """``headers`` and those that prove who sends them. ``url`` is percent-encoded, its query's fields sorted by name.
+
+    ``now`` is UTC; servers refuse what is more than 15 minutes off their own clock.
+    """
+    parts = urlsplit(url)
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    digest = hashlib.sha256(body).hexdigest()
+    signed = {
+        **{name.lower(): value for name, value in headers.items()},
+        "host": parts.netloc,
+        "x-amz-content-sha256": digest,
+        "x-amz-date": stamp,
+    }
+    names = ";".join(sorted(signed))
+    lines = [f"{name}:{signed[name].strip()}" for name in sorted(signed)]
+    canonical = "\n".join([method, parts.path or "/", parts.query, *lines, "", names, digest])
+    scope = f"{stamp[:8]}/{connection.region}/s3/aws4_request"
+    to_sign = "\n".join([_ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
+    signature = hmac.new(_signing_key(connection, stamp[:8]), to_sign.encode(), hashlib.sha256).hexdigest()
+    credential = f"Credential={connection.access_key_id}/{scope}"
+    signed["authorization"] = f"{_ALGORITHM} {credential},SignedHeaders={names},Signature={signature}"
+    return signed
+
+
+def _signing_key(connection: S3Connection, day: str) -> bytes:
+    key = f"AWS4{connection.secret_access_key}".encode()
+    for step in (day, connection.region, "s3", "aws4_request"):
+        key = hmac.new(key, step.encode(), hashlib.sha256).digest()
+    return key
+
+
+_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_RETRIED_CODES = frozenset({"InternalError", "SlowDown", "RequestTimeout", "ServiceUnavailable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said, and when by its own clock. ``text`` finds an element's text by name, or is empty."""
+
+    root: Element
+    date: datetime
+
+    @property
+    def name(self) -> str:
+        """What it is: the name of its root element."""
+        return self.root.tag.rpartition("}")[2]
+
+    def text(self, name: str) -> str:
+        """The text of the first element of that name on the first level."""
+        return self.root.findtext(f"{{*}}{name}") or ""
+
+
+class Exchange:
+    """Signed requests to one bucket, each asked again a few times. Safe to share between threads."""
+
+    def __init__(self, connection: S3Connection, patience: Patience) -> None:
+        self._connection = connection
+        self._patience = patience
+        timeout = httpx.Timeout(patience.silent_seconds, connect=patience.connect_seconds)
+        self._client = httpx.Client(timeout=timeout, verify=_tls())
+        weakref.finalize(self, self._client.close)
+
+    def ask(
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        """The answer to one request, asked again while the server is busy or silent. Raises ``StorageError``."""
+        url = self._url(key, query)
+        place = f"{SCHEME}{self._connection.bucket}/{key}"
+        answer = self._send(method, url, headers or {}, body, place)
+        for retry in range(self._patience.retries):
+            if isinstance(answer, Answer):
+                break
+            time.sleep(self._patience.pause_seconds(retry))
+            answer = self._send(method, url, headers or {}, body, place)
+        if isinstance(answer, StorageError):
+            raise answer
+        return answer
+
+    def _url(self, key: str, query: Mapping[str, str]) -> str:
+        fields = "&".join(f"{name}={percent_encoded(query[name])}" for name in sorted(query))
+        return f"{self._connection.url}/{percent_encoded(key, keep='/')}?{fields}"
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, place: str
+    ) -> Answer | StorageError:
+        """The answer, or the error after which the request is worth another try; raises any other."""
+        signed = signed_headers(self._connection, method, url, headers, body, datetime.now(UTC))
+        try:
+            response = self._client.request(method, url, headers=signed, content=body)
+        except httpx.RequestError as error:
+            failed = no_answer(place)
+            failed.__cause__ = error
+            return failed
+        answer = Answer(_parsed(response.content), _date(response))
+        if response.is_success and answer.name != "Error":  # a 200 may still turn out to be an error
+            return answer
+        code = answer.text("Code") if answer.name == "Error" else ""
+        refusal = s3_error(code, response.status_code, place)
+        if response.status_code in _RETRIED or code in _RETRIED_CODES:
+            return refusal
+        raise refusal
+
+
+def _parsed(content: bytes) -> Element:
+    try:
+        return fromstring(content.strip()) if content.strip() else Element("Nothing")
+    except ParseError:
+        return Element("Unreadable")
+
+
+def _date(response: httpx.Response) -> datetime:
+    try:
+        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Trusts what the system trusts, as obstore does; reading that takes a while, so it is done once."""
+    return ssl.create_default_context()
+
 
 COPIES_AT_ONCE = 4
 CHECKSUMS = {"x-amz-checksum-algorithm": "SHA256"}

@@ -20,7 +20,7 @@ from streamweave.errors import (
 )
 from streamweave.storage.s3.bucket import Bucket
 from streamweave.storage.s3.composition import Composer, Ingredient
-from streamweave.storage.s3.parts import Part
+from streamweave.storage.s3.staging import Part
 
 SMALL_BYTES = 1 << 20  # as much as is sent in the time that the requests of a composition take
 INGREDIENTS = 10_000  # the limit of S3

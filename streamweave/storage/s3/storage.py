@@ -2,30 +2,145 @@
 
 Beside the published objects it holds, below ``.streamweave/``, the mark ``location`` and ``incoming``, where each
 catalog has a staging area of its own.
+
+Sizes and times of many objects: where many keys of a folder are asked for, a page of a listing answers up to 1,000.
+
+Single keys are asked for by a request each. Everything goes side by side, a bounded number of requests at a time.
+
+Journals in a bucket, where nothing can be appended to: each call makes an object, named by where it begins.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
-from streamweave.errors import DestinationOccupied, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage.base import NO_MTIMES, CopyStat
-from streamweave.storage.enclosure import path_components
-from streamweave.storage.journal import JOURNALS
+from streamweave.errors import DestinationOccupied, NotAFile, StorageError, StorageRefused, StorageUnavailable
+from streamweave.storage.base import (
+    HEAD,
+    JOURNALS,
+    NO_MTIMES,
+    NOT_LEGIBLE,
+    CopyStat,
+    Reached,
+    checked_name,
+    head_content,
+    head_told_by,
+    is_name,
+)
+from streamweave.storage.file_io import nanoseconds
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
-from streamweave.storage.s3.bucket import Bucket
+from streamweave.storage.s3.bucket import KEYS_AT_ONCE, Bucket, side_by_side
 from streamweave.storage.s3.composition import Composer
-from streamweave.storage.s3.connection import S3Connection
-from streamweave.storage.s3.journal import BucketJournal
-from streamweave.storage.s3.keys import checked_key
-from streamweave.storage.s3.object_stats import object_stats
-from streamweave.storage.s3.parts import Part
-from streamweave.storage.s3.patience import PATIENCE, Patience
+from streamweave.storage.s3.connection import PATIENCE, Patience, S3Connection, checked_key
 from streamweave.storage.s3.publication import Publisher
-from streamweave.storage.s3.side_by_side import side_by_side
-from streamweave.storage.s3.staging import StagedFile, StagingArea
+from streamweave.storage.s3.staging import Part, StagedFile, StagingArea
+from streamweave.storage.safe_path import path_components
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+
+WORTH_A_LISTING = 8
+"""From so many keys of one folder on it is listed."""
+
+Stat = CopyStat | StorageError | None
+
+
+def object_stats(bucket: Bucket, keys: Iterable[str]) -> dict[str, Stat]:
+    """What exists under each of these keys, as ``Storage.stat_many`` says it."""
+    folders: defaultdict[str, list[str]] = defaultdict(list)
+    for key in dict.fromkeys(keys):
+        folders[key.rpartition("/")[0]].append(key)
+    listed = [folder for folder, asked in folders.items() if len(asked) >= WORTH_A_LISTING]
+    found: dict[str, Stat] = {}
+    outcomes = side_by_side(lambda folder: _listed(bucket, folder, folders[folder]), listed)
+    for folder, outcome in zip(listed, outcomes, strict=True):
+        found |= dict.fromkeys(folders[folder], outcome) if isinstance(outcome, StorageError) else outcome
+    single = [key for asked in folders.values() for key in asked if key not in found]
+    return found | dict(zip(single, side_by_side(partial(_asked, bucket), single), strict=True))
+
+
+def _listed(bucket: Bucket, folder: str, keys: Sequence[str]) -> dict[str, Stat]:
+    """The answers that a listing of a folder gives; what it doesn't hold is left to be asked for.
+
+    It begins just before the first key and ends at the last one. Keys of folders below may lie in between: where they
+    are far too many, the listing is given up.
+    """
+    asked, last = set(keys), max(keys, key=str.encode).encode()
+    first = min(keys, key=str.encode)[:-1]
+    found: dict[str, Stat] = {}
+    for number, meta in enumerate(bucket.below(folder, after=first)):
+        if meta["path"] in asked:
+            found[meta["path"]] = _stat(meta)
+        too_many = number >= KEYS_AT_ONCE + len(keys) * KEYS_AT_ONCE // WORTH_A_LISTING
+        if meta["path"].encode() >= last or too_many:
+            break
+    return found
+
+
+def _asked(bucket: Bucket, key: str) -> Stat:
+    if meta := bucket.find(key):
+        return _stat(meta)
+    return NotAFile(f"{bucket.address(key)} is a folder") if bucket.has_below(key) else None
+
+
+def _stat(meta: "ObjectMeta") -> CopyStat:
+    return CopyStat(meta["size"], nanoseconds(meta["last_modified"]))
+
+
+OFFSET_DIGITS = 16
+
+
+class BucketJournal:
+    """The journals below the key ``folder``. ``streamweave.storage.base.Journal`` says what each method promises."""
+
+    def __init__(self, bucket: Bucket, folder: str) -> None:
+        self._bucket = bucket
+        self._folder = folder
+
+    def append(self, name: str, offset: int, lines: bytes) -> None:
+        """One object for the lines, and one for the head."""
+        self._bucket.put(f"{self._folder}/{checked_name(name)}/{offset:0{OFFSET_DIGITS}}", lines)
+        self._bucket.put(f"{self._folder}/{HEAD}", head_content(Reached(name, offset + len(lines))))
+
+    def head(self) -> Reached | None:
+        """What the head's object says."""
+        content = self._bucket.content(f"{self._folder}/{HEAD}")
+        if content is not None:
+            return head_told_by(content)
+        return None if next(self._parts("", ""), None) is None else NOT_LEGIBLE
+
+    def sizes(self, since: str = "") -> dict[str, int]:
+        """Where the last object of each journal ends."""
+        sizes: dict[str, int] = {}
+        for name, offset, size in self._parts("", since):
+            sizes[name] = max(sizes.get(name, 0), offset + size)
+        return dict(sorted(sizes.items()))
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """Object by object. One that an earlier one reaches beyond was left by a call that failed, and is passed over.
+
+        So is one that begins behind ``offset`` only in part: nobody reads from the midst of an object.
+        """
+        end = offset
+        for _, start, size in sorted(self._parts(checked_name(name), "")):
+            if start >= end:
+                yield self._bucket.content(f"{self._folder}/{name}/{start:0{OFFSET_DIGITS}}") or b""
+                end = start + size
+
+    def _parts(self, below: str, since: str) -> Iterator[tuple[str, int, int]]:
+        """Name, offset and size of each object."""
+        skip = len(self._folder) + 1
+        after = f"{self._folder}/{since}" if since else None
+        for meta in self._bucket.below(f"{self._folder}/{below}".rstrip("/"), after=after):
+            name, _, offset = meta["path"][skip:].rpartition("/")
+            if offset.isdecimal() and is_name(name):
+                yield name, int(offset), meta["size"]
+
 
 CONTROL = ".streamweave"
 FILE_AND_PART = 2  # components of a part's key below the staging area

@@ -22,7 +22,7 @@ from streamweave.certificates.reasons import Reason
 from streamweave.certificates.record import REUSED_WITHIN
 from streamweave.certificates.signing import Signer
 from streamweave.errors import StorageRefused, StorageUnavailable
-from streamweave.storage import answering
+from streamweave.storage import marking
 from streamweave.storage.base import Storage
 from streamweave.storage.posix import PosixStorage
 
@@ -285,6 +285,6 @@ def test_a_location_that_never_answers_ends_no_certificate(archived: Any, monkey
             assert "did not answer in time" in reason["first"][0]["detail"]
     assert len(asked) <= 1  # no second question waits beside the first
     server_is_back.set()
-    for late in answering._late.values():
+    for late in marking._late.values():
         late.exception(30)
     assert archived.verdict() == Verdict.SAFE

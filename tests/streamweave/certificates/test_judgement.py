@@ -15,7 +15,7 @@ from streamweave.certificates.tally import Tally
 from streamweave.errors import NotAFile, StorageUnavailable
 from streamweave.harvest.recording import GONE_BEFORE_ALL
 from streamweave.storage.base import CopyStat
-from streamweave.storage.copy_times import CLOCK_TOLERANCE, GRANULARITY_NS, LAST_TIME, copy_mtime_ns, nanoseconds
+from streamweave.storage.file_io import CLOCK_TOLERANCE, GRANULARITY_NS, LAST_TIME, copy_mtime_ns, nanoseconds
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -12,17 +12,17 @@ from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from streamweave.errors import InvalidInput
-from streamweave.harvest.naming import (
+from streamweave.storage.archive_paths import (
     LONGEST_PART,
     archive_folder_problem,
     destination_path,
     next_path,
     source_path_of,
 )
-from streamweave.storage.enclosure import path_components
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import CONTROL, PosixStorage
-from streamweave.storage.s3.keys import LONGEST_KEY, checked_key, key_problem
+from streamweave.storage.s3.connection import LONGEST_KEY, checked_key, key_problem
+from streamweave.storage.safe_path import path_components
 
 MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 

@@ -18,9 +18,9 @@ from streamweave.errors import CopyNotProven, DestinationOccupied, PathUnusable,
 from streamweave.fixity.strays import stray_paths
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copying import digest_of
-from streamweave.harvest.naming import source_path_of
 from streamweave.harvest.publication import publish
 from streamweave.harvest.troubles import REFUSALS_IN_A_ROW, Troubles
+from streamweave.storage.archive_paths import source_path_of
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
 
@@ -182,7 +182,7 @@ def test_a_file_system_that_does_not_take_a_name(
     for each in [call] if call == "mkdir" else ["link", "rename"]:
         monkeypatch.setattr(os, each, refusing(getattr(os, each)))
     monkeypatch.setattr(
-        "streamweave.storage.placing._renameat2", refusing(lambda *_: pytest.fail("another name came here"))
+        "streamweave.storage.rename_noreplace._renameat2", refusing(lambda *_: pytest.fail("another name came here"))
     )
     path = "microscope/Größe/a.csv" if call == "mkdir" else "microscope/Größe.csv"
     bench.write(path, b"content")

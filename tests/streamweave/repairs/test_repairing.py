@@ -10,11 +10,11 @@ from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import HarvestRun, Instrument, Transfer, TransferStatus, VersionState
 from streamweave.errors import SourceUnreachable
 from streamweave.harvest.filtering import filter_files
-from streamweave.harvest.naming import source_path_of
 from streamweave.instruments.commands import delete_instrument
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.repairing import NOWHERE
 from streamweave.repairs.wanted import repairs_wanted
+from streamweave.storage.archive_paths import source_path_of
 
 PATH = "microscope/a.csv"
 CONTENT = b"time,value\n0,1.0\n"

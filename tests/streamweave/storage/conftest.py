@@ -23,8 +23,7 @@ from moto.s3.models import FakeBucket, s3_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from streamweave.storage.marks import Mark
-from streamweave.storage.s3.connection import S3Connection
-from streamweave.storage.s3.patience import Patience
+from streamweave.storage.s3.connection import Patience, S3Connection
 from streamweave.storage.s3.storage import S3Storage
 
 MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))

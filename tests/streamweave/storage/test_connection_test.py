@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from streamweave.errors import StorageUnavailable
-from streamweave.storage.connection_test import StorageAnswer, StorageRefusal, try_storage
+from streamweave.storage.locations import StorageAnswer, StorageRefusal, try_storage
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
 

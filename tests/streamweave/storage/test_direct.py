@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.storage import direct
-from streamweave.storage.direct import BLOCK_BYTES, BlockWriter, direct_chunks, is_direct, make_direct
+from streamweave.storage import file_io
+from streamweave.storage.file_io import BLOCK_BYTES, BlockWriter, direct_chunks, is_direct, make_direct
 
 PAGE = mmap.PAGESIZE
 Opened = Callable[[int], int]
@@ -81,7 +81,7 @@ def test_a_span_is_read_wherever_it_begins_and_ends(
 def test_a_file_system_without_direct_transfers_is_written_and_read_through_the_cache(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(direct, "_DIRECT", 0)
+    monkeypatch.setattr(file_io, "_DIRECT", 0)
     write(opened, content(BLOCK_BYTES + 5))
     assert read(opened, 3) == content(BLOCK_BYTES + 5)[3:]
 

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage import flushing, placing
+from streamweave.storage import flushing, rename_noreplace
+from streamweave.storage.base import NOT_LEGIBLE
 from streamweave.storage.flushing import MANY
-from streamweave.storage.journal import NOT_LEGIBLE
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
 
@@ -107,7 +107,7 @@ def refuse_exclusive_rename(monkeypatch: pytest.MonkeyPatch) -> None:
     def renameat2(*args: object) -> None:
         raise OSError(errno.EINVAL, "no RENAME_NOREPLACE here")
 
-    monkeypatch.setattr(placing, "_renameat2", renameat2)
+    monkeypatch.setattr(rename_noreplace, "_renameat2", renameat2)
 
 
 @pytest.mark.parametrize("exclusive_rename", [True, False], ids=["renameat2", "check-and-rename"])

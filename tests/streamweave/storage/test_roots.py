@@ -13,23 +13,24 @@ from hypothesis import strategies as st
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation
 from streamweave.errors import Conflict, InvalidInput, StorageRefused
-from streamweave.host_warnings import AS_ROOT, root_warning, start_warnings
 from streamweave.manifest import apply_manifest
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.storage.base import Storage
-from streamweave.storage.connection_test import StorageRefusal, try_storage
+from streamweave.storage.location_fields import check_root
 from streamweave.storage.locations import (
+    StorageRefusal,
     adopt_storage_location,
     create_storage_location,
     delete_storage_location,
     restore_storage_location,
+    try_storage,
     update_storage_location,
 )
 from streamweave.storage.marking import open_marked
 from streamweave.storage.opening import storage_opener
-from streamweave.storage.places import check_root
 from streamweave.storage.roots import (
+    AS_ROOT,
     Forbidden,
     Reach,
     StorageRoots,
@@ -37,6 +38,8 @@ from streamweave.storage.roots import (
     lies_in,
     listed_roots,
     refusal,
+    root_warning,
+    start_warnings,
     storage_roots,
 )
 

@@ -15,7 +15,7 @@ from streamweave.errors import StorageRefused
 from streamweave.fixity.nightly import sweep_archive
 from streamweave.fixity.verification import verify_location
 from streamweave.journal.rebuilding import rebuild
-from streamweave.storage.journal import NOT_LEGIBLE
+from streamweave.storage.base import NOT_LEGIBLE
 from streamweave.storage.marking import adopt_place, mark_new_place
 from streamweave.storage.marks import EARLY_MARKS, Mark
 from streamweave.storage.s3.connection import S3Connection

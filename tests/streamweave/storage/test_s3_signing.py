@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from streamweave.storage.s3.composition import percent_encoded, signed_headers
 from streamweave.storage.s3.connection import S3Connection
-from streamweave.storage.s3.signing import percent_encoded, signed_headers
 
 # Amazon S3 API Reference, "Examples: Signature Calculations"
 EXAMPLE = S3Connection(

@@ -25,11 +25,11 @@ from streamweave.errors import (
     StorageUnavailable,
 )
 from streamweave.harvest.copying import digest_of
-from streamweave.harvest.naming import destination_path
 from streamweave.harvest.publication import publish
-from streamweave.storage.connection_test import StorageAnswer, StorageRefusal, try_storage
+from streamweave.storage.archive_paths import destination_path
+from streamweave.storage.locations import StorageAnswer, StorageRefusal, try_storage
 from streamweave.storage.marks import Mark
-from streamweave.storage.s3 import parts, publication, staging
+from streamweave.storage.s3 import publication, staging
 from streamweave.storage.s3 import storage as s3
 from streamweave.storage.s3.connection import S3Connection
 from streamweave.storage.s3.storage import S3Storage
@@ -55,7 +55,7 @@ def is_put_of_bytes(request: Any) -> bool:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 5 MiB, the least that S3 puts together."""
-    monkeypatch.setattr(parts, "SMALLEST_PART_BYTES", 5 << 20)
+    monkeypatch.setattr(staging, "SMALLEST_PART_BYTES", 5 << 20)
 
 
 @pytest.fixture
@@ -161,10 +161,10 @@ def test_a_file_that_fills_its_parts_is_whole(s3_storage: S3Storage, size: int) 
 
 
 def test_parts_grow_a_little_so_that_no_file_takes_much_memory() -> None:
-    sizes = [parts.part_bytes(number) for number in (1, 1000, 1001, 2000, 2001, parts.MOST_PARTS)]
+    sizes = [staging.part_bytes(number) for number in (1, 1000, 1001, 2000, 2001, staging.MOST_PARTS)]
     assert sizes == [8 << 20, 8 << 20, 16 << 20, 16 << 20, 32 << 20, 32 << 20]
-    assert sum(map(parts.part_bytes, range(1, parts.MOST_PARTS + 1))) > 5 << 40
-    assert parts.MOST_PARTS <= publication.INGREDIENTS * publication.GROUP
+    assert sum(map(staging.part_bytes, range(1, staging.MOST_PARTS + 1))) > 5 << 40
+    assert staging.MOST_PARTS <= publication.INGREDIENTS * publication.GROUP
     assert publication.GROUP * sizes[-1] < 5 << 30  # the most that S3 copies at once
 
 
@@ -172,7 +172,7 @@ def test_parts_grow_a_little_so_that_no_file_takes_much_memory() -> None:
 def tiny_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 2 bytes, of which the server takes 3 at a time."""
     monkeypatch.setattr(moto, "S3_UPLOAD_PART_MIN_SIZE", 1)
-    monkeypatch.setattr(parts, "SMALLEST_PART_BYTES", 2)
+    monkeypatch.setattr(staging, "SMALLEST_PART_BYTES", 2)
     monkeypatch.setattr(publication, "INGREDIENTS", 3)
     monkeypatch.setattr(publication, "GROUP", 3)
 

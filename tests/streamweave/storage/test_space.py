@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamweave.storage import answering, space
+from streamweave.storage import marking, space
 from streamweave.storage.space import Space, space_at
 
 
@@ -30,12 +30,12 @@ def test_a_file_system_that_does_not_answer_holds_up_nobody(tmp_path: Path, monk
         server_is_back.wait(30)
         raise OSError
 
-    monkeypatch.setattr(answering, "ANSWERS_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(marking, "ANSWERS_WITHIN_SECONDS", 0.05)
     monkeypatch.setattr(space.os, "statvfs", hang)
     assert space_at(str(tmp_path)) is None
     assert space_at(str(tmp_path)) is None
     assert asked == [str(tmp_path)]
     monkeypatch.undo()
     server_is_back.set()
-    answering._asked[f"space at {tmp_path}"][0].exception(30)
+    marking._asked[f"space at {tmp_path}"][0].exception(30)
     assert isinstance(space_at(str(tmp_path)), Space)

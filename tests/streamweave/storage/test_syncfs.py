@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from streamweave.storage import syncfs
-from streamweave.storage.syncfs import RELIABLE, SINCE, flush_file_system
+from streamweave.storage import flushing
+from streamweave.storage.flushing import RELIABLE, SINCE, flush_file_system
 
 
 def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, device: int) -> None:
@@ -24,7 +24,7 @@ def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, device: i
         + b"30 27 0:98 / /odd\rname rw - tmpfs tmpfs rw\n"
         + b"31 27 0:99 / /caf\xe9 rw - nfs4 server:/ext4 rw\n"
     )
-    monkeypatch.setattr(syncfs, "MOUNTS", table)
+    monkeypatch.setattr(flushing, "MOUNTS", table)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_file_system_that_has_broken_down_is_not_relied_on(
 def test_a_system_that_does_not_tell_what_is_mounted_is_not_relied_on(
     folder: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[int], is_new_linux: None
 ) -> None:
-    monkeypatch.setattr(syncfs, "MOUNTS", tmp_path / "nothing")
+    monkeypatch.setattr(flushing, "MOUNTS", tmp_path / "nothing")
     assert not flush_file_system(folder)
 
 

@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streamweave.errors import StorageRefused
-from streamweave.storage.direct import direct_chunks
-from streamweave.storage.faults import storage_errors
+from streamweave.storage.file_io import direct_chunks, storage_errors
 
 FOLDER_MODE = 0o770  # less what the umask takes away
 CHUNK_BYTES = 1 << 20
