@@ -18,7 +18,7 @@ from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
-from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.manifest import apply_manifest
 

@@ -27,7 +27,7 @@ from soak.wrapping import count_calls, kill_at
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility, facility_of
 from streamweave.harvest.harvesting import harvest
-from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.settings import Settings
 
 DONE, SOMETHING_IS_WRONG, BROKEN_OFF = 0, 1, 2

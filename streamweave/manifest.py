@@ -22,16 +22,15 @@ from streamweave.errors import Conflict, InvalidInput
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import create_hook
 from streamweave.instruments.addresses import AddressChange
-from streamweave.instruments.commands import create_instrument, update_instrument
 from streamweave.instruments.fields import CHANGEABLE
+from streamweave.instruments.instruments import create_instrument, instrument_by_slug, update_instrument
 from streamweave.instruments.moving import asks_what_is_there
-from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import (
     create_service_account,
     service_account_by_name,
     update_service_account,
 )
-from streamweave.schedules.commands import create_schedule
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location, storage_location_by_name
 from streamweave.storage.roots import StorageRoots

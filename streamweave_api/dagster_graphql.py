@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamweave.errors import NotFound, OrchestratorUnavailable
-from streamweave.schedules.launching import JOB_NAME, LOCATION_NAME, harvest_run_config, harvest_run_tags
-from streamweave.schedules.orchestrator import ask, message_of, orchestrator, reload_code_location
+from streamweave.instruments.dagster import (
+    JOB_NAME,
+    LOCATION_NAME,
+    ask,
+    harvest_run_config,
+    harvest_run_tags,
+    message_of,
+    orchestrator,
+    reload_code_location,
+)
 from streamweave_api.dagster_queries import LAUNCH, RUN, RUN_ERRORS
 
 REPOSITORY_NAME = "__repository__"

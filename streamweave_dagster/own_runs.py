@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from streamweave.schedules.launching import LOCATION_NAME
+from streamweave.instruments.dagster import LOCATION_NAME
 
 
 def own_runs(instance: dg.DagsterInstance, location: str, *statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:

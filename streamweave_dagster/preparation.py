@@ -12,7 +12,7 @@ import dagster as dg
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
 from streamweave.facility import facility_of
-from streamweave.schedules.launching import LOCATION_NAME
+from streamweave.instruments.dagster import LOCATION_NAME
 from streamweave.settings import Settings
 from streamweave.storage.roots import start_warnings
 from streamweave_dagster.orphaned_runs import end_orphaned_runs

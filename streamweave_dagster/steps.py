@@ -17,7 +17,7 @@ from streamweave.harvest.harvesting import look_until_quiet, note_harvested
 from streamweave.harvest.progress import Progress
 from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.transfer import transfer_files
-from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
 from streamweave_dagster.failures import RETRY_TRANSIENT, errors_as_failures
 from streamweave_dagster.materializations import pace_metadata

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import httpx
 
-from streamweave.schedules.orchestrator import orchestrator
+from streamweave.instruments.dagster import orchestrator
 
 EVENTS = """
 query Events($runId: ID!, $cursor: String) {

@@ -12,7 +12,7 @@ from streamweave.alerts.condition import Condition, Findings, about_instrument
 from streamweave.alerts.looks import NOT_GOOD, Looks
 from streamweave.catalog.tables import AlertKind, Scan, ScanOutcome, Schedule
 from streamweave.errors import CredentialsRefused
-from streamweave.schedules.pauses import longest_pause
+from streamweave.instruments.schedules import longest_pause
 
 
 def failing_shares(looks: Iterable[Looks]) -> Findings:

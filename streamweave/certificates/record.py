@@ -12,7 +12,7 @@ from streamweave.catalog.session import Sessions, lock_certificates
 from streamweave.catalog.tables import IssuedCertificate
 from streamweave.certificates.documents import Certificate, state_of
 from streamweave.certificates.signing import Signature, Signer
-from streamweave.instruments.questions import instrument_by_id
+from streamweave.instruments.instruments import instrument_by_id
 
 REUSED_WITHIN = timedelta(minutes=10)
 """For so long a certificate is returned to the person whom it was issued to, if the same would be certified again."""

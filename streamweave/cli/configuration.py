@@ -13,10 +13,10 @@ from streamweave.cli.refusal import one_sentence
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
 from streamweave.hooks.calling.reach import Reach
 from streamweave.instruments.addresses import AddressChange
+from streamweave.instruments.dagster import orchestrator, reload_code_location
 from streamweave.local.running import settings_of
 from streamweave.manifest import apply_manifest
 from streamweave.printable import printable
-from streamweave.schedules.orchestrator import orchestrator, reload_code_location
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 

@@ -16,7 +16,7 @@ from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
 from streamweave.harvest.harvesting import harvest as harvest_instrument
 from streamweave.harvest.report import HarvestReport
-from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.local.running import settings_of
 from streamweave.printable import printable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streamweave.catalog.tables import Instrument
-from streamweave.harvest.hours import Span, opens_at, span
+from streamweave.instruments.acquisition import Span, opens_at, span
 
 DEFAULT_CONNECTIONS = 4
 BURST_SECONDS = 1.0

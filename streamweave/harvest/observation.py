@@ -6,7 +6,7 @@ from typing import Any
 
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.catalog.tables.base import uuid7
-from streamweave.harvest.acquisition import acquisition
+from streamweave.instruments.acquisition import acquisition
 from streamweave.sources.base import SourceFile
 
 

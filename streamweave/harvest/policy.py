@@ -26,7 +26,7 @@ from streamweave.hooks.calling.calls import call_out
 from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import active_hooks
 from streamweave.hooks.running import fingerprint
-from streamweave.schedules.questions import destinations, why_no_destination
+from streamweave.instruments.schedules import destinations, why_no_destination
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 
 from streamweave.errors import StartError
+from streamweave.instruments.dagster import orchestrator
 from streamweave.local.ports import LOOPBACK
-from streamweave.schedules.orchestrator import orchestrator
 
 TIMEOUT_SECONDS = 5.0
 WHOLE = """{

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument
-from streamweave.instruments.questions import instrument_by_id
+from streamweave.instruments.instruments import instrument_by_id
 
 VALID_FOR = timedelta(hours=24)
 

@@ -14,7 +14,7 @@ from streamweave.certificates.record import certificates
 from streamweave.certificates.signing import ALGORITHM
 from streamweave.errors import NotFound
 from streamweave.files.questions import file_by_id
-from streamweave.instruments.questions import instrument_by_id
+from streamweave.instruments.instruments import instrument_by_id
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
 from streamweave_api.bodies import shown
 from streamweave_api.certificates.schemas import (

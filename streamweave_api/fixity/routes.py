@@ -11,7 +11,7 @@ from streamweave.fixity.damage import damaged_copies
 from streamweave.fixity.questions import checks_of_file, holds, sweeps
 from streamweave.fixity.release import release
 from streamweave.fixity.standing import standing_of_instrument
-from streamweave.instruments.questions import instrument_by_id
+from streamweave.instruments.instruments import instrument_by_id
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import shown
 from streamweave_api.fixity.schemas import (

@@ -8,8 +8,12 @@ from litestar import Response, Router, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from streamweave.catalog.tables import RequestStatus
-from streamweave.instrument_requests.commands import request_instrument, review_instrument_request
-from streamweave.instrument_requests.questions import instrument_request_by_id, instrument_requests
+from streamweave.instruments.requests import (
+    instrument_request_by_id,
+    instrument_requests,
+    request_instrument,
+    review_instrument_request,
+)
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.instrument_requests.schemas import InstrumentRequestBody, NewInstrumentRequest, Review

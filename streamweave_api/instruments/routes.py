@@ -7,10 +7,17 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from streamweave.instruments.commands import create_instrument, delete_instrument, restore_instrument, update_instrument
 from streamweave.instruments.connection_test import ShareAnswer, try_share
-from streamweave.instruments.questions import instrument_by_id, instruments, scans_of
-from streamweave.schedules.questions import destinations, why_no_destination
+from streamweave.instruments.instruments import (
+    create_instrument,
+    delete_instrument,
+    instrument_by_id,
+    instruments,
+    restore_instrument,
+    scans_of,
+    update_instrument,
+)
+from streamweave.instruments.schedules import destinations, why_no_destination
 from streamweave.share_guard.cleanups import acknowledge_cleanup
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown

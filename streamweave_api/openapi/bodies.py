@@ -18,10 +18,8 @@ from streamweave.hooks.calling.policy import ScriptConfig, WebhookConfig
 from streamweave.hooks.file_filter import FileFilterConfig
 from streamweave.hooks.metadata_enrichment import MetadataEnrichmentConfig
 from streamweave.hooks.registry import BUILTINS
-from streamweave.instrument_requests import commands as requests
 from streamweave.instruments import fields as instruments
-from streamweave.instruments import service_accounts
-from streamweave.schedules import commands as schedules
+from streamweave.instruments import requests, schedules, service_accounts
 from streamweave.storage import locations
 from streamweave.validation import Rule, schema_of
 

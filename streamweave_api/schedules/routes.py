@@ -7,8 +7,14 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from streamweave.schedules.commands import create_schedule, delete_schedule, restore_schedule, update_schedule
-from streamweave.schedules.questions import schedule_by_id, schedules
+from streamweave.instruments.schedules import (
+    create_schedule,
+    delete_schedule,
+    restore_schedule,
+    schedule_by_id,
+    schedules,
+    update_schedule,
+)
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted

@@ -10,7 +10,7 @@ import dagster as dg
 
 from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
-from streamweave.schedules.launching import harvest_run_tags
+from streamweave.instruments.dagster import harvest_run_tags
 from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, summed_up
 from streamweave_dagster.instruments.partitions import acquisition_days
 from streamweave_dagster.materializations import NOTHING_DONE, day_metadata

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule
 from streamweave.facility import Facility
 from streamweave.harvest.scans import latest_scan
-from streamweave.schedules.pauses import longest_pause
+from streamweave.instruments.schedules import longest_pause
 
 
 def freshness_of(facility: Facility, instrument: Instrument) -> tuple[bool, str]:

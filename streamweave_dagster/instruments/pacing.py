@@ -7,7 +7,7 @@ import dagster as dg
 from streamweave.catalog.tables import Instrument, Scan
 from streamweave.errors import CredentialsRefused
 from streamweave.harvest.failures import retry_delay
-from streamweave.schedules.launching import harvest_run_tags
+from streamweave.instruments.dagster import harvest_run_tags
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,

@@ -14,9 +14,9 @@ from streamweave.facility import Facility
 from streamweave.harvest.harvesting import look_until_quiet
 from streamweave.harvest.limits import closed_until, limits_of
 from streamweave.harvest.scans import Sighting, latest_scan
-from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.dagster import harvest_run_tags
+from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
-from streamweave.schedules.launching import harvest_run_tags
 from streamweave_dagster.failures import RUN_RETRY_TAGS, TickFailed, errors_as_red_ticks
 from streamweave_dagster.instruments.assets import asset_key
 from streamweave_dagster.instruments.pacing import paused_until, refused_until, run_under_way

@@ -17,11 +17,11 @@ import streamweave.cli
 from streamweave.access.users import ensure_admin
 from streamweave.catalog.session import Sessions, catalog_engine
 from streamweave.catalog.tables import User
-from streamweave.instruments.commands import create_instrument
+from streamweave.instruments.instruments import create_instrument
+from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import create_service_account
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.local.postgres.binaries import postgres_installation
-from streamweave.schedules.commands import create_schedule
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 

@@ -17,10 +17,10 @@ from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import delete_hook
 from streamweave.hooks.scripts.folder import ScriptFolder
 from streamweave.instruments.addresses import AddressChange
-from streamweave.instruments.commands import delete_instrument, update_instrument
+from streamweave.instruments.instruments import delete_instrument, update_instrument
+from streamweave.instruments.schedules import delete_schedule
 from streamweave.instruments.service_accounts import delete_service_account
 from streamweave.manifest import REACHED_AT, apply_manifest
-from streamweave.schedules.commands import delete_schedule
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import delete_storage_location, update_storage_location
 

@@ -13,10 +13,8 @@ from streamweave.access import grants, groups, projects, tokens, users
 from streamweave.alerts import commands as alerts
 from streamweave.errors import InvalidInput
 from streamweave.hooks import configuration as hooks
-from streamweave.instrument_requests import commands as requests
 from streamweave.instruments import fields as instruments
-from streamweave.instruments import service_accounts
-from streamweave.schedules import commands as schedules
+from streamweave.instruments import requests, schedules, service_accounts
 from streamweave.storage import locations
 from streamweave.validation import Rule, schema_of
 

@@ -11,7 +11,7 @@ from sqlalchemy import func
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import HarvestRun
 from streamweave.errors import OrchestratorUnavailable
-from streamweave.schedules.orchestrator import RELOAD
+from streamweave.instruments.dagster import RELOAD
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 from streamweave_api.dagster_graphql import Dagster

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import InstrumentRequest
-from streamweave.instrument_requests.commands import MOST_A_DAY, MOST_PENDING
+from streamweave.instruments.requests import MOST_A_DAY, MOST_PENDING
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]

@@ -17,8 +17,8 @@ from streamweave import ark
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation
 from streamweave.facility import Facility
-from streamweave.instruments.commands import create_instrument
-from streamweave.schedules.commands import create_schedule
+from streamweave.instruments.instruments import create_instrument
+from streamweave.instruments.schedules import create_schedule
 from streamweave.sealing import Sealer
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.locations import create_storage_location

@@ -9,8 +9,8 @@ from sqlalchemy.engine import Engine
 from streamweave.catalog.tables import Base, Schedule
 from streamweave.errors import StartError
 from streamweave.facility import Facility
-from streamweave.instruments.commands import delete_instrument, restore_instrument
-from streamweave.schedules.commands import delete_schedule
+from streamweave.instruments.instruments import delete_instrument, restore_instrument
+from streamweave.instruments.schedules import delete_schedule
 from streamweave_dagster.definitions import code_location, definitions_of
 from streamweave_dagster.resources import the_facility
 

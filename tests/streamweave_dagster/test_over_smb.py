@@ -14,9 +14,9 @@ from cryptography.fernet import Fernet
 from simlab.shares import Share, ShareServer, serve
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument
-from streamweave.instruments.commands import create_instrument, update_instrument
+from streamweave.instruments.instruments import create_instrument, update_instrument
+from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import create_service_account, update_service_account
-from streamweave.schedules.commands import create_schedule
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 from streamweave_dagster.definitions import code_location

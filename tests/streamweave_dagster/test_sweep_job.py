@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streamweave.catalog.tables import Instrument
-from streamweave.instruments.commands import delete_instrument
+from streamweave.instruments.instruments import delete_instrument
 
 CONTENT = b"12345"
 

@@ -23,11 +23,10 @@ from websockets.sync.client import connect
 from streamweave.access.passwords import hash_password
 from streamweave.catalog.session import catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Role, User
+from streamweave.instruments.dagster import harvest_run_config, orchestrator, reload_code_location
 from streamweave.local.ports import free_port
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.local.readiness import answers
-from streamweave.schedules.launching import harvest_run_config
-from streamweave.schedules.orchestrator import orchestrator, reload_code_location
 from streamweave_api.dagster_graphql import Dagster
 from streamweave_dagster.guard import LOGIN
 

@@ -13,7 +13,7 @@ from streamweave.fixity import quota, sweeping
 from streamweave.fixity.report import SweepReport
 from streamweave.fixity.standing import standing_of_instrument
 from streamweave.fixity.sweeping import sweep_completely, sweep_tonight
-from streamweave.instruments.commands import delete_instrument
+from streamweave.instruments.instruments import delete_instrument
 
 
 def test_an_intact_archive_passes_and_remembers_when(archive: Any) -> None:

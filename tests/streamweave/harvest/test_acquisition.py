@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.harvest.acquisition import Acquisition, acquisition, known_timezone
+from streamweave.instruments.acquisition import Acquisition, acquisition, known_timezone
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FIRST_DAY = date(2020, 1, 1)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamweave.catalog.tables import VersionState
-from streamweave.harvest.hours import Span, opens_at, span
+from streamweave.instruments.acquisition import Span, opens_at, span
 
 NIGHT = [span("19:00-07:00")]
 

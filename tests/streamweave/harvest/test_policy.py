@@ -6,8 +6,7 @@ from streamweave.catalog.pages import PageRequest
 from streamweave.catalog.tables import Hook, HookTrigger, VersionState
 from streamweave.harvest.policy import policy_for
 from streamweave.hooks.configuration import active_hooks, delete_hook, restore_hook
-from streamweave.schedules.commands import delete_schedule, restore_schedule
-from streamweave.schedules.questions import schedules
+from streamweave.instruments.schedules import delete_schedule, restore_schedule, schedules
 from streamweave.storage.locations import delete_storage_location
 
 

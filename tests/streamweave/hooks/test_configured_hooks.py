@@ -8,7 +8,7 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import HookTrigger
 from streamweave.errors import InvalidInput, NotFound
 from streamweave.hooks.configuration import active_hooks, create_hook, delete_hook, update_hook
-from streamweave.instruments.commands import create_instrument
+from streamweave.instruments.instruments import create_instrument
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 

@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, Instrument
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.instruments.commands import (
+from streamweave.instruments.fields import slug_from
+from streamweave.instruments.instruments import (
     create_instrument,
     delete_instrument,
+    instrument_by_slug,
     restore_instrument,
     update_instrument,
 )
-from streamweave.instruments.naming import slug_from
-from streamweave.instruments.questions import instrument_by_slug
 
 MICROSCOPE = {"name": "Microscope 01", "cifs_host": "microscope-01", "cifs_share": "microscope"}
 

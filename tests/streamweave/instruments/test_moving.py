@@ -26,7 +26,7 @@ from streamweave.catalog.tables import (
 from streamweave.errors import AddressChanged, Conflict, InvalidInput
 from streamweave.harvest.discovery import discover
 from streamweave.instruments.addresses import NO_ADDRESS
-from streamweave.instruments.commands import update_instrument
+from streamweave.instruments.instruments import update_instrument
 from streamweave.sources.memory import MemoryFile
 from streamweave.sources.smb import SmbAddress, SmbSource
 

@@ -10,7 +10,7 @@ from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import HarvestRun, Instrument, Transfer, TransferStatus, VersionState
 from streamweave.errors import SourceUnreachable
 from streamweave.harvest.filtering import filter_files
-from streamweave.instruments.commands import delete_instrument
+from streamweave.instruments.instruments import delete_instrument
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.repairing import NOWHERE
 from streamweave.repairs.wanted import repairs_wanted

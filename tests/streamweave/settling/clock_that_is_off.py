@@ -11,7 +11,7 @@ from typing import Any
 
 from streamweave.facility import facility_of
 from streamweave.harvest.harvesting import look
-from streamweave.instruments.questions import instrument_by_slug
+from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.settings import Settings
 from streamweave.sources.memory import Laboratory
 

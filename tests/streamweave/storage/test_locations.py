@@ -10,8 +10,8 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hooks.configuration import create_hook
-from streamweave.instruments.commands import create_instrument
-from streamweave.schedules.commands import create_schedule
+from streamweave.instruments.instruments import create_instrument
+from streamweave.instruments.schedules import create_schedule
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location, delete_storage_location, update_storage_location
 

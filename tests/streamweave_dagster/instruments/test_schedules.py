@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from streamweave.catalog.tables import Schedule
-from streamweave.schedules.cron import cron_expression
+from streamweave.instruments.schedules import cron_expression
 
 
 def harvest_schedules(lab: Any) -> list[dg.ScheduleDefinition]:

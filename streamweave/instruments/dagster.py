@@ -1,11 +1,30 @@
-"""What is asked of Dagster, over the GraphQL of its webserver (Dagster 1.13)."""
+"""What is asked of Dagster, over the GraphQL of its webserver (Dagster 1.13).
+
+How the job ``harvest`` is told which instrument to harvest: the one place that knows its shape.
+
+Both who launches it from outside and the code location that defines it build on this.
+"""
 
 from typing import Any
 
 import httpx
 
 from streamweave.errors import OrchestratorUnavailable
-from streamweave.schedules.launching import LOCATION_NAME
+
+LOCATION_NAME = "streamweave"
+JOB_NAME = "harvest"
+INSTRUMENT_TAG = "instrument"
+
+
+def harvest_run_config(slug: str) -> dict[str, Any]:
+    """The run config of ``harvest`` for the instrument ``slug``."""
+    return {"ops": {"discover": {"config": {"instrument": slug}}}}
+
+
+def harvest_run_tags(slug: str) -> dict[str, str]:
+    """The tags of every run that harvests the instrument ``slug``; one such run goes at a time."""
+    return {INSTRUMENT_TAG: slug}
+
 
 ANSWER_SECONDS = 30.0
 RELOAD_SECONDS = 120.0

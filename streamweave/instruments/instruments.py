@@ -1,4 +1,7 @@
-"""What can be done to instruments. The caller commits."""
+"""What can be done to instruments. The caller commits.
+
+What is asked about instruments and their scans.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -8,18 +11,50 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, require_present, to_delete, to_restore
+from streamweave.catalog.deletion import (
+    listing,
+    mark_deleted,
+    mark_restored,
+    present,
+    require_present,
+    to_delete,
+    to_restore,
+)
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import change
-from streamweave.catalog.tables import Hook, Instrument, Schedule, ServiceAccount, StorageLocation
+from streamweave.catalog.tables import Hook, Instrument, Scan, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
-from streamweave.harvest.acquisition import day_exists
+from streamweave.instruments.acquisition import day_exists
 from streamweave.instruments.addresses import AddressChange
-from streamweave.instruments.fields import AT_CHANGE, AT_CREATION
+from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, slug_from
 from streamweave.instruments.moving import move
-from streamweave.instruments.naming import slug_from
-from streamweave.instruments.questions import instrument_by_id
 from streamweave.instruments.service_accounts import bind
 from streamweave.validation import checked, require
+
+_CREATION = Order(Instrument.created_at, Instrument.id)
+_NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
+
+
+def instrument_by_id(session: Session, instrument_id: uuid.UUID) -> Instrument:
+    """Raises ``NotFound``."""
+    return present(session, Instrument, instrument_id, "Instrument")
+
+
+def instrument_by_slug(session: Session, slug: str) -> Instrument | None:
+    """The instrument that Dagster and the archive know as ``slug``."""
+    return session.scalar(listing(Instrument).where(Instrument.slug == slug))
+
+
+def instruments(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Instrument]:
+    """All instruments in order of creation."""
+    return page_of(session, listing(Instrument, include_deleted=include_deleted), _CREATION, request)
+
+
+def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
+    """The looks at an instrument's share, newest first. Raises ``NotFound`` for an unknown instrument."""
+    instrument_by_id(session, instrument_id)
+    return page_of(session, select(Scan).where(Scan.instrument_id == instrument_id), _NEWEST_SCAN, request)
+
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
 SENDING = ("service_account_id", "cifs_host")

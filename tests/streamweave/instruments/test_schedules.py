@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Schedule, StorageLocation
 from streamweave.errors import InvalidInput
-from streamweave.instruments.commands import create_instrument
-from streamweave.schedules.commands import create_schedule, delete_schedule, update_schedule
-from streamweave.schedules.launching import harvest_run_config, harvest_run_tags
-from streamweave.schedules.questions import destinations
+from streamweave.instruments.dagster import harvest_run_config, harvest_run_tags
+from streamweave.instruments.instruments import create_instrument
+from streamweave.instruments.schedules import create_schedule, delete_schedule, destinations, update_schedule
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location, update_storage_location
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamweave.errors import InvalidInput
-from streamweave.schedules.cron import cron_expression
+from streamweave.instruments.schedules import cron_expression
 
 FIELD = st.sampled_from(
     [
