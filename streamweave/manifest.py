@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
-from streamweave.hooks.calling.reach import Reach
 from streamweave.hooks.configuration import create_hook
+from streamweave.hooks.hook_context import Reach
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.fields import CHANGEABLE
 from streamweave.instruments.instruments import create_instrument, instrument_by_slug, update_instrument

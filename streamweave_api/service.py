@@ -17,7 +17,7 @@ from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, c
 from streamweave.certificates.issuing import Issuer
 from streamweave.certificates.signing import signer_of
 from streamweave.errors import StartError
-from streamweave.hooks.calling.reach import Reach
+from streamweave.hooks.hook_context import Reach
 from streamweave.identifiers.erc import Support
 from streamweave.mail import Mailer, mailer_of
 from streamweave.sealing import Sealer

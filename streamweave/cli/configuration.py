@@ -11,7 +11,7 @@ from streamweave.catalog.schema import schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.cli.refusal import one_sentence
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
-from streamweave.hooks.calling.reach import Reach
+from streamweave.hooks.hook_context import Reach
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.dagster import orchestrator, reload_code_location
 from streamweave.local.running import settings_of

@@ -23,14 +23,12 @@ from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.policy import is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
-from streamweave.hooks.building import hooks_fingerprint, post_hooks
-from streamweave.hooks.calling.answers import Answers
-from streamweave.hooks.calling.calls import BATCH, Calls, call_out, record_runs
-from streamweave.hooks.calling.reach import Reach
-from streamweave.hooks.calling.waiting import ANSWERED, WAITING_COLUMNS, Waiting
-from streamweave.hooks.calling.watched import Subject
+from streamweave.hooks.build import hooks_fingerprint, post_hooks
+from streamweave.hooks.calls import BATCH, Answers, Calls, call_out, record_runs
 from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.running import Enriched, enrich
+from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.recorded_hook import ANSWERED, WAITING_COLUMNS, Subject, Waiting
+from streamweave.hooks.run import Enriched, enrich
 
 WAITS = len(WAITING_COLUMNS)
 

@@ -26,11 +26,9 @@ from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.standing import COLUMNS, Standing, write_standings
 from streamweave.harvest.withdrawal import withdraw_waiting_transfers
 from streamweave.hooks.base import Decision
-from streamweave.hooks.calling.answers import Answers
-from streamweave.hooks.calling.calls import BATCH, Calls, record_runs
-from streamweave.hooks.calling.reach import Reach
-from streamweave.hooks.calling.waiting import ANSWERED
-from streamweave.hooks.calling.watched import Subject
+from streamweave.hooks.calls import BATCH, Answers, Calls, record_runs
+from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.recorded_hook import ANSWERED, Subject
 
 Verdicts = Answers[Decision | HookFailed]
 NOTHING_ASKED: Verdicts = Answers("", {})

@@ -14,8 +14,8 @@ from streamweave.harvest.policy import Policy
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.standing import Standing
 from streamweave.hooks.base import Decision, HookContext, Redirect, Skip
-from streamweave.hooks.calling.waiting import ANSWERED
-from streamweave.hooks.running import decide
+from streamweave.hooks.recorded_hook import ANSWERED
+from streamweave.hooks.run import decide
 from streamweave.storage.archive_paths import destination_path
 
 PLANNED_ANEW = "planned anew: hooks or schedules have changed"

@@ -21,11 +21,11 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.files import DONE
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PreTransferHook
-from streamweave.hooks.building import hooks_fingerprint, pre_hooks
-from streamweave.hooks.calling.calls import call_out
-from streamweave.hooks.calling.reach import Reach
+from streamweave.hooks.build import hooks_fingerprint, pre_hooks
+from streamweave.hooks.calls import call_out
 from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.running import fingerprint
+from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.run import fingerprint
 from streamweave.instruments.schedules import destinations, why_no_destination
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of, update_many
 from streamweave.catalog.tables import FileVersion
-from streamweave.hooks.calling.waiting import Waiting
+from streamweave.hooks.recorded_hook import Waiting
 
 
 class Standing(NamedTuple):

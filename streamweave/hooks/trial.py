@@ -10,8 +10,8 @@ from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import Hook, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip
-from streamweave.hooks.building import post_hooks, pre_hooks
-from streamweave.hooks.calling.reach import Reach
+from streamweave.hooks.build import post_hooks, pre_hooks
+from streamweave.hooks.hook_context import Reach
 from streamweave.validation import Rule, checked, integer, name, optional, require, shaped, text
 
 LARGEST_SIZE = 2**63 - 1

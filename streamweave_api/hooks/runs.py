@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Response, Router, get
 from litestar.params import QueryParameter
 
-from streamweave.hooks.runs import hook_runs
+from streamweave.hooks.recorded_hook import hook_runs
 from streamweave_api.auth import admin_only
 from streamweave_api.hooks.schemas import HookRunBody, hook_run_body
 from streamweave_api.pagination import Asked, PageAsked, listed

@@ -12,12 +12,10 @@ from streamweave.alerts import commands as alerts
 from streamweave.files import commands as files
 from streamweave.hooks import configuration as hooks
 from streamweave.hooks import trial
-from streamweave.hooks.access_assignment import AccessAssignmentConfig
 from streamweave.hooks.base import HookConfig
-from streamweave.hooks.calling.policy import ScriptConfig, WebhookConfig
-from streamweave.hooks.file_filter import FileFilterConfig
-from streamweave.hooks.metadata_enrichment import MetadataEnrichmentConfig
-from streamweave.hooks.registry import BUILTINS
+from streamweave.hooks.build import BUILTINS
+from streamweave.hooks.builtin import AccessAssignmentConfig, FileFilterConfig, MetadataEnrichmentConfig
+from streamweave.hooks.external_hook import ScriptConfig, WebhookConfig
 from streamweave.instruments import fields as instruments
 from streamweave.instruments import requests, schedules, service_accounts
 from streamweave.storage import locations

@@ -17,9 +17,9 @@ from cryptography.fernet import Fernet
 from streamweave.catalog.tables import Hook
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import HookContext, Proceed, Skip
-from streamweave.hooks.calling.called import called_hook
-from streamweave.hooks.calling.reach import Reach
-from streamweave.hooks.scripts.folder import ScriptFolder
+from streamweave.hooks.external_hook import called_hook
+from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.scripts import ScriptFolder
 from streamweave.sealing import Sealer
 from streamweave.webhooks import EgressPolicy
 

@@ -17,9 +17,9 @@ from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.enrichment import enrich_files
 from streamweave.harvest.filtering import filter_files
 from streamweave.harvest.policy import policy_for
-from streamweave.hooks.calling.calls import AT_ONCE, RUNS_KEPT
-from streamweave.hooks.calling.reach import Reach
-from streamweave.hooks.scripts.folder import ScriptFolder
+from streamweave.hooks.calls import AT_ONCE, RUNS_KEPT
+from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.scripts import ScriptFolder
 from streamweave.sealing import Sealer
 from streamweave.webhooks import EgressPolicy
 

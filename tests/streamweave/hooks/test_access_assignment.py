@@ -7,10 +7,9 @@ import pytest
 from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType
 from streamweave.errors import HookFailed, InvalidInput
-from streamweave.hooks.access_assignment import AccessAssignment
 from streamweave.hooks.base import HookContext
-from streamweave.hooks.metadata_enrichment import MetadataEnrichment
-from streamweave.hooks.running import enrich
+from streamweave.hooks.builtin import AccessAssignment, MetadataEnrichment
+from streamweave.hooks.run import enrich
 
 ContextOf = Callable[..., HookContext]
 SOMEBODY = uuid.uuid4()

@@ -5,7 +5,7 @@ import pytest
 
 from streamweave.errors import InvalidInput
 from streamweave.hooks.base import HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.file_filter import FileFilter
+from streamweave.hooks.builtin import FileFilter
 
 ContextOf = Callable[..., HookContext]
 

@@ -4,7 +4,7 @@ import pytest
 
 from streamweave.errors import InvalidInput
 from streamweave.hooks.base import HookContext
-from streamweave.hooks.metadata_enrichment import MetadataEnrichment
+from streamweave.hooks.builtin import MetadataEnrichment
 
 ContextOf = Callable[..., HookContext]
 

@@ -1,9 +1,8 @@
 import pytest
 
 from streamweave.errors import InvalidInput
-from streamweave.hooks.file_filter import FileFilter
-from streamweave.hooks.metadata_enrichment import MetadataEnrichment
-from streamweave.hooks.registry import BUILTINS, build_hook, build_post_hook, build_pre_hook
+from streamweave.hooks.build import BUILTINS, build_hook, build_post_hook, build_pre_hook
+from streamweave.hooks.builtin import FileFilter, MetadataEnrichment
 
 RULES = {"rules": [{"pattern": "(?P<a>x)"}]}
 

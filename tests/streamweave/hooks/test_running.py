@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.running import Enriched, decide, enrich, fingerprint
+from streamweave.hooks.run import Enriched, decide, enrich, fingerprint
 
 ContextOf = Callable[..., HookContext]
 

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
-from streamweave.hooks.access_assignment import LONGEST_NAME, entered_id
 from streamweave.hooks.base import (
     Config,
     Decision,
@@ -25,6 +24,7 @@ from streamweave.hooks.base import (
     Skip,
     read_config,
 )
+from streamweave.hooks.builtin import LONGEST_NAME, entered_id
 from streamweave.validation import has_control_character
 
 VERSION = 1

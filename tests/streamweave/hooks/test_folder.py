@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from streamweave.errors import HookFailed
-from streamweave.hooks.scripts.folder import LARGEST_SCRIPT, ScriptFolder
+from streamweave.hooks.scripts import LARGEST_SCRIPT, ScriptFolder
 
 
 def put(path: Path, content: str = "print(1)", mode: int = 0o644) -> Path:

@@ -1,13 +1,18 @@
-"""The hooks that are built in, and how a configured row becomes one. A new one is one more line in its table."""
+"""Hooks made of their rows, whatever their implementation, and the fingerprint that tells whether they have changed.
 
-from collections.abc import Callable, Mapping
+The hooks that are built in, and how a configured row becomes one. A new one is one more line in its table.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from streamweave.catalog.tables import Hook, HookImplementation
 from streamweave.errors import InvalidInput
-from streamweave.hooks.access_assignment import AccessAssignment
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
-from streamweave.hooks.file_filter import FileFilter
-from streamweave.hooks.metadata_enrichment import MetadataEnrichment
+from streamweave.hooks.builtin import AccessAssignment, FileFilter, MetadataEnrichment
+from streamweave.hooks.external_hook import CalledHook, called_hook
+from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.run import fingerprint
 
 PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {
     "file_filter": FileFilter.configured,
@@ -18,7 +23,7 @@ POST_TRANSFER: Mapping[str, Callable[[str, object], PostTransferHook]] = {
 }
 BUILTINS = {"pre_transfer": PRE_TRANSFER, "post_transfer": POST_TRANSFER}
 
-Hook = TypeVar("Hook")
+AnyHook = TypeVar("AnyHook")
 
 
 def build_hook(trigger: str, builtin_name: str | None, config: object) -> PreTransferHook | PostTransferHook:
@@ -45,8 +50,8 @@ def build_post_hook(builtin_name: str | None, config: object, *, name: str = "")
 
 
 def _built(
-    hooks: Mapping[str, Callable[[str, object], Hook]], builtin_name: str | None, config: object, name: str
-) -> Hook:
+    hooks: Mapping[str, Callable[[str, object], AnyHook]], builtin_name: str | None, config: object, name: str
+) -> AnyHook:
     for trigger, others in BUILTINS.items():
         if others is not hooks and builtin_name in others:
             raise InvalidInput("trigger", f"the hook {builtin_name} runs at {trigger}")
@@ -54,3 +59,36 @@ def _built(
         known = ", ".join(known for those in BUILTINS.values() for known in those)
         raise InvalidInput("builtin_name", f"{builtin_name!r} is unknown; known hooks are {known}")
     return hooks[builtin_name](name or builtin_name, config)
+
+
+def pre_hooks(rows: Sequence[Hook], reach: Reach) -> list[PreTransferHook]:
+    """Raises ``InvalidInput`` when a row's configuration can't be used."""
+    return [
+        build_pre_hook(row.builtin_name, row.config, name=row.name) if is_builtin(row) else called_hook(row, reach)
+        for row in rows
+    ]
+
+
+def post_hooks(rows: Sequence[Hook], reach: Reach) -> list[PostTransferHook]:
+    """Raises ``InvalidInput`` when a row's configuration can't be used."""
+    return [
+        build_post_hook(row.builtin_name, row.config, name=row.name) if is_builtin(row) else called_hook(row, reach)
+        for row in rows
+    ]
+
+
+def hooks_fingerprint(rows: Sequence[Hook], hooks: Sequence[PreTransferHook | PostTransferHook]) -> str:
+    """What these hooks, in this order, come down to.
+
+    Of a script its code is a part: another script under the old name decides anew. How long a hook may take and what
+    follows from its failures changes no decision that was made.
+    """
+    return fingerprint(
+        hook.made_of if isinstance(hook, CalledHook) else {"hook": row.builtin_name, "config": row.config}
+        for row, hook in zip(rows, hooks, strict=True)
+    )
+
+
+def is_builtin(row: Hook) -> bool:
+    """Whether the hook is our own code."""
+    return row.implementation in (None, HookImplementation.BUILTIN)

@@ -1,4 +1,7 @@
-"""Calls: the hooks of one run, asked about several files side by side. Nobody holds a session or a lock meanwhile."""
+"""Calls: the hooks of one run, asked about several files side by side. Nobody holds a session or a lock meanwhile.
+
+Answers: what hooks said about many versions while nothing was locked, and whether it still counts.
+"""
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -16,11 +19,45 @@ from streamweave.catalog.tables import HookRun
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Decision, HookContext, PostTransferHook, PreTransferHook
-from streamweave.hooks.calling.answers import Answers, Told
-from streamweave.hooks.calling.called import CalledHook
-from streamweave.hooks.calling.circuit import Circuit
-from streamweave.hooks.calling.watched import Subject, WatchedHook
-from streamweave.hooks.running import Enriched, decide, enrich
+from streamweave.hooks.circuit_breaker import Circuit
+from streamweave.hooks.external_hook import CalledHook
+from streamweave.hooks.recorded_hook import Subject, WatchedHook
+from streamweave.hooks.run import Enriched, decide, enrich
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[Result]):
+    """What came of asking about one version as it was ``shown``, and the rows of the calls."""
+
+    shown: HookContext
+    result: Result
+    runs: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[Result]):
+    """What was told about versions, by their ids, by the hooks of that fingerprint."""
+
+    hooks_fingerprint: str
+    told: Mapping[uuid.UUID, Told[Result]]
+
+    def hold(self, hooks_fingerprint: str, version_id: uuid.UUID, shown: HookContext) -> bool:
+        """Whether there is an answer about the version as it is shown now, by the hooks that there are now."""
+        told = self.told.get(version_id)
+        return told is not None and told.shown == shown and self.hooks_fingerprint == hooks_fingerprint
+
+    @property
+    def results(self) -> dict[uuid.UUID, Result]:
+        """What was told, by version."""
+        return {version_id: told.result for version_id, told in self.told.items()}
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """The rows of all calls."""
+        return list(chain.from_iterable(told.runs for told in self.told.values()))
+
 
 AT_ONCE = 4
 """So many files are asked about side by side; a script is a process, and a receiver somebody else's machine."""
@@ -29,7 +66,7 @@ BATCH = 100
 RUNS_KEPT = 20
 """Of the calls of one hook about one version, so many stay on record once it has failed: the newest."""
 
-Result = TypeVar("Result")
+Outcome = TypeVar("Outcome")
 AnyHook = PreTransferHook | PostTransferHook
 
 
@@ -61,11 +98,11 @@ class Calls:
 
     def _side_by_side(
         self,
-        ask: Callable[[Sequence[Any], HookContext], Result],
+        ask: Callable[[Sequence[Any], HookContext], Outcome],
         hooks: Sequence[AnyHook],
         subjects: Sequence[Subject],
-    ) -> Mapping[uuid.UUID, Told[Result]]:
-        def told(subject: Subject) -> Told[Result]:
+    ) -> Mapping[uuid.UUID, Told[Outcome]]:
+        def told(subject: Subject) -> Told[Outcome]:
             watched = [self._watched(hook, subject) for hook in hooks]
             result = ask(watched, subject.shown)
             runs = chain.from_iterable(hook.runs for hook in watched if isinstance(hook, WatchedHook))

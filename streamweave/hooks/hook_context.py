@@ -3,7 +3,7 @@
 from typing import Self
 
 from streamweave.errors import HookFailed, SealBroken
-from streamweave.hooks.scripts.folder import Script, ScriptFolder
+from streamweave.hooks.scripts import Script, ScriptFolder
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.webhooks import EgressPolicy

@@ -1,19 +1,58 @@
-"""Watched hooks: a hook that calls out, as it is asked about one file, with every call on record."""
+"""Watched hooks: a hook that calls out, as it is asked about one file, with every call on record.
+
+Waiting: a version for which a hook that calls out has failed, as its row holds it. Pure.
+
+What is asked about the runs of hooks that call out.
+"""
 
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.tables import FileVersion, HookRun
 from streamweave.catalog.tables.base import uuid7
-from streamweave.catalog.tables.hooks import HookOutcome
+from streamweave.catalog.tables.hooks import FAILURES, HookOutcome
 from streamweave.errors import HookFailed, HookTimedOut, HookUnanswered
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.calling.called import CalledHook
-from streamweave.hooks.calling.circuit import Circuit
-from streamweave.hooks.calling.waiting import ANSWERED, Waiting
+from streamweave.hooks.circuit_breaker import Circuit
+from streamweave.hooks.external_hook import CalledHook, delay_after
+
+
+class Waiting(NamedTuple):
+    """How often in a row which hook has failed, under hooks of which fingerprint, and until when none is asked."""
+
+    hook_failures: int = 0
+    failing_hook_id: uuid.UUID | None = None
+    failing_hooks: str | None = None
+    hook_retry_at: datetime | None = None
+
+    def failures_of(self, hook_id: uuid.UUID | None, hooks: str) -> int:
+        """How often in a row this hook has failed, under the hooks of that fingerprint."""
+        return self.hook_failures if (self.failing_hook_id, self.failing_hooks) == (hook_id, hooks) else 0
+
+    def after(self, failure: HookUnanswered, hooks: str, now: datetime) -> Self:
+        """What follows from a further failure."""
+        failures = self.failures_of(failure.hook_id, hooks) + 1
+        return self._replace(
+            hook_failures=failures,
+            failing_hook_id=failure.hook_id,
+            failing_hooks=hooks,
+            hook_retry_at=now + delay_after(failures, failure.delay_seconds),
+        )
+
+
+ANSWERED = Waiting()
+"""Once the hooks have answered, nothing is left of their failures."""
+WAITING_COLUMNS = [getattr(FileVersion, name) for name in Waiting._fields]
+"""As ``Waiting`` takes them."""
+
 
 Answer = TypeVar("Answer", Decision, Enrichment)
 UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
@@ -125,3 +164,25 @@ def _told(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
             return HookOutcome.PROCEED, ""
         case _:
             return HookOutcome.ENRICHED, f"{len(answer.metadata)} metadata, {len(answer.grants)} grants"
+
+
+_NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
+
+
+def hook_runs(
+    session: Session,
+    request: PageRequest,
+    *,
+    hook_id: uuid.UUID | None = None,
+    file_id: uuid.UUID | None = None,
+    failed: bool = False,
+) -> Page[HookRun]:
+    """The runs, newest first: of one hook, about one file, or only those that failed."""
+    query = select(HookRun).options(joinedload(HookRun.hook))
+    if hook_id is not None:
+        query = query.where(HookRun.hook_id == hook_id)
+    if file_id is not None:
+        query = query.where(HookRun.file_id == file_id)
+    if failed:
+        query = query.where(HookRun.outcome.in_(FAILURES))
+    return page_of(session, query, _NEWEST, request, scope=f"{hook_id} {file_id} {failed}")

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from streamweave.errors import HookFailed, HookTimedOut
-from streamweave.hooks.scripts.process import LARGEST_ANSWER, Limits, answer_of
+from streamweave.hooks.scripts import LARGEST_ANSWER, Limits, answer_of
 
 LIMITS = Limits(seconds=20, memory_bytes=512 << 20)
 SECRET = "postgresql://streamweave:geheim@127.0.0.1/streamweave"
