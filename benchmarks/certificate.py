@@ -25,7 +25,7 @@ from benchmarks.setting import Setting
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, StorageLocation
 from streamweave.certificates.issuing import Issuer
-from streamweave.harvest.coverage import address_of
+from streamweave.harvest.scan_checkpoint import address_of
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.storage.marking import mark_new_place, open_marked
 from streamweave.storage.opening import open_storage

@@ -24,7 +24,7 @@ from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
-from streamweave.harvest.harvesting import harvest
+from streamweave.harvest.run import harvest
 from streamweave.journal.keeping import JournalKeeper
 from streamweave.journal.rebuilding import rebuild
 from streamweave.local.postgres import EmbeddedPostgres

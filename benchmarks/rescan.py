@@ -24,7 +24,7 @@ from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import FileVanished
 from streamweave.facility import Facility
-from streamweave.harvest.discovery import discover
+from streamweave.harvest.scan import discover
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sources.base import FolderListing, OpenSourceFile, SourceFile
 from streamweave.storage.opening import open_storage

@@ -26,7 +26,7 @@ from soak.power import forget_to_flush
 from soak.wrapping import count_calls, kill_at
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility, facility_of
-from streamweave.harvest.harvesting import harvest
+from streamweave.harvest.run import harvest
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.settings import Settings
 

@@ -7,9 +7,9 @@ why not.
 import dagster as dg
 
 from streamweave.facility import Facility
+from streamweave.harvest.source_check import rehash
 from streamweave.instruments.dagster import JOB_NAME
 from streamweave.printable import printable
-from streamweave.rehash.rehashing import rehash
 from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, errors_as_failures, summed_up
 from streamweave_dagster.instruments.assets import asset_key
 from streamweave_dagster.materializations import day_metadata

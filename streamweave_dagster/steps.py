@@ -11,11 +11,11 @@ from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
 from streamweave.errors import NotFound
 from streamweave.facility import Facility
-from streamweave.harvest.enrichment import enrich_files
-from streamweave.harvest.filtering import filter_files
-from streamweave.harvest.harvesting import look_until_quiet, note_harvested
+from streamweave.harvest.enrich import enrich_files
+from streamweave.harvest.plan import filter_files
 from streamweave.harvest.progress import Progress
 from streamweave.harvest.report import FileOutcome, HarvestReport
+from streamweave.harvest.run import look_until_quiet, note_harvested
 from streamweave.harvest.transfer import transfer_files
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable

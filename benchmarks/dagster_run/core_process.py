@@ -8,7 +8,7 @@ from benchmarks.measured import Measured
 from benchmarks.site import instrument_of
 from streamweave.catalog.tables import VersionState
 from streamweave.facility import facility_of
-from streamweave.harvest.harvesting import harvest
+from streamweave.harvest.run import harvest
 from streamweave.settings import Settings
 
 WHOLE = "harvest"

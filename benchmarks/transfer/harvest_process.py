@@ -1,7 +1,7 @@
 """The process that harvests: ``python -m benchmarks.transfer.harvest_process RESULT``.
 
 It finds catalog and keys in its environment, as every process of StreamWeave does, and takes the steps of a harvest as
-``streamweave.harvest.harvesting`` and the Dagster job do, so that each can be measured.
+``streamweave.harvest.run`` and the Dagster job do, so that each can be measured.
 """
 
 import sys
@@ -13,9 +13,9 @@ from benchmarks.site import instrument_of
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.facility import Facility, facility_of
-from streamweave.harvest.enrichment import enrich_files
-from streamweave.harvest.filtering import filter_files
-from streamweave.harvest.harvesting import look, note_harvested
+from streamweave.harvest.enrich import enrich_files
+from streamweave.harvest.plan import filter_files
+from streamweave.harvest.run import look, note_harvested
 from streamweave.harvest.transfer import transfer_files
 from streamweave.settings import Settings
 

@@ -11,7 +11,7 @@ from streamweave.alerts.full_storage import Spaces, posix_locations
 from streamweave.alerts.recording import open_alerts, record, watching_since
 from streamweave.catalog.session import try_lock_alerts
 from streamweave.facility import Facility
-from streamweave.harvest.scans import end_dead_scans
+from streamweave.harvest.scan_record import end_dead_scans
 from streamweave.storage.space import space_at
 
 

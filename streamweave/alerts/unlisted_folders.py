@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from streamweave.alerts.condition import Condition, Findings, about_instrument
 from streamweave.alerts.looks import Looks
 from streamweave.catalog.tables import AlertKind, Scan
-from streamweave.harvest.scans import FOLDERS_IN_A_SENTENCE, unlisted_sentence
+from streamweave.harvest.scan_record import FOLDERS_IN_A_SENTENCE, unlisted_sentence
 
 
 def unlisted_folders(looks: Iterable[Looks]) -> Findings:

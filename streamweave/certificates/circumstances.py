@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import FixityHold, Instrument, Scan, ScanOutcome, Schedule, StorageLocation
 from streamweave.certificates.evidence import Circumstances, Look, Place
-from streamweave.harvest.coverage import address_of
-from streamweave.harvest.scans import latest_scan
+from streamweave.harvest.scan_checkpoint import address_of
+from streamweave.harvest.scan_record import latest_scan
 
 
 def circumstances_of(session: Session, instrument: Instrument, now: datetime) -> Circumstances:

@@ -17,8 +17,8 @@ from streamweave.errors import FileChanged, SourceError, SourceFileError, Storag
 from streamweave.facility import Facility
 from streamweave.fixity.requested import RequestedSweep
 from streamweave.fixity.rereading import ArchivedCopy
-from streamweave.harvest.copying import Digest, digest_of
-from streamweave.harvest.limits import Pace, closed_until, limits_of
+from streamweave.harvest.copy_verify import Digest, digest_of
+from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
 from streamweave.sources.base import Source
 
 

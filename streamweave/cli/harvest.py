@@ -14,8 +14,8 @@ from streamweave.cli.progress import progress_shown
 from streamweave.cli.refusal import one_sentence
 from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
-from streamweave.harvest.harvesting import harvest as harvest_instrument
 from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.run import harvest as harvest_instrument
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.local.running import settings_of
 from streamweave.printable import printable

@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Display
 
-from streamweave.harvest.progress import Progress
-from streamweave.harvest.workload import ProgressListener
+from streamweave.harvest.progress import Progress, ProgressListener
 from streamweave.printable import printable
 
 SECONDS_BETWEEN_LINES = 10.0

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from streamweave.catalog.tables import FileRecord, FileVersion, HookRun, Transfer, TransferStatus, User, VersionState
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.files.questions import file_by_id
-from streamweave.rehash.findings import FOUND_BY_REREADING
+from streamweave.harvest.source_check import FOUND_BY_REREADING
 
 LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
 

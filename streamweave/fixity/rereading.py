@@ -7,7 +7,7 @@ from datetime import datetime
 
 from streamweave.catalog.tables import FixityOutcome
 from streamweave.errors import StorageError
-from streamweave.harvest.copying import digest_of
+from streamweave.harvest.copy_verify import digest_of
 from streamweave.storage.base import Storage
 
 MISSING = "it is no longer there"

@@ -4,33 +4,212 @@ Lanes copy side by side; this thread claims ahead of them (``supply``); a furthe
 finish, in batches.
 No database session is open while bytes are copied. One bad file never stops the others; a share or a storage location
 that is out of order stops what depends on it.
+
+The supply of a run: what it claims ahead of those who copy, and what it still holds of that.
+
+Troubles: what the failures of single files say about the share, and about the storage locations, as a whole.
+
+The storage locations of one harvest: opened, found to be what they were, and swept of what dead runs left behind.
 """
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 from streamweave.catalog.bulk import batches
 from streamweave.catalog.tables import Instrument
+from streamweave.errors import (
+    CopyNotProven,
+    PathUnusable,
+    SourceError,
+    SourceFileError,
+    StorageError,
+    StreamWeaveError,
+)
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
-from streamweave.harvest.agenda import is_large
-from streamweave.harvest.arrival import Arrivals, Arrived, take_in
-from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, others_at_work
-from streamweave.harvest.copying import Copied, Finished, NotCopied
-from streamweave.harvest.destinations import open_destinations
-from streamweave.harvest.lanes import Lanes
-from streamweave.harvest.limits import Pace, closed_until, limits_of
-from streamweave.harvest.progress import Meter
+from streamweave.harvest.background_writer import writing_behind
+from streamweave.harvest.claims import (
+    Claim,
+    claim_transfers,
+    due_locations,
+    early_names_of_ours,
+    free_claims_of_dead_runs,
+    give_back,
+    others_at_work,
+    staged_names_under_way,
+)
+from streamweave.harvest.commit_batch import Arrivals, Arrived, take_in
+from streamweave.harvest.copy_verify import Copied, Finished, NotCopied
+from streamweave.harvest.copy_workers import Lanes
+from streamweave.harvest.progress import Meter, ProgressListener, ProgressReports, due_work
+from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
 from streamweave.harvest.report import FileOutcome, HarvestReport
-from streamweave.harvest.results import Failed
-from streamweave.harvest.supply import Supply
-from streamweave.harvest.troubles import Troubles
-from streamweave.harvest.workload import ProgressListener, ProgressReports, due_work
-from streamweave.harvest.write_behind import writing_behind
+from streamweave.harvest.version_state import Failed
+from streamweave.harvest.work_queue import Agenda, is_large
 from streamweave.journal.keeping import JournalKeeper, keep_journals
+from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Storage
+
+CLAIMED_AT_ONCE = 2_000
+CLAIMED_AT_MOST = 10_000
+"""More is claimed when fewer than ``CLAIMED_AT_ONCE`` small files or no large one waits for a reader, up to so many."""
+
+
+class Supply:
+    """Claims due transfers of an instrument, or of some acquisition days of it, and puts them on the agenda.
+
+    ``held`` are the claims that nothing was handed over of yet, by their ids. What is still on an agenda that somebody
+    has closed will not be begun: the next ``refill`` gives it back.
+    """
+
+    def __init__(
+        self,
+        facility: Facility,
+        instrument: Instrument,
+        run_id: uuid.UUID,
+        days: Collection[date] | None,
+        agenda: Agenda,
+    ) -> None:
+        self.held: dict[uuid.UUID, Claim] = {}
+        self._facility = facility
+        self._instrument = instrument
+        self._run_id = run_id
+        self._days = days
+        self._agenda = agenda
+        self._is_exhausted = False
+
+    def refill(self, into: Collection[uuid.UUID], under_way: int) -> None:
+        """Claim for these storage locations as much as there is room for.
+
+        Once there was nothing more, what has become due meanwhile is asked for in the end only: when nothing is held,
+        and of what was handed over nothing is ``under_way``.
+        """
+        if self._agenda.is_closed:
+            self.withdraw()
+        elif into and self._has_room(under_way):
+            claims = claim_transfers(
+                self._facility, self._instrument, self._run_id, into=into, limit=CLAIMED_AT_ONCE, days=self._days
+            )
+            self.held |= {claim.claim_id: claim for claim in claims}
+            self._is_exhausted = len(claims) < CLAIMED_AT_ONCE
+            self._agenda.add(claims)
+
+    def _has_room(self, under_way: int) -> bool:
+        if self._is_exhausted:
+            return not self.held and not under_way
+        small, large = self._agenda.waiting()
+        return (small < CLAIMED_AT_ONCE or not large) and len(self.held) <= CLAIMED_AT_MOST - CLAIMED_AT_ONCE
+
+    def hand_over(self, claims: Iterable[Claim]) -> None:
+        """These are handed over: what becomes of them is somebody else's business."""
+        for claim in claims:
+            del self.held[claim.claim_id]
+
+    def end(self) -> None:
+        """Nothing more is begun. What is under way is finished: half a file is of no use."""
+        self._agenda.close()
+        self.withdraw()
+
+    def withdraw(self, which: Callable[[Claim], bool] = lambda _: True) -> None:
+        """Give back those that nobody has begun with."""
+        claims = self._agenda.withdraw(which)
+        if claims:
+            give_back(self._facility, claims)
+            self.hand_over(claims)
+
+    def give_back_all(self) -> None:
+        """Give everything back, be it begun or not: the run is over."""
+        give_back(self._facility, self.held.values())
+
+
+REFUSALS_IN_A_ROW = 3
+"""So many storage errors without a success between them mean the location, not the file."""
+
+
+class Troubles:
+    """``open`` are the storage locations that work; ``errors`` are what closed the others, or the share."""
+
+    def __init__(self, locations: Iterable[uuid.UUID]) -> None:
+        self.open = set(locations)
+        self.share_is_lost = False
+        self.errors: list[StreamWeaveError] = []
+        self._refusals: Counter[uuid.UUID] = Counter()
+
+    def archived(self, claim: Claim) -> None:
+        """The storage location works."""
+        if self._refusals:
+            del self._refusals[claim.storage_location_id]
+
+    def failed(self, claim: Claim, error: StreamWeaveError) -> bool:
+        """Learn from a failure; True when there is something less that can be done because of it."""
+        match error:
+            case SourceFileError() | PathUnusable() | CopyNotProven():
+                return False
+            case SourceError():
+                if not self.share_is_lost:
+                    self.errors.append(error)
+                self.share_is_lost = True
+                return True
+            case StorageError():
+                self._refusals[claim.storage_location_id] += 1
+                if self._refusals[claim.storage_location_id] != REFUSALS_IN_A_ROW:
+                    return False
+                self.errors.append(error)
+                self.open.discard(claim.storage_location_id)
+                return True
+        return False
+
+
+def open_destinations(
+    facility: Facility,
+    instrument: Instrument,
+    days: Collection[date] | None,
+    opened: Mapping[uuid.UUID, Storage],
+) -> tuple[dict[uuid.UUID, Storage], list[StorageError]]:
+    """The storage locations into which transfers are due, ready for writing; and what is wrong with the others.
+
+    What their journals know and the catalog does not is taken in before anything is written to them, lest it come
+    before what is written now. Those that the run has ``opened`` before are not put to the test again: many requests
+    where they are far away.
+    """
+    with facility.sessions() as session:
+        locations = due_locations(session, instrument.id, facility.now(), days)
+    ready = {location.id: opened[location.id] for location in locations if location.id in opened}
+    troubles: list[StorageError] = []
+    for location in locations:
+        if location.id in ready:
+            continue
+        try:
+            storage = facility.open_marked(location, to_write=True)
+            sweep(facility, location.id, storage)
+            readopt(facility, location, storage)
+        except StorageError as error:
+            troubles.append(error)
+        else:
+            ready[location.id] = storage
+    return ready, troubles
+
+
+def sweep(facility: Facility, storage_location_id: uuid.UUID, storage: Storage) -> int:
+    """Remove this catalog's staged files that belong to no transfer under way; returns how many.
+
+    Of files from before each catalog staged apart only those that are known to be ours are removed.
+    The names are listed before the claims are read: whoever stages a file has claimed its transfer before.
+    """
+    staged, early = storage.staged_names(), storage.early_staged_names()
+    with facility.sessions() as session:
+        under_way = staged_names_under_way(session, storage_location_id)
+        ours = early_names_of_ours(session, early) if early else set()
+    stale = [name for name in staged if name not in under_way]
+    for name in stale:
+        storage.discard(name)
+    for name in ours:
+        storage.discard_early(name)
+    return len(stale) + len(ours)
+
 
 BATCH_FILES = 512
 BATCH_SECONDS = 1.0

@@ -28,7 +28,7 @@ from streamweave.catalog.leases import is_dead
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, HarvestRun, Instrument, InstrumentGrant, UnfinishedLook
 from streamweave.errors import Conflict
-from streamweave.harvest.recording import Recorder
+from streamweave.harvest.record_changes import Recorder
 from streamweave.instruments.addresses import NO_ADDRESS, AddressChange
 
 FIELDS = ("cifs_host", "cifs_share", "cifs_base_path")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import Instrument, StorageLocation
-from streamweave.harvest.results import Archived
+from streamweave.harvest.version_state import Archived
 from streamweave.journal.entries import Entry, Heading, InstrumentFacts, lines_of
 from streamweave.journal.positions import Position
 from streamweave.storage.base import Storage

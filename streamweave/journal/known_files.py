@@ -12,7 +12,7 @@ from streamweave.catalog.bulk import insert_many, is_one_of, update_many
 from streamweave.catalog.leases import is_dead
 from streamweave.catalog.tables import FileRecord, FileVersion, HarvestRun, IdentifierAlias, Instrument, Transfer
 from streamweave.catalog.tables.base import Base
-from streamweave.harvest.knowledge import digest_of_path, is_at
+from streamweave.harvest.file_queries import digest_of_path, is_at
 from streamweave.journal.entries import Entry
 from streamweave.journal.keeping import facts_of
 from streamweave.journal.merging import File, Row, new_file

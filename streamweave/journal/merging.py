@@ -21,7 +21,7 @@ from typing import Any
 
 from streamweave.catalog.tables import TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
-from streamweave.harvest.results import archived
+from streamweave.harvest.version_state import archived
 from streamweave.instruments.acquisition import acquisition
 from streamweave.journal.entries import Entry, InstrumentFacts
 from streamweave.storage.archive_paths import destination_path

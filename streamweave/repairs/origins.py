@@ -13,7 +13,7 @@ from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation, 
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.limits import closed_until, limits_of
+from streamweave.harvest.rate_limit import closed_until, limits_of
 from streamweave.repairs.claims import as_seen_at_the_source
 from streamweave.repairs.stored_copies import StoredCopy
 from streamweave.repairs.wanted import Repair

@@ -20,13 +20,12 @@ from streamweave.errors import (
 )
 from streamweave.facility import Facility
 from streamweave.fixity.guard import held_locations
-from streamweave.harvest.arrival import place
-from streamweave.harvest.cataloguing import catalogue
+from streamweave.harvest.catalogue import catalogue
 from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, open_locations
-from streamweave.harvest.copying import Digest
-from streamweave.harvest.large_files import copy_proven
-from streamweave.harvest.limits import Pace, limits_of
-from streamweave.harvest.results import Archived, Failed
+from streamweave.harvest.commit_batch import place
+from streamweave.harvest.copy_verify import Digest, copy_proven
+from streamweave.harvest.rate_limit import Pace, limits_of
+from streamweave.harvest.version_state import Archived, Failed
 from streamweave.journal.keeping import keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.repairs.claims import claim_repair, give_up

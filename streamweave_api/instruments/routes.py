@@ -7,6 +7,7 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
+from streamweave.harvest.share_guard import acknowledge_cleanup
 from streamweave.instruments.connection_test import ShareAnswer, try_share
 from streamweave.instruments.instruments import (
     create_instrument,
@@ -18,7 +19,6 @@ from streamweave.instruments.instruments import (
     update_instrument,
 )
 from streamweave.instruments.schedules import destinations, why_no_destination
-from streamweave.share_guard.cleanups import acknowledge_cleanup
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import given, shown
 from streamweave_api.deletion import IncludeDeleted

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule
 from streamweave.facility import Facility
-from streamweave.harvest.scans import latest_scan
+from streamweave.harvest.scan_record import latest_scan
 from streamweave.instruments.schedules import longest_pause
 
 

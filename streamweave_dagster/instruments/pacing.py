@@ -6,7 +6,7 @@ import dagster as dg
 
 from streamweave.catalog.tables import Instrument, Scan
 from streamweave.errors import CredentialsRefused
-from streamweave.harvest.failures import retry_delay
+from streamweave.harvest.version_state import retry_delay
 from streamweave.instruments.dagster import harvest_run_tags
 
 UNDER_WAY = [

@@ -11,9 +11,9 @@ import dagster as dg
 
 from streamweave.catalog.tables import Instrument, ScanOutcome
 from streamweave.facility import Facility
-from streamweave.harvest.harvesting import look_until_quiet
-from streamweave.harvest.limits import closed_until, limits_of
-from streamweave.harvest.scans import Sighting, latest_scan
+from streamweave.harvest.rate_limit import closed_until, limits_of
+from streamweave.harvest.run import look_until_quiet
+from streamweave.harvest.scan_record import Sighting, latest_scan
 from streamweave.instruments.dagster import harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable

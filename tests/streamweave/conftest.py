@@ -28,8 +28,8 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
-from streamweave.harvest.harvesting import harvest
 from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.run import harvest
 from streamweave.harvest.transfer import Listener
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sources.memory import Laboratory

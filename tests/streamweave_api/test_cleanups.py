@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from streamweave.catalog.session import Sessions
-from streamweave.share_guard.cleanups import use_acknowledgement
+from streamweave.harvest.share_guard import use_acknowledgement
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]

@@ -14,7 +14,7 @@ from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome
 from streamweave.facility import Facility
-from streamweave.harvest.discovery import discover
+from streamweave.harvest.scan import discover
 from streamweave.sources.opening import open_source
 
 Client = TestClient[Litestar]

@@ -36,12 +36,12 @@ from streamweave.certificates.signing import Signer
 from streamweave.facility import Facility
 from streamweave.fixity.report import SweepReport
 from streamweave.fixity.sweeping import sweep_tonight
-from streamweave.harvest import discovery, harvesting
-from streamweave.harvest.discovery import discover
-from streamweave.harvest.filtering import filter_files
-from streamweave.harvest.harvesting import harvest
+from streamweave.harvest import run, scan
+from streamweave.harvest.plan import filter_files
+from streamweave.harvest.run import harvest
+from streamweave.harvest.scan import discover
+from streamweave.harvest.source_check import RehashReport, rehash
 from streamweave.harvest.transfer import transfer_files
-from streamweave.rehash.rehashing import RehashReport, rehash
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
@@ -122,7 +122,7 @@ class Site:
     def look_and_judge(self) -> None:
         """Look, and decide what has settled by now, without waiting until it is quiet."""
         self.clock.wait(60)
-        harvesting.look(self.facility, self.instrument)
+        run.look(self.facility, self.instrument)
 
     def copy_what_has_settled(self) -> None:
         """The rest of a harvest."""
@@ -134,7 +134,7 @@ class Site:
         """A look whose time is over after so many folders; the next such look goes on from there."""
         self.clock.wait(60)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(discovery, "monotonic", itertools.count(1).__next__)
+            patch.setattr(scan, "monotonic", itertools.count(1).__next__)
             outcome = discover(self.facility, self.instrument, budget_seconds=folders - 1).outcome
         self.clock.wait(1)
         return outcome

@@ -26,7 +26,7 @@ from streamweave.certificates.judgement import Verdict
 from streamweave.certificates.questions import Scope, evidence_batches
 from streamweave.certificates.reasons import Reason
 from streamweave.errors import NothingKnown, ShareDenied, SourceUnreachable
-from streamweave.harvest.harvesting import look_until_quiet
+from streamweave.harvest.run import look_until_quiet
 
 A = "microscope/run 1/a.csv"
 B = "microscope/run 1/b.csv"

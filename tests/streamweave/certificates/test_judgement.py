@@ -13,7 +13,7 @@ from streamweave.certificates.judgement import Judgement, Verdict, judge
 from streamweave.certificates.reasons import LOOK_WITHIN, REREAD_WITHIN, SENTENCES, Reason
 from streamweave.certificates.tally import Tally
 from streamweave.errors import NotAFile, StorageUnavailable
-from streamweave.harvest.recording import GONE_BEFORE_ALL
+from streamweave.harvest.version_state import GONE_BEFORE_ALL
 from streamweave.storage.base import CopyStat
 from streamweave.storage.file_io import CLOCK_TOLERANCE, GRANULARITY_NS, LAST_TIME, copy_mtime_ns, nanoseconds
 

@@ -8,8 +8,8 @@ from streamweave.catalog.tables import GrowingFiles
 from streamweave.certificates.judgement import Verdict
 from streamweave.certificates.reasons import Reason
 from streamweave.fixity import guard
+from streamweave.harvest.share_guard import acknowledge_cleanup
 from streamweave.repairs.repairing import repair_copies
-from streamweave.share_guard.cleanups import acknowledge_cleanup
 
 A = "microscope/run 1/a.csv"
 B = "microscope/run 1/b.csv"

@@ -10,9 +10,9 @@ from streamweave.catalog.bulk import batches
 from streamweave.catalog.tables import VersionState
 from streamweave.errors import StorageUnavailable
 from streamweave.harvest import transfer
-from streamweave.harvest.arrival import Arrivals, Arrived
-from streamweave.harvest.results import Failed
-from streamweave.harvest.write_behind import writing_behind
+from streamweave.harvest.background_writer import writing_behind
+from streamweave.harvest.commit_batch import Arrivals, Arrived
+from streamweave.harvest.version_state import Failed
 
 A_BATCH: Any = ["one", "two"]
 

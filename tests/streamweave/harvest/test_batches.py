@@ -11,16 +11,15 @@ from sqlalchemy.engine import Engine
 from streamweave.catalog.bulk import BATCH
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import VersionState
-from streamweave.harvest.cataloguing import catalogue
+from streamweave.harvest.catalogue import catalogue, holders
 from streamweave.harvest.claims import claim_transfers
-from streamweave.harvest.copying import digest_of
-from streamweave.harvest.coverage import Extent
-from streamweave.harvest.discovery import discover
-from streamweave.harvest.enrichment import enrich_files
-from streamweave.harvest.filtering import filter_files
-from streamweave.harvest.holders import holders
-from streamweave.harvest.results import Archived
-from streamweave.settling.settling import settle
+from streamweave.harvest.copy_verify import digest_of
+from streamweave.harvest.enrich import enrich_files
+from streamweave.harvest.plan import filter_files
+from streamweave.harvest.scan import discover
+from streamweave.harvest.scan_checkpoint import Extent
+from streamweave.harvest.settle import settle
+from streamweave.harvest.version_state import Archived
 from streamweave.sources.base import FolderListing, SourceFile
 
 ASKED_AT_MOST = 40

@@ -13,11 +13,10 @@ import pytest
 
 from streamweave.catalog.tables import VersionState
 from streamweave.errors import CopyNotProven, FileChanged, SourceFileError, SourceUnreachable, StorageUnavailable
-from streamweave.harvest import large_files
-from streamweave.harvest.blame import IN_A_ROW
+from streamweave.harvest import copy_verify
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.copying import digest_of
-from streamweave.harvest.large_files import copy_proven
+from streamweave.harvest.copy_verify import copy_proven, digest_of
+from streamweave.harvest.copy_workers import IN_A_ROW
 from streamweave.harvest.report import HarvestReport
 from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile, WholeFile
 from streamweave.sources.memory import Laboratory, MemorySource, OpenMemoryFile
@@ -68,7 +67,7 @@ def lose_connection_at(laboratory: Laboratory, *pieces: int) -> None:
 def test_a_large_file_is_read_back_while_it_is_written(
     laboratory: Laboratory, storage: MemoryStorage, claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(large_files, "SPAN_BYTES", 1 << 20)
+    monkeypatch.setattr(copy_verify, "SPAN_BYTES", 1 << 20)
     spans: list[tuple[int, int | None]] = []
     read_staged = storage.read_staged
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from streamweave.catalog.tables import Scan, ScanOutcome, VersionState
 from streamweave.errors import ShareDenied, SourceUnreachable
-from streamweave.harvest.discovery import discover
+from streamweave.harvest.scan import discover
 
 
 def scans(bench: Any) -> list[Scan]:

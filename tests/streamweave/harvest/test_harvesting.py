@@ -9,8 +9,8 @@ from sqlalchemy import update
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Schedule, TransferStatus, VersionState
 from streamweave.errors import FileDenied, FileInUse, FileVanished, SourceUnreachable
-from streamweave.harvest.filtering import filter_files
-from streamweave.harvest.harvesting import look_until_quiet
+from streamweave.harvest.plan import filter_files
+from streamweave.harvest.run import look_until_quiet
 from streamweave.harvest.transfer import transfer_files
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Engine
 
 from streamweave.catalog.tables import Hook, HookRun, VersionState
 from streamweave.harvest.backlog import days_with_work
-from streamweave.harvest.enrichment import enrich_files
-from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.enrich import enrich_files
+from streamweave.harvest.plan import filter_files
 from streamweave.harvest.policy import policy_for
 from streamweave.hooks.calls import AT_ONCE, RUNS_KEPT
 from streamweave.hooks.hook_context import Reach

@@ -7,9 +7,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.copying import Copied
-from streamweave.harvest.lanes import Lanes
-from streamweave.harvest.proving import BATCH_FILES
+from streamweave.harvest.copy_verify import BATCH_FILES, Copied
+from streamweave.harvest.copy_workers import Lanes
 from streamweave.sources.base import Source
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.memory import MemoryStorage

@@ -1,7 +1,7 @@
 """How hard an instrument may be worked on."""
 
 from streamweave.catalog.tables import Instrument
-from streamweave.harvest.limits import Pace, limits_of
+from streamweave.harvest.rate_limit import Pace, limits_of
 
 
 class Seconds:

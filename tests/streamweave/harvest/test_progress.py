@@ -5,9 +5,8 @@ from typing import Any
 from sqlalchemy import select
 
 from streamweave.catalog.tables import HarvestRun
-from streamweave.harvest.harvesting import harvest
-from streamweave.harvest.progress import Meter, Progress
-from streamweave.harvest.workload import progress_of
+from streamweave.harvest.progress import Meter, Progress, progress_of
+from streamweave.harvest.run import harvest
 
 
 class Seconds:

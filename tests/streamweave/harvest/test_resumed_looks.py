@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from streamweave.catalog.tables import Scan, ScanOutcome, UnfinishedLook
-from streamweave.harvest import discovery
-from streamweave.harvest.discovery import discover
+from streamweave.harvest import scan
+from streamweave.harvest.scan import discover
 
 FOLDERS = 5
 FOLDERS_IN_TIME = 3
@@ -28,7 +28,7 @@ class Watch:
 def slow(bench: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bench with five folders of two files, of which a look has time for the base folder and two others."""
     watch = Watch()
-    monkeypatch.setattr(discovery, "monotonic", watch)
+    monkeypatch.setattr(scan, "monotonic", watch)
     source = bench.laboratory.source()
 
     class Slow:

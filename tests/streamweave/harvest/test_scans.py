@@ -8,9 +8,9 @@ from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import Scan, ScanOutcome, VersionState
 from streamweave.errors import FileDenied, FileUnreadable
-from streamweave.harvest.coverage import MOST_BLIND_CHARACTERS, Coverage
-from streamweave.harvest.discovery import discover
-from streamweave.harvest.scans import LARGEST_COUNT, Sighting, end_dead_scans, scan_on_record, unlisted_sentence
+from streamweave.harvest.scan import discover
+from streamweave.harvest.scan_checkpoint import MOST_BLIND_CHARACTERS, Coverage
+from streamweave.harvest.scan_record import LARGEST_COUNT, Sighting, end_dead_scans, scan_on_record, unlisted_sentence
 from streamweave.sources.base import FolderListing, SourceFile
 from streamweave.sources.memory import MemoryFile
 

@@ -17,18 +17,16 @@ from streamweave.errors import (
     StorageUnavailable,
     StreamWeaveError,
 )
-from streamweave.harvest.arrival import take_in
 from streamweave.harvest.backlog import days_with_work
-from streamweave.harvest.cataloguing import catalogue
+from streamweave.harvest.catalogue import catalogue
 from streamweave.harvest.claims import Claim, claim_transfers
-from streamweave.harvest.copying import Copied, digest_of
-from streamweave.harvest.discovery import discover
-from streamweave.harvest.filtering import filter_files
-from streamweave.harvest.harvesting import look_until_quiet
-from streamweave.harvest.large_files import copy_proven
+from streamweave.harvest.commit_batch import publish, take_in
+from streamweave.harvest.copy_verify import Copied, copy_proven, digest_of
+from streamweave.harvest.plan import filter_files
 from streamweave.harvest.policy import policy_for
-from streamweave.harvest.publication import publish
-from streamweave.harvest.results import Archived, Failed, Unchanged
+from streamweave.harvest.run import look_until_quiet
+from streamweave.harvest.scan import discover
+from streamweave.harvest.version_state import Archived, Failed, Unchanged
 from streamweave.journal.keeping import keep_journals
 
 PATH = "microscope/a.csv"

@@ -4,7 +4,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from streamweave.harvest.write_behind import writing_behind
+from streamweave.harvest.background_writer import writing_behind
 
 SECONDS = 30
 

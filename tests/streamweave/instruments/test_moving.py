@@ -24,7 +24,7 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.errors import AddressChanged, Conflict, InvalidInput
-from streamweave.harvest.discovery import discover
+from streamweave.harvest.scan import discover
 from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.instruments.instruments import update_instrument
 from streamweave.sources.memory import MemoryFile

@@ -20,7 +20,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.fixity.sweeping import sweep_tonight
 from streamweave.fixity.verification import FindingKind, verify_location
-from streamweave.harvest import arrival, destinations, harvesting
+from streamweave.harvest import commit_batch, run, transfer
 from streamweave.identifiers.resolving import _newest, _read
 from streamweave.journal import readoption
 from streamweave.journal.readoption import readopt_everywhere
@@ -88,7 +88,7 @@ def test_versions_that_a_backup_knew_as_pending_are_completed(bench: Any, back_u
     mirror = bench.add_location("mirror", tmp_path / "mirror")
     bench.write(X1, b"x1")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(harvesting, "transfer_files", lambda *_, **__: dies())
+        patched.setattr(run, "transfer_files", lambda *_, **__: dies())
         with pytest.raises(SystemExit):
             bench.harvest()
     restore = back_up(bench)
@@ -120,7 +120,7 @@ def test_what_a_run_noted_that_died_before_cataloguing_is_taken_in(
     bench.write(X1, b"x1")
     restore = back_up(bench)
     with monkeypatch.context() as patched:
-        patched.setattr(arrival, "catalogue", lambda *_: dies())
+        patched.setattr(commit_batch, "catalogue", lambda *_: dies())
         with pytest.raises(SystemExit):
             bench.harvest()
     identifier = bench.record(X1).persistent_id
@@ -137,13 +137,13 @@ def test_what_a_living_run_has_noted_and_not_catalogued_is_left_to_it(
 ) -> None:
     bench.write(X1, b"x1")
     looked: list[Any] = []
-    catalogue = arrival.catalogue
+    catalogue = commit_batch.catalogue
 
     def somebody_looks_before(*arguments: Any) -> Any:
         looked.append(readopt_everywhere(bench.facility))
         return catalogue(*arguments)
 
-    monkeypatch.setattr(arrival, "catalogue", somebody_looks_before)
+    monkeypatch.setattr(commit_batch, "catalogue", somebody_looks_before)
     bench.harvest()
     assert looked == [[]]
     assert bench.states() == {X1: VersionState.ARCHIVED}
@@ -182,12 +182,12 @@ def test_what_a_run_noted_that_died_is_taken_in_although_another_was_the_last_to
         bench.clock.time = today
     bench.write(X1, b"x1")
     with monkeypatch.context() as patched:
-        patched.setattr(arrival, "catalogue", lambda *_: dies())
+        patched.setattr(commit_batch, "catalogue", lambda *_: dies())
         with pytest.raises(SystemExit):
             bench.harvest()
     with monkeypatch.context() as patched:  # as one that had opened the location before the other died
-        patched.setattr(harvesting, "readopt_everywhere", lambda *_: [])
-        patched.setattr(destinations, "readopt", lambda *_: None)
+        patched.setattr(run, "readopt_everywhere", lambda *_: [])
+        patched.setattr(transfer, "readopt", lambda *_: None)
         spectrometer.write("spectrometer/a.dat", b"a")
         spectrometer.harvest()
     assert readopt_everywhere(bench.facility) == []

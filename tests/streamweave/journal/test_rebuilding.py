@@ -14,7 +14,7 @@ from streamweave.catalog.tables import Instrument, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput, StorageUnavailable
 from streamweave.fixity.nightly import sweep_archive
 from streamweave.fixity.verification import verify_location
-from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.plan import filter_files
 from streamweave.instruments.instruments import update_instrument
 from streamweave.journal import entries
 from streamweave.journal.entries import Heading

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import HarvestRun, Instrument, Transfer, TransferStatus, VersionState
 from streamweave.errors import SourceUnreachable
-from streamweave.harvest.filtering import filter_files
+from streamweave.harvest.plan import filter_files
 from streamweave.instruments.instruments import delete_instrument
 from streamweave.repairs.claims import claim_repair, give_up
 from streamweave.repairs.repairing import NOWHERE

@@ -30,7 +30,7 @@ from smbprotocol.tree import TreeConnect
 
 from streamweave.errors import FileChanged, SourceFileError
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.large_files import copy_proven
+from streamweave.harvest.copy_verify import copy_proven
 from streamweave.sources.base import SourceFile
 from streamweave.sources.smb import SmbAddress
 from streamweave.storage.memory import MemoryStorage

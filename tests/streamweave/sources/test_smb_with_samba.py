@@ -76,7 +76,7 @@ def test_a_file_that_its_writer_shares_with_nobody_is_in_use(samba_bench: Any) -
 
 
 def test_samba_tells_of_a_rewritten_file_only_when_nobody_has_it_open_any_more(samba_bench: Any) -> None:
-    """Why a large file is asked for anew when its copy is complete (``streamweave.harvest.large_files``)."""
+    """Why a large file is asked for anew when its copy is complete (``streamweave.harvest.copy_verify``)."""
     samba_bench.write("scan.raw", b"x" * 1000)
     path, source = f"{samba_bench.base}/scan.raw", samba_bench.source()
     with source.open(path) as file:

@@ -21,7 +21,7 @@ from streamweave.catalog.tables import Schedule, StorageLocation, VersionState
 from streamweave.errors import InvalidInput
 from streamweave.fixity.sweeping import sweep_tonight
 from streamweave.fixity.verification import verify_location
-from streamweave.harvest.destinations import sweep
+from streamweave.harvest.transfer import sweep
 from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location

@@ -17,7 +17,7 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Role, User
 from streamweave.facility import Facility, facility_of
 from streamweave.fixity.nightly import sweep_archive
-from streamweave.harvest.harvesting import harvest
+from streamweave.harvest.run import harvest
 from streamweave.repairs.repairing import repair_copies
 from streamweave.settings import Settings
 from streamweave.sources.memory import Laboratory

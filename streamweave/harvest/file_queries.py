@@ -1,0 +1,117 @@
+"""What the catalog knows of an instrument's files, as discovery asks for it."""
+
+import hashlib
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Text, case, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.bulk import BATCH, checked, is_one_of
+from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Transfer, TransferStatus, VersionState
+from streamweave.catalog.tables.files import WATCHED
+from streamweave.harvest.scan_compare import Expected, KnownFile
+
+
+def digest_of_path(path: str) -> bytes:
+    """The MD5 of a path: 16 bytes, however long the path is. The catalog's indexes are built over the same."""
+    return hashlib.md5(path.encode(), usedforsecurity=False).digest()
+
+
+def is_in(folders: Iterable[bytes]) -> ColumnElement[bool]:
+    """Over ``FileRecord``: it stands directly in one of these folders, given by their digests."""
+    return is_one_of(func.md5(FileRecord.folder, type_=Text()), [folder.hex() for folder in folders])
+
+
+def is_at(paths: Iterable[bytes]) -> ColumnElement[bool]:
+    """Over ``FileRecord``: it has one of these source paths, given by their digests."""
+    return is_one_of(func.md5(FileRecord.source_path, type_=Text()), [path.hex() for path in paths])
+
+
+def is_claimed() -> ColumnElement[bool]:
+    """Over ``FileVersion``: some run holds a claim on it."""
+    return exists().where(Transfer.version_id == FileVersion.id, Transfer.status == TransferStatus.IN_PROGRESS)
+
+
+def has_a_copy() -> ColumnElement[bool]:
+    """Over ``FileVersion``: some storage location has it, or had it until its copy was damaged."""
+    return exists().where(
+        Transfer.file_id == FileVersion.file_id,  # for the index
+        Transfer.version_id == FileVersion.id,
+        Transfer.status.in_(ONCE_COMPLETED),
+    )
+
+
+def of_files(file_ids: Collection[uuid.UUID], *statuses: TransferStatus) -> ColumnElement[bool]:
+    """Over ``Transfer``: it is of one of these files, and of one of these statuses."""
+    return is_one_of(Transfer.file_id, file_ids) & checked(Transfer.status.in_(statuses))
+
+
+def expected_files(session: Session, instrument_id: uuid.UUID, which: ColumnElement[bool]) -> Sequence[Expected]:
+    """What should stand there; ``which`` is over ``FileRecord``. One query, whatever the number of folders or paths."""
+    query = (
+        select(
+            FileRecord.source_path,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            case((FileVersion.state.in_(WATCHED), FileVersion.id)),
+            FileVersion.state.in_((VersionState.VANISHED, VersionState.SUPERSEDED)),
+        )
+        .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
+        .where(
+            FileRecord.instrument_id == instrument_id,
+            FileRecord.gone_at.is_(None),
+            which,
+        )
+    )
+    return session.connection().execute(query).tuples().all()
+
+
+def known_files(session: Session, instrument_id: uuid.UUID, source_paths: Collection[str]) -> dict[str, KnownFile]:
+    """What is known of these files, gone ones too, by source path: one query, whatever their number."""
+    rows = session.connection().execute(
+        select(
+            FileRecord.id,
+            FileVersion.id,
+            FileRecord.source_path,
+            FileVersion.number,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            FileVersion.state,
+            FileRecord.gone_at.is_not(None),
+            case((FileVersion.state != VersionState.ARCHIVED, is_claimed()), else_=False),
+            FileVersion.unfinished.is_not(None),
+        )
+        .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
+        .where(FileRecord.instrument_id == instrument_id, is_at(map(digest_of_path, source_paths)))
+    )
+    return {row[2]: KnownFile(*row) for row in rows}
+
+
+def expected_by_folder(
+    session: Session, instrument_id: uuid.UUID, before: datetime, *, gone_since: datetime
+) -> Iterator[tuple[str, int, int]]:
+    """How many files should stand in each folder, as far as we knew at the moment ``before``.
+
+    And how many archived ones were called gone after ``gone_since``. Folders come one by one.
+    """
+    stands, is_gone = FileRecord.gone_at.is_(None), FileRecord.gone_at > gone_since
+    # of each by itself: most files are not gone, and for those it is not asked
+    archived = select(FileVersion.id).where(FileVersion.file_id == FileRecord.id, FileVersion.sha256.is_not(None))
+    rows = session.execute(
+        select(
+            FileRecord.folder,
+            func.count().filter(stands),
+            func.count().filter(is_gone, archived.limit(1).scalar_subquery().is_not(None)),
+        )
+        .where(
+            FileRecord.instrument_id == instrument_id,
+            or_(stands, is_gone),
+            FileRecord.first_discovered_at < before,
+        )
+        .group_by(FileRecord.folder)
+        .execution_options(yield_per=BATCH)
+    )
+    for row in rows:
+        yield row._tuple()

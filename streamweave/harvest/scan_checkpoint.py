@@ -1,0 +1,175 @@
+"""Coverage: what has been seen of a share: by one look, or by several that go on where the last was cut short.
+
+Folders and missing files are kept as ``Digests``, so that millions of them fit. A look that goes on passes
+over the folders that hold no folder and were seen before; the few others are listed again, for they lead to the rest.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Self
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import Instrument, UnfinishedLook
+from streamweave.errors import AddressChanged
+from streamweave.harvest.file_queries import digest_of_path
+from streamweave.harvest.scan_compare import DIGEST_BYTES, Digests
+
+RESUMED_WITHIN = timedelta(hours=1)
+"""What was seen longer ago is looked at anew."""
+MOST_BLIND_CHARACTERS = 4 << 20
+"""Of paths and reasons that are remembered of folders that could not be listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a share has been seen.
+
+    All of it was, since the moment ``since``, but for the folders in ``blind``, which could not be listed, and what is
+    below them. ``since`` is None when not all was seen, or what was seen is not to be believed.
+    """
+
+    since: datetime | None = None
+    blind: frozenset[str] = frozenset()
+
+    def has_seen_all_of(self, folder: str) -> bool:
+        """Whether the folder was seen, with all that is below it."""
+        places = (f"{blind}/" for blind in self.blind)
+        here = f"{folder}/"
+        return self.since is not None and not any(here.startswith(each) or each.startswith(here) for each in places)
+
+
+@dataclass(slots=True)
+class Part:
+    """Some folders of a share: which, how many files stand in them, and which of the expected files do not."""
+
+    folders: Digests = field(default_factory=Digests)
+    missing: Digests = field(default_factory=Digests)
+    files: int = 0
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What has been seen since ``started_at``. ``blind`` says of the folders that could not be listed why.
+
+    Beyond ``MOST_BLIND_CHARACTERS`` they are only counted (``unlisted``), and nothing is concluded about any folder.
+    ``leaves`` are folders that hold no folder, ``branches`` those that do.
+    """
+
+    started_at: datetime
+    leaves: Part = field(default_factory=Part)
+    branches: Part = field(default_factory=Part)
+    blind: dict[str, str] = field(default_factory=dict)
+    goes_on: bool = False
+    unlisted: int = 0
+    _blind_characters: int = 0
+
+    def take(self, folder: str, files: int, *, is_leaf: bool) -> None:
+        """A folder was listed completely, with so many files directly in it."""
+        part = self.leaves if is_leaf else self.branches
+        part.folders.add(digest_of_path(folder))
+        part.files += files
+
+    def take_unlisted(self, folder: str, reason: str) -> None:
+        """A folder could not be listed."""
+        if folder in self.blind:
+            return
+        self.unlisted += 1
+        self._blind_characters += len(folder) + len(reason)
+        if self._blind_characters <= MOST_BLIND_CHARACTERS:
+            self.blind[folder] = reason
+        else:
+            self.blind[folder.partition("/")[0]] = "more folders could not be listed than can be remembered"
+
+    def miss(self, source_paths: Iterable[str]) -> None:
+        """Files were expected in the folders that were listed, and do not stand there."""
+        for path in source_paths:
+            in_a_leaf = digest_of_path(path.rpartition("/")[0]) in self.leaves.folders
+            (self.leaves if in_a_leaf else self.branches).missing.add(digest_of_path(path))
+
+    def __contains__(self, folder: object) -> bool:
+        """Whether it need not be listed again."""
+        return isinstance(folder, str) and digest_of_path(folder) in self.leaves.folders
+
+    def has_seen(self, folder: str) -> bool:
+        """Whether the folder has been listed."""
+        digest = digest_of_path(folder)
+        return digest in self.leaves.folders or digest in self.branches.folders
+
+    def is_hidden(self, folder: str) -> bool:
+        """Whether it is, or lies below, a folder that could not be listed."""
+        while folder and self.blind:
+            if folder in self.blind:
+                return True
+            folder = folder.rpartition("/")[0]
+        return False
+
+    @property
+    def files(self) -> int:
+        """How many files stand on what has been seen of the share."""
+        return self.leaves.files + self.branches.files
+
+    @property
+    def missing(self) -> Iterable[bytes]:
+        """The digests of the files that should stand there, and do not."""
+        yield from self.leaves.missing
+        yield from self.branches.missing
+
+    @classmethod
+    def resumed(cls, session: Session, instrument: Instrument, now: datetime) -> Self:
+        """What the last look has seen, if it was cut short not long ago, at the share that is meant now; or nothing."""
+        cut_short = session.get(UnfinishedLook, instrument.id)
+        if (
+            cut_short is None
+            or cut_short.cut_short_at < now - RESUMED_WITHIN
+            or cut_short.address != address_of(instrument)
+        ):
+            return cls(now)
+        leaves = Part(Digests(_split(cut_short.folders)), Digests(_split(cut_short.missing)), cut_short.files)
+        return cls(cut_short.started_at, leaves, goes_on=True)
+
+    def keep(self, session: Session, instrument: Instrument, now: datetime) -> None:
+        """Let the next look go on from here."""
+        session.merge(
+            UnfinishedLook(
+                instrument_id=instrument.id,
+                address=address_of(instrument),
+                started_at=self.started_at,
+                cut_short_at=now,
+                folders=b"".join(self.leaves.folders),
+                missing=b"".join(self.leaves.missing),
+                files=self.leaves.files,
+            )
+        )
+
+
+def forget(session: Session, instrument_id: uuid.UUID) -> None:
+    """The share has been seen as a whole: the next look starts from the beginning."""
+    session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument_id))
+
+
+def expect_address(session: Session, instrument: Instrument) -> None:
+    """Raise ``AddressChanged`` when the catalog has another address for the instrument than this run knows of.
+
+    The caller holds the instrument's lock, as whoever changes an address does.
+    """
+    row = select(Instrument.cifs_host, Instrument.cifs_port, Instrument.cifs_share, Instrument.cifs_base_path)
+    host, port, share, base_path = session.execute(row.where(Instrument.id == instrument.id)).one()
+    if _address(host, port, share, base_path) != address_of(instrument):
+        raise AddressChanged(f"{instrument.name} was given another address while {address_of(instrument)} was scanned")
+
+
+def address_of(instrument: Instrument) -> str:
+    """Which folder of which share is looked at."""
+    return _address(instrument.cifs_host, instrument.cifs_port, instrument.cifs_share, instrument.cifs_base_path)
+
+
+def _address(host: str, port: int, share: str, base_path: str) -> str:
+    return f"//{host}:{port}/{share}/{base_path}"
+
+
+def _split(digests: bytes) -> Iterable[bytes]:
+    return (digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))

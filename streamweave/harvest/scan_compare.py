@@ -1,0 +1,156 @@
+"""What a listing tells, held against what the catalog knows. Pure.
+
+``sift`` finds in whole folders, cheaply, what is not as expected; ``compare`` then looks closer at those files alone.
+
+Sets of digests that stay small, however many there are.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from streamweave.catalog.tables import VersionState
+from streamweave.catalog.tables.files import WATCHED
+from streamweave.sources.base import SourceFile
+
+Expected = tuple[str, int, datetime, uuid.UUID | None, bool]
+"""A file that should stand on the share: its path, its size in bytes, its mtime; the version's id while it is watched;
+and whether it calls for a closer look even when it is as it was."""
+
+
+@dataclass(slots=True)
+class Sifted:
+    """``conspicuous`` files need a closer look, ``watched`` versions are as they were, ``missing`` paths are not there.
+
+    All other files are as expected.
+    """
+
+    conspicuous: list[SourceFile] = field(default_factory=list)
+    watched: list[uuid.UUID] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def include(self, other: "Sifted") -> None:
+        """Take in what was found among further files."""
+        self.conspicuous += other.conspicuous
+        self.watched += other.watched
+        self.missing += other.missing
+
+
+def sift(listed: Iterable[SourceFile], expected: Iterable[Expected]) -> Sifted:
+    """Compare completely listed folders with all that is expected in them."""
+    sifted = Sifted()
+    unseen = {row[0]: row for row in expected}
+    for file in listed:
+        row = unseen.pop(file.source_path, None)
+        if row is None or row[4] or row[1] != file.size_bytes or row[2] != file.mtime:
+            sifted.conspicuous.append(file)
+        elif row[3] is not None:
+            sifted.watched.append(row[3])
+    sifted.missing.extend(unseen)
+    return sifted
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file record with its newest version, as the catalog holds it."""
+
+    file_id: uuid.UUID
+    version_id: uuid.UUID
+    source_path: str
+    number: int
+    size_bytes: int
+    mtime: datetime
+    state: str
+    is_gone: bool
+    is_claimed: bool
+    is_unfinished: bool = False
+
+
+@dataclass(slots=True)
+class Differences:
+    """What must be written. Files that are as they were appear nowhere."""
+
+    new: list[SourceFile] = field(default_factory=list)
+    changed: list[tuple[KnownFile, SourceFile]] = field(default_factory=list)
+    watched: list[uuid.UUID] = field(default_factory=list)
+    returned: list[uuid.UUID] = field(default_factory=list)
+
+
+def compare(listed: Iterable[SourceFile], known: Mapping[str, KnownFile]) -> Differences:
+    """Compare files with what is known of them, by source path.
+
+    A version that a run is copying at this moment is left alone: the next look sees its change again.
+    """
+    differences = Differences()
+    once = {file.source_path: file for file in listed}  # a server may list a name twice
+    for path, file in once.items():
+        before = known.get(path)
+        if before is None:
+            differences.new.append(file)
+        elif not before.is_claimed:
+            _compare_one(file, before, differences)
+    return differences
+
+
+def _compare_one(file: SourceFile, before: KnownFile, differences: Differences) -> None:
+    if _is_growing_on(file, before):
+        return
+    has_other_content = before.state == VersionState.SUPERSEDED  # a copy has seen it, and size and mtime don't tell
+    if has_other_content or (file.size_bytes, file.mtime) != (before.size_bytes, before.mtime):
+        differences.changed.append((before, file))
+    elif before.is_gone or before.state == VersionState.VANISHED:
+        differences.returned.append(before.file_id)
+    elif before.state in WATCHED:
+        differences.watched.append(before.version_id)
+
+
+def _is_growing_on(file: SourceFile, before: KnownFile) -> bool:
+    """What stood of it is about to be copied, and still stands at its beginning: what it gains is a later version."""
+    is_on_its_way = before.is_unfinished and before.state in (VersionState.SETTLED, VersionState.PENDING)
+    return is_on_its_way and not before.is_gone and file.size_bytes >= before.size_bytes
+
+
+DIGEST_BYTES = 16
+
+
+class Digests:
+    """A set of MD5 digests in little more than the 16 bytes that each takes; Python's own needs 110 for one.
+
+    Those that begin alike stand in one string, which is searched through: about 250 where there are a million.
+    """
+
+    def __init__(self, digests: Iterable[bytes] = ()) -> None:
+        self._strings: dict[int, bytearray] = {}
+        self._count = 0
+        for digest in digests:
+            self.add(digest)
+
+    def add(self, digest: bytes) -> None:
+        """Put one in, unless it is there."""
+        string = self._strings.setdefault(_beginning(digest), bytearray())
+        if not _holds(string, digest):
+            string += digest
+            self._count += 1
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, bytes) and _holds(self._strings.get(_beginning(digest), b""), digest)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for string in self._strings.values():
+            for start in range(0, len(string), DIGEST_BYTES):
+                yield bytes(string[start : start + DIGEST_BYTES])
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def _beginning(digest: bytes) -> int:
+    return digest[0] << 4 | digest[1] >> 4
+
+
+def _holds(string: bytes | bytearray, digest: bytes) -> bool:
+    place = string.find(digest)
+    while place > 0 and place % DIGEST_BYTES:  # found across two of them
+        place = string.find(digest, place + 1)
+    return place >= 0

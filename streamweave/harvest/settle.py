@@ -1,0 +1,372 @@
+"""Settling an instrument's files: all that are watched, alike ones judged at once, and put on record.
+
+Watching: which files there is something to decide about, and what is on record of them.
+
+Acquisitions: folders whose files settle as one, each judged once, whatever the number of its files.
+
+Reopening: an acquisition that changes again before a copy of it has begun was not complete after all.
+
+Writers: which of the files that are otherwise quiet some client holds open. Asking disturbs nobody.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Select,
+    TableValuedAlias,
+    Text,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
+
+from streamweave.access.access_paths import within
+from streamweave.catalog.bulk import checked, id_batches, is_one_of
+from streamweave.catalog.session import lock_instrument
+from streamweave.catalog.tables import (
+    ONCE_COMPLETED,
+    FileRecord,
+    FileVersion,
+    Instrument,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
+from streamweave.catalog.tables.files import WATCHED, path_in_byte_order
+from streamweave.errors import SourceFileError
+from streamweave.facility import Facility
+from streamweave.harvest.file_queries import digest_of_path, is_at, is_claimed
+from streamweave.harvest.record_changes import withdraw_waiting_transfers
+from streamweave.harvest.scan_checkpoint import Extent
+from streamweave.harvest.settle_rules import Acquisition, Judgement, Observation, judge
+from streamweave.harvest.version_state import standings, write_standings
+from streamweave.sources.base import Source
+
+
+class Watched(NamedTuple):
+    """What is on record of a watched version; of those that were found together it is the same."""
+
+    state: str
+    reason: str
+    unchanged_since: datetime
+    observed_at: datetime
+    state_since: datetime
+    marker_stands: bool
+    acquisition: str | None
+
+
+def is_watched(instrument: Instrument) -> ColumnElement[bool]:
+    """Over ``FileVersion``: the instrument may still be writing it, as far as we know."""
+    return and_(FileVersion.instrument_id == instrument.id, FileVersion.state.in_(WATCHED))
+
+
+def is_quiet(instrument: Instrument) -> ColumnElement[bool]:
+    """Over ``FileVersion``: it was seen unchanged over the quiet period."""
+    quiet_period = timedelta(seconds=instrument.quiet_period_seconds)
+    return FileVersion.observed_at - FileVersion.unchanged_since >= quiet_period
+
+
+def is_ripe(instrument: Instrument, now: datetime) -> ColumnElement[bool]:
+    """Over ``FileVersion`` joined to ``FileRecord``: there is something to decide.
+
+    Of all others the judgement is known: they still settle, and what was last seen of them stays their reason.
+    """
+    waited_too_long = FileVersion.state_since < now - timedelta(seconds=instrument.max_wait_seconds)
+    is_overdue = FileVersion.state == VersionState.OVERDUE
+    is_part = acquisition_folder(instrument).is_not(None) if instrument.acquisition_depth else false()
+    return is_watched(instrument) & (is_quiet(instrument) | waited_too_long | is_overdue | is_part)
+
+
+def watched_versions(instrument: Instrument, which: ColumnElement[bool]) -> Select[Any]:
+    """The ids of versions, and what ``Watched`` says of each."""
+    return (
+        select(
+            FileVersion.id,
+            FileVersion.state,
+            FileVersion.reason,
+            FileVersion.unchanged_since,
+            FileVersion.observed_at,
+            FileVersion.state_since,
+            marker_stands(instrument),
+            acquisition_folder(instrument),
+        )
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(which)
+    )
+
+
+def acquisition_folder(instrument: Instrument) -> ColumnElement[Any]:
+    """Over ``FileRecord``: the acquisition folder that it lies in, at any depth; null when it lies in none."""
+    if instrument.acquisition_depth is None:
+        return null()
+    names = base_folder(instrument).count("/") + 1 + instrument.acquisition_depth
+    parts = func.string_to_array(FileRecord.folder, "/", type_=ARRAY(Text))
+    folder = func.array_to_string(parts[1:names], "/", type_=Text())
+    return case((func.cardinality(parts) >= names, folder))
+
+
+def base_folder(instrument: Instrument) -> str:
+    """The instrument's base folder, written like a ``source_path``."""
+    inner = instrument.cifs_base_path.replace("\\", "/").split("/")
+    return "/".join([instrument.cifs_share, *filter(None, inner)])
+
+
+def marker_stands(instrument: Instrument) -> ColumnElement[bool]:
+    """Over ``FileRecord``: its marker file stands beside it, or it is a marker file itself, or there need be none."""
+    if not instrument.marker_suffix:
+        return true()
+    suffix = instrument.marker_suffix
+    marker = aliased(FileRecord)
+    stands = exists().where(
+        marker.instrument_id == instrument.id,
+        func.md5(marker.source_path) == func.md5(FileRecord.source_path + suffix),
+        marker.gone_at.is_(None),
+    )
+    is_marker = FileRecord.source_path.endswith(suffix, autoescape=True)
+    if instrument.marker_name:
+        is_marker |= FileRecord.filename == instrument.marker_name
+    return or_(is_marker, stands)
+
+
+BEGUN = (TransferStatus.IN_PROGRESS, *ONCE_COMPLETED)
+
+
+def acquisitions_of(session: Session, instrument: Instrument, extent: Extent) -> dict[str, Acquisition]:
+    """The acquisition folders that hold watched files, by folder; none unless the instrument's row says so."""
+    if instrument.acquisition_depth is None:
+        return {}
+    folder = acquisition_folder(instrument)
+    rows = session.execute(
+        select(
+            folder,
+            func.max(FileVersion.unchanged_since),
+            func.min(FileVersion.observed_at),
+            func.bool_and(marker_stands(instrument)),
+        )
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(is_watched(instrument), folder.is_not(None))
+        .group_by(folder)
+    ).all()
+    folders = [row[0] for row in rows]
+    marked, harvested = _marked(session, instrument, folders), _harvested(session, instrument.id, folders)
+    return {
+        path: Acquisition(
+            folder=path,
+            last_changed=last_changed,
+            seen_until=_seen_until(extent, path, observed_at),
+            markers_stand=markers_stand and path in marked,
+            is_harvested=path in harvested,
+        )
+        for path, last_changed, observed_at, markers_stand in rows
+    }
+
+
+def _seen_until(extent: Extent, folder: str, observed_at: datetime) -> datetime | None:
+    """A file that nobody has listed yet may be new: the folder was seen no later than the looks began that saw all."""
+    return min(extent.since, observed_at) if extent.since and extent.has_seen_all_of(folder) else None
+
+
+def _marked(session: Session, instrument: Instrument, folders: Collection[str]) -> Collection[str]:
+    """Those of the folders that hold their marker, or all when there need be none."""
+    if not instrument.marker_name:
+        return folders
+    markers = [digest_of_path(f"{folder}/{instrument.marker_name}") for folder in folders]
+    standing = (FileRecord.instrument_id == instrument.id) & FileRecord.gone_at.is_(None)
+    return set(session.scalars(select(FileRecord.folder).where(standing, is_at(markers))))
+
+
+def _harvested(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> set[str]:
+    """Those of the folders of which a copy has begun."""
+    folder = in_folders(folders)
+    begun = exists().where(
+        FileRecord.instrument_id == instrument_id,
+        within(path_in_byte_order(FileRecord.source_path), folder.c.path),
+        Transfer.file_id == FileRecord.id,
+        Transfer.status.in_(BEGUN),
+    )
+    return set(session.scalars(select(folder.c.path).where(begun)))
+
+
+def in_folders(folders: Collection[str]) -> TableValuedAlias:
+    """The folders as rows with a ``path``."""
+    rows = func.unnest(literal(list(folders), ARRAY(Text(collation="C"))))
+    return rows.table_valued("path").render_derived(name="acquisition")
+
+
+ON_ITS_WAY = (VersionState.SETTLED, VersionState.PENDING)
+REOPENED = "its acquisition folder changed again before it was harvested"
+
+
+def reopen(facility: Facility, instrument: Instrument, folders: Collection[str]) -> int:
+    """Let what had settled in these folders, and nobody copies yet, settle again with the rest; returns how many.
+
+    What goes on unfinished has left its folder behind, and goes on.
+    """
+    if not folders:
+        return 0
+    folder = in_folders(folders)
+    found = (
+        select(FileVersion.id)
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .join(folder, within(path_in_byte_order(FileRecord.source_path), folder.c.path))
+        .where(FileRecord.instrument_id == instrument.id, _may_wait(instrument))
+    )
+    reopened = 0
+    for version_ids in id_batches(facility.sessions, found):
+        with facility.sessions.begin() as session:
+            lock_instrument(session, instrument.id)
+            still = select(FileVersion.id).where(is_one_of(FileVersion.id, version_ids), _may_wait(instrument))
+            before = standings(session, session.scalars(still).all())
+            now = facility.now()
+            write_standings(
+                session,
+                [
+                    (each, each.entering(VersionState.SETTLING, REOPENED, now, decided_hooks=None, retry_at=None))
+                    for each in before
+                ],
+            )
+            withdraw_waiting_transfers(session, [each.id for each in before], REOPENED, now)
+            reopened += len(before)
+    return reopened
+
+
+def _may_wait(instrument: Instrument) -> ColumnElement[bool]:
+    """Over ``FileVersion``."""
+    return (
+        (FileVersion.instrument_id == instrument.id)
+        & FileVersion.is_newest
+        & FileVersion.state.in_(ON_ITS_WAY)
+        & FileVersion.unfinished.is_(None)
+        & ~is_claimed()
+    )
+
+
+def open_writers(
+    facility: Facility, instrument: Instrument, acquisitions: Mapping[str, Acquisition]
+) -> dict[uuid.UUID, str | None]:
+    """The versions that are held open for writing, with the acquisition folder of each.
+
+    The files of an acquisition that is not quiet are not asked about. Raises a ``SourceError`` when the share can't be
+    reached.
+    """
+    quiet = (
+        select(FileVersion.id, FileRecord.source_path, acquisition_folder(instrument))
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(is_watched(instrument), is_quiet(instrument))
+    )
+    with facility.sessions() as session:
+        watched = session.execute(quiet).all()
+    with closing(facility.open_source(instrument)) as source:
+        return {
+            version_id: folder
+            for version_id, source_path, folder in watched
+            if _may_settle(instrument, folder, acquisitions) and _is_written(source, source_path)
+        }
+
+
+def _may_settle(instrument: Instrument, folder: str | None, acquisitions: Mapping[str, Acquisition]) -> bool:
+    acquisition = acquisitions.get(folder) if folder else None
+    return acquisition is None or acquisition.is_harvested or acquisition.is_quiet(instrument)
+
+
+def _is_written(source: Source, source_path: str) -> bool:
+    """A file that can't be probed counts as unwritten: its copy will tell what is wrong with it."""
+    try:
+        return source.has_open_writer(source_path)
+    except SourceFileError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a file is judged by beside its own row."""
+
+    acquisitions: Mapping[str, Acquisition]
+    writers: Collection[uuid.UUID]
+
+
+def settle(facility: Facility, instrument: Instrument, extent: Extent) -> int:
+    """Judge every watched version of an instrument; returns how many have settled.
+
+    ``extent`` is how much of the share the look just taken has seen. Raises a ``SourceError`` when the probe for open
+    writers can't reach the share.
+    """
+    with facility.sessions() as session:
+        acquisitions = acquisitions_of(session, instrument, extent)
+    reopen(facility, instrument, [folder for folder, each in acquisitions.items() if not each.is_harvested])
+    writers = open_writers(facility, instrument, acquisitions) if instrument.probe_open_writer else {}
+    for folder in {folder for folder in writers.values() if folder in acquisitions}:
+        acquisitions[folder] = replace(acquisitions[folder], has_open_writer=True)
+    surroundings = _Surroundings(acquisitions, writers.keys())
+    now = facility.now()
+    ripe = select(FileVersion.id).join(FileRecord, FileRecord.id == FileVersion.file_id).where(is_ripe(instrument, now))
+    return sum(_settle(facility, instrument, batch, surroundings, now) for batch in id_batches(facility.sessions, ripe))
+
+
+def _settle(
+    facility: Facility,
+    instrument: Instrument,
+    version_ids: Sequence[uuid.UUID],
+    surroundings: _Surroundings,
+    now: datetime,
+) -> int:
+    judged: dict[Judgement, list[uuid.UUID]] = defaultdict(list)
+    with facility.sessions.begin() as session:
+        lock_instrument(session, instrument.id)
+        ripe = checked(is_ripe(instrument, now)) & is_one_of(FileVersion.id, version_ids)
+        rows = session.connection().execute(watched_versions(instrument, ripe))
+        for (watched, is_written), ids in _alike(rows, surroundings.writers).items():
+            if watched.acquisition is not None and watched.acquisition not in surroundings.acquisitions:
+                continue  # found since we asked which acquisitions there are: the next look judges it
+            judgement = judge(_observation(watched, surroundings, is_written=is_written), instrument, now)
+            if (judgement.state, judgement.reason) != (watched.state, watched.reason):
+                judged[judgement] += ids
+        return sum(_put_on_record(session, judgement, ids, now) for judgement, ids in judged.items())
+
+
+def _alike(rows: Iterable[Row[Any]], writers: Collection[uuid.UUID]) -> dict[tuple[Watched, bool], list[uuid.UUID]]:
+    """Rows of ``watched_versions`` by what they say: those alike are judged once."""
+    alike: dict[tuple[Watched, bool], list[uuid.UUID]] = defaultdict(list)
+    for version_id, *recorded in rows:
+        alike[Watched._make(recorded), version_id in writers].append(version_id)
+    return alike
+
+
+def _observation(watched: Watched, surroundings: _Surroundings, *, is_written: bool) -> Observation:
+    return Observation(
+        unchanged_since=watched.unchanged_since,
+        observed_at=watched.observed_at,
+        watched_since=watched.state_since,
+        is_overdue=watched.state == VersionState.OVERDUE,
+        marker_stands=watched.marker_stands,
+        has_open_writer=is_written,
+        acquisition=surroundings.acquisitions.get(watched.acquisition) if watched.acquisition else None,
+    )
+
+
+def _put_on_record(session: Session, judgement: Judgement, version_ids: list[uuid.UUID], now: datetime) -> int:
+    moves = case((FileVersion.state != judgement.state, now), else_=FileVersion.state_since)
+    session.execute(
+        update(FileVersion)
+        .where(is_one_of(FileVersion.id, version_ids))
+        .values(state=judgement.state, reason=judgement.reason, state_since=moves, unfinished=judgement.unfinished)
+    )
+    return len(version_ids) if judgement.state == VersionState.SETTLED else 0

@@ -1,0 +1,348 @@
+"""Sampling: which archived files are read again next. The least recently read come first, so each has its turn.
+
+Rereading: the sources of archived versions, over one connection. Holds up nobody: see ``Restraint``.
+
+Findings: what came of reading sources again goes on record. The caller holds the instrument's lock and commits.
+
+Rehashing: one round of reading archived files again at the source.
+
+It belongs to the runs that look at a whole share, and comes last in them: a sensor's tick has no time for it, and new
+files go first. It ends after a minute, or as soon as new files wait, and reads over a single connection at the
+instrument's own pace, in its hours.
+"""
+
+import math
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.bulk import batches, is_one_of
+from streamweave.catalog.session import lock_instrument
+from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
+from streamweave.catalog.tables.files import DONE
+from streamweave.errors import SourceError, SourceFileError
+from streamweave.facility import Facility
+from streamweave.harvest.backlog import days_with_work
+from streamweave.harvest.copy_verify import Digest, digest_of
+from streamweave.harvest.file_queries import known_files
+from streamweave.harvest.policy import policy_for
+from streamweave.harvest.rate_limit import Limits, Pace, closed_until, limits_of
+from streamweave.harvest.record_changes import record_changes
+from streamweave.harvest.scan_compare import KnownFile
+from streamweave.sources.base import WHOLE_FILE_BYTES, Source, SourceFile, WholeFile
+
+MOST_FILES = 2_000
+"""More are not read again by one harvest, whatever their share: opening a file costs an instrument's PC more than its
+bytes."""
+
+
+class Subject(NamedTuple):
+    """An archived version whose source is to be read again."""
+
+    version_id: uuid.UUID
+    source_path: str
+    size_bytes: int
+    mtime: datetime
+    sha256: str
+    is_gone: bool
+
+
+def sample(session: Session, instrument: Instrument) -> list[Subject]:
+    """Whose turn it is, those that are gone from the source among them: their turn passes.
+
+    At least one file, however large it is; none while earlier rounds have read too much.
+    """
+    budget = instrument.rehash_bytes - instrument.rehash_debt_bytes
+    if instrument.rehash_share == 0 or budget <= 0:
+        return []
+    archived = session.scalar(select(func.count()).select_from(FileVersion).where(_is_archived(instrument))) or 0
+    number = min(math.ceil(archived * instrument.rehash_share), MOST_FILES)
+    rows = session.execute(
+        select(
+            FileVersion.id,
+            FileRecord.source_path,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            FileVersion.sha256,
+            FileRecord.gone_at.is_not(None),
+        )
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(_is_archived(instrument), FileVersion.sha256.is_not(None))
+        .order_by(func.coalesce(FileVersion.source_reread_at, FileVersion.state_since))
+        .limit(number)
+    )
+    return list(_within(budget, (Subject._make(row) for row in rows)))
+
+
+def _is_archived(instrument: Instrument) -> ColumnElement[bool]:
+    return and_(FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.state.in_(DONE))
+
+
+def _within(budget: int, subjects: Iterable[Subject]) -> Iterator[Subject]:
+    """The first ones; the last of them may be larger than what is left of the budget."""
+    for subject in subjects:
+        yield subject
+        budget -= 0 if subject.is_gone else subject.size_bytes
+        if budget <= 0:
+            return
+
+
+def pay(session: Session, instrument: Instrument, read_bytes: int) -> None:
+    """What was read beyond a round's budget is made up for by the following rounds."""
+    debt = Instrument.rehash_debt_bytes + read_bytes - Instrument.rehash_bytes
+    session.execute(
+        update(Instrument)
+        .where(Instrument.id == instrument.id)
+        .values(rehash_debt_bytes=func.greatest(debt, 0), updated_at=Instrument.updated_at)
+    )
+
+
+class Finding(StrEnum):
+    """What came of reading a source again. ``unknown``: it could not be read, or has changed so that a look tells."""
+
+    IDENTICAL = "identical"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Restraint:
+    """What keeps the reading from being a burden.
+
+    ``before_reading`` is told how many bytes come next, and may take its time. A file is begun only while
+    ``may_begin``; one under way is left as it is, not read to its end, once ``gives_way``.
+    """
+
+    before_reading: Callable[[int], None]
+    may_begin: Callable[[], bool]
+    gives_way: Callable[[], bool]
+
+
+Reread = tuple[Subject, Finding, int]
+"""The number is that of the bytes that were read."""
+
+
+def reread(source: Source, subjects: Sequence[Subject], restraint: Restraint) -> Iterator[Reread]:
+    """Read what may be read, the small files first. Raises a ``SourceError`` when the share fails."""
+    standing = []
+    for subject in subjects:
+        if subject.is_gone:
+            yield subject, Finding.UNKNOWN, 0
+        else:
+            standing.append(subject)
+    yield from _small(source, [each for each in standing if each.size_bytes <= WHOLE_FILE_BYTES], restraint)
+    for subject in standing:
+        if subject.size_bytes > WHOLE_FILE_BYTES and restraint.may_begin():
+            yield _large(source, subject, restraint)
+
+
+def _small(source: Source, subjects: Sequence[Subject], restraint: Restraint) -> Iterator[Reread]:
+    asked: deque[Subject] = deque()
+
+    def files() -> Iterator[SourceFile]:
+        for subject in subjects:
+            if not restraint.may_begin():
+                return
+            restraint.before_reading(subject.size_bytes)
+            asked.append(subject)
+            yield SourceFile(subject.source_path, subject.size_bytes, subject.mtime)
+
+    for answer in source.read_whole(files()):
+        subject = asked.popleft()
+        if isinstance(answer, WholeFile):
+            is_same_file = _is_as_archived(subject, answer.at_opening) and _is_as_archived(subject, answer.at_closing)
+            yield subject, _judged(subject, digest_of([answer.content]), is_same_file), len(answer.content)
+        else:
+            yield subject, Finding.UNKNOWN, 0
+
+
+def _large(source: Source, subject: Subject, restraint: Restraint) -> Reread:
+    read = 0
+
+    def told(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        nonlocal read
+        for chunk in chunks:
+            read += len(chunk)
+            restraint.before_reading(len(chunk))
+            yield chunk
+            if read > subject.size_bytes or restraint.gives_way():
+                return
+
+    try:
+        with source.open(subject.source_path) as file:
+            is_same_file = _is_as_archived(subject, file.now())
+            digest = digest_of(told(file.chunks()) if is_same_file else ())
+            is_same_file = is_same_file and _is_as_archived(subject, file.now())
+    except SourceFileError:
+        return subject, Finding.UNKNOWN, read
+    return subject, _judged(subject, digest, is_same_file), read
+
+
+def _is_as_archived(subject: Subject, found: SourceFile) -> bool:
+    return (found.size_bytes, found.mtime) == (subject.size_bytes, subject.mtime)
+
+
+def _judged(subject: Subject, read: Digest, is_same_file: bool) -> Finding:
+    if not is_same_file or read.size_bytes != subject.size_bytes:
+        return Finding.UNKNOWN
+    return Finding.IDENTICAL if read.sha256 == subject.sha256 else Finding.DIFFERENT
+
+
+FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
+
+
+def record_findings(session: Session, instrument: Instrument, reread: Sequence[Reread], now: datetime) -> list[str]:
+    """Write what was found; returns the paths of the files that get a further version, which is to settle.
+
+    What has changed since it was read, or is just being copied, is left to the looks at the share.
+    """
+    _stamp(session, [subject.version_id for subject, _, _ in reread], source_reread_at=now)
+    identical = [subject.version_id for subject, finding, _ in reread if finding == Finding.IDENTICAL]
+    _stamp(session, identical, source_verified_at=now)
+    _call_finished(session, identical, instrument, now)
+    different = {subject.version_id: subject.source_path for subject, found, _ in reread if found == Finding.DIFFERENT}
+    return record_other_contents(session, instrument, different, now)
+
+
+def record_other_contents(
+    session: Session, instrument: Instrument, versions: Mapping[uuid.UUID, str], now: datetime
+) -> list[str]:
+    """Add a version after each of these, given with their paths: the source has another content now.
+
+    Returns the paths of those that are still the newest, and that nobody copies.
+    """
+    known = known_files(session, instrument.id, versions.values()).values()
+    changed = [each for each in known if each.version_id in versions and not each.is_claimed and not each.is_gone]
+    record_changes(session, instrument, [(each, _as_seen(each)) for each in changed], now)
+    session.execute(
+        update(FileVersion)
+        .where(is_one_of(FileVersion.file_id, [each.file_id for each in changed]), FileVersion.is_newest)
+        .values(found_by_rereading=True, reason=FOUND_BY_REREADING)
+    )
+    return [each.source_path for each in changed]
+
+
+def _stamp(session: Session, version_ids: Collection[uuid.UUID], **times: datetime) -> None:
+    session.execute(
+        update(FileVersion).where(is_one_of(FileVersion.id, version_ids), FileVersion.is_newest).values(**times)
+    )
+
+
+def _call_finished(session: Session, version_ids: Collection[uuid.UUID], instrument: Instrument, now: datetime) -> None:
+    """Of those archived while they grew: the ones that have been quiet since, and are as they were archived.
+
+    Where files count as unfinished while they are open, however quiet, being quiet tells nothing of that.
+    """
+    if instrument.probe_open_writer:
+        return
+    quiet_since = now - timedelta(seconds=instrument.quiet_period_seconds)
+    session.execute(
+        update(FileVersion)
+        .where(
+            is_one_of(FileVersion.id, version_ids),
+            FileVersion.is_newest,
+            FileVersion.state == VersionState.ARCHIVED,
+            FileVersion.unfinished.is_not(None),
+            FileVersion.unchanged_since <= quiet_since,
+        )
+        .values(unfinished=None, reason="")
+    )
+
+
+def _as_seen(known: KnownFile) -> SourceFile:
+    return SourceFile(known.source_path, known.size_bytes, known.mtime)
+
+
+SECONDS = 60.0
+WORK_ASKED_EVERY_SECONDS = 5.0
+RECORDED_AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class RehashReport:
+    """What one round found. ``changed`` are the paths of files that get a further version."""
+
+    counts: Counter[Finding] = field(default_factory=Counter)
+    bytes: int = 0
+    changed: list[str] = field(default_factory=list)
+    pause: str = ""
+    trouble: SourceError | None = None
+
+    def sentence(self) -> str:
+        """The outcome for a person."""
+        if self.pause:
+            return f"nothing read again: {self.pause}"
+        told = f"{self.counts.total()} archived files read again at the source ({self.bytes} bytes): " + ", ".join(
+            f"{self.counts[finding]} {finding}" for finding in Finding
+        )
+        return f"{told}; ended early: {self.trouble}" if self.trouble else told
+
+
+def rehash(facility: Facility, instrument: Instrument) -> RehashReport:
+    """Read a share of the archived files again; what differs becomes a version that settles as any other.
+
+    A share that fails meanwhile is the report's ``trouble``: the next look tells the same.
+    """
+    limits, report = limits_of(instrument), RehashReport()
+    if (opening := limits.opens_at(facility.now())) is not None:
+        report.pause = closed_until(opening)
+        return report
+    with facility.sessions() as session:
+        subjects = sample(session, session.get_one(Instrument, instrument.id))
+    try:
+        with closing(facility.open_source(instrument)) as source:
+            found = reread(source, subjects, _restraint(facility, instrument, limits)) if subjects else ()
+            for batch in batches(found, RECORDED_AT_ONCE):
+                _record(facility, instrument, batch, report)
+    except SourceError as error:
+        report.trouble = error
+    with facility.sessions.begin() as session:
+        pay(session, instrument, report.bytes)
+    return report
+
+
+def _record(facility: Facility, instrument: Instrument, batch: Sequence[Reread], report: RehashReport) -> None:
+    with facility.sessions.begin() as session:
+        lock_instrument(session, instrument.id)
+        report.changed += record_findings(session, instrument, batch, facility.now())
+    report.counts.update(finding for _, finding, _ in batch)
+    report.bytes += sum(read for _, _, read in batch)
+
+
+def _restraint(facility: Facility, instrument: Instrument, limits: Limits) -> Restraint:
+    ends_at = time.monotonic() + SECONDS
+    gives_way = _asked_now_and_then(lambda: _has_work(facility, instrument))
+
+    def may_begin() -> bool:
+        return time.monotonic() < ends_at and limits.opens_at(facility.now()) is None and not gives_way()
+
+    return Restraint(Pace(limits.bytes_per_second).take, may_begin, gives_way)
+
+
+def _asked_now_and_then(question: Callable[[], bool]) -> Callable[[], bool]:
+    """The answer, asked anew every few seconds; for good once it is yes."""
+    asked_at, answer = time.monotonic(), False
+
+    def ask() -> bool:
+        nonlocal asked_at, answer
+        if not answer and time.monotonic() - asked_at >= WORK_ASKED_EVERY_SECONDS:
+            asked_at, answer = time.monotonic(), question()
+        return answer
+
+    return ask
+
+
+def _has_work(facility: Facility, instrument: Instrument) -> bool:
+    with facility.sessions() as session:
+        return bool(
+            days_with_work(session, instrument, policy_for(session, instrument, facility.reach), facility.now())
+        )
