@@ -13,7 +13,7 @@ from streamweave.catalog.tables import StorageLocation, Transfer, TransferStatus
 from streamweave.facility import Facility
 from streamweave.fixity.report import SweepReport
 from streamweave.fixity.sweeping import BatchListener, sweep_tonight
-from streamweave.journal.completing import complete_journal
+from streamweave.journal.keeping import complete_journal
 
 LOCATIONS_AT_ONCE = 4
 

@@ -53,8 +53,7 @@ from streamweave.harvest.version_state import (
     version_after,
     write_standings,
 )
-from streamweave.journal.keeping import JournalKeeper
-from streamweave.journal.positions import note_positions
+from streamweave.journal.keeping import JournalKeeper, note_positions
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,95 @@
-"""Keeping journals: each batch that a run has made durable is noted beside its files, before it is catalogued."""
+"""Keeping journals: each batch that a run has made durable is noted beside its files, before it is catalogued.
+
+Completing: copies that no journal of their location holds are noted: from before there were any, or one was lost.
+
+Positions: how far each journal is in the catalog. What lies beyond, the catalog does not know yet.
+
+They are written in the transaction that catalogues a batch. So a catalog that was restored from an older dump finds, by
+comparing them with the journals, what has been archived since that dump was made.
+"""
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.bulk import BATCH, is_one_of
 from streamweave.catalog.schema import catalog_id
-from streamweave.catalog.tables import Instrument, StorageLocation
+from streamweave.catalog.session import lock_journals
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    Instrument,
+    JournalPosition,
+    StorageLocation,
+    Transfer,
+    TransferStatus,
+)
+from streamweave.errors import StorageError
+from streamweave.facility import Facility
 from streamweave.harvest.version_state import Archived
 from streamweave.journal.entries import Entry, Heading, InstrumentFacts, lines_of
-from streamweave.journal.positions import Position
-from streamweave.storage.base import Storage
+from streamweave.storage.base import Reached, Storage
+
+
+class Position(NamedTuple):
+    """Of one journal: so many bytes of it are in the catalog."""
+
+    storage_location_id: uuid.UUID
+    name: str
+    catalogued_bytes: int
+
+
+def note_positions(session: Session, positions: Iterable[Position]) -> None:
+    """Put them on record; the caller commits. A journal never falls back behind where it was."""
+    rows = [position._asdict() for position in positions]
+    if not rows:
+        return
+    statement = insert(JournalPosition).values(rows)
+    further = func.greatest(JournalPosition.catalogued_bytes, statement.excluded.catalogued_bytes)
+    keys = [JournalPosition.storage_location_id, JournalPosition.name]
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"catalogued_bytes": further}))
+
+
+def is_catalogued(session: Session, storage_location_id: uuid.UUID, reached: Reached) -> bool:
+    """Whether all of a journal is in the catalog."""
+    position = session.get(JournalPosition, (storage_location_id, reached.name))
+    return position is not None and position.catalogued_bytes >= reached.size
+
+
+def positions_of(session: Session, storage_location_id: uuid.UUID, since: str = "") -> Mapping[str, int]:
+    """How far each journal of a location is in the catalog; of those whose names are not less than ``since``."""
+    rows = session.execute(
+        select(JournalPosition.name, JournalPosition.catalogued_bytes).where(
+            JournalPosition.storage_location_id == storage_location_id, JournalPosition.name >= since
+        )
+    )
+    return dict(rows.tuples().all())
+
+
+def forget_lost(session: Session, storage_location_id: uuid.UUID, before: str, sizes: Mapping[str, int]) -> bool:
+    """Forget what journals of names less than ``before`` no longer hold; returns whether anything was lost.
+
+    ``sizes`` are the lengths of those that exist. The caller commits.
+    """
+    known = positions_of(session, storage_location_id).items()
+    lost = [name for name, reached in known if name < before and sizes.get(name, 0) < reached]
+    which = (JournalPosition.storage_location_id == storage_location_id) & is_one_of(JournalPosition.name, lost)
+    session.execute(delete(JournalPosition).where(which))
+    note_positions(session, [Position(storage_location_id, name, sizes[name]) for name in lost if name in sizes])
+    return bool(lost)
+
+
+def newest_name(session: Session, storage_location_id: uuid.UUID) -> str | None:
+    """The name of the newest journal that the catalog knows of."""
+    newest = select(func.max(JournalPosition.name)).where(JournalPosition.storage_location_id == storage_location_id)
+    return session.scalar(newest)
+
 
 UUID_LENGTH = 36
 
@@ -111,3 +187,89 @@ def _entry(archived: Archived, instrument_id: uuid.UUID, now: datetime) -> Entry
 def run_named_by(journal: str) -> str:
     """The id of the run that keeps, or kept, the journal of this name."""
     return journal.partition("/")[2][:UUID_LENGTH]
+
+
+def complete_journal(facility: Facility, location: StorageLocation) -> None:
+    """Note all copies of a location in a journal of its own, if journals do not hold them all.
+
+    A location that can't be reached, or fails, is left for the next time.
+    """
+    try:
+        storage = facility.open_marked(location, to_write=True)
+        with facility.sessions.begin() as session:
+            lock_journals(session, location.id)
+            if not _has_lost_some(facility, session, location, storage) and _is_complete(session, location):
+                return
+            position = _note_all(facility, session, location, storage)
+            note_positions(session, [position])
+            session.execute(
+                update(StorageLocation)
+                .where(StorageLocation.id == location.id)
+                .values(journal_is_complete=True, updated_at=StorageLocation.updated_at)
+            )
+    except StorageError:  # sweeps tell of it
+        return
+
+
+def _is_complete(session: Session, location: StorageLocation) -> bool:
+    return session.get_one(StorageLocation, location.id).journal_is_complete
+
+
+def _has_lost_some(facility: Facility, session: Session, location: StorageLocation, storage: Storage) -> bool:
+    """Whether a journal on record is missing or shorter there.
+
+    The newest are left for the next nights: a network file system may still show them shorter than they are.
+    """
+    before = f"{facility.now() - timedelta(days=1):%Y-%m-%d}"
+    return forget_lost(session, location.id, before, storage.journal(catalog_id(session)).sizes())
+
+
+def _note_all(facility: Facility, session: Session, location: StorageLocation, storage: Storage) -> Position:
+    run_id, ours, now = uuid.uuid4(), catalog_id(session), facility.now()
+    name, end = f"{now:%Y-%m-%d}/{run_id}", 0
+    for instrument in session.scalars(select(Instrument)).unique().all():
+        for entries in _entries(session, location, instrument):
+            heading = Heading(ours, location.id, location.name, run_id, facts_of(instrument), now)
+            lines = lines_of(heading, entries)
+            storage.journal(ours).append(name, end, lines)
+            end += len(lines)
+    return Position(location.id, name, end)
+
+
+def _entries(session: Session, location: StorageLocation, instrument: Instrument) -> Iterator[list[Entry]]:
+    """The copies of an instrument's files, some at a time, oldest first.
+
+    Without those that came with the journals of another location, which go on to say so, and were not read here yet.
+    """
+    rows = session.execute(
+        select(
+            Transfer.instrument_id,
+            FileRecord.id,
+            FileRecord.persistent_id,
+            FileRecord.source_path,
+            FileRecord.first_discovered_at,
+            FileVersion.id,
+            FileVersion.number,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            FileVersion.xxhash,
+            FileVersion.sha256,
+            Transfer.id,
+            Transfer.destination_path,
+            Transfer.completed_at,
+            literal(0),
+            FileVersion.unfinished.is_not(None),
+        )
+        .join(FileVersion, FileVersion.id == Transfer.version_id)
+        .join(FileRecord, FileRecord.id == Transfer.file_id)
+        .where(
+            Transfer.storage_location_id == location.id,
+            Transfer.instrument_id == instrument.id,
+            Transfer.status == TransferStatus.COMPLETED,
+            or_(Transfer.dest_checksum.is_not(None), Transfer.last_verified_at.is_not(None)),
+        )
+        .order_by(Transfer.id)
+        .execution_options(yield_per=BATCH)
+    )
+    for partition in rows.partitions():
+        yield [Entry(*row) for row in partition]

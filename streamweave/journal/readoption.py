@@ -35,9 +35,8 @@ from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
-from streamweave.journal.keeping import run_named_by
+from streamweave.journal.keeping import Position, is_catalogued, newest_name, note_positions, positions_of, run_named_by
 from streamweave.journal.known_files import KnownFiles, Written
-from streamweave.journal.positions import Position, is_catalogued, newest_name, note_positions, positions_of
 from streamweave.storage.base import Journal, Reached, Storage
 from streamweave.storage.marking import answered
 

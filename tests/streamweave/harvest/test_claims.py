@@ -21,8 +21,7 @@ from streamweave.harvest.plan import filter_files
 from streamweave.harvest.run import look_until_quiet
 from streamweave.harvest.transfer import transfer_files
 from streamweave.harvest.version_state import Archived, Failed
-from streamweave.journal.keeping import JournalKeeper, keep_journals
-from streamweave.journal.positions import positions_of
+from streamweave.journal.keeping import JournalKeeper, keep_journals, positions_of
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
