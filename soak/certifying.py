@@ -9,9 +9,9 @@ from sqlalchemy import select
 from soak.evidence import archived_in
 from soak.trial import Trial
 from streamweave.catalog.tables import Instrument
-from streamweave.certificates.issuing import Issuer
-from streamweave.certificates.judgement import Verdict
 from streamweave.errors import NothingKnown
+from streamweave.preservation.certificates.issue import Issuer
+from streamweave.preservation.certificates.judgement import Verdict
 
 
 def false_certificates(one: Trial) -> list[str]:

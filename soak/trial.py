@@ -23,9 +23,9 @@ from soak.victims import Victims
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import FixityHold, Instrument, StorageLocation
 from streamweave.facility import Facility, facility_of
-from streamweave.fixity.sweeping import sweep_completely, sweep_tonight
 from streamweave.manifest import apply_manifest
-from streamweave.repairs.repairing import repair_copies
+from streamweave.preservation.repair import repair_copies
+from streamweave.preservation.sweep import sweep_completely, sweep_tonight
 from streamweave.settings import Settings
 
 AN_HOUR = 3_600.0

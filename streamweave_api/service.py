@@ -14,12 +14,12 @@ from streamweave.access.tokens import SHORTEST_SECRET
 from streamweave.alerts.channels import Channels, channels_of
 from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
-from streamweave.certificates.issuing import Issuer
-from streamweave.certificates.signing import signer_of
 from streamweave.errors import StartError
 from streamweave.hooks.hook_context import Reach
 from streamweave.identifiers.erc import Support
 from streamweave.mail import Mailer, mailer_of
+from streamweave.preservation.certificates.document import signer_of
+from streamweave.preservation.certificates.issue import Issuer
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.storage.marking import open_marked

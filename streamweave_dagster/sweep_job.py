@@ -12,12 +12,12 @@ import dagster as dg
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
-from streamweave.fixity.nightly import sweep_archive
-from streamweave.fixity.report import SweepReport
-from streamweave.fixity.rereading import ArchivedCopy
+from streamweave.preservation.repair import RepairReport, repair_copies
+from streamweave.preservation.repair_claims import instruments_with_repairs
+from streamweave.preservation.report import SweepReport
+from streamweave.preservation.reread import ArchivedCopy
+from streamweave.preservation.sweep import sweep_archive
 from streamweave.printable import printable
-from streamweave.repairs.repairing import RepairReport, repair_copies
-from streamweave.repairs.wanted import instruments_with_repairs
 from streamweave_dagster.failures import errors_as_failures
 
 NAME = "sweep_archive"

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from streamweave.alerts.condition import Findings, about_instrument, counted
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, FileRecord, Instrument, StorageLocation, Transfer
-from streamweave.fixity.damage import is_unrepaired
+from streamweave.preservation.damage import is_unrepaired
 
 COPIES_NAMED = 10
 

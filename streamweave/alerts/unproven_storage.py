@@ -4,9 +4,9 @@ from sqlalchemy.orm import Session
 
 from streamweave.alerts.condition import Condition, Findings, about_location
 from streamweave.catalog.tables import AlertKind, StorageLocation
-from streamweave.fixity.guard import open_hold
-from streamweave.fixity.nightly import locations_with_copies
-from streamweave.fixity.standing import last_trouble
+from streamweave.preservation.damage import open_hold
+from streamweave.preservation.report import last_trouble
+from streamweave.preservation.sweep import locations_with_copies
 
 
 def unproven_storage(session: Session) -> Findings:

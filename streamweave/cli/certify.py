@@ -15,17 +15,15 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from streamweave.certificates.documents import Certificate
-from streamweave.certificates.issuing import Issuer
-from streamweave.certificates.judgement import Verdict
-from streamweave.certificates.rereading import Rereader
-from streamweave.certificates.signing import Signer, signer_of
-from streamweave.certificates.wording import lines_of
 from streamweave.cli.harvest import HomeOption, SlugArgument, instrument_named
 from streamweave.cli.refusal import one_sentence
 from streamweave.errors import InvalidInput
 from streamweave.facility import facility_of
 from streamweave.local.running import settings_of
+from streamweave.preservation.certificates.archive_check import Rereader
+from streamweave.preservation.certificates.document import Certificate, Signer, lines_of, signer_of
+from streamweave.preservation.certificates.issue import Issuer
+from streamweave.preservation.certificates.judgement import Verdict
 from streamweave.printable import printable
 
 MUST_STAY = 1

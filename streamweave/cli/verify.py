@@ -17,8 +17,8 @@ from streamweave.cli.progress import progress_shown
 from streamweave.cli.refusal import CANNOT_BE_DONE, one_sentence
 from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
-from streamweave.fixity.verification import FindingKind, VerificationReport, verify_location
 from streamweave.local.running import settings_of
+from streamweave.preservation.verification import FindingKind, VerificationReport, verify_location
 from streamweave.printable import printable
 
 THEY_DIFFER = 1

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from streamweave.certificates.signing import SEED_BYTES
 from streamweave.errors import StartError
 from streamweave.local.private_file import tighten, write_private
+from streamweave.preservation.certificates.document import SEED_BYTES
 
 CANARY = b"streamweave"
 SIGNING_BYTES = 48

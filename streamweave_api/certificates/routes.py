@@ -8,13 +8,12 @@ import msgspec
 from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from streamweave.certificates.documents import Certificate
-from streamweave.certificates.questions import Scope
-from streamweave.certificates.record import certificates
-from streamweave.certificates.signing import ALGORITHM
 from streamweave.errors import NotFound
 from streamweave.files.questions import file_by_id
 from streamweave.instruments.instruments import instrument_by_id
+from streamweave.preservation.certificates.document import ALGORITHM, Certificate
+from streamweave.preservation.certificates.issue import certificates
+from streamweave.preservation.certificates.queries import Scope
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
 from streamweave_api.bodies import shown
 from streamweave_api.certificates.schemas import (

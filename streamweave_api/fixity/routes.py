@@ -7,11 +7,9 @@ from uuid import UUID
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from streamweave.fixity.damage import damaged_copies
-from streamweave.fixity.questions import checks_of_file, holds, sweeps
-from streamweave.fixity.release import release
-from streamweave.fixity.standing import standing_of_instrument
 from streamweave.instruments.instruments import instrument_by_id
+from streamweave.preservation.damage import damaged_copies, release
+from streamweave.preservation.report import checks_of_file, holds, standing_of_instrument, sweeps
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import shown
 from streamweave_api.fixity.schemas import (

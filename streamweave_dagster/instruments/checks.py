@@ -14,10 +14,10 @@ import dagster as dg
 
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, VersionState
 from streamweave.facility import Facility
-from streamweave.fixity.damage import unrepaired
-from streamweave.fixity.standing import locations_of_instrument, standing_of_instrument, troubles_of
 from streamweave.harvest.backlog import stragglers
 from streamweave.harvest.scan_record import latest_scan, unlisted_sentence
+from streamweave.preservation.damage import unrepaired
+from streamweave.preservation.report import locations_of_instrument, standing_of_instrument, troubles_of
 from streamweave.printable import printable
 from streamweave_dagster.failures import errors_as_failures
 from streamweave_dagster.instruments.assets import asset_key

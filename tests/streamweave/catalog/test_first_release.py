@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 
 from streamweave.catalog.schema import alembic_config, schema_revision, upgrade_schema
 from streamweave.catalog.tables import Base, FileRecord, Instrument, Transfer, TransferStatus
-from streamweave.certificates.issuing import Issuer
+from streamweave.preservation.certificates.issue import Issuer
 
 ROWS = Path(__file__).with_name("first_release.sql")
 ARCHIVED_AT = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()

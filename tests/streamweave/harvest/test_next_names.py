@@ -15,11 +15,11 @@ from sqlalchemy import update
 from streamweave.alerts.full_storage import full_storage
 from streamweave.catalog.tables import Transfer, VersionState
 from streamweave.errors import CopyNotProven, DestinationOccupied, PathUnusable, StorageRefused, StorageUnavailable
-from streamweave.fixity.strays import stray_paths
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.commit_batch import publish
 from streamweave.harvest.copy_verify import digest_of
 from streamweave.harvest.transfer import REFUSALS_IN_A_ROW, Troubles
+from streamweave.preservation.verification import stray_paths
 from streamweave.storage.archive_paths import source_path_of
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage

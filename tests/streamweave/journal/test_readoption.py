@@ -18,13 +18,13 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.fixity.sweeping import sweep_tonight
-from streamweave.fixity.verification import FindingKind, verify_location
 from streamweave.harvest import commit_batch, run, transfer
 from streamweave.identifiers.resolving import _newest, _read
 from streamweave.journal import readoption
 from streamweave.journal.readoption import readopt_everywhere
-from streamweave.repairs.repairing import repair_copies
+from streamweave.preservation.repair import repair_copies
+from streamweave.preservation.sweep import sweep_tonight
+from streamweave.preservation.verification import FindingKind, verify_location
 from streamweave.sources.memory import Laboratory
 
 Backup = Callable[[Any], Callable[[], Any]]

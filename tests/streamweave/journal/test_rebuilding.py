@@ -12,14 +12,14 @@ from streamweave.catalog.schema import catalog_id, renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput, StorageUnavailable
-from streamweave.fixity.nightly import sweep_archive
-from streamweave.fixity.verification import verify_location
 from streamweave.harvest.plan import filter_files
 from streamweave.instruments.instruments import update_instrument
 from streamweave.journal import entries
 from streamweave.journal.entries import Heading
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.journal.rebuilding import rebuild
+from streamweave.preservation.sweep import sweep_archive
+from streamweave.preservation.verification import verify_location
 from streamweave.storage.marking import adopt_place
 from streamweave.storage.posix_journal import FolderJournal
 

@@ -15,7 +15,7 @@ from streamweave.catalog.schema import catalog_id, renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import CatalogIdentity, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput, StorageRefused
-from streamweave.fixity.verification import FindingKind, verify_location
+from streamweave.preservation.verification import FindingKind, verify_location
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import (
     adopt_storage_location,

@@ -19,10 +19,10 @@ from streamweave.alerts.refused_storage import refused_storage
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Schedule, StorageLocation, VersionState
 from streamweave.errors import InvalidInput
-from streamweave.fixity.sweeping import sweep_tonight
-from streamweave.fixity.verification import verify_location
 from streamweave.harvest.transfer import sweep
 from streamweave.local.postgres import EmbeddedPostgres
+from streamweave.preservation.sweep import sweep_tonight
+from streamweave.preservation.verification import verify_location
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 

@@ -16,9 +16,9 @@ from streamweave.access.tokens import issue_token
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Role, User
 from streamweave.facility import Facility, facility_of
-from streamweave.fixity.nightly import sweep_archive
 from streamweave.harvest.run import harvest
-from streamweave.repairs.repairing import repair_copies
+from streamweave.preservation.repair import repair_copies
+from streamweave.preservation.sweep import sweep_archive
 from streamweave.settings import Settings
 from streamweave.sources.memory import Laboratory
 from streamweave_api.app import create_app

@@ -12,9 +12,9 @@ from streamweave.catalog.schema import renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation, VersionState
 from streamweave.errors import StorageRefused
-from streamweave.fixity.nightly import sweep_archive
-from streamweave.fixity.verification import verify_location
 from streamweave.journal.rebuilding import rebuild
+from streamweave.preservation.sweep import sweep_archive
+from streamweave.preservation.verification import verify_location
 from streamweave.storage.base import NOT_LEGIBLE
 from streamweave.storage.marking import adopt_place, mark_new_place
 from streamweave.storage.marks import EARLY_MARKS, Mark

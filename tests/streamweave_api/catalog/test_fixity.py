@@ -12,7 +12,7 @@ from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation
 from streamweave.facility import Facility
-from streamweave.fixity.sweeping import sweep_tonight
+from streamweave.preservation.sweep import sweep_tonight
 from streamweave.storage.opening import open_storage
 
 Client = TestClient[Litestar]

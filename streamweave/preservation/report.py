@@ -1,0 +1,255 @@
+"""What a sweep over one storage location did, for a person.
+
+Where an archive stands with its re-readings: how long ago, how many are overdue, and whether the pace suffices.
+
+What is asked about re-readings: of a file, of all sweeps, and what is held.
+
+How far a complete re-reading is, told at most once a second.
+"""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.tables import (
+    FixityCheck,
+    FixityHold,
+    FixityOutcome,
+    FixitySweep,
+    StorageLocation,
+    SweepKind,
+    Transfer,
+    TransferStatus,
+    User,
+)
+from streamweave.errors import StorageError
+from streamweave.facility import Facility
+from streamweave.files.questions import file_by_id
+from streamweave.harvest.progress import Meter, Progress
+from streamweave.preservation.damage import is_unrepaired, last_release
+from streamweave.preservation.reread import ArchivedCopy, Finding
+from streamweave.preservation.selection import INTERVAL, SPREAD_NIGHTS, Holdings, Quota, work_of
+from streamweave.storage.base import Storage
+
+NAMED_COPIES = 1_000
+"""More damaged copies than this are counted but not named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """An archived copy that is not what it was. ``address`` is where it is, or should be."""
+
+    source_path: str
+    address: str
+    outcome: FixityOutcome
+    found: str
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What was re-read in one storage location.
+
+    ``trouble`` is why the location could not be read any more: nothing is known about the bytes there. ``held`` says
+    why nothing is concluded from what was found, ``missed`` that not everything is re-read as often as it should be.
+    """
+
+    location: str
+    counts: Counter[FixityOutcome] = field(default_factory=Counter)
+    bytes: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    trouble: StorageError | None = None
+    held: str = ""
+    missed: str = ""
+
+    def add(self, finding: Finding, storage: Storage) -> None:
+        """Count what was found of a copy, and name it if it is damaged, while there is room."""
+        copy = finding.copy
+        self.counts[finding.outcome] += 1
+        self.bytes += copy.size_bytes
+        if finding.found is not None and len(self.damaged) < NAMED_COPIES:
+            address = storage.address(copy.destination_path)
+            self.damaged.append(Damage(copy.source_path, address, finding.outcome, finding.found))
+
+    @property
+    def work(self) -> int:
+        """How much it was, as a quota counts it."""
+        return work_of(self.files, self.bytes)
+
+    @property
+    def files(self) -> int:
+        """How many copies were re-read."""
+        return self.counts.total()
+
+    @property
+    def damaged_files(self) -> int:
+        """How many of them are damaged, missing or unreadable."""
+        return self.files - self.counts[FixityOutcome.INTACT]
+
+    def warnings(self) -> str:
+        """What went wrong with the sweep itself; empty if nothing did."""
+        return "; ".join(filter(None, [str(self.trouble or ""), self.held, self.missed]))
+
+    def sentence(self) -> str:
+        """The outcome for a person."""
+        told = f"{self.location}: {self.files} files ({self.bytes} bytes) re-read, {self.damaged_files} damaged"
+        return "; ".join(filter(None, [told, self.warnings()]))
+
+
+@dataclass(frozen=True, slots=True)
+class FixityStanding:
+    """Of an instrument's archived copies, or of a location's: ``damaged`` are those not repaired.
+
+    ``oldest_reread_at`` is when the copy that was not re-read for the longest time was last proven; None when there is
+    none. ``overdue`` ones were last re-read longer ago than they should be, or ``never``: they came with a copied disk.
+    """
+
+    copies: int
+    oldest_reread_at: datetime | None
+    overdue: int
+    damaged: int
+    never: int = 0
+
+    def sentence(self) -> str:
+        """For a person."""
+        told = [f"{self.copies} copies"]
+        if self.never:
+            told.append(f"{self.never} never re-read")
+        if self.oldest_reread_at is not None:
+            which = "all others" if self.never else "all"
+            told.append(f"{which} re-read since {self.oldest_reread_at:%Y-%m-%d %H:%M} UTC")
+        if self.copies:
+            told.append(f"{self.overdue} overdue")
+        return ", ".join([*told, f"{self.damaged} damaged"])
+
+
+def standing_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityStanding:
+    """Where an instrument's copies stand."""
+    return _standing(session, Transfer.instrument_id == instrument_id, now)
+
+
+def missed(facility: Facility, location: StorageLocation, quota: Quota, work_done: int) -> str:
+    """What to tell when a location's copies are not re-read as often as they should be; empty when they are."""
+    now = facility.now()
+    with facility.sessions() as session:
+        standing = _standing(session, Transfer.storage_location_id == location.id, now)
+    told = []
+    if standing.overdue:
+        told.append(f"{standing.overdue} copies were not re-read in the last {INTERVAL.days} days")
+    if work_done < quota.work and standing.oldest_reread_at and standing.oldest_reread_at < quota.due_before:
+        nights = quota.work * SPREAD_NIGHTS // max(work_done, 1)
+        told.append(f"at this night's pace re-reading all of them takes {nights} nights")
+    return f"the interval of {INTERVAL.days} days is being missed: {', '.join(told)}" if told else ""
+
+
+def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
+    """What the last nightly sweeps over the locations that hold copies of an instrument could not do."""
+    troubles = []
+    for location in locations_of_instrument(session, instrument_id):
+        if trouble := last_trouble(session, location.id):
+            troubles.append(f"{location.name}: {trouble}")
+    return troubles
+
+
+def locations_of_instrument(session: Session, instrument_id: uuid.UUID) -> Sequence[StorageLocation]:
+    """The locations that hold copies of an instrument's files, by name."""
+    locations = select(StorageLocation).where(
+        select(Transfer.id)
+        .where(
+            Transfer.storage_location_id == StorageLocation.id,
+            Transfer.instrument_id == instrument_id,
+            Transfer.status == TransferStatus.COMPLETED,
+        )
+        .exists()
+    )
+    return session.scalars(locations.order_by(StorageLocation.name)).all()
+
+
+def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
+    """What the last nightly sweep over a location could not do; None once a person has released the location since."""
+    last = session.execute(
+        select(FixitySweep.trouble, FixitySweep.finished_at)
+        .where(
+            FixitySweep.storage_location_id == location_id,
+            FixitySweep.kind == SweepKind.NIGHTLY,
+            FixitySweep.finished_at.is_not(None),
+        )
+        .order_by(FixitySweep.started_at.desc())
+        .limit(1)
+    ).one_or_none()
+    released_at = last_release(session, location_id)
+    if last is None or (released_at is not None and released_at >= last.finished_at):
+        return None
+    trouble: str | None = last.trouble
+    return trouble
+
+
+def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> FixityStanding:
+    late = or_(Transfer.last_verified_at.is_(None), Transfer.last_verified_at < now - INTERVAL)
+    never = func.count().filter(Transfer.last_verified_at.is_(None))
+    copies, oldest, overdue, unread = session.execute(
+        select(func.count(), func.min(Transfer.last_verified_at), func.count().filter(late), never).where(
+            which, Transfer.status == TransferStatus.COMPLETED
+        )
+    ).one()
+    damaged = session.scalar(select(func.count()).select_from(Transfer).where(which, is_unrepaired()))
+    return FixityStanding(copies, oldest, overdue, damaged or 0, unread)
+
+
+_NEWEST_CHECK = Order(FixityCheck.checked_at, FixityCheck.id, newest_first=True)
+_NEWEST_SWEEP = Order(FixitySweep.started_at, FixitySweep.id, newest_first=True)
+_NEWEST_HOLD = Order(FixityHold.held_at, FixityHold.id, newest_first=True)
+
+
+def checks_of_file(session: Session, viewer: User, file_id: uuid.UUID, request: PageRequest) -> Page[FixityCheck]:
+    """The re-readings of all copies of a file, newest first. Raises ``NotFound`` for what ``viewer`` may not see."""
+    file_by_id(session, viewer, file_id)
+    return page_of(session, select(FixityCheck).where(FixityCheck.file_id == file_id), _NEWEST_CHECK, request)
+
+
+def sweeps(session: Session, request: PageRequest) -> Page[FixitySweep]:
+    """All sweeps, newest first."""
+    return page_of(session, select(FixitySweep), _NEWEST_SWEEP, request)
+
+
+def holds(session: Session, request: PageRequest) -> Page[FixityHold]:
+    """All holds, released ones too, newest first."""
+    return page_of(session, select(FixityHold), _NEWEST_HOLD, request)
+
+
+SECONDS_BETWEEN = 1.0
+
+Listener = Callable[[Progress], None]
+
+
+class VerificationProgress:
+    """Hears of bytes, from several threads, and of batches."""
+
+    def __init__(self, on_progress: Listener, holdings: Holdings) -> None:
+        self._on_progress = on_progress
+        self._meter = Meter()
+        self._meter.expect(holdings.files, holdings.size_bytes)
+        self._told_at = time.monotonic()
+
+    def bytes(self, copy: ArchivedCopy, number_of_bytes: int) -> None:
+        """So many more were read of a copy."""
+        self._meter.read(copy.transfer_id, number_of_bytes)
+        self._tell()
+
+    def batch(self, _: SweepReport, copies: Sequence[ArchivedCopy]) -> None:
+        """These copies are done, and on record."""
+        for copy in copies:
+            self._meter.done(copy.transfer_id, copy.size_bytes)
+        self._tell()
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= SECONDS_BETWEEN:
+            self._told_at = now
+            self._on_progress(self._meter.progress())
