@@ -15,8 +15,8 @@ from streamweave.alerts.channels import Channels, channels_of
 from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.errors import StartError
+from streamweave.files.resolving import Support
 from streamweave.hooks.hook_context import Reach
-from streamweave.identifiers.erc import Support
 from streamweave.mail import Mailer, mailer_of
 from streamweave.preservation.certificates.document import signer_of
 from streamweave.preservation.certificates.issue import Issuer

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileVersion, User, VersionState
 from streamweave.errors import Conflict
-from streamweave.files.questions import file_by_id
+from streamweave.files.queries import file_by_id
 from streamweave.validation import Rule, checked, text
 
 WITHDRAWAL: dict[str, Rule] = {"reason": text()}

@@ -16,8 +16,7 @@ from zipstream import ZipStream
 from zipstream.ng import MAX_DATE, MIN_DATE, ZipStreamInfo
 
 from streamweave.errors import CopyUnavailable
-from streamweave.files.contents import Content
-from streamweave.files.reading import OpenStorage, Pieces, open_copy
+from streamweave.files.contents import Content, OpenStorage, Pieces, open_copy
 from streamweave.storage.archive_paths import destination_path, next_path
 
 OWNERS_ALONE = 0o600 << 16  # as zipstream-ng and zipfile have it

@@ -13,7 +13,7 @@ from streamweave.access.visibility import covered_by, covered_one_by_one, few_co
 from streamweave.catalog.pages import FilteredList, Ids, Order, Page, PageRequest, Place, Values, filtered_list, page_of
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
 from streamweave.errors import NotFound
-from streamweave.files.open_lists import KINDS_OF_LISTS
+from streamweave.files.listing import KINDS_OF_LISTS
 
 _NEWEST = Order(Transfer.created_at, Transfer.id, newest_first=True)
 

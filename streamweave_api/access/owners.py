@@ -6,7 +6,7 @@ from litestar import patch
 from litestar.params import FromPath, JSONBody
 
 from streamweave.access.grants import set_owner
-from streamweave.files.questions import file_by_id
+from streamweave.files.queries import file_by_id
 from streamweave_api.access.schemas import Ownership
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import given

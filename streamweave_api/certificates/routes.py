@@ -9,7 +9,7 @@ from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from streamweave.errors import NotFound
-from streamweave.files.questions import file_by_id
+from streamweave.files.queries import file_by_id
 from streamweave.instruments.instruments import instrument_by_id
 from streamweave.preservation.certificates.document import ALGORITHM, Certificate
 from streamweave.preservation.certificates.issue import certificates

@@ -21,11 +21,11 @@ from streamweave.files.contents import (
     contents_by_id,
     contents_selected,
     newest_content,
+    open_copy,
 )
+from streamweave.files.dataset import media_type
 from streamweave.files.packing import Package
-from streamweave.files.reading import open_copy
 from streamweave.files.selection import Selection
-from streamweave.identifiers.dataset import media_type
 from streamweave.storage.opening import storage_opener
 from streamweave_api.auth import ONLY_READS, Viewer
 from streamweave_api.files.parameters import FILTERS, METADATA, SelectionAsked

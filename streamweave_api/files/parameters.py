@@ -9,7 +9,7 @@ from litestar.params import FromQuery, QueryParameter
 
 from streamweave.catalog.tables import VersionState
 from streamweave.errors import InvalidInput
-from streamweave.files.orders import Sort
+from streamweave.files.listing import Sort
 from streamweave.files.selection import LARGEST_SIZE, LONGEST_SEARCH, Selection
 from streamweave_api.pagination import Asked
 

@@ -8,12 +8,12 @@ from litestar.di import Provide
 from litestar.params import FromPath, JSONBody
 
 from streamweave.files.commands import reinstate, try_again, withdraw
-from streamweave.files.history import history_of
-from streamweave.files.orders import NEWEST_FIRST
-from streamweave.files.questions import (
+from streamweave.files.listing import NEWEST_FIRST
+from streamweave.files.queries import (
     count_of_files,
     file_by_id,
     files,
+    history_of,
     scans_of_file,
     version_by_number,
     versions_of,

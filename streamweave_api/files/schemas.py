@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import field
 
 from streamweave.catalog.tables import FileVersion
-from streamweave.files.listed_files import ListedFile
+from streamweave.files.queries import ListedFile
 from streamweave_api.bodies import Incoming, Outgoing
 
 
@@ -78,7 +78,7 @@ class FileScanBody(Outgoing):
 
 
 class EventBody(Outgoing):
-    """What happened to a file; ``streamweave.files.history`` has the words of ``event``."""
+    """What happened to a file; ``streamweave.files.queries`` has the words of ``event``."""
 
     at: datetime
     event: str

@@ -1,8 +1,7 @@
 """What is told about a named file, and where its parts are: citation, description, and links (Signposting)."""
 
-from streamweave.identifiers.dataset import Description, media_type
-from streamweave.identifiers.erc import Citation, Support
-from streamweave.identifiers.resolving import Named
+from streamweave.files.dataset import Description, media_type
+from streamweave.files.resolving import Citation, Named, Support
 
 
 def landing_path(named: Named) -> str:

@@ -9,9 +9,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from streamweave.catalog.tables import User
-from streamweave.identifiers.dataset import dataset
-from streamweave.identifiers.erc import erc, tombstone
-from streamweave.identifiers.resolving import Named, resolve
+from streamweave.files.dataset import dataset
+from streamweave.files.resolving import Named, erc, resolve, tombstone
 from streamweave_api.auth import LOGIN_OPTIONAL, MaybeViewer
 from streamweave_api.identifiers.landing import citation_of, description_of, landing_path, links_of
 from streamweave_api.identifiers.schemas import WithdrawnBody

@@ -7,7 +7,7 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from streamweave.errors import InvalidInput
-from streamweave.files.summary import harvested, standings
+from streamweave.files.queries import harvested, standings
 from streamweave_api.auth import Viewer
 from streamweave_api.bodies import shown
 from streamweave_api.pagination import Asked

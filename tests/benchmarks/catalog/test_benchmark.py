@@ -14,7 +14,7 @@ from benchmarks.catalog.report import as_json, as_markdown
 from benchmarks.catalog.world import World, identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import User
-from streamweave.files.questions import count_of_files
+from streamweave.files.queries import count_of_files
 
 SMALL = World(2_000)
 

@@ -34,9 +34,9 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.files import open_lists
-from streamweave.files.orders import NEWEST_FIRST, Sort
-from streamweave.files.questions import files
+from streamweave.files import listing
+from streamweave.files.listing import NEWEST_FIRST, Sort
+from streamweave.files.queries import files
 from streamweave.files.selection import EVERYTHING, Selection
 
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
@@ -111,10 +111,10 @@ worlds = st.builds(
 def lists_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """So that a list of some files ends its stretches, and goes on without them."""
     for most in ("MET", "LOOKED_UP", "ACQUIRED", "FEW"):
-        monkeypatch.setattr(open_lists, most, 3)
-    open_lists.open_list.cache_clear()
+        monkeypatch.setattr(listing, most, 3)
+    listing.open_list.cache_clear()
     yield
-    open_lists.open_list.cache_clear()
+    listing.open_list.cache_clear()
 
 
 def in_pages(session: Session, viewer: User, selection: Selection = EVERYTHING, sort: Sort = NEWEST_FIRST) -> list[Any]:

@@ -25,8 +25,8 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
-from streamweave.files import open_lists
-from streamweave.files.questions import files
+from streamweave.files import listing
+from streamweave.files.queries import files
 from streamweave.files.selection import Selection
 from streamweave.files.transfers import transfers
 
@@ -46,10 +46,10 @@ def a_catalog_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(pages, "STRETCH", 3)
     monkeypatch.setattr(visibility, "FEW", 3)
     for most in ("MET", "LOOKED_UP", "ACQUIRED", "FEW"):
-        monkeypatch.setattr(open_lists, most, 3)
-    open_lists.open_list.cache_clear()
+        monkeypatch.setattr(listing, most, 3)
+    listing.open_list.cache_clear()
     yield
-    open_lists.open_list.cache_clear()
+    listing.open_list.cache_clear()
 
 
 def in_pages(ask: Callable[[PageRequest], Page[Any]]) -> list[Any]:

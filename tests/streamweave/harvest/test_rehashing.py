@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, User, VersionState
 from streamweave.errors import FileDenied, SourceUnreachable
-from streamweave.files.history import history_of
+from streamweave.files.queries import history_of
 from streamweave.harvest import source_check
 from streamweave.harvest.run import look_until_quiet
 from streamweave.harvest.source_check import Finding, rehash

@@ -18,8 +18,8 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
+from streamweave.files.resolving import _newest, _read
 from streamweave.harvest import commit_batch, run, transfer
-from streamweave.identifiers.resolving import _newest, _read
 from streamweave.journal import readoption
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.preservation.repair import repair_copies

@@ -8,9 +8,8 @@ import pytest
 
 from streamweave.catalog.tables import Role, User, VersionState
 from streamweave.errors import CopyUnavailable
-from streamweave.files.contents import content_of_version, newest_content
-from streamweave.files.history import history_of
-from streamweave.files.reading import open_copy
+from streamweave.files.contents import content_of_version, newest_content, open_copy
+from streamweave.files.queries import history_of
 from streamweave.preservation.sweep import sweep_tonight
 
 PATH = "microscope/a.csv"

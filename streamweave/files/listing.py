@@ -4,21 +4,70 @@ A filter may pass few of the files that are open, and few of those that it passe
 the end. A stretch of what is open, told by indexes alone, meets a stretch of what passes the filter, likewise. What
 isn't found there is found by collecting all that is in both. Which of that is asked, and in which words, depends on
 the kinds of openings and filters only: the statements are written once for each.
+
+The beginning of the list of files that pass filters, for those who see them all, and those who see a part.
+
+The filter of a list that an index has in the list's own order: the index is walked, and the other filters follow.
+
+The orders in which files can be listed. Each ends with the id, so that pages neither repeat nor miss a file.
 """
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Literal
 
-from sqlalchemy import FromClause, Select, func, literal, null, select
+from sqlalchemy import ColumnElement, FromClause, Select, func, literal, null, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from streamweave.access.access_scope import Kind
+from streamweave.access.access_scope import Kind, Openings
 from streamweave.access.visibility import FEW, covered_one_by_one, not_withdrawn
-from streamweave.access.visible_page import HORIZON, first_of_each, open_end, open_ids, open_stretch
-from streamweave.catalog.pages import Ids, Place, end_of, first_of_every
-from streamweave.catalog.tables import FileRecord
-from streamweave.files.leading_filters import by_discovery, leading_filter, place_among, rows_of
-from streamweave.files.selection import Filters, records_that_pass
+from streamweave.access.visible_page import HORIZON, first_of_each, open_end, open_ids, open_stretch, stretched
+from streamweave.catalog.pages import (
+    ROWS,
+    Bookmark,
+    FilteredList,
+    Ids,
+    Order,
+    Place,
+    Values,
+    end_of,
+    filtered_list,
+    first_of_every,
+)
+from streamweave.catalog.tables import FileRecord, FileVersion
+from streamweave.catalog.tables.files import path_in_byte_order
+from streamweave.files.selection import Filters, Selection, passing, records_that_pass
+
+BY_DISCOVERY = ("state", "owner_id", "extension", "instrument_id")
+BY_OTHERS = ("instrument_id",)
+
+
+def leading_filter(filters: Filters, place: Place) -> Filters:
+    """That filter alone, or none."""
+    candidates = BY_DISCOVERY if by_discovery(place) else BY_OTHERS
+    return next(((name,) for name in candidates if name in filters), ())
+
+
+def rows_of(leading: Filters) -> Select[Any]:
+    """What passes it, asked in a way that needs nothing but its index: rows of versions for a state, else of files."""
+    if "state" in leading:
+        return select(FileVersion).where(FileVersion.is_newest, *passing(leading))
+    return select(FileRecord).where(*passing(leading))
+
+
+def place_among(leading: Filters, place: Place) -> Place:
+    """The same place among these rows: versions repeat when their files were discovered."""
+    if "state" not in leading:
+        return place
+    return replace(place, order=Order(FileVersion.first_discovered_at, FileVersion.file_id, place.order.newest_first))
+
+
+def by_discovery(place: Place) -> bool:
+    """Whether the list is in the order in which its files were discovered."""
+    return place.order.key is FileRecord.first_discovered_at
+
 
 MET = 4_000  # files that are open: in so many, and as many of the filter's, both meet in a few milliseconds
 LOOKED_UP = 2_000  # the same where each has to be looked up
@@ -151,3 +200,89 @@ def _looked_up(kinds: Kinds, shown: _Shown) -> OpenList:
     # in order: no more of them is looked up than it takes to fill a page
     near = shown.first_of(shown.place.of_keyed(stretch).subquery(), unfiltered=True)
     return OpenList(shown.every_of(open_ids(kinds, shown.place)), near, open_end(kinds, shown.place), LOOKED_UP)
+
+
+Found = Sequence[uuid.UUID]
+
+
+def first_selected(session: Session, selection: Selection, begin: Bookmark) -> Found:
+    """The ids of the first files of ``selection``, in no order. Raises ``InvalidInput``."""
+    asked, values = _list(selection.filters, begin.place), {**selection.values, **begin.values}
+    return asked.first(session, values) if isinstance(asked, FilteredList) else session.scalars(asked, values).all()
+
+
+def first_selected_of(
+    session: Session, openings: Openings, selection: Selection, begin: Bookmark, *, withdrawn_too: bool
+) -> Found:
+    """The same of what is open to somebody."""
+    if not openings.kinds:
+        return []
+    asked = open_list(openings.kinds, selection.filters, begin.place, withdrawn_too=withdrawn_too)
+    values = {**selection.values, **openings.values, **begin.values}
+    if asked.span is not None and asked.in_span is not None:
+        first, last, number = session.execute(asked.span, values).one()
+        if number <= asked.spanned:
+            return session.scalars(asked.in_span, {**values, "span_from": first, "span_to": last}).all()
+    open_end, *passing_ends = _ends(session, asked, openings, values)
+    if asked.few is not None and passing_ends[-1] is None:
+        return session.scalars(asked.few, values).all()
+    for horizon in _horizons(open_end, passing_ends[:1], begin.place.order):
+        found = session.scalars(asked.near, {**values, "horizon": horizon}).all()
+        if len(found) == values[ROWS.key]:
+            return found
+    return session.scalars(asked.every, values).all()
+
+
+def _ends(session: Session, asked: OpenList, openings: Openings, values: Values) -> Sequence[Any]:
+    """Where so much is open; and where so much has passed the leading filter, if there is one, and few files have.
+
+    None for what ends before.
+    """
+    if asked.ends is None:
+        return [None]
+    lengths = {**stretched(openings, asked.length), "stretch": asked.length, "few": asked.few_length}
+    return session.execute(asked.ends, {**values, **lengths}).one()
+
+
+def _horizons(open_end: Any, passing_end: Sequence[Any], order: Order) -> list[Any]:
+    """How far to look, one after the other: until so much has passed the leading filter, until so much is open."""
+    if open_end is None or None in passing_end:
+        return []  # so few are collected at once
+    nearer = [end for end in passing_end if (end > open_end) == order.newest_first]
+    return [*nearer, open_end]
+
+
+@lru_cache(KINDS_OF_LISTS)
+def _list(filters: Filters, place: Place) -> FilteredList | Ids:
+    leading = leading_filter(filters, place)
+    whole, there = rows_of(leading), place_among(leading, place)
+    if filters == leading:
+        return there.applied(whole.with_only_columns(there.order.id))
+    return filtered_list(records_that_pass(filters, withdrawn_too=True), whole, there)
+
+
+Sort = Literal[
+    "first_discovered_at",
+    "-first_discovered_at",
+    "source_path",
+    "-source_path",
+    "size_bytes",
+    "-size_bytes",
+    "source_mtime",
+    "-source_mtime",
+]
+
+NEWEST_FIRST: Sort = "-first_discovered_at"
+
+_KEYS: dict[str, InstrumentedAttribute[Any] | ColumnElement[Any]] = {
+    "first_discovered_at": FileRecord.first_discovered_at,
+    "source_path": path_in_byte_order(FileRecord.source_path),
+    "size_bytes": FileRecord.size_bytes,
+    "source_mtime": FileRecord.source_mtime,
+}
+
+
+@cache
+def order_of(sort: Sort) -> Order:
+    """The order that ``sort`` names; a minus means descending. Paths are compared by their first 500 characters."""
+    return Order(_KEYS[sort.removeprefix("-")], FileRecord.id, newest_first=sort.startswith("-"))

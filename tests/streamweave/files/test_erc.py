@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.identifiers.erc import Citation, Support, erc, tombstone
+from streamweave.files.resolving import Citation, Support, erc, tombstone
 
 WHEN = datetime(2026, 2, 24, 12, tzinfo=UTC)
 ARK = "ark:/99999/fk4x"

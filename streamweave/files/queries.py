@@ -1,0 +1,309 @@
+"""What is asked about files: each with its newest version, and only those that the viewer may see.
+
+What a list tells of a file: its record, and where its newest version stands.
+
+Rows rather than objects: to make objects of a page's rows takes longer than to find them.
+
+A file's history: one list of dated events, told by the rows that the harvest left.
+
+A summary of what a viewer may see: files and bytes by instrument and day, and the states with their ages.
+
+What it costs: the days read an index of the newest versions by acquisition day, so only the days asked for count; the
+states read an index of the newest versions by state, once over, which takes some tenths of a second at a million files.
+For others than admins all that is open to them is collected, and held against these.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import ARRAY, Row, Select, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from streamweave.access.access_scope import Kind, openings_of
+from streamweave.access.visibility import covered_ids, not_withdrawn, visible_by, visible_versions
+from streamweave.catalog.pages import Order, Page, PageRequest, Place, bookmark, page_of
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    HookRun,
+    Scan,
+    Transfer,
+    TransferStatus,
+    User,
+    VersionState,
+)
+from streamweave.catalog.tables.hooks import FAILURES
+from streamweave.errors import InvalidInput, NotFound
+from streamweave.files.listing import NEWEST_FIRST, Sort, first_selected, first_selected_of, order_of
+from streamweave.files.selection import EVERYTHING, Selection, openings_asked, selected
+from streamweave.harvest.source_check import FOUND_BY_REREADING
+
+ListedFile = Row[Any]
+"""A row with the columns of ``LISTED``, by their names."""
+
+LISTED = (
+    FileRecord.id,
+    FileRecord.persistent_id,
+    FileRecord.persistent_id_type,
+    FileRecord.instrument_id,
+    FileRecord.source_path,
+    FileRecord.filename,
+    FileRecord.size_bytes,
+    FileRecord.source_mtime,
+    FileRecord.first_discovered_at,
+    FileRecord.metadata_,
+    FileRecord.owner_id,
+    FileRecord.gone_at,
+    FileRecord.withdrawn_at,
+    FileRecord.withdrawn_reason,
+    FileVersion.xxhash,
+    FileVersion.sha256,
+    FileVersion.number.label("version"),
+    FileVersion.acquisition_day,
+    FileVersion.state,
+    FileVersion.reason,
+    FileVersion.state_since,
+)
+
+
+_NEWEST_VERSION = Order(FileVersion.discovered_at, FileVersion.id, newest_first=True)
+_IDS = ARRAY(Uuid())
+_NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
+
+
+def files(
+    session: Session,
+    viewer: User,
+    request: PageRequest,
+    selection: Selection = EVERYTHING,
+    sort: Sort = NEWEST_FIRST,
+) -> Page[ListedFile]:
+    """The files of ``selection`` that ``viewer`` may see.
+
+    Raises ``InvalidInput``, also for a cursor of another selection or order.
+    """
+    begin = bookmark(order_of(sort), request, selection.scope)
+    openings = openings_asked(session, viewer, selection)
+    if openings is None:
+        first = first_selected(session, selection, begin)
+    else:
+        first = first_selected_of(session, openings, selection, begin, withdrawn_too=viewer.is_admin)
+    return begin.page(session.execute(_listed(sort), {"ids": first}).all() if first else [])
+
+
+@cache
+def _listed(sort: Sort) -> Select[Any]:
+    """The files with given ids in order, and what the page needs to know of the order."""
+    order = order_of(sort)
+    newest = and_(FileVersion.file_id == FileRecord.id, FileVersion.is_newest)
+    found = select(*LISTED, order.key.label("order_key"), order.id.label("order_id")).join(FileVersion, newest)
+    return Place(order, continued=False).in_order(found.where(FileRecord.id == any_(bindparam("ids", type_=_IDS))))
+
+
+def count_of_files(session: Session, viewer: User, selection: Selection = EVERYTHING) -> int:
+    """How many files of ``selection`` ``viewer`` may see. Costs time in proportion to that number."""
+    openings = openings_asked(session, viewer, selection)
+    if openings is not None and openings.kinds and not selection.filters:
+        # of all that is open, indexes tell: no file has to be looked at
+        return session.scalar(_number_open(openings.kinds, withdrawn_too=viewer.is_admin), openings.values) or 0
+    found = selected(viewer, selection, openings).with_only_columns(func.count(), maintain_column_froms=True)
+    return session.scalar(found, selection.values) or 0
+
+
+@cache
+def _number_open(kinds: tuple[Kind, ...], *, withdrawn_too: bool) -> Select[tuple[int]]:
+    ids = covered_ids(kinds).subquery()
+    number = select(func.count(ids.c.id.distinct()))
+    return number if withdrawn_too else number.where(not_withdrawn(ids.c.id))
+
+
+def file_by_id(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
+    """The newest version of a file, with the record in ``file``. ``NotFound`` for what ``viewer`` may not see, too."""
+    openings = None if viewer.is_admin else openings_of(session, viewer)
+    values = {"file_id": file_id} if openings is None else {"file_id": file_id, **openings.values}
+    version = session.scalar(_one_file(openings and openings.kinds), values)
+    if version is None:
+        raise NotFound("File")
+    return version
+
+
+@cache
+def _one_file(kinds: tuple[Kind, ...] | None) -> Select[tuple[FileVersion]]:
+    """For those whose openings are of these kinds; None for who sees everything."""
+    found = _with_records().where(FileVersion.is_newest, FileRecord.id == bindparam("file_id"))
+    return found if kinds is None else found.where(visible_by(kinds))
+
+
+def versions_of(session: Session, viewer: User, file_id: uuid.UUID, request: PageRequest) -> Page[FileVersion]:
+    """All versions of a file, newest first. Raises ``NotFound`` as ``file_by_id`` does."""
+    file_by_id(session, viewer, file_id)
+    return page_of(session, select(FileVersion).where(FileVersion.file_id == file_id), _NEWEST_VERSION, request)
+
+
+def version_by_number(session: Session, viewer: User, file_id: uuid.UUID, number: int) -> FileVersion:
+    """One version of a file, with the record in ``file``. Raises ``NotFound`` for what ``viewer`` may not see, too."""
+    file_by_id(session, viewer, file_id)
+    version = session.scalar(_with_records().where(FileRecord.id == file_id, FileVersion.number == number))
+    if version is None:
+        raise NotFound("Version")
+    return version
+
+
+def scans_of_file(session: Session, viewer: User, file_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
+    """The looks at the file's share since the one that discovered it, newest first. Raises ``NotFound``.
+
+    Their counts tell of files that ``viewer`` may not see: show none of them.
+    """
+    record = file_by_id(session, viewer, file_id).file
+    looked = or_(Scan.finished_at.is_(None), Scan.finished_at >= record.first_discovered_at)
+    query = select(Scan).where(Scan.instrument_id == record.instrument_id, looked)
+    return page_of(session, query, _NEWEST_SCAN, request, scope=str(file_id))
+
+
+def _with_records() -> Select[tuple[FileVersion]]:
+    return select(FileVersion).join(FileVersion.file).options(contains_eager(FileVersion.file))
+
+
+LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a file, in a word, and when (UTC).
+
+    Words: ``discovered``, ``changed`` (a new version was seen), ``planned`` (a copy into ``storage_location``),
+    ``copying``, ``transferred``, ``transfer_failed``, ``verified`` (its copy was re-read later), ``damaged``,
+    ``source_verified`` (the source was read again, and has the archived content), ``gone``, ``withdrawn``, ``hook_ran``
+    and ``hook_failed`` (a script or webhook); and each state of a version that it stands in now, such as ``settling``,
+    ``skipped`` or ``archived``.
+    """
+
+    at: datetime
+    event: str
+    version: int | None = None
+    detail: str | None = None
+    storage_location: str | None = None
+    transfer_id: uuid.UUID | None = None
+
+
+def history_of(session: Session, viewer: User, file_id: uuid.UUID) -> list[Event]:
+    """The file's events, oldest first. Raises ``NotFound`` for what ``viewer`` may not see, too."""
+    record = file_by_id(session, viewer, file_id).file
+    versions = session.scalars(
+        select(FileVersion).where(FileVersion.file_id == file_id).order_by(FileVersion.number.desc()).limit(LONGEST)
+    )
+    transfers = session.scalars(
+        select(Transfer)
+        .where(Transfer.file_id == file_id)
+        .options(joinedload(Transfer.storage_location), joinedload(Transfer.version))
+        .order_by(Transfer.created_at.desc())
+        .limit(LONGEST)
+    )
+    runs = session.scalars(
+        select(HookRun)
+        .where(HookRun.file_id == file_id)
+        .options(joinedload(HookRun.hook), joinedload(HookRun.version))
+        .order_by(HookRun.started_at.desc(), HookRun.id.desc())
+        .limit(LONGEST)
+    )
+    events = list(_of_record(record))
+    events += (event for version in versions for event in _of_version(version))
+    events += (event for transfer in transfers for event in _of_transfer(transfer))
+    events += map(_of_hook_run, runs)
+    return sorted(events, key=lambda event: event.at)
+
+
+def _of_record(record: FileRecord) -> Iterator[Event]:
+    yield Event(record.first_discovered_at, "discovered")
+    if record.gone_at is not None:
+        yield Event(record.gone_at, "gone", detail="a complete listing of the share lacked it")
+    if record.withdrawn_at is not None:
+        yield Event(record.withdrawn_at, "withdrawn", detail=record.withdrawn_reason)
+
+
+def _of_version(version: FileVersion) -> Iterator[Event]:
+    if version.number > 1:
+        detail = FOUND_BY_REREADING if version.found_by_rereading else None
+        yield Event(version.discovered_at, "changed", version.number, detail)
+    if version.archived_at is not None:
+        yield Event(version.archived_at, VersionState.ARCHIVED, version.number, version.unfinished)
+    if version.source_verified_at is not None:
+        yield Event(version.source_verified_at, "source_verified", version.number)
+    if version.archived_at is None or version.state != VersionState.ARCHIVED:
+        yield Event(version.state_since, version.state, version.number, version.reason or None)
+
+
+def _of_transfer(transfer: Transfer) -> Iterator[Event]:
+    ended = "transfer_failed" if transfer.status == TransferStatus.FAILED else "transferred"
+    reread = "verified" if transfer.damage is None else "damaged"
+    moments = [
+        (transfer.created_at, "planned", None),
+        (transfer.started_at, "copying", None),
+        (transfer.completed_at, ended, transfer.error_message),
+        (transfer.last_verified_at, reread, transfer.damage),
+    ]
+    for at, event, detail in moments:
+        if at is not None:
+            name = transfer.storage_location.name
+            yield Event(at, event, transfer.version.number, detail, name, transfer.id)
+
+
+def _of_hook_run(run: HookRun) -> Event:
+    event = "hook_failed" if run.outcome in FAILURES else "hook_ran"
+    told = f"{run.outcome}: {run.message}" if run.message else run.outcome
+    return Event(run.started_at, event, run.version.number, f"{run.hook.name}: {told}")
+
+
+AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
+
+MOST_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Harvested:
+    """What an instrument acquired on one day."""
+
+    instrument_id: uuid.UUID
+    day: date
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many files stand in a state, and since when the oldest of them does (UTC)."""
+
+    state: str
+    files: int
+    oldest_since: datetime
+
+
+def harvested(session: Session, viewer: User, first_day: date, last_day: date) -> list[Harvested]:
+    """Files and bytes by acquisition day and instrument, from ``first_day`` to ``last_day``, both included.
+
+    Raises ``InvalidInput`` for more than 366 days.
+    """
+    if not 0 <= (last_day - first_day).days < MOST_DAYS:
+        raise InvalidInput("from_day", f"must lie before to_day, and at most {MOST_DAYS} days apart")
+    keys = FileVersion.acquisition_day, FileVersion.instrument_id
+    totals = func.count(), func.sum(FileVersion.size_bytes)
+    query = _newest(session, select(*keys, *totals), viewer).where(
+        FileVersion.acquisition_day.between(first_day, last_day)
+    )
+    rows = session.execute(query.group_by(*keys).order_by(*keys))
+    return [Harvested(instrument_id, day, files, int(size)) for day, instrument_id, files, size in rows]
+
+
+def standings(session: Session, viewer: User) -> list[Standing]:
+    """The states that files stand in, in alphabetical order."""
+    query = _newest(session, select(FileVersion.state, func.count(), func.min(FileVersion.state_since)), viewer)
+    rows = session.execute(query.group_by(FileVersion.state).order_by(FileVersion.state))
+    return [Standing(state, files, since) for state, files, since in rows]
+
+
+def _newest(session: Session, query: Select[AnyRow], viewer: User) -> Select[AnyRow]:
+    return query.where(FileVersion.is_newest, visible_versions(session, viewer))
