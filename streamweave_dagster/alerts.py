@@ -6,7 +6,7 @@ At each tick the core finds out what is wrong, and sends the messages that are d
 import dagster as dg
 
 from streamweave.alerts.channels import Channels
-from streamweave.alerts.evaluating import evaluate_alerts
+from streamweave.alerts.evaluate import evaluate_alerts
 from streamweave.facility import Facility
 from streamweave.printable import printable
 from streamweave_dagster.failures import errors_as_red_ticks

@@ -1,16 +1,22 @@
-"""Channels: the ways in which people are told of alerts, and to whom each of them leads."""
+"""Channels: the ways in which people are told of alerts, and to whom each of them leads.
+
+Trying out the channels: would anybody be told?
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from streamweave.access.notifications import notify
 from streamweave.access.users import email_address
-from streamweave.alerts.messages import Message
+from streamweave.alerts.messages import Message, trial_message
+from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import AlertChannel, Role, User
-from streamweave.errors import InvalidInput, StartError
+from streamweave.errors import InvalidInput, MailNotTaken, StartError, WebhookError
 from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
 from streamweave.webhooks import EgressPolicy, check_url, deliver, signing_key
@@ -98,3 +104,37 @@ def _webhook_of(settings: Settings) -> Webhook:
         except ValueError as error:
             raise StartError(f"STREAMWEAVE_ALERT_WEBHOOK_{variable}: {error}") from error
     return Webhook(url, secret, settings.webhook_networks)
+
+
+NOT_SET_UP = {
+    AlertChannel.MAIL: "no mails are sent: STREAMWEAVE_SMTP_HOST is not set",
+    AlertChannel.WEBHOOK: "no webhook is called: STREAMWEAVE_ALERT_WEBHOOK_URL is not set",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a test message went. ``detail`` says why it did not arrive; ``receiver`` is empty where nothing is set up."""
+
+    channel: AlertChannel
+    receiver: str
+    ok: bool
+    detail: str | None = None
+
+
+def try_channels(sessions: Sessions, channels: Channels, user: User) -> list[Trial]:
+    """Send a test message over each channel, and to this user a notification."""
+    message = trial_message(datetime.now(UTC))
+    with sessions.begin() as session:
+        notify(session, [user.id], kind="alert_test", subject="A test of the alerts", body=message.text)
+        receivers = [each for each in channels.receivers(session) if each.channel != AlertChannel.NOTIFICATION]
+    trials = [Trial(AlertChannel.NOTIFICATION, str(user.id), ok=True)]
+    for receiver in receivers:
+        try:
+            channels.send(receiver, message)
+        except (MailNotTaken, WebhookError) as error:
+            trials.append(Trial(receiver.channel, receiver.address, ok=False, detail=str(error)))
+        else:
+            trials.append(Trial(receiver.channel, receiver.address, ok=True))
+    used = {receiver.channel for receiver in receivers}
+    return [*trials, *(Trial(each, "", ok=False, detail=why) for each, why in NOT_SET_UP.items() if each not in used)]

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from sqlalchemy import func, select
 
-from streamweave.alerts.questions import last_watch
-from streamweave.alerts.recording import BREAK, open_alerts
+from streamweave.alerts.alerts import last_watch
+from streamweave.alerts.evaluate import BREAK, open_alerts
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import AlertWatch
 from streamweave.cli.refusal import one_sentence

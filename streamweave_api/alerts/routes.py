@@ -7,9 +7,8 @@ from uuid import UUID
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from streamweave.alerts.commands import acknowledge
-from streamweave.alerts.questions import AlertState, alert_by_id, alerts, deliveries_of, last_watch
-from streamweave.alerts.trying import try_channels
+from streamweave.alerts.alerts import AlertState, acknowledge, alert_by_id, alerts, deliveries_of, last_watch
+from streamweave.alerts.channels import try_channels
 from streamweave.catalog.tables import AlertKind
 from streamweave_api.alerts.schemas import (
     Acknowledgement,

@@ -8,7 +8,7 @@ from msgspec import Struct
 from pydantic.json_schema import models_json_schema
 
 from streamweave.access import grants, groups, projects, tokens, users
-from streamweave.alerts import commands as alerts
+from streamweave.alerts import alerts
 from streamweave.files import commands as files
 from streamweave.hooks import configuration as hooks
 from streamweave.hooks import trial

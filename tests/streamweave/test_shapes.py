@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
 from streamweave.access import grants, groups, projects, tokens, users
-from streamweave.alerts import commands as alerts
+from streamweave.alerts import alerts
 from streamweave.errors import InvalidInput
 from streamweave.hooks import configuration as hooks
 from streamweave.instruments import fields as instruments

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streamweave.alerts.channels import Channels
-from streamweave.alerts.evaluating import evaluate_alerts
+from streamweave.alerts.evaluate import evaluate_alerts
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Scan, ScanOutcome
 from streamweave.facility import Facility, facility_of

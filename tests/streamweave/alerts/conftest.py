@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from streamweave import ark
 from streamweave.alerts.channels import Channels
-from streamweave.alerts.condition import Condition
-from streamweave.alerts.evaluating import Evaluation, evaluate_alerts
-from streamweave.alerts.findings import what_is_wrong
+from streamweave.alerts.conditions import Condition
+from streamweave.alerts.evaluate import Evaluation, evaluate_alerts, what_is_wrong
+from streamweave.alerts.storage_conditions import Space
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
     Alert,
@@ -31,7 +31,6 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.facility import Facility
-from streamweave.storage.space import Space
 
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 

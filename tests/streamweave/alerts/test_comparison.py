@@ -3,8 +3,8 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from streamweave.alerts.comparison import ENDS_AFTER, compare
-from streamweave.alerts.condition import Condition, Findings, Key
+from streamweave.alerts.conditions import Condition, Findings, Key
+from streamweave.alerts.evaluate import ENDS_AFTER, compare
 from streamweave.catalog.tables import Alert, AlertKind, SubjectType
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

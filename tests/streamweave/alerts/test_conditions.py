@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func
 
-from streamweave.alerts.full_storage import is_nearly_full
+from streamweave.alerts.storage_conditions import Space, is_nearly_full
 from streamweave.catalog.tables import (
     AlertKind,
     FixityHold,
@@ -18,7 +18,6 @@ from streamweave.catalog.tables import (
     StorageLocation,
     VersionState,
 )
-from streamweave.storage.space import Space
 
 GIB = 1 << 30
 

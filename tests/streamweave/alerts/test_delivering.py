@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from streamweave.alerts.channels import Channels, Webhook, channels_of
-from streamweave.alerts.outbox import take_due
-from streamweave.alerts.trying import try_channels
+from streamweave.alerts.channels import Channels, Webhook, channels_of, try_channels
+from streamweave.alerts.deliver import take_due
 from streamweave.catalog.tables import AlertChannel, Instrument
 from streamweave.errors import StartError
 from streamweave.mail import Mailer

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from streamweave.alerts.commands import acknowledge
-from streamweave.alerts.questions import alerts, last_watch
+from streamweave.alerts.alerts import acknowledge, alerts, last_watch
 from streamweave.catalog.pages import PageRequest
 from streamweave.catalog.session import try_lock_alerts
 from streamweave.catalog.tables import Alert, Instrument, Role, User, VersionState

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamweave.alerts.usual import FEWEST_GAPS, Usual, usual, working_time
+from streamweave.alerts.activity_baseline import FEWEST_GAPS, Usual, usual, working_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 1, 5)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from streamweave.alerts.full_storage import full_storage
+from streamweave.alerts.storage_conditions import full_storage
 from streamweave.catalog.tables import Transfer, VersionState
 from streamweave.errors import CopyNotProven, DestinationOccupied, PathUnusable, StorageRefused, StorageUnavailable
 from streamweave.harvest.claims import Claim

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from soak.experiments.disks import may_mount
-from streamweave.alerts.refused_storage import refused_storage
+from streamweave.alerts.storage_conditions import refused_storage
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Schedule, StorageLocation, VersionState
 from streamweave.errors import InvalidInput

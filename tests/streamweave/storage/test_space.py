@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from streamweave.storage import marking, space
-from streamweave.storage.space import Space, space_at
+from streamweave.alerts import storage_conditions
+from streamweave.alerts.storage_conditions import Space, space_at
+from streamweave.storage import marking
 
 
 def test_the_room_is_that_of_the_file_system(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_a_file_system_that_does_not_answer_holds_up_nobody(tmp_path: Path, monk
         raise OSError
 
     monkeypatch.setattr(marking, "ANSWERS_WITHIN_SECONDS", 0.05)
-    monkeypatch.setattr(space.os, "statvfs", hang)
+    monkeypatch.setattr(storage_conditions.os, "statvfs", hang)
     assert space_at(str(tmp_path)) is None
     assert space_at(str(tmp_path)) is None
     assert asked == [str(tmp_path)]

@@ -1,18 +1,112 @@
-"""Which storage locations take no files, or will soon take none."""
+"""Which storage locations take no files, or will soon take none.
 
+Which storage locations are refused, because their places are not what their marks should say they are.
+
+Which storage locations hold copies of which nothing is proven: they are held, or their nightly sweep had trouble.
+
+Which storage locations have journals that say something else than the catalog.
+
+How much room is left where posix locations are. An object store has no end that we could ask for.
+"""
+
+import os
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.alerts.condition import Condition, Findings, Key, about_location, counted
+from streamweave.alerts.conditions import Condition, Findings, Key, about_location, counted
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, StorageLocation, StorageType, Transfer, TransferStatus
 from streamweave.errors import StorageRefused, StorageUnavailable
-from streamweave.storage.space import Space
+from streamweave.journal.conflicts import SHOWN_FOR, Conflicts, recent_conflicts
+from streamweave.preservation.damage import open_hold
+from streamweave.preservation.report import last_trouble
+from streamweave.preservation.sweep import locations_with_copies
+from streamweave.storage.marking import answered
+
+
+def refused_storage(session: Session) -> Findings:
+    """One condition for each location in use whose place was refused when it was last opened."""
+    refused = listing(StorageLocation).where(StorageLocation.enabled, StorageLocation.refusal.is_not(None))
+    return Findings(
+        [
+            about_location(
+                AlertKind.REFUSED_STORAGE,
+                location,
+                f"{location.name} is refused since {location.refused_at:%Y-%m-%d %H:%M} UTC: {location.refusal}",
+            )
+            for location in session.scalars(refused)
+        ]
+    )
+
+
+def unproven_storage(session: Session) -> Findings:
+    """One condition for each location that holds copies and that nobody has deleted, disabled ones too."""
+    locations = [each for each in locations_with_copies(session) if not each.is_deleted]
+    found = (_condition(session, each) for each in locations)
+    return Findings([condition for condition in found if condition is not None])
+
+
+def _condition(session: Session, location: StorageLocation) -> Condition | None:
+    if (hold := open_hold(session, location.id)) is not None:
+        sentence = f"{location.name} is held since {hold.held_at:%Y-%m-%d %H:%M} UTC: {hold.because}"
+        return about_location(AlertKind.UNPROVEN_STORAGE, location, sentence, {"hold": str(hold.id)})
+    if trouble := last_trouble(session, location.id):
+        sentence = f"The last nightly sweep over {location.name} had trouble: {trouble}"
+        return about_location(AlertKind.UNPROVEN_STORAGE, location, sentence)
+    return None
+
+
+CONFLICTS_NAMED = 10
+
+
+def conflicting_journals(session: Session, now: datetime) -> Findings:
+    """One condition for each location in whose journals conflicts were found lately, with the first by name.
+
+    Nothing in archive or catalog is wrong for good because of them, and only a person knows what they mean. So the
+    condition is over after a while.
+    """
+    found = recent_conflicts(session, now)
+    if not found:
+        return Findings()
+    locations = session.scalars(listing(StorageLocation).where(StorageLocation.id.in_(found)))
+    return Findings([_conflict(location, found[location.id]) for location in locations])
+
+
+def _conflict(location: StorageLocation, conflicts: Conflicts) -> Condition:
+    sentence = (
+        f"{location.name}: {conflicts.sentence()}. `streamweave verify {location.name!r}` names them all, for "
+        f"{SHOWN_FOR.days} days"
+    )
+    details = {
+        "conflicts": len(conflicts.named),
+        "first": conflicts.named[:CONFLICTS_NAMED],
+        "illegible_lines": conflicts.illegible,
+    }
+    return about_location(AlertKind.CONFLICTING_JOURNALS, location, sentence, details)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes of a file system: all of it, and what is free for us."""
+
+    total: int
+    free: int
+
+
+def space_at(path: str) -> Space | None:
+    """The room in the file system that holds ``path``; None when it isn't there, or doesn't answer in time."""
+    try:
+        found = answered(f"space at {path}", lambda: os.statvfs(path))
+    except (OSError, TimeoutError):
+        return None
+    return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
 
 LITTLE_SHARE = 0.05
 LITTLE_BYTES = 100 << 30

@@ -1,16 +1,22 @@
-"""What people ask about alerts."""
+"""What people ask about alerts.
+
+What people do with alerts. The caller commits.
+"""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.tables import Alert, AlertDelivery, AlertKind, AlertWatch
+from streamweave.catalog.session import change
+from streamweave.catalog.tables import Alert, AlertDelivery, AlertKind, AlertWatch, User
 from streamweave.catalog.tables.alerts import end_or_never
-from streamweave.errors import NotFound
+from streamweave.errors import Conflict, NotFound
+from streamweave.validation import Rule, checked, optional, text
 
 _OPEN_FIRST = Order(end_or_never(Alert.ended_at), Alert.id, newest_first=True)
 
@@ -58,3 +64,19 @@ def deliveries_of(session: Session, alert: Alert) -> Sequence[AlertDelivery]:
 def last_watch(session: Session) -> AlertWatch | None:
     """When the alerts were last evaluated; None if that has never happened."""
     return session.get(AlertWatch, True)
+
+
+ACKNOWLEDGEMENT: dict[str, Rule] = {"note": optional(text(lines=True))}
+
+
+def acknowledge(session: Session, user: User, alert_id: uuid.UUID, values: Mapping[str, Any]) -> Alert:
+    """The user is on it: it stops nothing, and tells the others. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
+
+    Somebody else may take it over.
+    """
+    fields = checked(ACKNOWLEDGEMENT, values)
+    alert = alert_by_id(session, alert_id)
+    if alert.ended_at is not None:
+        raise Conflict("the alert is over: there is nothing left to do about it")
+    acknowledged = {"acknowledged_at": func.statement_timestamp(), "acknowledged_by_id": user.id}
+    return change(session, alert, {**acknowledged, "acknowledgement": fields.get("note")})
