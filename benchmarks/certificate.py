@@ -25,10 +25,10 @@ from benchmarks.setting import Setting
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, StorageLocation
 from streamweave.harvest.scan_checkpoint import address_of
-from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.storage.marking import mark_new_place, open_marked
 from streamweave.storage.opening import open_storage
+from streamweave_cli.postgres import EmbeddedPostgres
 
 MOST_SECONDS = 30
 SIZE_BYTES = 4096

@@ -27,10 +27,10 @@ from streamweave.facility import Facility
 from streamweave.harvest.run import harvest
 from streamweave.journal.keeping import JournalKeeper
 from streamweave.journal.rebuilding import rebuild
-from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
+from streamweave_cli.postgres import EmbeddedPostgres
 
 DIFFERENT = 1
 PROOFS = text(

@@ -25,9 +25,9 @@ from streamweave.catalog.tables import Instrument
 from streamweave.errors import FileVanished
 from streamweave.facility import Facility
 from streamweave.harvest.scan import discover
-from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sources.base import FolderListing, OpenSourceFile, SourceFile
 from streamweave.storage.opening import open_storage
+from streamweave_cli.postgres import EmbeddedPostgres
 
 FILES_PER_FOLDER = 200
 WRITTEN_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -29,11 +29,11 @@ from benchmarks.setting import Setting
 from streamweave.access.password_changes import issue_mailed_token
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import MailPurpose, User
-from streamweave.local.catalog import PreparedCatalog, prepare_admin, prepare_catalog
-from streamweave.local.home import Home
-from streamweave.local.ports import LOOPBACK
-from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.settings import Settings
+from streamweave_cli.databases import PreparedCatalog, prepare_admin, prepare_catalog
+from streamweave_cli.home import Home
+from streamweave_cli.postgres import EmbeddedPostgres
+from streamweave_cli.readiness import LOOPBACK
 
 IN_FLIGHT = 40
 FILES = 10_000

@@ -19,8 +19,8 @@ from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
 from streamweave.instruments.instruments import instrument_by_slug
-from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.manifest import apply_manifest
+from streamweave_cli.postgres import EmbeddedPostgres
 
 SLUG = "microscope_01"
 TEMPLATE = "template_catalog"

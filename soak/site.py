@@ -17,7 +17,7 @@ from simlab.shares import Share, ShareServer, serve
 from simlab.shares.base import free_port
 from streamweave.catalog.schema import renew_identity, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
-from streamweave.local.postgres import EmbeddedPostgres
+from streamweave_cli.postgres import EmbeddedPostgres
 
 SHARE = "instrument"
 PASSWORD = "soak"

@@ -26,7 +26,9 @@ from sqlalchemy.engine import Engine
 
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
-from streamweave.local.postgres import EmbeddedPostgres
+from streamweave_cli.postgres import EmbeddedPostgres
+
+pytest_plugins = ["bench"]
 
 # a busy machine is no fault of what is tested
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,11 +19,11 @@ from benchmarks.catalog.serving import Served, serving
 from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World
 from streamweave.access.passwords import hash_password, password_matches
-from streamweave.local.catalog import PreparedCatalog, prepare_admin, prepare_catalog
-from streamweave.local.home import Home
-from streamweave.local.postgres import EmbeddedPostgres
-from streamweave.local.postgres.own_folder import POINTER, folder_elsewhere
 from streamweave.settings import Settings
+from streamweave_cli.databases import PreparedCatalog, prepare_admin, prepare_catalog
+from streamweave_cli.home import Home
+from streamweave_cli.postgres import EmbeddedPostgres
+from streamweave_cli.postgres.cluster import POINTER, folder_elsewhere
 
 ADMIN_EMAIL = "admin@facility.test"
 PASSWORD = "a password of the benchmark"

@@ -14,7 +14,7 @@ import psycopg
 from benchmarks.catalog.serving import MIB, Served
 from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World, identity
-from streamweave.local.ports import LOOPBACK
+from streamweave_cli.readiness import LOOPBACK
 
 SLOW_CLIENTS = 50
 SLOW_BYTES, SLOW_SECONDS = 4096, 1.0  # 4 KiB/s

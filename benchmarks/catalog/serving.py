@@ -10,11 +10,10 @@ from types import MappingProxyType
 
 import psutil
 
-from streamweave.local.catalog import PreparedCatalog
-from streamweave.local.environment import system_environment
-from streamweave.local.home import Home
-from streamweave.local.ports import LOOPBACK, free_port
-from streamweave.local.programs import Ports, api
+from streamweave_cli.databases import PreparedCatalog
+from streamweave_cli.home import Home
+from streamweave_cli.programs import Ports, api, system_environment
+from streamweave_cli.readiness import LOOPBACK, free_port
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 20

@@ -9,7 +9,7 @@ from math import ceil
 from random import Random
 from urllib.parse import urlencode
 
-from streamweave.local.ports import LOOPBACK
+from streamweave_cli.readiness import LOOPBACK
 
 WARM_UP = 5
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkFailed
-from streamweave.local.home import Home
+from streamweave_cli.home import Home
 
 START_SECONDS = 300
 STOP_SECONDS = 60
@@ -24,7 +24,7 @@ def running_system(folder: Path) -> Iterator[Mapping[str, str]]:
     Raises ``BenchmarkFailed`` when it does not start.
     """
     home = Home.at(folder / "home")
-    command = [sys.executable, "-m", "streamweave.cli", "up", "--home", str(home.root)]
+    command = [sys.executable, "-m", "streamweave_cli", "up", "--home", str(home.root)]
     log = folder / "system.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

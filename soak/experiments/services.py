@@ -22,10 +22,8 @@ from soak.ledger import Ledger, Run, judged
 from soak.orders import End
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Transfer, TransferStatus
-from streamweave.demo.client import Client
-from streamweave.demo.narration import Narration, TourFailed
-from streamweave.demo.stage import Stage, stage
-from streamweave.local.processes import supervised_processes
+from streamweave_cli.processes import supervised_processes
+from streamweave_cli.tour.stage import Client, Narration, Stage, TourFailed, stage
 
 SLUG, SHARE, FOLDER = "microscope_01", "microscope", "Microscope 01"
 ARCHIVE = "Archive Storage"

@@ -1,6 +1,6 @@
 """Who runs scripts: ourselves, or where we are root, somebody whom nothing belongs to.
 
-Not ``nobody``: that is whom the embedded PostgreSQL's files belong to (``streamweave.local.postgres.account``).
+Not ``nobody``: that is whom the embedded PostgreSQL's files belong to (``streamweave_cli.postgres.cluster``).
 
 The folder of scripts: whoever may write there decides what runs. Admins of the service choose among its files.
 

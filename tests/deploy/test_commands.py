@@ -12,14 +12,14 @@ import pytest
 import typer
 
 import simlab.cli
-import streamweave.cli
+import streamweave_cli.app
 from simlab.host import SMB_PORT
 from simlab.seed import SEED
-from streamweave.cli.up import up
-from streamweave.local import programs
-from streamweave.local.child import Program
-from streamweave.local.ports import LOOPBACK
-from streamweave.local.programs import Ports
+from streamweave_cli import programs
+from streamweave_cli.programs import Ports
+from streamweave_cli.readiness import LOOPBACK
+from streamweave_cli.supervisor import Program
+from streamweave_cli.up import up
 
 WORKSPACE = Path("/dagster/workspace.yaml")
 CODE_SERVER_PORT = 4000
@@ -66,7 +66,7 @@ def test_every_module_that_is_run_can_be_found(
 def test_every_command_and_option_of_ours_exists(
     all_services: dict[str, Any], programs_of: Callable[..., list[list[str]]]
 ) -> None:
-    apps = {"streamweave": streamweave.cli.app, "simlab": simlab.cli.app}
+    apps = {"streamweave": streamweave_cli.app.app, "simlab": simlab.cli.app}
     checked = set()
     for service in all_services.values():
         for words in programs_of(service):

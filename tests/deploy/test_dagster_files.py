@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from streamweave.local.dagster_home import instance_settings, workspace
+from streamweave_cli.dagster_home import instance_settings, workspace
 
 
 def test_dagsters_settings_are_those_of_streamweave_up(repository_root: Path) -> None:

@@ -13,17 +13,17 @@ import pytest
 import typer
 from sqlalchemy import select, text
 
-import streamweave.cli
+import streamweave_cli.app
 from streamweave.access.users import ensure_admin
 from streamweave.catalog.session import Sessions, catalog_engine
 from streamweave.catalog.tables import User
 from streamweave.instruments.instruments import create_instrument
 from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import create_service_account
-from streamweave.local.postgres import EmbeddedPostgres
-from streamweave.local.postgres.binaries import postgres_installation
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
+from streamweave_cli.postgres import EmbeddedPostgres
+from streamweave_cli.postgres.cluster import postgres_installation
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_every_service_is_named_and_every_named_one_exists(guide: str, all_servi
 
 
 def test_every_command_of_ours_exists(guide: str) -> None:
-    known = typer.main.get_command(streamweave.cli.app).commands  # type: ignore[attr-defined]  # it is a group
+    known = typer.main.get_command(streamweave_cli.app.app).commands  # type: ignore[attr-defined]  # it is a group
     assert set(re.findall(r"streamweave ([a-z]+(?:-[a-z]+)*) --|`streamweave ([a-z-]+)`", guide)) == {
         ("create-admin", ""),
         ("verify", ""),

@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 
-from streamweave.local.catalog import PreparedCatalog
-from streamweave.local.dagster_home import DATABASE_VARIABLE
-from streamweave.local.databases import CATALOG, DAGSTER, for_dagster, sibling
-from streamweave.local.environment import system_environment
-from streamweave.local.home import Home
-from streamweave.local.keys import Keys
-from streamweave.local.programs import Ports
 from streamweave.settings import Settings
+from streamweave_cli.dagster_home import DATABASE_VARIABLE
+from streamweave_cli.databases import CATALOG, DAGSTER, PreparedCatalog, for_dagster, sibling
+from streamweave_cli.home import Home, Keys
+from streamweave_cli.programs import Ports, system_environment
 
 SECRETS = {
     "POSTGRES_PASSWORD",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streamweave.local.ports import free_port
+from streamweave_cli.readiness import free_port
 
 WHOLE_DAGSTER = {
     "data": {

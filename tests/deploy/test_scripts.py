@@ -17,8 +17,8 @@ from sqlalchemy import select
 from simlab.seed import SEED
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, User
-from streamweave.local.databases import for_dagster
-from streamweave.local.postgres import EmbeddedPostgres
+from streamweave_cli.databases import for_dagster
+from streamweave_cli.postgres import EmbeddedPostgres
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

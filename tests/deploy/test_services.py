@@ -12,8 +12,8 @@ import pytest
 from simlab.host import HostAddress
 from simlab.manifest import manifest
 from simlab.seed import SEED
-from streamweave.local.postgres import cluster
-from streamweave.local.postgres.binaries import INSTALLATION
+from streamweave_cli.postgres import cluster
+from streamweave_cli.postgres.cluster import INSTALLATION
 
 WITHOUT_HEALTH_OF_ITS_OWN = {"dagster-daemon"}
 STORAGE = {"/storage/archive", "/storage/restricted"}

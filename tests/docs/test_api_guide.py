@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from streamweave.demo.stage import Stage, stage
+from streamweave_cli.tour.stage import Stage, stage
 
 BLOCK = re.compile(r"^```bash\n(?P<commands>.*?)^```\n(?:```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 END_OF_BLOCK = "=== end of block ==="

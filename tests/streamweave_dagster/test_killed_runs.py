@@ -29,12 +29,12 @@ from streamweave.instruments.dagster import harvest_run_config, harvest_run_tags
 from streamweave.instruments.instruments import create_instrument
 from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import create_service_account
-from streamweave.local.dagster_home import instance_settings, workspace
-from streamweave.local.databases import for_dagster
-from streamweave.local.ports import free_port, is_taken
-from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
+from streamweave_cli.dagster_home import instance_settings, workspace
+from streamweave_cli.databases import for_dagster
+from streamweave_cli.postgres import EmbeddedPostgres
+from streamweave_cli.readiness import free_port, is_taken
 from streamweave_dagster.preparation import make_tables
 
 STATUS = dg.DagsterRunStatus

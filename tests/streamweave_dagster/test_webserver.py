@@ -24,10 +24,9 @@ from streamweave.access.passwords import hash_password
 from streamweave.catalog.session import catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.instruments.dagster import harvest_run_config, orchestrator, reload_code_location
-from streamweave.local.ports import free_port
-from streamweave.local.postgres import EmbeddedPostgres
-from streamweave.local.readiness import answers
 from streamweave_api.dagster_graphql import Dagster
+from streamweave_cli.postgres import EmbeddedPostgres
+from streamweave_cli.readiness import answers, free_port
 from streamweave_dagster.guard import LOGIN
 
 DEADLINE_SECONDS = 300

@@ -20,11 +20,11 @@ from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessio
 from streamweave.catalog.tables import Schedule, StorageLocation, VersionState
 from streamweave.errors import InvalidInput
 from streamweave.harvest.transfer import sweep
-from streamweave.local.postgres import EmbeddedPostgres
 from streamweave.preservation.sweep import sweep_tonight
 from streamweave.preservation.verification import verify_location
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
+from streamweave_cli.postgres import EmbeddedPostgres
 
 SEALER = Sealer(Fernet.generate_key().decode())
 

@@ -106,7 +106,7 @@ def test_an_exempt_folder_opens_only_what_it_holds(path: str, exempt: str, forbi
             "/home",
         ),
         *(sys.prefix, f"{sys.prefix}/lib", sysconfig.get_paths()["purelib"], sysconfig.get_paths()["stdlib"]),
-        *(str(Path(sys.prefix).parent), str(Path(__file__).parents[3] / "streamweave" / "cli")),
+        *(str(Path(sys.prefix).parent), str(Path(__file__).parents[3] / "streamweave_cli")),
         *(str(Path.home()), str(Path.home() / ".local/bin")),
     ],
 )

@@ -1,0 +1,115 @@
+"""`streamweave certify`: may this be deleted at the source?
+
+Exit codes: 0 it is safe, 1 it is not, or it is gone already; 2 it can't be said as asked.
+"""
+
+import json
+import os
+import pwd
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from streamweave.errors import InvalidInput
+from streamweave.facility import facility_of
+from streamweave.preservation.certificates.archive_check import Rereader
+from streamweave.preservation.certificates.document import Certificate, Signer, lines_of, signer_of
+from streamweave.preservation.certificates.issue import Issuer
+from streamweave.preservation.certificates.judgement import Verdict
+from streamweave.printable import printable
+from streamweave_cli.harvest import HomeOption, SlugArgument, instrument_named
+from streamweave_cli.running_system import settings_of
+from streamweave_cli.terminal import one_sentence
+
+MUST_STAY = 1
+
+PathArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[PATH]", help="A file or folder, written like a source_path: the share's name first."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the certificate and its signature as JSON.")]
+SaveOption = Annotated[
+    Path | None, typer.Option("--save", help="A new folder for the certificate, its signature, key and manifest.")
+]
+RereadSource = Annotated[bool, typer.Option("--reread-source", help="Read the files again at the source first.")]
+RereadArchive = Annotated[bool, typer.Option("--reread-archive", help="Read the archived copies again first.")]
+
+
+def certify(
+    slug: SlugArgument,
+    path: PathArgument = None,
+    as_json: JsonOption = False,
+    save: SaveOption = None,
+    reread_source: RereadSource = False,
+    reread_archive: RereadArchive = False,
+    home: HomeOption = None,
+) -> None:
+    """Say whether a file, a folder or an instrument is safe to delete at the source, with the proof, or why not."""
+    with one_sentence(), closing(facility_of(settings := settings_of(home))) as facility:
+        signer = signer_of(settings.certificate_key.get_secret_value())
+        instrument = instrument_named(facility, slug)
+        rereader = Rereader(facility, instrument, source=reread_source, archive=reread_archive, on_file=_tell)
+        with _manifest(save) as manifest, rereader if reread_source or reread_archive else nullcontext() as active:
+            certificate = Issuer(facility.sessions, facility.open_marked, signer, facility.now).issue(
+                instrument,
+                issued_to=_account(),
+                path=path.rstrip("/") if path else None,
+                rereader=active,
+                manifest=manifest,
+            )
+        if save:
+            _save(save, certificate, signer)
+    _show(certificate, as_json=as_json)
+    if certificate.verdict != Verdict.SAFE:
+        raise typer.Exit(MUST_STAY)
+
+
+def _account() -> str:
+    """Who asks: an account of this machine, by its number where it has no name, as in a container."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"{name} at {socket.gethostname()}"
+
+
+def _tell(path: str) -> None:
+    typer.echo(f"reading {printable(path)}", err=True)
+
+
+@contextmanager
+def _manifest(folder: Path | None) -> Iterator[BinaryIO | None]:
+    if folder is None:
+        yield None
+        return
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InvalidInput("--save", f"{folder} can't be made: {error.strerror}") from error
+    try:
+        with (folder / "manifest.jsonl").open("wb") as manifest:
+            yield manifest
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+
+
+def _save(folder: Path, certificate: Certificate, signer: Signer | None) -> None:
+    """What others need to check it: the exact bytes, their signature, and our public key."""
+    (folder / "certificate.json").write_bytes(certificate.content)
+    if signer and certificate.signature:
+        (folder / "certificate.sig").write_bytes(certificate.signature.value)
+        (folder / "public-key.pem").write_text(signer.public_key_pem)
+
+
+def _show(certificate: Certificate, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(certificate.as_json(), indent=2, ensure_ascii=True))
+        return
+    for line in lines_of(certificate):
+        typer.echo(line)

@@ -1,0 +1,143 @@
+"""The two databases on one PostgreSQL server: the catalog's and Dagster's.
+
+The catalog behind `streamweave up`: reached, proven to be ours, brought up to date, with an admin in it.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import text
+from sqlalchemy.engine import Engine, make_url
+
+from streamweave.access.users import ensure_admin
+from streamweave.catalog.schema import upgrade_schema
+from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.errors import StartError
+from streamweave.instruments.addresses import AddressChange
+from streamweave.manifest import REACHED_AT, apply_manifest
+from streamweave.settings import Settings
+from streamweave_cli.home import Home, Keys, open_keys
+
+CATALOG = "streamweave"
+DAGSTER = "dagster"
+MAINTENANCE = "postgres"
+
+
+def sibling(url: str, database: str) -> str:
+    """The address of another database on the same server, as ``postgresql://…``."""
+    address = make_url(url).set(database=database, drivername="postgresql")
+    return address.render_as_string(hide_password=False)
+
+
+def for_dagster(url: str) -> str:
+    """The same address with psycopg2's driver named, as Dagster needs it."""
+    return make_url(url).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+def ensure_database(url: str) -> None:
+    """Create the database of the address unless it exists.
+
+    Raises ``StartError``: the server can't be reached or refuses us, or we may not create databases there.
+    """
+    address = make_url(url)
+    database = str(address.database)
+    try:
+        psycopg.connect(sibling(url, database), connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        _create_if_missing(url, database, reason=error)
+
+
+def holds_secrets(engine: Engine) -> bool:
+    """Whether the catalog holds passwords sealed with some key."""
+    with engine.connect() as connection:
+        if connection.scalar(text("SELECT to_regclass('service_accounts')")) is None:
+            return False
+        return bool(connection.scalar(text("SELECT EXISTS (SELECT FROM service_accounts)")))
+
+
+def _create_if_missing(url: str, database: str, reason: psycopg.OperationalError) -> None:
+    try:
+        with psycopg.connect(sibling(url, MAINTENANCE), connect_timeout=10, autocommit=True) as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone():
+                raise StartError(f"the database {_shown(url)} can't be used: {_first_line(reason)}")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    except psycopg.errors.InsufficientPrivilege as error:
+        role = make_url(url).username
+        raise StartError(
+            f"there is no database {database!r} and the role {role!r} may not create it: have it created for that role"
+        ) from error
+    except psycopg.OperationalError as error:
+        raise StartError(f"the database {_shown(url)} can't be reached: {_first_line(reason)}") from error
+
+
+def _shown(url: str) -> str:
+    address = make_url(url)
+    return f"{address.host}:{address.port or 5432}/{address.database}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+ADMIN_EMAIL = "admin@streamweave.local"
+
+
+@dataclass(frozen=True)
+class PreparedCatalog:
+    """A catalog of this version's schema, and the keys that fit it."""
+
+    url: str
+    keys: Keys
+
+
+@dataclass(frozen=True)
+class Admin:
+    """``made_up_password`` is None unless this start made the admin, and no password was given."""
+
+    email: str
+    made_up_password: str | None
+
+
+def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str], None]) -> PreparedCatalog:
+    """Make databases, keys and schema what this version needs them to be.
+
+    Raises ``StartError``: no database, the wrong key, a newer schema.
+    """
+    ensure_database(url)
+    ensure_database(sibling(url, DAGSTER))
+    with open_catalog(url) as engine:
+        keys = open_keys(
+            home.keys,
+            encryption_keys=settings.encryption_keys.get_secret_value(),
+            secret_key=settings.secret_key.get_secret_value(),
+            certificate_key=settings.certificate_key.get_secret_value(),
+            catalog_holds_secrets=holds_secrets(engine),
+            say=say,
+        )
+        upgrade_schema(engine)
+    return PreparedCatalog(url, keys)
+
+
+def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
+    """Make the first admin unless there is one."""
+    email = settings.admin_email or ADMIN_EMAIL
+    password = settings.admin_password.get_secret_value() if settings.admin_password else None
+    with open_catalog(catalog.url) as engine:
+        return Admin(email, ensure_admin(catalog_sessions(engine), email, password))
+
+
+def configure_from(manifest: Path, catalog: PreparedCatalog, settings: Settings) -> None:
+    """Put the simulated laboratory that the manifest describes into the catalog: the same shares, wherever they are."""
+    with open_catalog(catalog.url) as engine:
+        apply_manifest(
+            catalog_sessions(engine),
+            catalog.keys.encryption_keys,
+            json.loads(manifest.read_text()),
+            roots=settings.allowed_storage(),
+            address_change=AddressChange.SAME_FILES,
+            moving=REACHED_AT,
+        )

@@ -1,0 +1,214 @@
+"""Backups of a home: its databases, as PostgreSQL's own programs dump them, and its keys.
+
+A backup is a folder that only its owner can read: ``catalog.dump`` and ``dagster.dump`` (pg_dump's custom format),
+``keys/`` (a copy of the home's), and ``backup.json``. It appears under its name complete or not at all. The archive is
+not in it: copy the storage locations after the backup, with what you use for file systems.
+
+The programs are those of the embedded server: older ones refuse a newer server.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.engine import make_url
+
+from streamweave.catalog.schema import catalog_id, schema_revision, upgrade_schema
+from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.errors import Conflict, InvalidInput, StartError
+from streamweave_cli.databases import CATALOG, DAGSTER, ensure_database, sibling
+from streamweave_cli.home import FolderLock, Home, write_private
+from streamweave_cli.postgres import EmbeddedPostgres
+from streamweave_cli.postgres.cluster import postgres_installation
+
+DUMPS = {CATALOG: "catalog.dump", DAGSTER: "dagster.dump"}
+KEYS = "keys"
+ABOUT = "backup.json"
+FORMAT = 1
+CONTENTS = (
+    "It holds the keys that open all stored passwords, and the catalog with the password hashes of users: keep it as "
+    "safe as the system itself, and a copy of the keys apart from it"
+)
+
+Teller = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a backup says of itself. ``made_at`` is UTC."""
+
+    made_at: datetime
+    catalog_id: str
+    schema: str
+
+    def as_json(self) -> str:
+        """As it is written."""
+        fields = {
+            "streamweave_backup": FORMAT,
+            "made_at": self.made_at.isoformat(),
+            "catalog_id": self.catalog_id,
+            "schema": self.schema,
+        }
+        return json.dumps(fields, indent=2) + "\n"
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Raises ``InvalidInput`` for a folder that is no backup."""
+        try:
+            fields = json.loads((folder / ABOUT).read_text())
+            if fields["streamweave_backup"] > FORMAT:
+                raise InvalidInput("backup", f"{folder} was made by a later StreamWeave")
+            return cls(datetime.fromisoformat(fields["made_at"]), fields["catalog_id"], fields["schema"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InvalidInput("backup", f"{folder} is no backup: {ABOUT} is missing or can't be read") from error
+
+
+def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About:
+    """Make ``folder``, which must not exist, a backup of a home whose databases are reached at ``database_url``.
+
+    The dump of the catalog is read once, from its beginning to its end, before the backup has its name.
+    Raises ``InvalidInput`` or ``StartError``.
+    """
+    if folder.exists():
+        raise InvalidInput("folder", f"{folder} exists already: name a new one")
+    scratch = folder.with_name(f"{folder.name}.incomplete")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+    except OSError as error:
+        raise InvalidInput("folder", f"{scratch} can't be made: {error.strerror}") from error
+    for database, name in DUMPS.items():
+        _dump(sibling(database_url, database), scratch / name)
+        _run("pg_restore", ["--file", os.devnull, str(scratch / name)], f"the dump of {database} can't be read")
+    _copy_keys(home.keys, scratch / KEYS)
+    about = _about(database_url, now)
+    write_private(scratch / ABOUT, about.as_json())
+    _flush(scratch)
+    scratch.rename(folder)
+    _flush_folder(folder.parent)
+    return about
+
+
+def restore(home: Home, folder: Path, now: datetime, *, replace: bool, say: Teller) -> None:
+    """Put a backup into a home that is not running, as its databases and keys; the schema is brought up to date.
+
+    What the home held is kept beside it, and only replaced if that is asked for. Raises ``InvalidInput``, ``Conflict``
+    or ``StartError``.
+    """
+    about = About.of(folder)
+    held = [path for path in (home.postgres, home.keys) if path.is_dir() and any(path.iterdir())]
+    if held and not replace:
+        raise Conflict(f"the home {home.root} is not empty: --replace puts the backup in the place of what it holds")
+    aside = home.root / f"replaced-{now:%Y%m%dT%H%M%S}"
+    for path in held:
+        aside.mkdir(mode=0o700, exist_ok=True)
+        path.rename(aside / path.name)
+    if held:
+        say(f"what the home held is kept in {aside}: remove it when you need it no more")
+    home.create()
+    if (folder / KEYS).is_dir():
+        _copy_keys(folder / KEYS, home.keys)
+    with EmbeddedPostgres(home.postgres) as postgres:
+        for database, name in DUMPS.items():
+            ensure_database(postgres.url(database))
+            _restore_into(postgres.url(database), folder / name)
+        with open_catalog(postgres.url(CATALOG)) as engine:
+            upgrade_schema(engine)
+    say(f"restored the backup of {about.made_at:%Y-%m-%d %H:%M} UTC")
+
+
+@contextmanager
+def databases_of(home: Home) -> Iterator[str]:
+    """The address of a home's catalog: of the system that runs there, or of a server that runs until the block ends.
+
+    Raises ``StartError`` when the home has no databases, or its system is just starting.
+    """
+    if not home.postgres.is_dir() or not any(home.postgres.iterdir()):
+        raise StartError(f"the home {home.root} has no databases")
+    lock = FolderLock(home.run)
+    if lock.acquire():
+        with lock, EmbeddedPostgres(home.postgres) as postgres:
+            yield postgres.url(CATALOG)
+        return
+    try:
+        told = home.environment.read_text().splitlines()
+    except FileNotFoundError:
+        raise StartError(f"the system in {home.root} is not ready yet: try again in a moment") from None
+    words = dict(line.split("=", 1) for line in told)
+    yield words["STREAMWEAVE_DATABASE_URL"].strip("'")
+
+
+def _about(database_url: str, now: datetime) -> About:
+    with open_catalog(database_url) as engine, catalog_sessions(engine)() as session:
+        return About(now, str(catalog_id(session)), str(schema_revision(engine)))
+
+
+def _dump(url: str, path: Path) -> None:
+    arguments = ["--format=custom", "--no-owner", "--no-privileges", "--file", str(path)]
+    _run("pg_dump", arguments, f"{make_url(url).database} can't be dumped", url)
+    path.chmod(0o600)
+
+
+def _restore_into(url: str, path: Path) -> None:
+    database = str(make_url(url).database)
+    arguments = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", "--dbname", database]
+    _run("pg_restore", [*arguments, str(path)], f"{path} can't be restored", url)
+
+
+def _run(program: str, arguments: list[str], what_fails: str, url: str | None = None) -> None:
+    """Run one of PostgreSQL's programs; the password travels in its environment. Raises ``StartError``."""
+    done = subprocess.run(
+        [str(postgres_installation() / "bin" / program), *arguments],
+        env={**os.environ, **(_reached_at(url) if url else {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        umask=0o077,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise StartError(f"{what_fails}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+
+
+def _reached_at(url: str) -> dict[str, str]:
+    address = make_url(url)
+    return {
+        "PGHOST": str(address.host),
+        "PGPORT": str(address.port or 5432),
+        "PGUSER": str(address.username),
+        "PGPASSWORD": str(address.password),
+        "PGDATABASE": str(address.database),
+    }
+
+
+def _copy_keys(source: Path, target: Path) -> None:
+    target.mkdir(mode=0o700, exist_ok=True)
+    for path in source.iterdir() if source.is_dir() else ():
+        write_private(target / path.name, path.read_text())
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

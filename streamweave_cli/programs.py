@@ -1,0 +1,107 @@
+"""The programs of the system, in the order in which they start.
+
+What the children are told: how to reach the databases, the keys, and Dagster.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamweave_cli.dagster_home import DATABASE_VARIABLE, LOCATION
+from streamweave_cli.databases import DAGSTER, PreparedCatalog, for_dagster, sibling
+from streamweave_cli.home import Home
+from streamweave_cli.readiness import LOOPBACK, answers, dagster_is_whole, is_complete_json, listens
+from streamweave_cli.supervisor import Program
+
+CODE_LOCATION_MODULE = "streamweave_dagster.definitions"
+PREPARATION_MODULE = "streamweave_dagster.preparation"
+WEBSERVER_MODULE = "streamweave_dagster.webserver"
+API_MODULE = "streamweave_api"
+TOKEN_VARIABLE = "STREAMWEAVE_DAGSTER_TOKEN"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each server listens on loopback."""
+
+    api: int
+    dagster: int
+    code_server: int
+
+
+def simlab(home: Home, environment: Mapping[str, str]) -> Program:
+    """The simulated instruments; their manifest appears when all shares answer."""
+    home.manifest.unlink(missing_ok=True)  # the one of an earlier start
+    command = _module("simlab", "serve", "--folder", home.simlab, "--storage-root", home.storage)
+    command += ["--manifest", str(home.manifest)]
+    return Program("simlab", command, environment, lambda: is_complete_json(home.manifest))
+
+
+def preparation(environment: Mapping[str, str]) -> Program:
+    """Makes Dagster's tables, and ends on record the runs that an earlier, killed system left as running."""
+    return Program("preparation", _module(PREPARATION_MODULE), environment)
+
+
+def code_server(ports: Ports, environment: Mapping[str, str]) -> Program:
+    """Serves the code location; runs are started by the same Python, whatever PATH says."""
+    command = _module("dagster", "code-server", "start", "-m", CODE_LOCATION_MODULE, "--location-name", LOCATION)
+    command += ["--host", LOOPBACK, "--port", str(ports.code_server)]
+    command += ["--use-python-environment-entry-point"]
+    return Program("code-server", command, environment, lambda: listens(ports.code_server), 300)
+
+
+def daemon(workspace: Path, environment: Mapping[str, str]) -> Program:
+    """Runs sensors, schedules and the queue. It has no address: the webserver tells whether it lives."""
+    return Program("daemon", _module("dagster._daemon", "run", "-w", workspace), environment)
+
+
+def webserver(ports: Ports, workspace: Path, environment: Mapping[str, str]) -> Program:
+    """Dagster's UI and GraphQL behind their guard; ready when the code location is loaded and the daemon alive."""
+    command = _module(WEBSERVER_MODULE, "--host", LOOPBACK, "--port", ports.dagster, "-w", workspace)
+    url, token = f"http://{LOOPBACK}:{ports.dagster}", environment.get(TOKEN_VARIABLE, "")
+    return Program("dagster", command, environment, lambda: dagster_is_whole(url, token), 300)
+
+
+def api(ports: Ports, environment: Mapping[str, str]) -> Program:
+    """The REST service, last: when its /health answers, everything does."""
+    command = _module(API_MODULE, "--host", LOOPBACK, "--port", ports.api)
+    return Program("api", command, environment, lambda: answers(f"http://{LOOPBACK}:{ports.api}/health"))
+
+
+def _module(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", name, *map(str, arguments)]
+
+
+ADMIN_PASSWORD_VARIABLE = "STREAMWEAVE_ADMIN_PASSWORD"
+TOKEN_BYTES = 32
+
+
+def plain_environment() -> dict[str, str]:
+    """Our own environment without what no child needs; output comes line by line."""
+    inherited = {name: value for name, value in os.environ.items() if name != ADMIN_PASSWORD_VARIABLE}
+    return {**inherited, "PYTHONUNBUFFERED": "1"}
+
+
+def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports, dagster_token: str = "") -> dict[str, str]:
+    """The environment of the processes that are StreamWeave or Dagster.
+
+    ``dagster_token`` is what they show to the guard of Dagster's webserver; a new one is made up unless it is given.
+    """
+    return {
+        **plain_environment(),
+        "STREAMWEAVE_HOME": str(home.root),
+        "STREAMWEAVE_DATABASE_URL": catalog.url,
+        "STREAMWEAVE_ENCRYPTION_KEYS": catalog.keys.encryption_keys,
+        "STREAMWEAVE_SECRET_KEY": catalog.keys.secret_key,
+        "STREAMWEAVE_CERTIFICATE_KEY": catalog.keys.certificate_key,
+        "STREAMWEAVE_API_URL": f"http://{LOOPBACK}:{ports.api}",
+        "STREAMWEAVE_DAGSTER_URL": f"http://{LOOPBACK}:{ports.dagster}",
+        "STREAMWEAVE_PUBLIC_URL": os.environ.get("STREAMWEAVE_PUBLIC_URL") or f"http://{LOOPBACK}:{ports.api}",
+        TOKEN_VARIABLE: dagster_token or secrets.token_urlsafe(TOKEN_BYTES),
+        DATABASE_VARIABLE: for_dagster(sibling(catalog.url, DAGSTER)),
+        "DAGSTER_HOME": str(home.dagster),
+        "DAGSTER_DISABLE_TELEMETRY": "yes",
+    }

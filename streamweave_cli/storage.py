@@ -1,0 +1,132 @@
+"""`streamweave storage`: where versions go, which mark stands at each place, and taking a place over on purpose.
+
+`streamweave catalog`: which catalog this is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from streamweave.access.audit import Actor, acting, audited
+from streamweave.catalog.deletion import listing
+from streamweave.catalog.schema import catalog_id, renew_identity
+from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
+from streamweave.catalog.tables import StorageLocation
+from streamweave.errors import NotFound, StorageError
+from streamweave.printable import printable
+from streamweave.sealing import Sealer
+from streamweave.storage.locations import adopt_storage_location, storage_location_by_name
+from streamweave.storage.marking import OpenStorage, found_at_place
+from streamweave.storage.opening import storage_opener
+from streamweave.storage.roots import StorageRoots
+from streamweave_cli.configuration import HomeOption
+from streamweave_cli.running_system import settings_of
+from streamweave_cli.terminal import one_sentence
+
+REFUSED = 1
+
+storage = typer.Typer(help="Storage locations, and the marks at their places.", no_args_is_help=True)
+
+
+@storage.command(name="list")
+def list_locations(home: HomeOption = None) -> None:
+    """Print each storage location, its place, and whether its mark is right; exit code 1 if one is refused."""
+    table = Table("location", "place", "marked", "state")
+    is_refused = False
+    with one_sentence(), _catalog(home) as (sessions, sealer, _), sessions() as session:
+        typer.echo(f"catalog {catalog_id(session)}")
+        for location in session.scalars(listing(StorageLocation).order_by(StorageLocation.name)):
+            why = _refusal(sessions, storage_opener(sealer), location)
+            is_refused = is_refused or why is not None
+            marked = "not yet" if location.marked_at is None else f"{location.marked_at:%Y-%m-%d %H:%M} UTC"
+            state = Text("found" if why is None else printable(why), "" if why is None else "red")
+            table.add_row(Text(printable(location.name)), Text(printable(location.base_path)), marked, state)
+    Console().print(table)
+    if is_refused:
+        raise typer.Exit(REFUSED)
+
+
+@storage.command()
+def adopt(
+    name: Annotated[str, typer.Argument(help="The storage location's name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Take a location's place over: write our mark there, whatever mark stands there now."""
+    with one_sentence(), _catalog(home) as (sessions, sealer, roots):
+        with sessions() as session:
+            location = storage_location_by_name(session, name)
+        if location is None:
+            raise NotFound(f"Storage location {name}")
+        why = _refusal(sessions, storage_opener(sealer), location)
+        typer.echo(printable(f"{location.name}: {location.base_path}"))
+        typer.echo(printable(f"found there now: {why or 'its own mark; there is nothing to take over'}"))
+        typer.echo("Whichever catalog or storage location marked this place is refused here from now on.")
+        if not yes:
+            typer.confirm("Take it over?", abort=True)
+        with sessions.begin() as session:
+            adopt_storage_location(session, sealer, location.id, roots)
+    done = f"{location.name} is marked anew; compare it with the catalog: streamweave verify {location.name!r}"
+    typer.echo(printable(done))
+
+
+@contextmanager
+def _catalog(home: HomeOption) -> Iterator[tuple[Sessions, Sealer, StorageRoots]]:
+    """The catalog, where changes are audited as made here; what opens secrets; and where locations may lie."""
+    settings = settings_of(home)
+    token = acting.set(Actor(email="streamweave storage (command line)"))
+    try:
+        with open_catalog(str(settings.database_url)) as engine:
+            sealer = Sealer(settings.encryption_keys.get_secret_value())
+            yield audited(catalog_sessions(engine)), sealer, settings.allowed_storage()
+    finally:
+        acting.reset(token)
+
+
+def _refusal(sessions: Sessions, open_storage: OpenStorage, location: StorageLocation) -> str | None:
+    """Why the location's place is refused, or can't be asked; None if it is found."""
+    try:
+        with sessions() as session:
+            return found_at_place(session, open_storage(location), location)
+    except StorageError as error:
+        return str(error)
+
+
+catalog = typer.Typer(help="The identity of the catalog.", no_args_is_help=True)
+
+
+@catalog.command()
+def identity(home: HomeOption = None) -> None:
+    """Print the id of the catalog, which the marks of its storage locations name."""
+    with (
+        one_sentence(),
+        open_catalog(str(settings_of(home).database_url)) as engine,
+        catalog_sessions(engine)() as session,
+    ):
+        typer.echo(str(catalog_id(session)))
+
+
+@catalog.command()
+def new_identity(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make a copy of a catalog a catalog of its own, as for a test system: every storage location then refuses it."""
+    with one_sentence(), open_catalog(str(settings_of(home).database_url)) as engine:
+        sessions = audited(catalog_sessions(engine))
+        with sessions() as session:
+            typer.echo(f"this is catalog {catalog_id(session)}")
+        typer.echo("With a new identity it is refused by all its storage locations, until each is moved or adopted.")
+        if not yes:
+            typer.confirm("Give it a new identity?", abort=True)
+        token = acting.set(Actor(email="streamweave catalog (command line)"))
+        try:
+            with sessions.begin() as session:
+                typer.echo(f"it is catalog {renew_identity(session)} now")
+        finally:
+            acting.reset(token)

@@ -1,0 +1,231 @@
+"""One supervisor for all child processes: none of them outlives it, and it does not outlive any of them.
+
+A program, and the child process that it becomes.
+
+Being asked to stop.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, Any, Self
+
+from streamweave.errors import StartError
+from streamweave_cli.log_mux import Relay
+from streamweave_cli.processes import MARK, end_supervised, group_is_alive, when_parent_dies
+
+
+@dataclass(frozen=True)
+class Program:
+    """A child process to be.
+
+    ``environment`` is all of its environment. ``ready`` says whether it answers; it is asked until then, for
+    ``ready_seconds`` at most.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] = lambda: True
+    ready_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process has ended: its name, ``how`` (``ended with exit code 3``), and the last lines that it said."""
+
+    name: str
+    how: str
+    last_lines: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        said = [line.strip() for line in self.last_lines if line.strip()]
+        return f"{self.name} {self.how}" + (f": {said[-1]}" if said else "")
+
+
+class Child:
+    """A running program: the leader of a session of its own, which the kernel kills when the supervisor dies."""
+
+    def __init__(self, program: Program, mark: Mapping[str, str]) -> None:
+        self.name = program.name
+        self._process = subprocess.Popen(
+            program.command,
+            env={**program.environment, **mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which decides on the order
+            preexec_fn=when_parent_dies(signal.SIGKILL),
+        )
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What it says, on standard output and error."""
+        assert self._process.stdout is not None, "a pipe was asked for"
+        return self._process.stdout
+
+    def how_it_ended(self) -> str | None:
+        """None while it runs, else a predicate like ``was killed by SIGKILL`` or ``ended with exit code 0``."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has ended with exit code 0."""
+        return self._process.poll() == 0
+
+    def session_is_alive(self) -> bool:
+        """Whether it, or a process that it started, still runs."""
+        return self._process.poll() is None or group_is_alive(self._process.pid)
+
+    def signal_session(self, number: signal.Signals) -> None:
+        """Send a signal to it and to what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        """End whatever is left of the session, and the process with it."""
+        self.signal_session(signal.SIGKILL)
+        self._process.wait()
+
+
+ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequested(Exception):  # no error: someone asked
+    """The system was asked to stop while it was starting."""
+
+
+class StopSignals:
+    """Within its context, SIGINT, SIGTERM and SIGHUP set ``requested`` and interrupt nothing.
+
+    So a second Ctrl-C can't break off the stopping that the first one began.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._note) for number in ASKING}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+
+
+POLL_SECONDS = 0.2
+STOP_POLL_SECONDS = 0.05
+
+
+class Supervisor:
+    """Runs programs, in one thread: the main one.
+
+    Every child is a session of its own and carries the mark of ``home`` in its environment, as do its own children.
+    The kernel kills the children when the supervisor dies; their children are found by the mark at the next start.
+    Leaving the context stops all, last started first.
+    """
+
+    def __init__(self, home: Path, relay: Relay, signals: StopSignals, *, grace_seconds: float = 15.0) -> None:
+        self._home = home
+        self._relay = relay
+        self._signals = signals
+        self._grace_seconds = grace_seconds
+        self._children: list[Child] = []
+        self._others: dict[str, Callable[[], bool]] = {}
+
+    def watch_also(self, name: str, is_alive: Callable[[], bool]) -> None:
+        """Treat something that is started and stopped elsewhere as one that all depends on."""
+        self._others[name] = is_alive
+
+    def start(self, program: Program) -> None:
+        """Start a program and return when it is ready.
+
+        Raises ``StartError`` when it, or another one, ends before that, or the time is up; ``StopRequested`` when a
+        signal asked to stop.
+        """
+        self._spawn(program)
+        deadline = time.monotonic() + program.ready_seconds
+        while not program.ready():
+            self._attend()
+            if (ended := self._first_ended()) is not None:
+                raise StartError(f"the system does not start, {ended}")
+            if time.monotonic() > deadline:
+                raise StartError(f"{program.name} did not answer within {program.ready_seconds:.0f} seconds")
+
+    def run(self, program: Program) -> None:
+        """Run a program to its end. Raises ``StartError`` unless it succeeds, ``StopRequested`` after a signal."""
+        child = self._spawn(program)
+        while (how := child.how_it_ended()) is None:
+            self._attend()
+        self._relay.drain()
+        self._children.remove(child)
+        if not child.succeeded:
+            raise StartError(f"the system does not start, {self._ended(child.name, how)}")
+
+    def watch(self) -> Ended | None:
+        """Relay until a signal asks to stop (None) or a process has ended that should not."""
+        while not self._signals.requested:
+            self._relay.pump(POLL_SECONDS)
+            if (ended := self._first_ended()) is not None:
+                return ended
+        return None
+
+    def stop(self) -> None:
+        """Stop all, last started first: SIGTERM, and after the grace period SIGKILL for what is left of a session."""
+        for child in reversed(self._children):
+            child.signal_session(signal.SIGTERM)
+            deadline = time.monotonic() + self._grace_seconds
+            while child.session_is_alive() and time.monotonic() < deadline:
+                self._relay.pump(STOP_POLL_SECONDS)
+            child.kill()
+        self._children.clear()
+        end_supervised(self._home)
+        self._relay.drain()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _spawn(self, program: Program) -> Child:
+        child = Child(program, {MARK: str(self._home)})
+        self._children.append(child)
+        self._relay.follow(child.name, child.output)
+        return child
+
+    def _attend(self) -> None:
+        self._relay.pump(POLL_SECONDS)
+        if self._signals.requested:
+            raise StopRequested
+
+    def _first_ended(self) -> Ended | None:
+        for child in self._children:
+            if (how := child.how_it_ended()) is not None:
+                return self._ended(child.name, how)
+        for name, is_alive in self._others.items():
+            if not is_alive():
+                return self._ended(name, "ended")
+        return None
+
+    def _ended(self, name: str, how: str) -> Ended:
+        self._relay.drain()
+        return Ended(name, how, self._relay.last_lines(name))

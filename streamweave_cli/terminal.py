@@ -1,0 +1,78 @@
+"""How a terminal shows that a harvest is getting on: a bar that moves, or plain lines where nothing can move.
+
+How a command says that it can't be done: one sentence on standard error, and exit code 2.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Display
+
+from streamweave.errors import StreamWeaveError
+from streamweave.harvest.progress import Progress, ProgressListener
+from streamweave.printable import printable
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress_shown(console: Console) -> Iterator[ProgressListener]:
+    """A listener that shows what it hears until the block ends."""
+    if not console.is_terminal:
+        yield _Lines(console).show
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
+    with Display(*columns, console=console, transient=True) as display:
+        task = display.add_task("", total=None, visible=False)
+
+        def show(progress: Progress) -> None:
+            display.update(
+                task,
+                description=printable(progress.sentence()),
+                completed=progress.files,
+                total=progress.files_total,
+                visible=True,
+            )
+
+        yield show
+
+
+class _Lines:
+    """A line now and then, and one in the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told_at = time.monotonic()
+
+    def show(self, progress: Progress) -> None:
+        """Print it if it is time to, or if everything is done."""
+        is_last = progress.files == progress.files_total
+        if is_last or time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
+            self._told_at = time.monotonic()
+            self._console.print(printable(progress.sentence()), highlight=False, soft_wrap=True, markup=False)
+
+
+CANNOT_BE_DONE = 2
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn our own errors, and values of the environment that can't be used, into one sentence and exit code 2."""
+    try:
+        yield
+    except StreamWeaveError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(CANNOT_BE_DONE) from error
+    except ValidationError as error:
+        typer.echo(printable(_sentence(error)), err=True)
+        raise typer.Exit(CANNOT_BE_DONE) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"STREAMWEAVE_{'.'.join(map(str, first['loc'])).upper()}: {first['msg']}"

@@ -1,0 +1,162 @@
+"""`streamweave verify`: compare archive and catalog completely, both ways."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.deletion import listing
+from streamweave.catalog.tables import StorageLocation
+from streamweave.errors import NotFound
+from streamweave.facility import Facility, facility_of
+from streamweave.preservation.verification import FindingKind, VerificationReport, verify_location
+from streamweave.printable import printable
+from streamweave_cli.running_system import settings_of
+from streamweave_cli.terminal import CANNOT_BE_DONE, one_sentence, progress_shown
+
+THEY_DIFFER = 1
+SHOWN = 50
+"""Of each kind, so many differences are shown; the JSON names more."""
+
+HEADINGS = {
+    FindingKind.DAMAGED: "other bytes",
+    FindingKind.MISSING: "row without bytes",
+    FindingKind.UNREADABLE: "unreadable",
+    FindingKind.UNREPAIRED: "damaged before, not repaired",
+    FindingKind.STRAY: "bytes without row",
+    FindingKind.LEFTOVER: "staged leftover",
+}
+
+LocationsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[LOCATION]…", help="Names of storage locations; all of them if none.")
+]
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="Look whether each copy stands there and is as long as it was; hash nothing.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
+
+
+def verify(
+    locations: LocationsArgument = None,
+    quick: QuickOption = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Compare archive and catalog both ways: exit code 1 when they differ, 2 when a location can't be compared."""
+    with one_sentence(), closing(facility_of(settings_of(home))) as facility:
+        verify_and_show(facility, locations or [], quick=quick, as_json=as_json)
+
+
+def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_json: bool) -> None:
+    """Compare locations of these names, or all; show the differences, and end with the exit code that tells of them.
+
+    Raises ``NotFound``.
+    """
+    console, beside = Console(), Console(stderr=True)
+    with facility.sessions() as session:
+        chosen = _chosen(session, names)
+    reports = []
+    for location in chosen:
+        with progress_shown(beside) as show:
+            reports.append(verify_location(facility, location, quick=quick, on_progress=show))
+    if as_json:
+        typer.echo(json.dumps(_as_json(reports, quick=quick), indent=2, ensure_ascii=True))
+    else:
+        _show(console, reports)
+    if any(report.trouble for report in reports):
+        raise typer.Exit(CANNOT_BE_DONE)
+    if any(report.counts.total() for report in reports):
+        raise typer.Exit(THEY_DIFFER)
+
+
+def _chosen(session: Session, names: list[str]) -> list[StorageLocation]:
+    """The locations of these names, or all of them. Raises ``NotFound``."""
+    known = {each.name: each for each in session.scalars(listing(StorageLocation).order_by(StorageLocation.name))}
+    for name in names:
+        if name not in known:
+            raise NotFound(f"Storage location {name}")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+
+def _show(console: Console, reports: list[VerificationReport]) -> None:
+    table = Table("location", "copies", "bytes", "differences")
+    for report in reports:
+        counts = [f"{number:,} {heading}" for kind, heading in HEADINGS.items() if (number := report.counts[kind])]
+        differences = "not compared to the end" if report.trouble else "none"
+        row = (
+            Text(printable(report.location)),
+            f"{report.files:,}",
+            f"{report.bytes:,}",
+            ", ".join(counts) or differences,
+        )
+        table.add_row(*row)
+    console.print(table)
+    for report in reports:
+        for kind, heading in HEADINGS.items():
+            _show_kind(console, report, kind, heading)
+        _show_conflicts(console, report)
+        for sentence in filter(None, [report.held, str(report.trouble or "")]):
+            console.print(Text(printable(f"{report.location}: {sentence}"), "red"), soft_wrap=True)
+        if report.notice:
+            console.print(Text(printable(f"{report.location}: {report.notice}"), "yellow"), soft_wrap=True)
+    if not any(report.trouble or report.counts.total() for report in reports):
+        console.print("archive and catalog agree")
+
+
+def _show_kind(console: Console, report: VerificationReport, kind: FindingKind, heading: str) -> None:
+    differences = [each for each in report.named if each.kind == kind]
+    for each in differences[:SHOWN]:
+        of_what = f" ({each.source_path})" if each.source_path else ""
+        told = f": {each.found}" if each.found else ""
+        console.print(Text(printable(f"{heading}: {each.address}{of_what}{told}")), soft_wrap=True)
+    if (more := report.counts[kind] - SHOWN) > 0:
+        console.print(Text(printable(f"{heading}: {more:,} more in {report.location}")), soft_wrap=True)
+
+
+def _show_conflicts(console: Console, report: VerificationReport) -> None:
+    if (conflicts := report.journal_conflicts) is None:
+        return
+    console.print(Text(printable(f"{report.location}: {conflicts.sentence()}")), soft_wrap=True)
+    for conflict in conflicts.named[:SHOWN]:
+        console.print(Text(printable(f"journal and catalog differ: {conflict}")), soft_wrap=True)
+    if (more := len(conflicts.named) - SHOWN) > 0:
+        console.print(
+            Text(printable(f"journal and catalog differ: {more:,} more in {report.location}")), soft_wrap=True
+        )
+
+
+def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any]:
+    return {
+        "quick": quick,
+        "differences": sum(report.counts.total() for report in reports),
+        "locations": [
+            {
+                "name": report.location,
+                "copies": report.files,
+                "bytes": report.bytes,
+                "counts": {kind: report.counts[kind] for kind in FindingKind},
+                "named": [
+                    {
+                        "kind": each.kind,
+                        "address": each.address,
+                        "source_path": each.source_path,
+                        "found": each.found,
+                    }
+                    for each in report.named
+                ],
+                "journal_conflicts": report.journal_conflicts.named if report.journal_conflicts else [],
+                "illegible_journal_lines": report.journal_conflicts.illegible if report.journal_conflicts else 0,
+                "held": report.held or None,
+                "trouble": str(report.trouble) if report.trouble else None,
+                "notice": report.notice or None,
+            }
+            for report in reports
+        ],
+    }

@@ -1,0 +1,112 @@
+"""`streamweave backup` and `streamweave restore`, with a home of their own and the embedded server."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.catalog.tables import Instrument, StorageLocation
+from streamweave.catalog.tables.base import uuid7
+from streamweave.settings import Settings
+from streamweave.storage.marking import mark_new_place
+from streamweave.storage.opening import open_storage
+from streamweave_cli.app import app
+from streamweave_cli.databases import CATALOG, prepare_catalog
+from streamweave_cli.home import Home
+from streamweave_cli.postgres import EmbeddedPostgres
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def no_catalog_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STREAMWEAVE_DATABASE_URL", raising=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home that was started once, with an instrument and a storage location."""
+    home = Home.at(tmp_path / "home")
+    home.create()
+    with EmbeddedPostgres(home.postgres) as postgres:
+        prepare_catalog(postgres.url(CATALOG), home, Settings(home=home.root), lambda _: None)
+        enter(postgres.url(CATALOG), "before", tmp_path / "archive")
+    return home
+
+
+def enter(url: str, slug: str, archive: Path | None = None) -> None:
+    with open_catalog(url) as engine, catalog_sessions(engine).begin() as session:
+        session.add(Instrument(slug=slug, name=slug, archive_folder=slug, cifs_host="m", cifs_share="share"))
+        if archive:
+            location = StorageLocation(id=uuid7(), name="Archive", type="posix", base_path=str(archive))
+            location.connection_config = {}
+            mark_new_place(session, open_storage(location), location)
+            session.add(location)
+
+
+def instruments(home: Home) -> list[str]:
+    with EmbeddedPostgres(home.postgres) as postgres, open_catalog(postgres.url(CATALOG)) as engine:
+        return list(catalog_sessions(engine)().scalars(select(Instrument.slug).order_by(Instrument.slug)))
+
+
+def test_a_home_is_backed_up_and_restored(home: Home, tmp_path: Path) -> None:
+    backup = tmp_path / "backups/first"
+    done = runner.invoke(app, ["backup", str(backup), "--home", str(home.root)])
+    assert done.exit_code == 0, done.output
+    assert "read back whole" in done.output
+    assert "keys that open all stored passwords" in " ".join(done.output.split())
+    assert "archive and catalog agree" in done.output
+    assert json.loads((backup / "backup.json").read_text())["streamweave_backup"] == 1
+    files = [path for path in backup.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"catalog.dump", "dagster.dump", "encryption", "signing", "certificates"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o700
+
+    keys = (home.keys / "encryption").read_text()
+    with EmbeddedPostgres(home.postgres) as postgres:
+        enter(postgres.url(CATALOG), "later")
+    refused = runner.invoke(app, ["restore", str(backup), "--home", str(home.root)])
+    assert (refused.exit_code, instruments(home)) == (2, ["before", "later"])
+    assert "is not empty" in refused.output
+    restored = runner.invoke(app, ["restore", str(backup), "--home", str(home.root), "--replace"])
+    assert restored.exit_code == 0, restored.output
+    assert "archive and catalog agree" in restored.output
+    assert instruments(home) == ["before"]
+    assert (home.keys / "encryption").read_text() == keys
+    assert [path.name for path in home.root.glob("replaced-*/*")]
+
+    elsewhere = Home.at(tmp_path / "another home")
+    assert runner.invoke(app, ["restore", str(backup), "--home", str(elsewhere.root)]).exit_code == 0
+    assert instruments(elsewhere) == ["before"]
+
+
+def test_a_backup_never_takes_the_place_of_another(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    refused = runner.invoke(app, ["backup", str(tmp_path / "taken"), "--home", str(home.root)])
+    assert refused.exit_code == 2
+    assert "exists already" in refused.output
+
+
+def test_what_is_no_backup_is_not_restored(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "something").mkdir()
+    refused = runner.invoke(app, ["restore", str(tmp_path / "something"), "--home", str(home.root), "--replace"])
+    assert refused.exit_code == 2
+    assert "is no backup" in refused.output
+    assert instruments(home) == ["before"]
+
+
+def test_a_home_that_is_in_use_is_not_restored_into(home: Home, tmp_path: Path) -> None:
+    with home.lock():
+        refused = runner.invoke(app, ["restore", str(tmp_path), "--home", str(home.root), "--replace"])
+    assert refused.exit_code == 2
+    assert "in use" in refused.output
+
+
+def test_a_home_without_databases_has_nothing_to_back_up(tmp_path: Path) -> None:
+    refused = runner.invoke(app, ["backup", str(tmp_path / "b"), "--home", str(tmp_path / "none")])
+    assert refused.exit_code == 2
+    assert "has no databases" in refused.output

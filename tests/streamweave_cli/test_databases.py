@@ -1,0 +1,45 @@
+"""The databases on a server that may not be ours."""
+
+import psycopg
+import pytest
+from sqlalchemy.engine import Engine
+
+from streamweave.errors import StartError
+from streamweave_cli.databases import ensure_database, for_dagster, holds_secrets, sibling
+from streamweave_cli.postgres import EmbeddedPostgres
+from streamweave_cli.readiness import free_port
+
+
+def test_a_missing_database_is_created_and_an_existing_one_kept(postgres: EmbeddedPostgres) -> None:
+    url = postgres.url("ensured")
+    ensure_database(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept ()")
+    ensure_database(url)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT to_regclass('kept')").fetchone() == ("kept",)
+
+
+def test_a_role_that_may_not_create_databases_is_told(postgres: EmbeddedPostgres) -> None:
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE humble LOGIN PASSWORD 'humble'")
+    url = f"postgresql://humble:humble@127.0.0.1:{postgres.port}/wanted"
+    with pytest.raises(StartError, match="the role 'humble' may not create it"):
+        ensure_database(url)
+
+
+def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
+    url = f"postgresql://someone:hidden@127.0.0.1:{free_port()}/wanted"
+    with pytest.raises(StartError, match="can't be reached") as refusal:
+        ensure_database(url)
+    assert "hidden" not in str(refusal.value)
+
+
+def test_an_address_keeps_its_password_and_options() -> None:
+    url = "postgresql+psycopg://me:p%40ss@db.example:5433/streamweave?sslmode=require"
+    assert sibling(url, "dagster") == "postgresql://me:p%40ss@db.example:5433/dagster?sslmode=require"
+    assert for_dagster(url) == "postgresql+psycopg2://me:p%40ss@db.example:5433/streamweave?sslmode=require"
+
+
+def test_a_new_catalog_holds_no_secrets(engine: Engine) -> None:
+    assert not holds_secrets(engine)
