@@ -19,12 +19,12 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
+from streamweave.harvest.instrument_changes import asks_what_is_there, update_instrument
 from streamweave.hooks.configuration import create_hook
 from streamweave.hooks.hook_context import Reach
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.fields import CHANGEABLE
-from streamweave.instruments.instruments import create_instrument, instrument_by_slug, update_instrument
-from streamweave.instruments.moving import asks_what_is_there
+from streamweave.instruments.instruments import create_instrument, instrument_by_slug
 from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import (
     create_service_account,
@@ -67,8 +67,8 @@ def apply_manifest(
 
     Existing accounts take over the manifest's credentials, existing instruments the fields ``moving`` of their address.
     Nothing else that exists is changed, and what somebody has deleted does not come back. Where another address asks
-    what has become of the known files (``instruments.moving``), ``address_change`` answers for all instruments, and
-    that field of an entry for its own. ``reach`` is what hooks that call out may reach, ``roots`` where storage
+    what has become of the known files (``harvest.instrument_changes``), ``address_change`` answers for all instruments,
+    and that field of an entry for its own. ``reach`` is what hooks that call out may reach, ``roots`` where storage
     locations may lie. Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``, which names all instruments whose
     question is not answered.
     """

@@ -3,6 +3,7 @@
 Rows as PostgreSQL's COPY reads them: a line each, tabs between the columns (its manual, COPY, Text Format).
 """
 
+import hashlib
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Dialect,
     Select,
     Table,
+    Text,
     Update,
     Uuid,
     any_,
@@ -37,6 +39,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables.base import Base
+from streamweave.catalog.tables.files import FileRecord
 
 PIECE_LINES = 200
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -227,3 +230,18 @@ def _constant_defaults(table: type[Base], given: Collection[str]) -> dict[str, A
         for each in _table(table).columns
         if each.name not in given and isinstance(each.default, ScalarElementColumnDefault)
     }
+
+
+def digest_of_path(path: str) -> bytes:
+    """The MD5 of a path: 16 bytes, however long the path is. The catalog's indexes are built over the same."""
+    return hashlib.md5(path.encode(), usedforsecurity=False).digest()
+
+
+def is_in(folders: Iterable[bytes]) -> ColumnElement[bool]:
+    """Over ``FileRecord``: it stands directly in one of these folders, given by their digests."""
+    return is_one_of(func.md5(FileRecord.folder, type_=Text()), [folder.hex() for folder in folders])
+
+
+def is_at(paths: Iterable[bytes]) -> ColumnElement[bool]:
+    """Over ``FileRecord``: it has one of these source paths, given by their digests."""
+    return is_one_of(func.md5(FileRecord.source_path, type_=Text()), [path.hex() for path in paths])

@@ -6,6 +6,7 @@ Publication: proven, staged copies get their final names. Nothing that exists th
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from queue import SimpleQueue
 
 from streamweave.catalog.tables import Instrument
@@ -16,7 +17,7 @@ from streamweave.harvest.catalogue import Holder, catalogue, holders
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Copied, Digest, Finished, NotCopied, digest_of, other_content
 from streamweave.harvest.report import FileOutcome
-from streamweave.harvest.version_state import Archived, Failed, Result, Unchanged
+from streamweave.harvest.version_state import Archived, Failed, Result, Unchanged, journal_entry
 from streamweave.journal.keeping import JournalKeeper
 from streamweave.storage.archive_paths import destination_path, next_path
 from streamweave.storage.base import Storage
@@ -149,7 +150,7 @@ def take_in(
     results: list[Result] = [each for each in planned if not isinstance(each, Archived)]
     for location_id, storage in storages.items():
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
-        results += place(storage, here, journals)
+        results += place(storage, here, journals, facility.now())
     refused = [each for each in results if isinstance(each, Failed)]
     results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
     return Arrived(results, refused, catalogue(facility, instrument, run_id, results, journals))
@@ -200,7 +201,9 @@ def _plan(
         return Failed(claim, error)
 
 
-def place(storage: Storage, planned: Sequence[Archived], journals: JournalKeeper) -> list[Archived | Failed]:
+def place(
+    storage: Storage, planned: Sequence[Archived], journals: JournalKeeper, now: datetime
+) -> list[Archived | Failed]:
     """Publish into one storage location, make what was published durable, and note it in the location's journal.
 
     The results have the final paths.
@@ -222,7 +225,9 @@ def place(storage: Storage, planned: Sequence[Archived], journals: JournalKeeper
             placed.append(replace(each, destination_path=path, address=storage.address(path)))
     try:
         storage.make_durable([each.destination_path for each in placed])
-        journals.note(storage, placed)
+        if placed:
+            location_id = placed[0].claim.storage_location_id
+            journals.note(storage, location_id, [journal_entry(each, journals.instrument_id, now) for each in placed])
     except StorageError as error:
         return [*refused, *(Failed(each.claim, error) for each in placed)]
     return [*refused, *placed]

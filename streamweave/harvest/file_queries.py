@@ -1,32 +1,16 @@
 """What the catalog knows of an instrument's files, as discovery asks for it."""
 
-import hashlib
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import BATCH, checked, is_one_of
+from streamweave.catalog.bulk import BATCH, checked, digest_of_path, is_at, is_one_of
 from streamweave.catalog.tables import ONCE_COMPLETED, FileRecord, FileVersion, Transfer, TransferStatus, VersionState
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.harvest.scan_compare import Expected, KnownFile
-
-
-def digest_of_path(path: str) -> bytes:
-    """The MD5 of a path: 16 bytes, however long the path is. The catalog's indexes are built over the same."""
-    return hashlib.md5(path.encode(), usedforsecurity=False).digest()
-
-
-def is_in(folders: Iterable[bytes]) -> ColumnElement[bool]:
-    """Over ``FileRecord``: it stands directly in one of these folders, given by their digests."""
-    return is_one_of(func.md5(FileRecord.folder, type_=Text()), [folder.hex() for folder in folders])
-
-
-def is_at(paths: Iterable[bytes]) -> ColumnElement[bool]:
-    """Over ``FileRecord``: it has one of these source paths, given by their digests."""
-    return is_one_of(func.md5(FileRecord.source_path, type_=Text()), [path.hex() for path in paths])
 
 
 def is_claimed() -> ColumnElement[bool]:

@@ -20,14 +20,14 @@ from time import monotonic
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import BATCH, batches
+from streamweave.catalog.bulk import BATCH, batches, digest_of_path, is_at, is_in
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, Instrument, ScanOutcome
 from streamweave.errors import SourceError, SuspectListing
 from streamweave.facility import Facility
 from streamweave.garbage import seldom_sought
 from streamweave.harvest.background_writer import writing_behind
-from streamweave.harvest.file_queries import digest_of_path, expected_files, is_at, is_in, known_files
+from streamweave.harvest.file_queries import expected_files, known_files
 from streamweave.harvest.record_changes import Recorder
 from streamweave.harvest.scan_checkpoint import Coverage, Extent, address_of, expect_address, forget
 from streamweave.harvest.scan_compare import Digests, Sifted, compare, sift

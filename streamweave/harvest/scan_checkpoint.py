@@ -13,9 +13,9 @@ from typing import Self
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.bulk import digest_of_path
 from streamweave.catalog.tables import Instrument, UnfinishedLook
 from streamweave.errors import AddressChanged
-from streamweave.harvest.file_queries import digest_of_path
 from streamweave.harvest.scan_compare import DIGEST_BYTES, Digests
 
 RESUMED_WITHIN = timedelta(hours=1)

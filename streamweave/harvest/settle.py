@@ -39,7 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.access_paths import within
-from streamweave.catalog.bulk import checked, id_batches, is_one_of
+from streamweave.catalog.bulk import checked, digest_of_path, id_batches, is_at, is_one_of
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import (
     ONCE_COMPLETED,
@@ -53,7 +53,7 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.files import WATCHED, path_in_byte_order
 from streamweave.errors import SourceFileError
 from streamweave.facility import Facility
-from streamweave.harvest.file_queries import digest_of_path, is_at, is_claimed
+from streamweave.harvest.file_queries import is_claimed
 from streamweave.harvest.record_changes import withdraw_waiting_transfers
 from streamweave.harvest.scan_checkpoint import Extent
 from streamweave.harvest.settle_rules import Acquisition, Judgement, Observation, judge

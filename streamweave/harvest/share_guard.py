@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.bulk import digest_of_path
 from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument, Scan
-from streamweave.harvest.file_queries import digest_of_path, expected_by_folder
+from streamweave.harvest.file_queries import expected_by_folder
 from streamweave.harvest.scan_checkpoint import Coverage
 from streamweave.instruments.instruments import instrument_by_id
 

@@ -239,7 +239,7 @@ def transfer_files(
     progress = ProgressReports(facility, run_id, meter, on_progress)
     opened: dict[uuid.UUID, Storage] = {}
     with facility.sessions() as session:
-        journals = keep_journals(session, instrument, run_id, facility.now)
+        journals = keep_journals(session, instrument, run_id)
     while True:
         free_claims_of_dead_runs(facility, instrument)
         storages, troubles = open_destinations(facility, instrument, days, opened)

@@ -34,6 +34,7 @@ from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Digest
 from streamweave.harvest.report import FileOutcome
 from streamweave.hooks.recorded_hook import Waiting
+from streamweave.journal.entries import Entry
 
 LONGEST_DELAY = timedelta(hours=1)
 
@@ -181,6 +182,29 @@ class Archived:
     source_mtime: datetime | None = None
     repairs: int = 0
     is_unfinished: bool = False
+
+
+def journal_entry(archived: Archived, instrument_id: uuid.UUID, now: datetime) -> Entry:
+    """What the journal of its location says of it."""
+    claim, digest = archived.claim, archived.digest
+    return Entry(
+        instrument_id=instrument_id,
+        file_id=claim.file_id,
+        persistent_id=claim.persistent_id,
+        source_path=claim.source_path,
+        discovered_at=claim.discovered_at,
+        version_id=archived.holder,
+        number=archived.number or claim.number,
+        size_bytes=digest.size_bytes,
+        source_mtime=archived.source_mtime or claim.mtime,
+        xxhash=digest.xxhash,
+        sha256=digest.sha256,
+        transfer_id=claim.transfer_id,
+        archived_path=archived.destination_path,
+        archived_at=now,
+        repairs=archived.repairs,
+        is_unfinished=archived.is_unfinished or claim.is_unfinished,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,10 @@ from streamweave.catalog.deletion import (
     to_restore,
 )
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
 from streamweave.catalog.tables import Hook, Instrument, Scan, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.acquisition import day_exists
-from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, slug_from
-from streamweave.instruments.moving import move
 from streamweave.instruments.service_accounts import bind
 from streamweave.validation import checked, require
 
@@ -85,24 +82,20 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     return instrument
 
 
-def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mapping[str, Any]) -> Instrument:
-    """Change the given fields of an instrument.
+def checked_changes(session: Session, instrument: Instrument, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes of an instrument that a person wants, in the form in which they are kept.
 
-    ``address_change`` among them says what another address means for the known files (``instruments.moving``). Raises
-    ``NotFound``, ``InvalidInput`` or ``Conflict``.
+    Raises ``InvalidInput`` or ``Conflict``.
     """
-    instrument = instrument_by_id(session, instrument_id)
     fields = checked(AT_CHANGE, changes)
-    answer = fields.pop("address_change", None)
     if "name" in fields:
-        _check_name_is_free(session, fields["name"], besides=instrument_id)
+        _check_name_is_free(session, fields["name"], besides=instrument.id)
     _bind_service_account(session, fields, {field: getattr(instrument, field) for field in SENDING})
     _check_waiting({field: fields.get(field, getattr(instrument, field)) for field in WAITING})
     _check_acquisitions({field: fields.get(field, getattr(instrument, field)) for field in ACQUISITIONS})
     if fields.keys() & CALENDAR.keys():
         _check_first_day({field: fields.get(field, getattr(instrument, field)) for field in CALENDAR})
-    move(session, instrument, fields, None if answer is None else AddressChange(answer))
-    return change(session, instrument, fields)
+    return fields
 
 
 def delete_instrument(session: Session, instrument_id: uuid.UUID) -> None:

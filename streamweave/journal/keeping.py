@@ -10,8 +10,8 @@ comparing them with the journals, what has been archived since that dump was mad
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, literal, or_, select, update
@@ -32,7 +32,6 @@ from streamweave.catalog.tables import (
 )
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
-from streamweave.harvest.version_state import Archived
 from streamweave.journal.entries import Entry, Heading, InstrumentFacts, lines_of
 from streamweave.storage.base import Reached, Storage
 
@@ -106,13 +105,11 @@ class JournalKeeper:
         location_names: Mapping[uuid.UUID, str],
         instrument: Instrument,
         run_id: uuid.UUID,
-        now: Callable[[], datetime],
     ) -> None:
         self._catalog_id = catalog_id
         self._location_names = location_names
         self._instrument = facts_of(instrument)
         self._run_id = run_id
-        self._now = now
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -120,15 +117,15 @@ class JournalKeeper:
         self._word = f"{self._run_id}-{secrets.token_hex(4)}"
         self._positions: dict[uuid.UUID, Position] = {}
 
-    def note(self, storage: Storage, batch: Sequence[Archived]) -> None:
+    def note(self, storage: Storage, location_id: uuid.UUID, entries: Sequence[Entry]) -> None:
         """Append what was archived to the storage's journal, durably. Raises ``StorageError``."""
-        if not batch:
+        if not entries:
             return
-        now, location_id = self._now(), batch[0].claim.storage_location_id
+        now = entries[0].archived_at
         heading = Heading(
             self._catalog_id, location_id, self._location_names[location_id], self._run_id, self._instrument, now
         )
-        lines = lines_of(heading, (_entry(each, self._instrument.id, now) for each in batch))
+        lines = lines_of(heading, entries)
         name = f"{now:%Y-%m-%d}/{self._word}"
         last = self._positions.get(location_id)
         offset = last.catalogued_bytes if last and last.name == name else 0
@@ -136,17 +133,20 @@ class JournalKeeper:
         self._positions[location_id] = Position(location_id, name, offset + len(lines))
 
     @property
+    def instrument_id(self) -> uuid.UUID:
+        """Whose files are noted."""
+        return self._instrument.id
+
+    @property
     def positions(self) -> list[Position]:
         """How far the journals reach that this run writes to: for whoever catalogues what they say."""
         return list(self._positions.values())
 
 
-def keep_journals(
-    session: Session, instrument: Instrument, run_id: uuid.UUID, now: Callable[[], datetime]
-) -> JournalKeeper:
+def keep_journals(session: Session, instrument: Instrument, run_id: uuid.UUID) -> JournalKeeper:
     """The journals of a run that begins."""
     names = dict(session.execute(select(StorageLocation.id, StorageLocation.name)).tuples().all())
-    return JournalKeeper(catalog_id(session), names, instrument, run_id, now)
+    return JournalKeeper(catalog_id(session), names, instrument, run_id)
 
 
 def facts_of(instrument: Instrument) -> InstrumentFacts:
@@ -159,28 +159,6 @@ def facts_of(instrument: Instrument) -> InstrumentFacts:
         timezone=instrument.timezone,
         first_acquisition_day=instrument.first_acquisition_day,
         base_folder=f"{instrument.cifs_share}{instrument.cifs_base_path}".rstrip("/"),
-    )
-
-
-def _entry(archived: Archived, instrument_id: uuid.UUID, now: datetime) -> Entry:
-    claim, digest = archived.claim, archived.digest
-    return Entry(
-        instrument_id=instrument_id,
-        file_id=claim.file_id,
-        persistent_id=claim.persistent_id,
-        source_path=claim.source_path,
-        discovered_at=claim.discovered_at,
-        version_id=archived.holder,
-        number=archived.number or claim.number,
-        size_bytes=digest.size_bytes,
-        source_mtime=archived.source_mtime or claim.mtime,
-        xxhash=digest.xxhash,
-        sha256=digest.sha256,
-        transfer_id=claim.transfer_id,
-        archived_path=archived.destination_path,
-        archived_at=now,
-        repairs=archived.repairs,
-        is_unfinished=archived.is_unfinished or claim.is_unfinished,
     )
 
 

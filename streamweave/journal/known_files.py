@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import insert_many, is_one_of, update_many
+from streamweave.catalog.bulk import digest_of_path, insert_many, is_at, is_one_of, update_many
 from streamweave.catalog.leases import is_dead
 from streamweave.catalog.tables import FileRecord, FileVersion, HarvestRun, IdentifierAlias, Instrument, Transfer
 from streamweave.catalog.tables.base import Base
-from streamweave.harvest.file_queries import digest_of_path, is_at
 from streamweave.journal.entries import Entry
 from streamweave.journal.keeping import facts_of
 from streamweave.journal.merging import File, Row, new_file

@@ -21,7 +21,6 @@ from typing import Any
 
 from streamweave.catalog.tables import TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
-from streamweave.harvest.version_state import archived
 from streamweave.instruments.acquisition import acquisition
 from streamweave.journal.entries import Entry, InstrumentFacts
 from streamweave.storage.archive_paths import destination_path
@@ -215,7 +214,8 @@ class File:
             version |= {"failures": 0, "retry_at": None}
             return
         since = version["archived_at"] or entry.archived_at
-        version |= archived(now, version["unfinished"] or "") | {"archived_at": since}
+        version |= {"state": VersionState.ARCHIVED, "reason": version["unfinished"] or "", "state_since": now}
+        version |= {"archived_at": since, "failures": 0, "retry_at": None}
 
     def _find_newest(self, instrument: InstrumentFacts) -> None:
         """The last one; what was the newest and is not archived was seen after all that the journal speaks of."""

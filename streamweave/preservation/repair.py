@@ -180,7 +180,7 @@ class _Repairing:
         self._lost_share = ""
         self._opened: dict[uuid.UUID, Storage] = {}
         with facility.sessions() as session:
-            self._journals = keep_journals(session, instrument, run_id, facility.now)
+            self._journals = keep_journals(session, instrument, run_id)
 
     def repair_all(self, repairs: list[Repair]) -> None:
         """Repair one after the other. A location that fails is left alone from then on."""
@@ -259,7 +259,7 @@ class _Repairing:
         """
         path = claim.destination_path
         planned = Archived(claim, digest, claim.version_id, path, storage.address(path), repairs=damaged)
-        [result] = place(storage, [planned], self._journals)
+        [result] = place(storage, [planned], self._journals, self._facility.now())
         if isinstance(result, Failed):
             raise result.error
         outcomes = catalogue(self._facility, self._instrument, self._run_id, [result], self._journals)

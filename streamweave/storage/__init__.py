@@ -1,0 +1,16 @@
+"""Storage locations: where copies are kept, and under which path.
+
+``base``
+    the contract of a storage location and of its journal
+``posix``, ``s3``
+    a folder, and a prefix of a bucket. ``staging``, ``posix_journal``, ``safe_path``, ``file_io``, ``flushing`` and
+    ``rename_noreplace`` are parts of the first
+``locations``, ``location_fields``, ``roots``
+    how admins enter one, and where it may lie
+``marks``, ``marking``
+    the mark by which a place is recognised, and refused if it is another one
+``archive_paths``
+    the path of a version within a location, and the next free name
+``opening``
+    from a row of the catalog to a storage that can be written to
+"""

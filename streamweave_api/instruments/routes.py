@@ -7,6 +7,7 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
+from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.harvest.share_guard import acknowledge_cleanup
 from streamweave.instruments.connection_test import ShareAnswer, try_share
 from streamweave.instruments.instruments import (
@@ -16,7 +17,6 @@ from streamweave.instruments.instruments import (
     instruments,
     restore_instrument,
     scans_of,
-    update_instrument,
 )
 from streamweave.instruments.schedules import destinations, why_no_destination
 from streamweave_api.auth import admin_only

@@ -13,11 +13,12 @@ from streamweave.catalog.deletion import listing
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, Hook, Instrument, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput, SealBroken
+from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.hooks.configuration import delete_hook
 from streamweave.hooks.hook_context import Reach
 from streamweave.hooks.scripts import ScriptFolder
 from streamweave.instruments.addresses import AddressChange
-from streamweave.instruments.instruments import delete_instrument, update_instrument
+from streamweave.instruments.instruments import delete_instrument
 from streamweave.instruments.schedules import delete_schedule
 from streamweave.instruments.service_accounts import delete_service_account
 from streamweave.manifest import REACHED_AT, apply_manifest

@@ -14,7 +14,8 @@ from cryptography.fernet import Fernet
 from simlab.shares import Share, ShareServer, serve
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument
-from streamweave.instruments.instruments import create_instrument, update_instrument
+from streamweave.harvest.instrument_changes import update_instrument
+from streamweave.instruments.instruments import create_instrument
 from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import create_service_account, update_service_account
 from streamweave.sealing import Sealer

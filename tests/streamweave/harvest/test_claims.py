@@ -20,7 +20,7 @@ from streamweave.harvest.copy_verify import Digest
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.run import look_until_quiet
 from streamweave.harvest.transfer import transfer_files
-from streamweave.harvest.version_state import Archived, Failed
+from streamweave.harvest.version_state import Archived, Failed, journal_entry
 from streamweave.journal.keeping import JournalKeeper, keep_journals, positions_of
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.storage.marks import Mark
@@ -346,10 +346,10 @@ def test_a_run_that_lost_a_batch_goes_on_in_another_journal(planned: Any) -> Non
     with harvest_run(sessions, instrument.id) as run_id:
         claims = claim_transfers(planned.facility, instrument, run_id, into=locations(planned), limit=2)
         with sessions() as session:
-            journals = keep_journals(session, instrument, run_id, planned.clock.now)
+            journals = keep_journals(session, instrument, run_id)
         for claim, is_lost in zip(claims, (True, False), strict=True):
             result = archived_by(claim)
-            journals.note(storage, [result])
+            journals.note(storage, planned.location.id, [journal_entry(result, instrument.id, planned.clock.now())])
             mine = [result] if not is_lost else [replace(result, claim=replace(claim, claim_id=uuid.uuid4()))]
             assert len(catalogue(planned.facility, instrument, run_id, mine, journals)) == (not is_lost)
     with sessions() as session:

@@ -162,7 +162,7 @@ def test_two_locations_never_hold_two_contents_of_one_version(
             storage.stage_whole({claim.staged_name: content})
             copied.append(Copied(claim, digest_of([content])))
         with bench.facility.sessions() as session:
-            journals = keep_journals(session, bench.instrument, run_id, bench.clock.now)
+            journals = keep_journals(session, bench.instrument, run_id)
         arrived = take_in(bench.facility, bench.instrument, run_id, copied, storages, journals)
     assert {type(result) for result in arrived.results} == {Archived, Failed}
     assert (list(bench.archived().values()), bench.archived(tmp_path / "second")) == ([b"one"], {})

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, Instrument
 from streamweave.errors import Conflict, InvalidInput, NotFound
+from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.instruments.fields import slug_from
 from streamweave.instruments.instruments import (
     create_instrument,
     delete_instrument,
     instrument_by_slug,
     restore_instrument,
-    update_instrument,
 )
 
 MICROSCOPE = {"name": "Microscope 01", "cifs_host": "microscope-01", "cifs_share": "microscope"}

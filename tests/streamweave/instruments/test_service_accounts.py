@@ -3,7 +3,8 @@ from cryptography.fernet import Fernet
 
 from streamweave.catalog.session import Sessions
 from streamweave.errors import Conflict, InvalidInput
-from streamweave.instruments.instruments import create_instrument, update_instrument
+from streamweave.harvest.instrument_changes import update_instrument
+from streamweave.instruments.instruments import create_instrument
 from streamweave.instruments.service_accounts import (
     create_service_account,
     delete_service_account,

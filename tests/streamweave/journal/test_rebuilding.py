@@ -12,8 +12,8 @@ from streamweave.catalog.schema import catalog_id, renew_identity
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, VersionState
 from streamweave.errors import Conflict, InvalidInput, StorageUnavailable
+from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.harvest.plan import filter_files
-from streamweave.instruments.instruments import update_instrument
 from streamweave.journal import entries
 from streamweave.journal.entries import Heading
 from streamweave.journal.readoption import readopt_everywhere

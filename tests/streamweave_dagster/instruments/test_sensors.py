@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from streamweave.catalog.tables import Instrument, Scan, StorageLocation
 from streamweave.errors import CredentialsRefused, SourceUnreachable
-from streamweave.instruments.instruments import update_instrument
+from streamweave.harvest.instrument_changes import update_instrument
 from streamweave_dagster.failures import TickFailed
 
 QUIET = timedelta(seconds=61)

@@ -25,11 +25,12 @@ from sqlalchemy import ColumnElement, Text, delete, func, literal, select, true,
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from streamweave.catalog.leases import is_dead
-from streamweave.catalog.session import lock_instrument
+from streamweave.catalog.session import change, lock_instrument
 from streamweave.catalog.tables import FileRecord, HarvestRun, Instrument, InstrumentGrant, UnfinishedLook
 from streamweave.errors import Conflict
 from streamweave.harvest.record_changes import Recorder
 from streamweave.instruments.addresses import NO_ADDRESS, AddressChange
+from streamweave.instruments.instruments import checked_changes, instrument_by_id
 
 FIELDS = ("cifs_host", "cifs_share", "cifs_base_path")
 OTHERS_THERE = "the instrument's address was changed, to one with other files,"
@@ -43,6 +44,19 @@ class Address:
     host: str
     share: str
     folder: str
+
+
+def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mapping[str, Any]) -> Instrument:
+    """Change the given fields of an instrument. The caller commits.
+
+    ``address_change`` among them says what another address means for the known files. Raises ``NotFound``,
+    ``InvalidInput`` or ``Conflict``.
+    """
+    instrument = instrument_by_id(session, instrument_id)
+    fields = checked_changes(session, instrument, changes)
+    answer = fields.pop("address_change", None)
+    move(session, instrument, fields, None if answer is None else AddressChange(answer))
+    return change(session, instrument, fields)
 
 
 def asks_what_is_there(session: Session, instrument: Instrument, changes: Mapping[str, Any]) -> str | None:

@@ -24,9 +24,9 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.errors import AddressChanged, Conflict, InvalidInput
+from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.harvest.scan import discover
 from streamweave.instruments.addresses import NO_ADDRESS
-from streamweave.instruments.instruments import update_instrument
 from streamweave.sources.memory import MemoryFile
 from streamweave.sources.smb import SmbAddress, SmbSource
 

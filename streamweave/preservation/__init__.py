@@ -1,0 +1,18 @@
+"""Archived copies: read again, repaired, and certified.
+
+``sweep``
+    the copies of a storage location are read again, in turn, each night or on demand; ``selection`` decides which
+``reread``
+    one copy is compared with the catalog; a copy that can't be read is damaged if others of that location can be
+``damage``
+    damaged copies are given up as copies; too many at once put the location on hold until a person releases it
+``verification``
+    archive and catalog compared completely, both ways
+``report``
+    how long ago copies were read again, and what was found
+``repair``
+    a damaged copy gets a successor, from the share or another storage location; ``repair_claims`` gives each repair to
+    one run. The damaged file is evidence: it is never overwritten, moved or deleted
+``certificates``
+    may this be deleted at the source?
+"""
