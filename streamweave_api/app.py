@@ -1,54 +1,80 @@
-"""The service as one application. Building it touches neither network nor database."""
+"""The service as one application. Building it touches neither network nor database.
+
+Headers that every answer carries: errors, downloads, pages and redirects too.
+
+Whether the service can do its work.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from litestar import Litestar
+from litestar import Litestar, get
 from litestar.concurrency import sync_to_thread
-from litestar.datastructures import State
+from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
+from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Message, Scope
 
 from streamweave.settings import Settings
-from streamweave_api.access.routes import access_router
-from streamweave_api.alerts.routes import alerts_router
-from streamweave_api.answer_headers import complete_headers
-from streamweave_api.api_tokens.routes import api_tokens_router
-from streamweave_api.audit_log.acting import note_actor
-from streamweave_api.audit_log.routes import audit_log_router
-from streamweave_api.auth import Authentication, provide_credential, provide_viewer
+from streamweave_api.access import access_router
+from streamweave_api.alerts import alerts_router
+from streamweave_api.api_tokens import api_tokens_router
+from streamweave_api.audit_log import audit_log_router, note_actor
+from streamweave_api.auth import OPEN_TO_ALL, Authentication, provide_credential, provide_viewer
 from streamweave_api.bodies import body_is_understood
-from streamweave_api.certificates.routes import certificates_router
-from streamweave_api.client_address import provide_client_address
+from streamweave_api.certificates import certificates_router
+from streamweave_api.credentials import provide_client_address
 from streamweave_api.errors import EXCEPTION_HANDLERS
-from streamweave_api.files.routes import files_router
-from streamweave_api.fixity.routes import fixity_router
-from streamweave_api.groups.routes import groups_router
-from streamweave_api.health import health
-from streamweave_api.hooks.routes import hooks_router
-from streamweave_api.hooks.runs import hook_runs_router
-from streamweave_api.identifiers.routes import identifiers_router
-from streamweave_api.instrument_requests.routes import instrument_requests_router
-from streamweave_api.instruments.routes import instruments_router
-from streamweave_api.logins.routes import logins_router
-from streamweave_api.notifications.routes import notifications_router
-from streamweave_api.openapi.config import openapi_config
-from streamweave_api.openapi.errors import DocumentedErrors
-from streamweave_api.openapi.security import DocumentedSecurity
+from streamweave_api.files import files_router
+from streamweave_api.fixity import fixity_router
+from streamweave_api.groups import groups_router
+from streamweave_api.hooks import hook_runs_router, hooks_router
+from streamweave_api.identifiers import identifiers_router
+from streamweave_api.instrument_requests import instrument_requests_router
+from streamweave_api.instruments import instruments_router
+from streamweave_api.logins import logins_router
+from streamweave_api.notifications import notifications_router
+from streamweave_api.openapi.answers import DocumentedErrors
+from streamweave_api.openapi.document import DocumentedSecurity, openapi_config
 from streamweave_api.openapi.swagger import SCHEMA_PATH, front_door
 from streamweave_api.pagination import no_parameter_is_repeated, provide_page
-from streamweave_api.passwords.routes import passwords_router
-from streamweave_api.projects.routes import projects_router
-from streamweave_api.runs.routes import runs_router
-from streamweave_api.schedules.routes import schedules_router
-from streamweave_api.service import Service, service_of
-from streamweave_api.service_accounts.routes import service_accounts_router
-from streamweave_api.storage_locations.routes import storage_locations_router
-from streamweave_api.summary.routes import summary
-from streamweave_api.transfers.routes import transfers_router
-from streamweave_api.users.management import user_management_router
-from streamweave_api.users.routes import users_router
+from streamweave_api.passwords import passwords_router
+from streamweave_api.projects import projects_router
+from streamweave_api.runs import runs_router
+from streamweave_api.schedules import schedules_router
+from streamweave_api.service import Service, TheService, service_of
+from streamweave_api.service_accounts import service_accounts_router
+from streamweave_api.storage_locations import storage_locations_router
+from streamweave_api.summary import summary
+from streamweave_api.transfers import transfers_router
+from streamweave_api.users import user_management_router, users_router
+
+NOT_TO_BE_KEPT = "no-store"
+
+
+async def complete_headers(message: Message, _: Scope) -> None:
+    """The hook before an answer is sent.
+
+    No browser is to guess at types. And answers are for whoever asked: what doesn't say how it may be kept is kept by
+    nobody, neither logins and tokens nor lists of files.
+    """
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Cache-Control", NOT_TO_BE_KEPT)
+
+
+PATIENCE_SECONDS = 5.0
+
+
+@get("/health", opt=OPEN_TO_ALL, tags=["Health"], summary="Is everything there?")
+async def health(service: TheService) -> dict[str, str]:
+    """Answers when the catalog does; 503 when it doesn't within five seconds. Other requests don't hold it up."""
+    if not await service.catalog_check.answers_within(PATIENCE_SECONDS):
+        raise HTTPException(status_code=503, detail="The catalog does not answer in time")
+    return {"status": "ok"}
+
 
 LARGEST_BODY = 1024 * 1024
 

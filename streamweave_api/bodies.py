@@ -1,16 +1,18 @@
 """Between rows and bodies.
 
 What comes in may hold no field that we don't know; what goes out is named field by field.
+
+Lists of what can be deleted.
 """
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar.connection import ASGIConnection
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import BodyKwarg
+from litestar.params import BodyKwarg, QueryParameter
 
 Body = TypeVar("Body")
 
@@ -42,3 +44,6 @@ def given(body: msgspec.Struct) -> dict[str, Any]:
 def shown(row: Any, body: type[Body]) -> Body:
     """The row's attributes that ``body`` has fields for."""
     return msgspec.convert(row, body, from_attributes=True)
+
+
+IncludeDeleted = Annotated[bool, QueryParameter(description="Whether to list what is deleted, too")]

@@ -1,9 +1,17 @@
-"""What a request shows to say who asks: a login's token as bearer or cookie, or an API token as bearer (RFC 6750)."""
+"""What a request shows to say who asks: a login's token as bearer or cookie, or an API token as bearer (RFC 6750).
+
+Where a request comes from.
+
+Behind a reverse proxy that the settings trust, uvicorn has put in what the proxy says (X-Forwarded-For); what others
+say in that header is not read.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
+from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
 
 from streamweave.access.tokens import PREFIX, Claims, claims_of, user_of_api_token, user_of_login
 from streamweave.catalog.tables import TokenScope, User
@@ -50,3 +58,11 @@ def recognise(service: Service, shown: Shown | None) -> tuple[User, Credential]:
     claims = claims_of(shown.token, service.secret_key)
     with service.reading() as session:
         return user_of_login(session, claims), Credential(claims=claims, by_cookie=shown.by_cookie)
+
+
+ClientAddress = NamedDependency[str]
+
+
+def provide_client_address(request: Request[Any, Any, Any]) -> str:
+    """The dependency ``client_address``: a network address, or nothing where there is none (a Unix socket)."""
+    return request.client.host if request.client else ""

@@ -1,20 +1,35 @@
-"""What the handlers work with, built once from the settings."""
+"""What the handlers work with, built once from the settings.
 
+Whether the catalog answers, asked apart from everything else: by a thread and over a connection of its own.
+
+Threads apart from the 40 that answer requests: what may take long never keeps other answers waiting.
+
+Mails that are sent after an answer: else the time it takes would tell whether there is such a user.
+"""
+
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import ParamSpec, TypeVar
 
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
+from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from streamweave.access.audit import audited
 from streamweave.access.login import LoginLimits
+from streamweave.access.passwords import AT_ONCE, RETRY_AFTER_SECONDS
 from streamweave.access.tokens import SHORTEST_SECRET
 from streamweave.alerts.channels import Channels, channels_of
 from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
-from streamweave.errors import StartError
+from streamweave.errors import StartError, TooBusy
 from streamweave.files.resolving import Support
 from streamweave.hooks.hook_context import Reach
 from streamweave.mail import Mailer, mailer_of
@@ -25,9 +40,34 @@ from streamweave.settings import Settings
 from streamweave.storage.marking import open_marked
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
-from streamweave_api.catalog_check import CatalogCheck
-from streamweave_api.dagster_graphql import Dagster
-from streamweave_api.location_reload import LocationReload
+from streamweave_api.dagster import Dagster, LocationReload
+
+
+class CatalogCheck:
+    """Asks the catalog at ``url``, one question at a time, whatever other requests wait for."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = catalog_engine(url, pool_size=1)
+        self._thread = ThreadPoolExecutor(1, "health")
+
+    async def answers_within(self, seconds: float) -> bool:
+        """Whether it does. Raises SQLAlchemy's ``OperationalError`` where it can't be reached at all."""
+        asked = self._thread.submit(self._ask)
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(asked), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of thread and connection."""
+        self._thread.shutdown(cancel_futures=True)
+        self._engine.dispose()
+
+    def _ask(self) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
 
 CONNECTIONS = 10
 
@@ -126,3 +166,48 @@ def _login_limits(settings: Settings) -> LoginLimits:
         attempts_per_account=settings.login_attempts_per_account,
         attempts_per_address=settings.login_attempts_per_address,
     )
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """So many threads for one purpose, which are those of whichever event loop runs. At most ``waiting`` calls wait."""
+
+    def __init__(self, purpose: str, number: int, waiting: float = float("inf")) -> None:
+        self._number, self._most = number, number + waiting
+        self._calls = 0  # that run or wait, in whatever loop
+        self._limiter: RunVar[CapacityLimiter] = RunVar(purpose)
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``call`` returns, once a thread was free for it. Not left alone when cancelled. Raises ``TooBusy``."""
+        try:
+            limiter = self._limiter.get()
+        except LookupError:
+            limiter = CapacityLimiter(self._number)
+            self._limiter.set(limiter)
+        if self._calls >= self._most:
+            raise TooBusy(RETRY_AFTER_SECONDS)
+        self._calls += 1
+        try:
+            return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=limiter)
+        finally:
+            self._calls -= 1
+
+
+PLACES, WAITING = AT_ONCE, 24
+apart_for_passwords = Threads("passwords", PLACES, WAITING).run
+"""For whatever takes a password, counts attempts or is open to strangers: a flood of these holds up nothing else.
+
+As many as hash side by side. The last in the queue waits for about two seconds.
+"""
+
+
+# a mail server that is slow to answer must hold up mails alone
+_THREADS = Threads("mails", 2)
+
+
+def mailed(service: Service, mail: Callable[[Sessions, Mailer, str, str], None], email: str) -> BackgroundTask:
+    """What sends that mail to the address."""
+    return BackgroundTask(_THREADS.run, mail, service.sessions, service.mailer, service.public_url, email)

@@ -19,7 +19,7 @@ from benchmarks.setting import Setting
 from benchmarks.site import manifest, serve_datasets
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.manifest import apply_manifest
-from streamweave_api.dagster_graphql import Dagster, Run
+from streamweave_api.dagster import Dagster, Run
 
 DAGSTER = "through Dagster"
 CORE = "through the core"

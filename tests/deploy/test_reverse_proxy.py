@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamweave_api.logins.routes import logins_router
+from streamweave_api.logins import logins_router
 from streamweave_dagster.guard import LOGIN
 
 

@@ -59,6 +59,6 @@ def test_a_fault_of_ours_carries_them_too(client: Client, monkeypatch: pytest.Mo
     def broken(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("streamweave_api.users.routes.register_oneself", broken)
+    monkeypatch.setattr("streamweave_api.users.register_oneself", broken)
     answer = client.post("/auth/register", json={"email": "a@test.org", "password": "testpassword123"})
     assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (500, "nosniff")

@@ -14,8 +14,7 @@ from streamweave.errors import OrchestratorUnavailable
 from streamweave.instruments.dagster import RELOAD
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
-from streamweave_api.dagster_graphql import Dagster
-from streamweave_api.dagster_queries import LAUNCH, RUN, RUN_ERRORS
+from streamweave_api.dagster import LAUNCH, RUN, RUN_ERRORS, Dagster
 
 Client = TestClient[Litestar]
 Body = dict[str, Any]

@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
-from streamweave_api.catalog_check import CatalogCheck
+from streamweave_api.service import CatalogCheck
 
 Client = TestClient[Litestar]
 

@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from streamweave.errors import OrchestratorUnavailable
-from streamweave_api.location_reload import LocationReload
+from streamweave_api.dagster import LocationReload
 
 
 def test_changes_that_come_together_cause_one_reload() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from streamweave.settings import Settings
-from streamweave_api.threads import PLACES, WAITING
+from streamweave_api.service import PLACES, WAITING
 
 DEADLINE_SECONDS = 60
 

@@ -24,7 +24,7 @@ from streamweave.access.passwords import hash_password
 from streamweave.catalog.session import catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.instruments.dagster import harvest_run_config, orchestrator, reload_code_location
-from streamweave_api.dagster_graphql import Dagster
+from streamweave_api.dagster import Dagster
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.readiness import answers, free_port
 from streamweave_dagster.guard import LOGIN

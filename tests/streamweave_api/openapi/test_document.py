@@ -7,10 +7,9 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
-from streamweave_api.openapi.bodies import RULES
-from streamweave_api.openapi.errors import NOUNS
+from streamweave_api.openapi.answers import NOUNS
 from streamweave_api.openapi.examples import examples
-from streamweave_api.openapi.parameters import DESCRIPTIONS
+from streamweave_api.openapi.schemas import DESCRIPTIONS, RULES
 
 Part = dict[str, Any]
 

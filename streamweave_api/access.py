@@ -1,0 +1,181 @@
+"""The bodies of grants. ``grantee_id`` is the user's, group's or project's own id.
+
+Who may see which files, for admins: grants on files, instruments and folders.
+"""
+
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, post
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
+
+from streamweave.access.grants import (
+    file_grants,
+    grant_file,
+    grant_instrument,
+    instrument_grants,
+    pending_grants,
+    revoke_file_grant,
+    revoke_instrument_grant,
+    withdraw_pending_grant,
+)
+from streamweave.catalog.tables import GranteeType, InstrumentGrant
+from streamweave_api.auth import Viewer, admin_only
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+
+class NewGrant(Incoming):
+    """Who is to see a file."""
+
+    grantee_type: GranteeType
+    grantee_id: UUID
+
+
+class NewInstrumentGrant(NewGrant, kw_only=True):
+    """Who is to see an instrument's files: all of them, or those below a folder such as ``share/folder``."""
+
+    path_prefix: str | UnsetType | None = UNSET
+
+
+class Ownership(Incoming):
+    """Whose a file is; null for nobody's."""
+
+    owner_id: UUID | None
+
+
+class GrantBody(Outgoing):
+    """That somebody may see a file."""
+
+    id: UUID
+    file_id: UUID
+    grantee_type: GranteeType
+    grantee_id: UUID
+    granted_at: datetime
+
+
+class InstrumentGrantBody(Outgoing):
+    """That somebody may see an instrument's files, those to come among them; ``path_prefix`` null means all of them."""
+
+    id: UUID
+    instrument_id: UUID
+    path_prefix: str | None
+    grantee_type: GranteeType
+    grantee_id: UUID
+    granted_at: datetime
+
+
+class PendingGrantBody(Outgoing):
+    """That a file waits to be shown to somebody who is not in the catalog yet: an e-mail address, or a name."""
+
+    id: UUID
+    file_id: UUID
+    grantee_type: GranteeType
+    name: str
+    noted_at: datetime
+
+
+def instrument_grant_body(grant: InstrumentGrant) -> InstrumentGrantBody:
+    """The grant, without a prefix where it is on everything."""
+    return InstrumentGrantBody(
+        id=grant.id,
+        instrument_id=grant.instrument_id,
+        path_prefix=grant.path_prefix or None,
+        grantee_type=grant.grantee_type,
+        grantee_id=grant.grantee_id,
+        granted_at=grant.granted_at,
+    )
+
+
+grant_body = partial(shown, body=GrantBody)
+pending_grant_body = partial(shown, body=PendingGrantBody)
+
+
+@get("/files/{file_id:uuid}/access", sync_to_thread=True, summary="List who a file is granted to")
+def list_file_grants(
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+) -> Response[list[GrantBody]]:
+    """Who a file is granted to."""
+    with service.reading() as session:
+        return listed(request, file_grants(session, viewer, file_id, page), grant_body)
+
+
+@post("/files/{file_id:uuid}/access", sync_to_thread=True, summary="Grant a file")
+def add_file_grant(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[NewGrant]) -> GrantBody:
+    """Show a file to a user, a group or a project."""
+    with service.sessions.begin() as session:
+        return grant_body(grant_file(session, viewer, file_id, given(data)))
+
+
+@delete("/files/{file_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True, summary="Revoke a grant on a file")
+def remove_file_grant(service: TheService, file_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
+    """Take a grant on a file back."""
+    with service.sessions.begin() as session:
+        revoke_file_grant(session, file_id, grant_id)
+
+
+@get(
+    "/instruments/{instrument_id:uuid}/access",
+    sync_to_thread=True,
+    summary="List who an instrument's files are granted to",
+)
+def list_instrument_grants(
+    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
+) -> Response[list[InstrumentGrantBody]]:
+    """Who an instrument's files are granted to."""
+    with service.reading() as session:
+        return listed(request, instrument_grants(session, instrument_id, page), instrument_grant_body)
+
+
+@post("/instruments/{instrument_id:uuid}/access", sync_to_thread=True, summary="Grant an instrument's files")
+def add_instrument_grant(
+    service: TheService, instrument_id: FromPath[UUID], data: JSONBody[NewInstrumentGrant]
+) -> InstrumentGrantBody:
+    """Show an instrument's files, or those below one of its folders, and those to come, to somebody."""
+    with service.sessions.begin() as session:
+        return instrument_grant_body(grant_instrument(session, instrument_id, given(data)))
+
+
+@delete(
+    "/instruments/{instrument_id:uuid}/access/{grant_id:uuid}",
+    sync_to_thread=True,
+    summary="Revoke a grant on an instrument",
+)
+def remove_instrument_grant(service: TheService, instrument_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
+    """Take a grant on an instrument back."""
+    with service.sessions.begin() as session:
+        revoke_instrument_grant(session, instrument_id, grant_id)
+
+
+@get("/pending-grants", sync_to_thread=True, summary="List what waits for somebody to appear")
+def list_pending_grants(service: TheService, page: PageAsked, request: Asked) -> Response[list[PendingGrantBody]]:
+    """What hooks have noted for people, groups and projects that are not in the catalog yet, newest first."""
+    with service.reading() as session:
+        return listed(request, pending_grants(session, page), pending_grant_body)
+
+
+@delete("/pending-grants/{pending_id:uuid}", sync_to_thread=True, summary="Remove what waits for somebody to appear")
+def remove_pending_grant(service: TheService, pending_id: FromPath[UUID]) -> None:
+    """Let a file no longer wait for somebody to appear. A hook that runs for the file again notes it again."""
+    with service.sessions.begin() as session:
+        withdraw_pending_grant(session, pending_id)
+
+
+access_router = Router(
+    "/api",
+    route_handlers=[
+        list_file_grants,
+        add_file_grant,
+        remove_file_grant,
+        list_instrument_grants,
+        add_instrument_grant,
+        remove_instrument_grant,
+        list_pending_grants,
+        remove_pending_grant,
+    ],
+    guards=[admin_only],
+    tags=["Access"],
+)

@@ -1,0 +1,79 @@
+"""The body of an entry of the audit log.
+
+For whom a request works: what it changes is on record as theirs.
+
+The audit log, for admins.
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Response, Router, get
+from litestar.params import FromQuery, QueryParameter
+
+from streamweave.access.audit import Actor, AuditFilter, acting, audit_log
+from streamweave.catalog.tables import AuditAction
+from streamweave_api.auth import admin_only
+from streamweave_api.bodies import Outgoing, shown
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+
+class AuditEntryBody(Outgoing):
+    """One change of one row: ``changes`` maps fields to ``{"before": …, "after": …}``; secrets are ``***``.
+
+    ``entity_type`` is the table's name. Without an actor it was somebody who was not logged in.
+    """
+
+    id: UUID
+    at: datetime
+    actor_id: UUID | None
+    actor_email: str | None
+    action: str
+    entity_type: str
+    entity_id: UUID
+    changes: dict[str, Any]
+
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def note_actor(request: Request[Any, Any, Any]) -> None:
+    """Runs before each handler. What only reads leaves nothing to record, and isn't slowed down by it."""
+    user = request.scope.get("user")
+    actor = Actor() if user is None else Actor(user.id, user.email)
+    acting.set(None if request.method in READING else actor)
+
+
+EntityType = Annotated[str | None, QueryParameter(max_length=63, description="A table's name, such as instruments")]
+Since = Annotated[datetime | None, QueryParameter(description="Not before this time; UTC unless it says otherwise")]
+Until = Annotated[datetime | None, QueryParameter(description="Before this time; UTC unless it says otherwise")]
+
+audit_entry_body = partial(shown, body=AuditEntryBody)
+
+
+@get("/", sync_to_thread=True, summary="List changes")
+def list_audit_log(
+    service: TheService,
+    page: PageAsked,
+    request: Asked,
+    entity_type: EntityType = None,
+    entity_id: FromQuery[UUID | None] = None,
+    actor_id: FromQuery[UUID | None] = None,
+    action: FromQuery[AuditAction | None] = None,
+    since: Since = None,
+    until: Until = None,
+) -> Response[list[AuditEntryBody]]:
+    """Every change that was made through this service, newest first."""
+    wanted = AuditFilter(entity_type, entity_id, actor_id, action, _with_zone(since), _with_zone(until))
+    with service.reading() as session:
+        return listed(request, audit_log(session, page, wanted), audit_entry_body)
+
+
+def _with_zone(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+
+audit_log_router = Router("/api/audit-log", route_handlers=[list_audit_log], guards=[admin_only], tags=["Audit log"])

@@ -1,0 +1,187 @@
+"""Files, for everyone who may see them."""
+
+from functools import partial
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, post
+from litestar.di import Provide
+from litestar.params import FromPath, JSONBody
+
+from streamweave.files.commands import reinstate, try_again, withdraw
+from streamweave.files.listing import NEWEST_FIRST
+from streamweave.files.queries import (
+    count_of_files,
+    file_by_id,
+    files,
+    history_of,
+    scans_of_file,
+    version_by_number,
+    versions_of,
+)
+from streamweave.files.transfers import transfers
+from streamweave_api.auth import Viewer, admin_only
+from streamweave_api.bodies import shown
+from streamweave_api.downloads import download_archive, download_file, download_version, provide_conditions
+from streamweave_api.file_schemas import (
+    Count,
+    EventBody,
+    FileBody,
+    FileScanBody,
+    SelectionAsked,
+    SortBy,
+    VersionBody,
+    Withdrawal,
+    file_body,
+    listed_body,
+    provide_selection,
+)
+from streamweave_api.fixity import list_file_checks
+from streamweave_api.owners import change_owner
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+from streamweave_api.transfers import TransferBody, transfer_body
+
+version_body = partial(shown, body=VersionBody)
+scan_body = partial(shown, body=FileScanBody)
+
+
+@get("/", sync_to_thread=True, summary="List, filter and search files")
+def list_files(
+    service: TheService,
+    viewer: Viewer,
+    page: PageAsked,
+    request: Asked,
+    selection: SelectionAsked,
+    sort: SortBy = NEWEST_FIRST,
+    count: Count = False,
+) -> Response[list[FileBody]]:
+    """The files that one may see and that pass all filters, newest first unless ``sort`` says otherwise.
+
+    ``metadata.<key>=<value>`` asks for files with that metadata; dots lead into nested objects.
+    """
+    with service.reading() as session:
+        answer = listed(request, files(session, viewer, page, selection, sort), listed_body)
+        if count:
+            answer.headers["X-Total-Count"] = str(count_of_files(session, viewer, selection))
+        return answer
+
+
+@get("/{file_id:uuid}", sync_to_thread=True, summary="Show a file")
+def show_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
+    """One file."""
+    with service.reading() as session:
+        return file_body(file_by_id(session, viewer, file_id))
+
+
+@get("/{file_id:uuid}/versions", sync_to_thread=True, summary="List the versions of a file")
+def list_versions(
+    service: TheService,
+    viewer: Viewer,
+    page: PageAsked,
+    request: Asked,
+    file_id: FromPath[UUID],
+) -> Response[list[VersionBody]]:
+    """All versions of a file, newest first."""
+    with service.reading() as session:
+        return listed(request, versions_of(session, viewer, file_id, page), version_body)
+
+
+@get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True, summary="Show a version")
+def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], number: FromPath[int]) -> VersionBody:
+    """One version of a file."""
+    with service.reading() as session:
+        return version_body(version_by_number(session, viewer, file_id, number))
+
+
+@get("/{file_id:uuid}/transfers", sync_to_thread=True, summary="List the transfers of a file")
+def list_file_transfers(
+    service: TheService,
+    viewer: Viewer,
+    page: PageAsked,
+    request: Asked,
+    file_id: FromPath[UUID],
+) -> Response[list[TransferBody]]:
+    """The transfers of all versions of a file, newest first."""
+    with service.reading() as session:
+        file_by_id(session, viewer, file_id)
+        return listed(request, transfers(session, viewer, page, file_id=file_id), transfer_body)
+
+
+@get("/{file_id:uuid}/scans", sync_to_thread=True, summary="List the looks that concern a file")
+def list_file_scans(
+    service: TheService,
+    viewer: Viewer,
+    page: PageAsked,
+    request: Asked,
+    file_id: FromPath[UUID],
+) -> Response[list[FileScanBody]]:
+    """The looks at the file's share since it was discovered, newest first."""
+    with service.reading() as session:
+        return listed(request, scans_of_file(session, viewer, file_id, page), scan_body)
+
+
+@get("/{file_id:uuid}/history", sync_to_thread=True, summary="Show the history of a file")
+def show_history(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> list[EventBody]:
+    """What happened to a file, oldest first."""
+    with service.reading() as session:
+        return [shown(event, EventBody) for event in history_of(session, viewer, file_id)]
+
+
+@post("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=200, guards=[admin_only], summary="Withdraw a file")
+def withdraw_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> FileBody:
+    """Hide a file from all but admins, and let its identifier answer with a tombstone. The archive keeps it."""
+    with service.sessions.begin() as session:
+        return file_body(withdraw(session, viewer, file_id, data.reason))
+
+
+@delete(
+    "/{file_id:uuid}/withdraw",
+    sync_to_thread=True,
+    status_code=204,
+    guards=[admin_only],
+    summary="Take a withdrawal back",
+)
+def reinstate_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> None:
+    """Take a withdrawal back."""
+    with service.sessions.begin() as session:
+        reinstate(session, viewer, file_id)
+
+
+@post(
+    "/{file_id:uuid}/retry",
+    sync_to_thread=True,
+    status_code=200,
+    guards=[admin_only],
+    summary="Try a failed file again",
+)
+def retry_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
+    """Let a file that failed be tried again."""
+    with service.sessions.begin() as session:
+        return file_body(try_again(session, viewer, file_id))
+
+
+files_router = Router(
+    "/api/files",
+    route_handlers=[
+        list_files,
+        show_file,
+        change_owner,
+        list_versions,
+        show_version,
+        list_file_transfers,
+        list_file_scans,
+        show_history,
+        list_file_checks,
+        download_file,
+        download_version,
+        download_archive,
+        retry_file,
+        withdraw_file,
+        reinstate_file,
+    ],
+    dependencies={
+        "selection": Provide(provide_selection, sync_to_thread=False),
+        "conditions": Provide(provide_conditions, sync_to_thread=False),
+    },
+    tags=["Files"],
+)

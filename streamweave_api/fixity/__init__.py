@@ -1,1 +1,0 @@
-"""What re-readings of the archive found, over HTTP."""

@@ -1,0 +1,321 @@
+"""The bodies of instruments and their scans. Units are in the names; times are in UTC.
+
+Instruments and their scans, for admins.
+"""
+
+from datetime import date, datetime
+from functools import partial
+from typing import Any, Literal
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, patch, post
+from litestar.exceptions import ClientException
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
+
+from streamweave.harvest.instrument_changes import update_instrument
+from streamweave.harvest.share_guard import acknowledge_cleanup
+from streamweave.instruments.connection_test import ShareAnswer, try_share
+from streamweave.instruments.instruments import (
+    create_instrument,
+    delete_instrument,
+    instrument_by_id,
+    instruments,
+    restore_instrument,
+    scans_of,
+)
+from streamweave.instruments.schedules import destinations, why_no_destination
+from streamweave_api.auth import admin_only
+from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
+from streamweave_api.fixity import show_standing
+from streamweave_api.openapi.answers import errors
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+
+class InstrumentFields(Incoming):
+    """What is entered about an instrument. ``streamweave.instruments.fields`` has the rules of the fields."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    location: str | UnsetType | None = UNSET
+    pid: str | UnsetType | None = UNSET
+    cifs_host: str | UnsetType = UNSET
+    cifs_port: int | UnsetType = UNSET
+    cifs_share: str | UnsetType = UNSET
+    cifs_base_path: str | UnsetType = UNSET
+    service_account_id: UUID | UnsetType | None = UNSET
+    require_encryption: bool | UnsetType = UNSET
+    authentication: str | UnsetType = UNSET
+    transfer_adapter: str | UnsetType = UNSET
+    transfer_config: dict[str, Any] | UnsetType | None = UNSET
+    timezone: str | UnsetType = UNSET
+    first_acquisition_day: date | UnsetType = UNSET
+    quiet_period_seconds: int | UnsetType = UNSET
+    max_wait_seconds: int | UnsetType = UNSET
+    probe_open_writer: bool | UnsetType = UNSET
+    marker_suffix: str | UnsetType | None = UNSET
+    shrink_threshold: float | UnsetType = UNSET
+    poll_interval_seconds: int | UnsetType = UNSET
+    max_attempts: int | UnsetType = UNSET
+    retry_delay_seconds: int | UnsetType = UNSET
+    silence_alert_after_seconds: int | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+    acquisition_depth: int | UnsetType | None = UNSET
+    marker_name: str | UnsetType | None = UNSET
+    growing_files: str | UnsetType = UNSET
+    rehash_share: float | UnsetType = UNSET
+    rehash_bytes: int | UnsetType = UNSET
+
+
+class InstrumentChanges(InstrumentFields):
+    """Any of an instrument's fields that can be changed.
+
+    ``address_change`` is needed where files are known and ``cifs_host``, ``cifs_share`` or ``cifs_base_path`` changes.
+    ``same_files``: the known files are at the new address; their records, identifiers and history stay, and their
+    source paths move. ``other_files``: other files are there; the known ones count as gone from the source.
+    """
+
+    address_change: str | UnsetType = UNSET
+
+
+class NewInstrument(InstrumentFields, kw_only=True):
+    """An instrument as it is entered. The slug is made from the name if it isn't given, and never changes."""
+
+    name: str
+    cifs_host: str
+    cifs_share: str
+    slug: str | UnsetType = UNSET
+
+
+class InstrumentBody(Outgoing):
+    """An instrument."""
+
+    id: UUID
+    slug: str
+    name: str
+    description: str | None
+    location: str | None
+    pid: str | None
+    cifs_host: str
+    cifs_port: int
+    cifs_share: str
+    cifs_base_path: str
+    service_account_id: UUID | None
+    require_encryption: bool
+    authentication: str
+    transfer_adapter: str
+    transfer_config: dict[str, Any] | None
+    timezone: str
+    first_acquisition_day: date
+    quiet_period_seconds: int
+    max_wait_seconds: int
+    probe_open_writer: bool
+    marker_suffix: str | None
+    shrink_threshold: float
+    poll_interval_seconds: int
+    max_attempts: int
+    retry_delay_seconds: int
+    silence_alert_after_seconds: int | None
+    enabled: bool
+    acquisition_depth: int | None
+    marker_name: str | None
+    growing_files: str
+    rehash_share: float
+    rehash_bytes: int
+    cleanup_acknowledged_at: datetime | None
+    last_harvested_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
+class ScanBody(Outgoing):
+    """One look at a share: ``outcome`` says what came of it, ``error_kind`` and ``error_message`` why it failed.
+
+    ``unreadable_folders`` counts the folders that could not be listed; ``folders_not_listed`` says of the
+    first 1,000 of them, by name, why: what stands in them was not seen.
+    """
+
+    id: UUID
+    instrument_id: UUID
+    dagster_run_id: str | None
+    outcome: str
+    error_kind: str | None
+    error_message: str | None
+    folders: int
+    files: int
+    bytes: int
+    new_files: int
+    changed_files: int
+    gone_files: int
+    unreadable_folders: int
+    folders_not_listed: dict[str, str]
+    acknowledged: bool
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class ShareAnswered(Outgoing, kw_only=True):
+    """The share can be listed: files and folders that lie directly in its base folder."""
+
+    ok: Literal[True] = True
+    files: int
+    folders: int
+    seconds: float
+
+
+class ShareRefused(Outgoing, kw_only=True):
+    """The share can't be listed; ``error_kind`` is a word as scans have it, ``detail`` a sentence."""
+
+    ok: Literal[False] = False
+    error_kind: str
+    detail: str
+
+
+class HarvestStarted(Outgoing):
+    """The run that was started."""
+
+    run_id: str
+    instrument_id: UUID
+
+
+instrument_body = partial(shown, body=InstrumentBody)
+scan_body = partial(shown, body=ScanBody)
+
+
+@get("/", sync_to_thread=True, summary="List instruments")
+def list_instruments(
+    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+) -> Response[list[InstrumentBody]]:
+    """All instruments in order of creation."""
+    with service.reading() as session:
+        return listed(request, instruments(session, page, include_deleted=include_deleted), instrument_body)
+
+
+@post("/", sync_to_thread=True, summary="Enter an instrument")
+def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> InstrumentBody:
+    """A new instrument; Dagster shows it soon after."""
+    with service.sessions.begin() as session:
+        created = instrument_body(create_instrument(session, given(data)))
+    service.location_reload.request()
+    return created
+
+
+@get("/{instrument_id:uuid}", sync_to_thread=True, summary="Show an instrument")
+def show_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
+    """One instrument."""
+    with service.reading() as session:
+        return instrument_body(instrument_by_id(session, instrument_id))
+
+
+@patch("/{instrument_id:uuid}", sync_to_thread=True, summary="Change an instrument")
+def change_instrument(
+    service: TheService, instrument_id: FromPath[UUID], data: JSONBody[InstrumentChanges]
+) -> InstrumentBody:
+    """Change the fields that are given.
+
+    Another host, share or base path of an instrument that has files needs ``address_change``: without it the answer is
+    409, with a sentence that says what either answer would do. So is it while a harvest of the instrument is under way.
+    """
+    with service.sessions.begin() as session:
+        changed = instrument_body(update_instrument(session, instrument_id, given(data)))
+    service.location_reload.request()
+    return changed
+
+
+@delete("/{instrument_id:uuid}", sync_to_thread=True, summary="Delete an instrument")
+def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> None:
+    """Delete an instrument with its schedules and hooks; its files stay, and it can be restored."""
+    with service.sessions.begin() as session:
+        delete_instrument(session, instrument_id)
+    service.location_reload.request()
+
+
+@post("/{instrument_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore an instrument")
+def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
+    """Take a deleted instrument back into use, with the schedules and hooks that were deleted with it."""
+    with service.sessions.begin() as session:
+        restored = instrument_body(restore_instrument(session, instrument_id))
+    service.location_reload.request()
+    return restored
+
+
+@post(
+    "/{instrument_id:uuid}/test",
+    sync_to_thread=True,
+    status_code=200,
+    summary="Test the connection to an instrument's share",
+)
+def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> ShareAnswered | ShareRefused:
+    """List the base folder of the share now, and tell what came of it."""
+    with service.reading() as session:
+        instrument = instrument_by_id(session, instrument_id)
+    answer = try_share(instrument, service.sealer)
+    return shown(answer, ShareAnswered) if isinstance(answer, ShareAnswer) else shown(answer, ShareRefused)
+
+
+@post(
+    "/{instrument_id:uuid}/harvest",
+    sync_to_thread=True,
+    status_code=200,
+    responses=errors(502),
+    summary="Harvest an instrument now",
+)
+def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> HarvestStarted:
+    """Harvest the instrument now, into everything that its enabled schedules name."""
+    with service.reading() as session:
+        instrument = instrument_by_id(session, instrument_id)
+        problem = "" if destinations(session, instrument_id) else why_no_destination(session, instrument_id)
+    if not instrument.enabled:
+        raise ClientException("The instrument is disabled: enable it to harvest by hand")
+    if problem:
+        raise ClientException(f"Nothing can be harvested: {problem}")
+    return HarvestStarted(run_id=service.dagster.launch_harvest(instrument.slug), instrument_id=instrument_id)
+
+
+@post(
+    "/{instrument_id:uuid}/acknowledge-cleanup",
+    sync_to_thread=True,
+    status_code=200,
+    summary="Say that an instrument's share was cleaned up",
+)
+def acknowledge(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
+    """Let the next look that finds the share empty or shrunken be believed: that one alone, within 24 hours.
+
+    What is missing then is called gone from the source; the archive keeps it.
+    """
+    with service.sessions.begin() as session:
+        return instrument_body(acknowledge_cleanup(session, instrument_id))
+
+
+@get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the looks at an instrument's share")
+def list_scans(
+    service: TheService,
+    page: PageAsked,
+    request: Asked,
+    instrument_id: FromPath[UUID],
+) -> Response[list[ScanBody]]:
+    """The looks at the instrument's share, newest first."""
+    with service.reading() as session:
+        return listed(request, scans_of(session, instrument_id, page), scan_body)
+
+
+instruments_router = Router(
+    "/api/instruments",
+    route_handlers=[
+        list_instruments,
+        add_instrument,
+        show_instrument,
+        change_instrument,
+        remove_instrument,
+        bring_back_instrument,
+        test_instrument,
+        harvest_instrument,
+        acknowledge,
+        list_scans,
+        show_standing,
+    ],
+    guards=[admin_only],
+    tags=["Instruments"],
+)

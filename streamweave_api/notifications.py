@@ -1,0 +1,79 @@
+"""The bodies of notifications.
+
+What one was told, for everyone.
+"""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, Router, delete, get, post
+from litestar.params import FromPath, QueryParameter
+
+from streamweave.access.notifications import discard_notification, mark_all_read, mark_read, notifications_of
+from streamweave_api.auth import Viewer
+from streamweave_api.bodies import Outgoing, shown
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+
+class NotificationBody(Outgoing):
+    """What one was told; ``kind`` is a word for programs, ``about_type`` and ``about_id`` name what it is about."""
+
+    id: UUID
+    kind: str
+    subject: str
+    body: str
+    about_type: str | None
+    about_id: UUID | None
+    created_at: datetime
+    read_at: datetime | None
+
+
+class Read(Outgoing):
+    """How many notifications were unread until now."""
+
+    read: int
+
+
+Unread = Annotated[bool, QueryParameter(description="Whether to leave out what was read")]
+
+notification_body = partial(shown, body=NotificationBody)
+
+
+@get("/", sync_to_thread=True, summary="List notifications")
+def list_notifications(
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, unread: Unread = False
+) -> Response[list[NotificationBody]]:
+    """One's own notifications, newest first."""
+    with service.reading() as session:
+        return listed(request, notifications_of(session, viewer, page, unread=unread), notification_body)
+
+
+@post("/{notification_id:uuid}/read", sync_to_thread=True, status_code=200, summary="Mark a notification as read")
+def read_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> NotificationBody:
+    """Mark one as read."""
+    with service.sessions.begin() as session:
+        return notification_body(mark_read(session, viewer, notification_id))
+
+
+@post("/read-all", sync_to_thread=True, status_code=200, summary="Mark all notifications as read")
+def read_all_notifications(service: TheService, viewer: Viewer) -> Read:
+    """Mark all as read."""
+    with service.sessions.begin() as session:
+        return Read(read=mark_all_read(session, viewer))
+
+
+@delete("/{notification_id:uuid}", sync_to_thread=True, summary="Remove a notification")
+def remove_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> None:
+    """Remove one for good."""
+    with service.sessions.begin() as session:
+        discard_notification(session, viewer, notification_id)
+
+
+notifications_router = Router(
+    "/api/notifications",
+    route_handlers=[list_notifications, read_notification, read_all_notifications, remove_notification],
+    tags=["Notifications"],
+)

@@ -1,0 +1,89 @@
+"""The body of a transfer.
+
+Transfers, for everyone who may see their files.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from litestar import Response, Router, get
+from litestar.params import FromPath, FromQuery
+
+from streamweave.catalog.tables import Transfer, TransferStatus
+from streamweave.files.transfers import transfer_by_id, transfers
+from streamweave_api.auth import Viewer
+from streamweave_api.bodies import Outgoing
+from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.service import TheService
+
+
+class TransferBody(Outgoing):
+    """One attempt to archive a version. Checksums are XXH64; ``destination_path`` is the full path."""
+
+    id: UUID
+    file_id: UUID
+    version_id: UUID
+    storage_location_id: UUID
+    destination_path: str | None
+    transfer_adapter: str
+    status: str
+    attempt: int
+    bytes_transferred: int | None
+    source_checksum: str | None
+    dest_checksum: str | None
+    checksum_verified: bool
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    error_message: str | None
+    dagster_run_id: str | None
+
+
+def transfer_body(transfer: Transfer) -> TransferBody:
+    """The transfer, with its place and its run in the words of others."""
+    base_path, path = transfer.storage_location.base_path, transfer.destination_path
+    return TransferBody(
+        id=transfer.id,
+        file_id=transfer.file_id,
+        version_id=transfer.version_id,
+        storage_location_id=transfer.storage_location_id,
+        destination_path=None if path is None else f"{base_path}/{path}",
+        transfer_adapter=transfer.transfer_adapter,
+        status=transfer.status,
+        attempt=transfer.attempt,
+        bytes_transferred=transfer.bytes_transferred,
+        source_checksum=transfer.source_checksum,
+        dest_checksum=transfer.dest_checksum,
+        checksum_verified=transfer.checksum_verified,
+        created_at=transfer.created_at,
+        started_at=transfer.started_at,
+        completed_at=transfer.completed_at,
+        error_message=transfer.error_message,
+        dagster_run_id=transfer.run.dagster_run_id if transfer.run else None,
+    )
+
+
+@get("/", sync_to_thread=True, summary="List transfers")
+def list_transfers(
+    service: TheService,
+    viewer: Viewer,
+    page: PageAsked,
+    request: Asked,
+    file_id: FromQuery[UUID | None] = None,
+    instrument_id: FromQuery[UUID | None] = None,
+    status: FromQuery[TransferStatus | None] = None,
+) -> Response[list[TransferBody]]:
+    """The transfers of files that one may see, newest first."""
+    with service.reading() as session:
+        found = transfers(session, viewer, page, file_id=file_id, instrument_id=instrument_id, status=status)
+        return listed(request, found, transfer_body)
+
+
+@get("/{transfer_id:uuid}", sync_to_thread=True, summary="Show a transfer")
+def show_transfer(service: TheService, viewer: Viewer, transfer_id: FromPath[UUID]) -> TransferBody:
+    """One transfer."""
+    with service.reading() as session:
+        return transfer_body(transfer_by_id(session, viewer, transfer_id))
+
+
+transfers_router = Router("/api/transfers", route_handlers=[list_transfers, show_transfer], tags=["Transfers"])
