@@ -14,14 +14,10 @@ from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import Instrument, Schedule
 from streamweave.errors import StartError
 from streamweave.facility import Facility
-from streamweave_dagster.alerts import alerts_sensor
-from streamweave_dagster.check_job import check_job, nightly_check
-from streamweave_dagster.harvest_job import harvest_job
-from streamweave_dagster.instruments.assets import instrument_asset
-from streamweave_dagster.instruments.checks import instrument_checks
-from streamweave_dagster.instruments.schedules import harvest_schedule
-from streamweave_dagster.instruments.sensors import new_files_sensor
+from streamweave_dagster.checks import instrument_checks
+from streamweave_dagster.harvest import harvest_job, instrument_asset
 from streamweave_dagster.lost_runs import lost_runs_sensor
+from streamweave_dagster.maintenance import alerts_sensor, check_job, nightly_check, nightly_sweep, sweep_job
 from streamweave_dagster.resources import (
     CHANNELS,
     FACILITY,
@@ -31,7 +27,8 @@ from streamweave_dagster.resources import (
     the_channels,
     the_facility,
 )
-from streamweave_dagster.sweep_job import nightly_sweep, sweep_job
+from streamweave_dagster.schedules import harvest_schedule
+from streamweave_dagster.sensors import new_files_sensor
 
 
 @dg.definitions

@@ -2,16 +2,45 @@
 
 The sensor ``lost_runs`` looks for them several times a minute, and so does an instrument's own sensor before it waits
 for a run: it must not wait for one that will never end.
+
+Orphaned runs: those that died with an earlier code server are ended on record, before the next one starts.
+
+That is known of Dagster's default launcher alone, whose runs are children of the code server. Runs that another one
+launched (Celery, Kubernetes, Docker) may well go on elsewhere: of them only their lease tells (``lost_runs``). Runs of
+other code locations are none of our business. Queued runs stay queued; what a dead run had claimed in the catalog is
+free by itself.
+
+Which runs of a Dagster instance are ours: a Dagster may serve code locations of other people too.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import dagster as dg
 
 from streamweave.catalog.leases import RUN_LEASE_SECONDS, take_lost_leases
 from streamweave.facility import Facility
+from streamweave.instruments.dagster import LOCATION_NAME
 from streamweave_dagster.failures import errors_as_red_ticks
-from streamweave_dagster.own_runs import location_of, own_runs
+
+
+def own_runs(instance: dg.DagsterInstance, location: str, *statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
+    """The runs of the code location ``location`` that have one of these statuses."""
+    runs: Sequence[dg.DagsterRun] = instance.get_runs(dg.RunsFilter(statuses=list(statuses)))
+    return [run for run in runs if _location_of_run(run) == location]
+
+
+def location_of(context: dg.SensorEvaluationContext) -> str:
+    """The name under which the workspace has loaded the code location of this sensor."""
+    origin = context.code_location_origin
+    return origin.location_name if origin else LOCATION_NAME
+
+
+def _location_of_run(run: dg.DagsterRun) -> str | None:
+    """None for a run that no code location was asked for: one of a test, say."""
+    origin = run.remote_job_origin
+    return origin.location_name if origin else None
+
 
 NAME = "lost_runs"
 SECONDS_BETWEEN_TICKS = 10
@@ -59,3 +88,19 @@ def _end(instance: dg.DagsterInstance, run_id: str, last_beat: datetime) -> bool
     else:
         instance.report_run_failed(run, message)
     return True
+
+
+MESSAGE = "The system was stopped while this run was in progress; it was found so at the next start."
+
+
+def end_orphaned_runs(instance: dg.DagsterInstance, location: str) -> int:
+    """Mark runs as failed (which lets Dagster retry them) or, when somebody was canceling them, as canceled."""
+    if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
+        return 0
+    running = own_runs(instance, location, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
+    canceling = own_runs(instance, location, dg.DagsterRunStatus.CANCELING)
+    for run in running:
+        instance.report_run_failed(run, MESSAGE)
+    for run in canceling:
+        instance.report_run_canceled(run, MESSAGE)
+    return len(running) + len(canceling)

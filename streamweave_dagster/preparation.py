@@ -15,7 +15,7 @@ from streamweave.facility import facility_of
 from streamweave.instruments.dagster import LOCATION_NAME
 from streamweave.settings import Settings
 from streamweave.storage.roots import start_warnings
-from streamweave_dagster.orphaned_runs import end_orphaned_runs
+from streamweave_dagster.lost_runs import end_orphaned_runs
 
 DATABASE_VARIABLE = "STREAMWEAVE_DAGSTER_DATABASE_URL"
 

@@ -11,9 +11,9 @@ from streamweave.catalog.tables import Alert, Instrument, Role, User
 from streamweave.errors import CredentialsRefused
 from streamweave.facility import Facility
 from streamweave.mail import Mailer
-from streamweave_dagster.alerts import alerts_sensor
 from streamweave_dagster.definitions import definitions_of
 from streamweave_dagster.failures import TickFailed
+from streamweave_dagster.maintenance import alerts_sensor
 
 
 def evaluate(orchestra: Any, facility: Facility, channels: Channels | None = None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import RunLease
-from streamweave_dagster import steps
+from streamweave_dagster import harvest
 from streamweave_dagster.lost_runs import end_lost_runs
 
 STATUS = dg.DagsterRunStatus
@@ -87,10 +87,10 @@ def test_every_job_holds_a_lease_from_its_first_op_to_its_last(
     lab.write(microscope, "scan_01.csv")
     during: list[list[str]] = []
     wrapped = {
-        "harvest": (steps, "filter_files"),
-        "materialize": (steps, "enrich_files"),
-        "sweep": (__import__("streamweave_dagster.sweep_job", fromlist=["x"]), "instruments_with_repairs"),
-        "check": (__import__("streamweave_dagster.instruments.checks", fromlist=["x"]), "standing_of_instrument"),
+        "harvest": (harvest, "filter_files"),
+        "materialize": (harvest, "enrich_files"),
+        "sweep": (__import__("streamweave_dagster.maintenance", fromlist=["x"]), "instruments_with_repairs"),
+        "check": (__import__("streamweave_dagster.checks", fromlist=["x"]), "standing_of_instrument"),
     }
     module, name = wrapped[job]
     original = getattr(module, name)

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from streamweave_dagster.orphaned_runs import end_orphaned_runs
+from streamweave_dagster.lost_runs import end_orphaned_runs
 
 STATUS = dg.DagsterRunStatus
 

@@ -2,6 +2,12 @@
 
 It goes by storage location, so that the files of deleted instruments have their turns too. The instruments' ``fixity``
 checks judge what it found.
+
+The job ``check_instruments``, and the schedule that runs it in the quiet of each night, after the sweep began.
+
+The sensor ``alerts``: one for all instruments and storage locations. It requests nothing; it tells people.
+
+At each tick the core finds out what is wrong, and sends the messages that are due.
 """
 
 import time
@@ -9,6 +15,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from streamweave.alerts.channels import Channels
+from streamweave.alerts.evaluate import evaluate_alerts
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
@@ -18,9 +26,9 @@ from streamweave.preservation.report import SweepReport
 from streamweave.preservation.reread import ArchivedCopy
 from streamweave.preservation.sweep import sweep_archive
 from streamweave.printable import printable
-from streamweave_dagster.failures import errors_as_failures
+from streamweave_dagster.failures import errors_as_failures, errors_as_red_ticks
 
-NAME = "sweep_archive"
+SWEEP_JOB = "sweep_archive"
 SECONDS_BETWEEN_LINES = 60.0
 NAMED_COPIES = 100
 Context = dg.OpExecutionContext
@@ -64,7 +72,7 @@ def repair(context: Context, facility: dg.ResourceParam[Facility], warnings: lis
 
 
 @dg.job(
-    name=NAME,
+    name=SWEEP_JOB,
     description="Re-read what is due in every storage location, and repair what is damaged.",
     tags={"dagster/max_retries": "0"},
 )
@@ -116,3 +124,35 @@ def _table(reports: Sequence[SweepReport]) -> dg.TableMetadataValue:
         for each in damaged
     ]
     return dg.MetadataValue.table(records, schema)
+
+
+CHECK_JOB = "check_instruments"
+
+check_job = dg.define_asset_job(
+    CHECK_JOB,
+    selection=dg.AssetSelection.all_asset_checks(),
+    description="Check every instrument: fixity, completeness, freshness.",
+)
+nightly_check = dg.ScheduleDefinition(
+    name="check_instruments_nightly",
+    job=check_job,
+    cron_schedule="17 3 * * *",
+    description="Checks every instrument once a night (UTC).",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+
+ALERTS_JOB = "alerts"
+SECONDS_BETWEEN_TICKS = 45
+
+
+@dg.sensor(
+    name=ALERTS_JOB,
+    minimum_interval_seconds=SECONDS_BETWEEN_TICKS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the admins what is wrong, once when it begins and once when it is over.",
+)
+def alerts_sensor(facility: dg.ResourceParam[Facility], channels: dg.ResourceParam[Channels]) -> dg.SkipReason:
+    """One evaluation."""
+    with errors_as_red_ticks():
+        return dg.SkipReason(printable(evaluate_alerts(facility, channels).sentence()))

@@ -5,7 +5,7 @@ import dagster as dg
 from streamweave.catalog.tables import Schedule
 from streamweave.harvest.rate_limit import closed_until, limits_of
 from streamweave.instruments.dagster import harvest_run_config, harvest_run_tags
-from streamweave_dagster.harvest_job import harvest_job
+from streamweave_dagster.harvest import harvest_job
 
 
 def harvest_schedule(schedule: Schedule) -> dg.ScheduleDefinition:

@@ -2,28 +2,117 @@
 
 There are no run keys: a key is never asked for again, not even after its run has failed. Instead nothing is requested
 while a run of the instrument is under way, and the catalog tells what is left to do.
+
+When a sensor holds back: while a run goes, for a while after failed runs, and from a server that refuses us.
+
+What of an instrument there is to harvest now, and what has to wait, for a sensor's sentence.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from streamweave.catalog.tables import Instrument, ScanOutcome
+from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, VersionState
+from streamweave.catalog.tables.files import WATCHED
+from streamweave.errors import CredentialsRefused
 from streamweave.facility import Facility
+from streamweave.harvest.backlog import days_with_work, versions_by_state
+from streamweave.harvest.policy import policy_for
 from streamweave.harvest.rate_limit import closed_until, limits_of
 from streamweave.harvest.run import look_until_quiet
 from streamweave.harvest.scan_record import Sighting, latest_scan
+from streamweave.harvest.version_state import retry_delay
 from streamweave.instruments.dagster import harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
 from streamweave_dagster.failures import RUN_RETRY_TAGS, TickFailed, errors_as_red_ticks
-from streamweave_dagster.instruments.assets import asset_key
-from streamweave_dagster.instruments.pacing import paused_until, refused_until, run_under_way
-from streamweave_dagster.instruments.partitions import RANGE_END_TAG, RANGE_START_TAG, Span, spans
-from streamweave_dagster.instruments.waiting import waiting
-from streamweave_dagster.lost_runs import end_lost_runs
-from streamweave_dagster.own_runs import location_of
+from streamweave_dagster.harvest import asset_key
+from streamweave_dagster.lost_runs import end_lost_runs, location_of
+from streamweave_dagster.partitions import RANGE_END_TAG, RANGE_START_TAG, Span, spans
+
+UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+ENDED_RUNS_CONSIDERED = 8
+REFUSED_PAUSE = timedelta(hours=1)
+"""Between two logins with credentials that were refused: a few in a row lock an account in most domains."""
+
+
+def run_under_way(instance: dg.DagsterInstance, slug: str) -> dg.DagsterRun | None:
+    """The run of this instrument that is queued or in progress."""
+    runs = instance.get_runs(dg.RunsFilter(tags=harvest_run_tags(slug), statuses=UNDER_WAY), limit=1)
+    return next(iter(runs), None)
+
+
+def paused_until(instance: dg.DagsterInstance, instrument: Instrument) -> datetime | None:
+    """Until when nothing is requested because the last runs have failed, longer with each; None if the last did not."""
+    ended = dg.RunsFilter(tags=harvest_run_tags(instrument.slug), statuses=ENDED)
+    records = instance.get_run_records(ended, limit=ENDED_RUNS_CONSIDERED)
+    failures = 0
+    for record in records:
+        if record.dagster_run.status != dg.DagsterRunStatus.FAILURE:
+            break
+        failures += 1
+    if not failures:
+        return None
+    ended_at = datetime.fromtimestamp(records[0].end_time or records[0].update_timestamp.timestamp(), UTC)
+    return ended_at + retry_delay(instrument, failures - 1)
+
+
+def refused_until(instrument: Instrument, scan: Scan | None) -> datetime | None:
+    """Until when no login is tried after the last one was refused; a change of instrument or account ends the pause."""
+    if scan is None or scan.error_kind != CredentialsRefused.kind():
+        return None
+    account = instrument.service_account
+    changed_at = max(instrument.updated_at, account.updated_at) if account else instrument.updated_at
+    return None if changed_at > scan.started_at else scan.started_at + REFUSED_PAUSE
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """``days`` have work that can be done now; all of them are partitions. The numbers count files."""
+
+    days: Sequence[date]
+    days_before_the_first: int
+    settling: int
+    without_destination: int
+    failed_for_now: int
+    why_no_destination: str = ""
+
+    def sentence(self) -> str:
+        """Why there is nothing to request, for a person; meant for an instrument without ``days``."""
+        reasons = [
+            (self.settling, "still settling"),
+            (self.without_destination, f"wait: {self.why_no_destination}"),
+            (self.failed_for_now, "wait for a further attempt"),
+            (self.days_before_the_first, "days before the first partition wait for a scheduled harvest"),
+        ]
+        return ", ".join(f"{number} {reason}" for number, reason in reasons if number) or "nothing to harvest"
+
+
+def waiting(facility: Facility, instrument: Instrument) -> Waiting:
+    """Ask the catalog. Raises ``InvalidInput`` when a hook's row can't be used."""
+    with facility.sessions() as session:
+        policy = policy_for(session, instrument, facility.reach)
+        days = days_with_work(session, instrument, policy, facility.now())
+        states = versions_by_state(session, instrument)
+    settled = states.get(VersionState.SETTLED, 0)
+    partitions = [day for day in days if day >= instrument.first_acquisition_day]
+    return Waiting(
+        days=partitions,
+        days_before_the_first=len(days) - len(partitions),
+        settling=sum(states.get(state, 0) for state in WATCHED),
+        without_destination=0 if policy.destinations else settled,
+        failed_for_now=states.get(VersionState.PENDING, 0) + (settled if policy.destinations else 0),
+        why_no_destination=policy.why_no_destination,
+    )
+
 
 LOOK_BUDGET_SECONDS = 20.0
 PATIENCE_SECONDS = 10.0

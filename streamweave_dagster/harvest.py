@@ -1,0 +1,281 @@
+"""The steps of a harvest, as the ops of the assets and of the job ``harvest`` take them one after the other.
+
+One asset for each instrument: its archived files, a partition for each acquisition day.
+
+Materializing a partition harvests that day; a range of partitions is one run.
+
+The job ``harvest``: one instrument, its whole share, everything pending. Schedules and manual triggers run it.
+
+When it has succeeded, every file that stood on the share when it began is in the catalog, archived or with the reason
+why not.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import dagster as dg
+
+from streamweave.catalog.leases import harvest_run
+from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
+from streamweave.errors import NotFound
+from streamweave.facility import Facility
+from streamweave.harvest.enrich import enrich_files
+from streamweave.harvest.plan import filter_files
+from streamweave.harvest.progress import Progress
+from streamweave.harvest.report import FileOutcome, HarvestReport
+from streamweave.harvest.run import look_until_quiet, note_harvested
+from streamweave.harvest.source_check import rehash
+from streamweave.harvest.transfer import transfer_files
+from streamweave.instruments.dagster import JOB_NAME, harvest_run_tags
+from streamweave.instruments.instruments import instrument_by_slug
+from streamweave.printable import printable
+from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, errors_as_failures, summed_up
+from streamweave_dagster.materializations import NOTHING_DONE, day_metadata, pace_metadata
+from streamweave_dagster.partitions import acquisition_days
+from streamweave_dagster.standing import standing_of
+
+Context = dg.OpExecutionContext | dg.AssetExecutionContext
+
+SECONDS_BETWEEN_LINES = 10.0
+NAMED_FILES_PER_BATCH = 20
+AS_IT_SHOULD_BE = (VersionState.ARCHIVED, VersionState.UNCHANGED, VersionState.SKIPPED)
+
+
+@dataclass
+class Harvest:
+    """One harvest on its way from op to op.
+
+    Without ``days`` it goes over everything pending of the instrument. ``alarm`` is why the listing is not to be
+    believed.
+    """
+
+    slug: str
+    days: tuple[date, ...] | None = None
+    alarm: str | None = None
+    report: HarvestReport = field(default_factory=HarvestReport)
+
+
+def instrument_called(facility: Facility, slug: str) -> Instrument:
+    """The instrument's row as it is now. Raises ``NotFound``."""
+    with facility.sessions() as session:
+        instrument = instrument_by_slug(session, slug)
+    if instrument is None:
+        raise NotFound(f"Instrument {slug}")
+    return instrument
+
+
+def look(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
+    """Look at the share until what stands there has settled."""
+    with errors_as_failures():
+        instrument = instrument_called(facility, harvest.slug)
+        sighting = look_until_quiet(
+            facility,
+            instrument,
+            dagster_run_id=context.run.run_id,
+            tell=lambda line: context.log.info(printable(line)),
+        )
+    if sighting.outcome == ScanOutcome.SUSPECT:
+        harvest.alarm = sighting.error_message
+        context.log.error(printable(harvest.alarm or ""))
+    return harvest
+
+
+def filter_step(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
+    """Let the hooks decide, and plan transfers."""
+    with errors_as_failures():
+        report = filter_files(facility, instrument_called(facility, harvest.slug), harvest.days)
+    context.log.info(f"decided against, or not decided: {report.sentence()}")
+    harvest.report.include(report)
+    return harvest
+
+
+@dg.op(description="Copy, prove, publish and catalogue what is planned.", retry_policy=RETRY_TRANSIENT)
+def transfer(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
+    """Archive what is planned. What stops it early travels on in the report, so that what was done is told first."""
+
+    def tell(outcomes: Sequence[FileOutcome]) -> None:
+        _tell_batch(context, outcomes)
+
+    with errors_as_failures():
+        instrument = instrument_called(facility, harvest.slug)
+        with harvest_run(facility.sessions, instrument.id, context.run.run_id) as run_id:
+            report = transfer_files(
+                facility, instrument, run_id, harvest.days, on_outcomes=tell, on_progress=_ProgressLog(context).tell
+            )
+    for trouble in report.troubles:
+        context.log.error(str(trouble))
+    if report.pause:
+        context.log.warning(report.pause)
+    context.log.info(f"{report.sentence()} in {report.seconds:.1f} s")
+    context.add_output_metadata(pace_metadata(report))
+    harvest.report.include(report)
+    return harvest
+
+
+def enrich_step(context: Context, facility: Facility, harvest: Harvest) -> Instrument:
+    """Let the hooks tell more about archived files; returns the instrument's row."""
+    with errors_as_failures():
+        instrument = instrument_called(facility, harvest.slug)
+        failures = enrich_files(facility, instrument, harvest.days)
+        note_harvested(facility, instrument)
+    if failures:
+        context.log.warning(f"{failures} files could not be enriched; their hooks are asked again")
+    return instrument
+
+
+class _ProgressLog:
+    """Tells of progress now and then: each line is a row in Dagster's event log."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._told_at = time.monotonic()
+
+    def tell(self, progress: Progress) -> None:
+        """Log it if it is time to."""
+        if time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
+            self._told_at = time.monotonic()
+            self._context.log.info(printable(progress.sentence()))
+
+
+def _tell_batch(context: Context, outcomes: Sequence[FileOutcome]) -> None:
+    """Name the files that a person may want to look at, the first of many."""
+    strange = [outcome for outcome in outcomes if outcome.state not in AS_IT_SHOULD_BE]
+    for outcome in strange[:NAMED_FILES_PER_BATCH]:
+        context.log.warning(printable(f"{outcome.source_path} is {outcome.state}: {outcome.reason}"))
+    if len(strange) > NAMED_FILES_PER_BATCH:
+        context.log.warning(f"and {len(strange) - NAMED_FILES_PER_BATCH} more files of this batch")
+
+
+GROUP = "instruments"
+SENSOR_TAG = "dagster/sensor_name"
+
+
+def asset_key(slug: str) -> dg.AssetKey:
+    """What the archive of the instrument ``slug`` is called."""
+    return dg.AssetKey([GROUP, slug])
+
+
+def instrument_asset(instrument: Instrument) -> dg.AssetsDefinition:
+    """The asset of one instrument, whose ops read the instrument's row anew."""
+    slug = instrument.slug
+
+    @dg.op(
+        name=f"filter_{slug}",
+        description="Let the hooks decide on settled files, and plan transfers. Looks at the share first, "
+        "unless the sensor that requested the run has just done so.",
+        retry_policy=RETRY_TRANSIENT,
+    )
+    def filter_of_instrument(context: dg.AssetExecutionContext, facility: dg.ResourceParam[Facility]) -> Harvest:
+        harvest = Harvest(slug, tuple(map(date.fromisoformat, context.partition_keys)))
+        _tag_own_run(context, slug)
+        if SENSOR_TAG not in context.run.tags:
+            look(context, facility, harvest)
+        return filter_step(context, facility, harvest)
+
+    @dg.graph_asset(
+        key=asset_key(slug),
+        group_name=GROUP,
+        description=_description(instrument),
+        partitions_def=acquisition_days(instrument),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        kinds={"smb"},
+    )
+    def archive() -> object:
+        return enrich_days.alias("enrich")(transfer(filter_of_instrument.alias("filter")()))
+
+    return archive
+
+
+@dg.op(description="Let the hooks tell more about archived files, and show what was done.", out=dg.Out(dg.Nothing))
+def enrich_days(
+    context: dg.AssetExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest
+) -> Iterator[dg.Output[None]]:
+    """Materialize the days, each with what was done for it; only then fail if something was wrong."""
+    instrument = enrich_step(context, facility, harvest)
+    days = harvest.days or ()
+    with facility.sessions() as session:
+        standing = standing_of(session, instrument, days)
+    context.add_asset_metadata(NOTHING_DONE)
+    for day in days:
+        if day in harvest.report.days or standing[day].counts:
+            context.add_asset_metadata(day_metadata(harvest.report, day, standing[day]), partition_key=day.isoformat())
+    yield dg.Output(None)
+    if failure := summed_up(harvest.alarm, harvest.report.troubles):
+        raise failure
+
+
+def _tag_own_run(context: Context, slug: str) -> None:
+    """Let the queue and the sensor see which instrument this run harvests: one started from the UI doesn't say."""
+    context.instance.add_run_tags(context.run.run_id, {**harvest_run_tags(slug), **RUN_RETRY_TAGS})
+
+
+def _description(instrument: Instrument) -> str:
+    about = f"{instrument.description}\n\n" if instrument.description else ""
+    origin = f"**{instrument.name}** from `//{instrument.cifs_host}/{instrument.cifs_share}`"
+    return f"{about}The archived files of {origin}, by acquisition day ({instrument.timezone})."
+
+
+class WhichInstrument(dg.Config):
+    """``instrument`` is the slug."""
+
+    instrument: str
+
+
+@dg.op(description="Look at the share until what stands there has settled.", retry_policy=RETRY_TRANSIENT)
+def discover(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], config: WhichInstrument) -> Harvest:
+    """The harvest begins here; from now on it knows its instrument."""
+    return look(context, facility, Harvest(config.instrument))
+
+
+@dg.op(
+    name="filter_pending",
+    description="Let the hooks decide on everything that has settled, and plan transfers.",
+    retry_policy=RETRY_TRANSIENT,
+)
+def filter_pending(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
+    """As for the assets, but over all days."""
+    return filter_step(context, facility, harvest)
+
+
+@dg.op(description="Let the hooks tell more about archived files, and show what was done.")
+def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
+    """Tell of a materialization for each day that was touched; only then fail if something was wrong."""
+    instrument = enrich_step(context, facility, harvest)
+    with facility.sessions() as session:
+        standing = standing_of(session, instrument, harvest.report.days)
+    for day in sorted(standing):
+        context.log_event(
+            dg.AssetMaterialization(
+                asset_key(harvest.slug),
+                partition=day.isoformat(),
+                metadata=day_metadata(harvest.report, day, standing[day]),
+            )
+        )
+    if failure := summed_up(harvest.alarm, harvest.report.troubles):
+        raise failure
+    return harvest
+
+
+@dg.op(description="Read a share of the archived files again at the source.", out=dg.Out(dg.Nothing))
+def rehash_sampled(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> None:
+    """Nothing waits for this any more: the harvest is done, and was told of."""
+    with errors_as_failures():
+        report = rehash(facility, instrument_called(facility, harvest.slug))
+    context.log.info(report.sentence())
+    for path in report.changed:
+        context.log.warning(
+            printable(f"{path} has another content, though size and mtime are the same: it settles anew")
+        )
+
+
+@dg.job(
+    name=JOB_NAME,
+    description="Harvest one instrument: discover what is on its share, then archive everything pending.",
+    tags=RUN_RETRY_TAGS,
+)
+def harvest_job() -> None:
+    """discover → filter → transfer → enrich → rehash."""
+    harvested = enrich_touched.alias("enrich")(transfer(filter_pending.alias("filter")(discover())))
+    rehash_sampled.alias("rehash")(harvested)

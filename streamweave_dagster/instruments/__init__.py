@@ -1,1 +1,0 @@
-"""What Dagster holds for each instrument: one asset, one sensor, its schedules, its checks."""
