@@ -10,7 +10,7 @@ from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, StorageType
 from streamweave.errors import StartError
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.sources.base import Source
@@ -37,7 +37,7 @@ class Facility:
     mint_identifier: Callable[[], str]
     now: Callable[[], datetime]
     wait: Callable[[float], None] = time.sleep
-    reach: Reach = field(default_factory=Reach)
+    reach: HookReach = field(default_factory=HookReach)
     storage_notice: Callable[[StorageLocation], str | None] = lambda location: None
     close: Callable[[], None] = lambda: None
 
@@ -72,6 +72,6 @@ def facility_of(settings: Settings) -> Facility:
         mint_identifier=lambda: ark.mint(settings.ark_naan, settings.ark_shoulder),
         now=DatabaseClock(reading_sessions(engine)),
         close=engine.dispose,
-        reach=Reach.told_by(settings, sealer),
+        reach=HookReach.told_by(settings, sealer),
         storage_notice=notice_of,
     )

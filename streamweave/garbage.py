@@ -23,7 +23,7 @@ _before: list[tuple[int, int, int]] = []  # the thresholds that each block under
 
 
 @contextmanager
-def seldom_sought() -> Iterator[None]:
+def reduced_gc() -> Iterator[None]:
     """Within the block this process seldom looks for cycles. Blocks may be nested, and overlap in several threads."""
     with _lock:
         _before.append(gc.get_threshold())

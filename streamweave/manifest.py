@@ -21,7 +21,7 @@ from streamweave.catalog.tables import Instrument, ServiceAccount, StorageLocati
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.harvest.instrument_changes import asks_what_is_there, update_instrument
 from streamweave.hooks.configuration import create_hook
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.fields import CHANGEABLE
 from streamweave.instruments.instruments import create_instrument, instrument_by_slug
@@ -57,7 +57,7 @@ def apply_manifest(
     sessions: Sessions,
     encryption_keys: str,
     manifest: Mapping[str, Any],
-    reach: Reach | None = None,
+    reach: HookReach | None = None,
     roots: StorageRoots | None = None,
     *,
     address_change: AddressChange | None = None,
@@ -91,7 +91,7 @@ def apply_manifest(
         for entry in _of_others(known, manifest.get("schedules", [])):
             create_schedule(session, _resolved(session, entry))
         for entry in _of_others(known, manifest.get("hooks", [])):
-            create_hook(session, _resolved(session, entry), reach or Reach(sealer=sealer))
+            create_hook(session, _resolved(session, entry), reach or HookReach(sealer=sealer))
 
 
 def _check_shape(manifest: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from streamweave.instruments.instruments import instrument_by_id
 from streamweave.preservation.damage import damaged_copies, release
-from streamweave.preservation.report import checks_of_file, holds, standing_of_instrument, sweeps
+from streamweave.preservation.report import checks_of_file, fixity_state_of_instrument, holds, sweeps
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.pagination import Asked, PageAsked, listed
@@ -121,7 +121,7 @@ def show_standing(service: TheService, instrument_id: FromPath[UUID]) -> FixityS
     """How long ago the copies of an instrument's files were re-read, and how many are overdue or damaged."""
     with service.reading() as session:
         instrument_by_id(session, instrument_id)
-        return shown(standing_of_instrument(session, instrument_id, service.now()), FixityStandingBody)
+        return shown(fixity_state_of_instrument(session, instrument_id, service.now()), FixityStandingBody)
 
 
 @get("/damage", sync_to_thread=True, summary="List damaged copies")

@@ -31,7 +31,7 @@ from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.errors import StartError, TooBusy
 from streamweave.files.resolving import Support
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.mail import Mailer, mailer_of
 from streamweave.preservation.certificates.document import signer_of
 from streamweave.preservation.certificates.issue import Issuer
@@ -87,7 +87,7 @@ class Service:
     now: Callable[[], datetime]
     sealer: Sealer
     storage_roots: StorageRoots
-    reach: Reach
+    reach: HookReach
     secret_key: str
     token_lifetime_seconds: int
     login_limits: LoginLimits
@@ -140,7 +140,7 @@ def service_of(settings: Settings) -> Service:
         now=now,
         sealer=sealer,
         storage_roots=settings.allowed_storage(),
-        reach=Reach.told_by(settings, sealer),
+        reach=HookReach.told_by(settings, sealer),
         secret_key=secret_key,
         token_lifetime_seconds=settings.token_lifetime_seconds,
         login_limits=_login_limits(settings),

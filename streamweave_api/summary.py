@@ -11,7 +11,7 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from streamweave.errors import InvalidInput
-from streamweave.files.queries import harvested, standings
+from streamweave.files.queries import harvested, state_counts
 from streamweave_api.auth import Viewer
 from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.pagination import Asked
@@ -70,5 +70,5 @@ def summary(
             from_day=first,
             to_day=last,
             days=[shown(day, DayBody) for day in harvested(session, viewer, first, last)],
-            states=[shown(state, StateBody) for state in standings(session, viewer)],
+            states=[shown(state, StateBody) for state in state_counts(session, viewer)],
         )

@@ -10,7 +10,7 @@ from streamweave.access.users import ensure_admin
 from streamweave.catalog.schema import schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.dagster import orchestrator, reload_code_location
 from streamweave.manifest import apply_manifest
@@ -64,7 +64,7 @@ def configure(
         settings = settings_of(home)
         keys = settings.encryption_keys.get_secret_value()
         with open_catalog(str(settings.database_url)) as engine:
-            reach = Reach.told_by(settings, Sealer(keys))
+            reach = HookReach.told_by(settings, Sealer(keys))
             sessions, roots = catalog_sessions(engine), settings.allowed_storage()
             apply_manifest(sessions, keys, _read(manifest), reach, roots, address_change=address_change)
     typer.echo(printable(f"{manifest} is entered; {shown_by_dagster(settings)}"))

@@ -18,7 +18,7 @@ CHUNK_BYTES = 65_536
 LONGEST_LINE_BYTES = 65_536
 
 
-class Relay:
+class LogMux:
     """Prints ``name | line`` for each line of the streams it follows, and remembers the last lines of each.
 
     There is no thread: whoever waits for something calls `pump` meanwhile.

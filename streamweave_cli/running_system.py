@@ -23,7 +23,7 @@ TOLD = (
 )
 
 
-def leave_word(home: Home, environment: Mapping[str, str]) -> None:
+def write_env_file(home: Home, environment: Mapping[str, str]) -> None:
     """Write down how this running system is reached, as lines that a shell can read too."""
     lines = [f"{name}='{environment[name]}'\n" for name in TOLD if name in environment]
     write_private(home.environment, "".join(lines))

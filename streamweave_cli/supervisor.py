@@ -17,7 +17,7 @@ from types import FrameType, TracebackType
 from typing import IO, Any, Self
 
 from streamweave.errors import StartError
-from streamweave_cli.log_mux import Relay
+from streamweave_cli.log_mux import LogMux
 from streamweave_cli.processes import MARK, end_supervised, group_is_alive, when_parent_dies
 
 
@@ -141,7 +141,7 @@ class Supervisor:
     Leaving the context stops all, last started first.
     """
 
-    def __init__(self, home: Path, relay: Relay, signals: StopSignals, *, grace_seconds: float = 15.0) -> None:
+    def __init__(self, home: Path, relay: LogMux, signals: StopSignals, *, grace_seconds: float = 15.0) -> None:
         self._home = home
         self._relay = relay
         self._signals = signals

@@ -16,12 +16,12 @@ from streamweave_cli import programs
 from streamweave_cli.dagster_home import write_dagster_home
 from streamweave_cli.databases import CATALOG, Admin, configure_from, prepare_admin, prepare_catalog
 from streamweave_cli.home import Home
-from streamweave_cli.log_mux import Relay
+from streamweave_cli.log_mux import LogMux
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.processes import end_supervised
 from streamweave_cli.programs import Ports, plain_environment, system_environment
 from streamweave_cli.readiness import LOOPBACK, free_port, is_taken
-from streamweave_cli.running_system import leave_word
+from streamweave_cli.running_system import write_env_file
 from streamweave_cli.supervisor import Ended, StopRequested, StopSignals, Supervisor
 
 
@@ -47,7 +47,7 @@ def announce(say: Callable[[str], None], home: Home, ports: Ports, *, simlab: bo
 
 
 @dataclass(frozen=True)
-class Wishes:
+class UpOptions:
     """What the command line asks for. A port of 0 means a free one."""
 
     simlab: bool
@@ -60,10 +60,10 @@ class System:
     """The whole system in one home. ``relay`` tells a person what happens."""
 
     settings: Settings
-    wishes: Wishes
+    wishes: UpOptions
     home: Home
     ports: Ports
-    relay: Relay
+    relay: LogMux
 
     def run(self, signals: StopSignals) -> Ended | None:
         """Start everything, in order, and stay until asked to stop (None) or until one has ended; then stop all."""
@@ -109,11 +109,11 @@ class System:
         supervisor.start(programs.webserver(self.ports, workspace, environment))
         announce_admin(self.relay.say, prepare_admin(catalog, self.settings))
         supervisor.start(programs.api(self.ports, environment))
-        leave_word(self.home, environment)
+        write_env_file(self.home, environment)
         announce(self.relay.say, self.home, self.ports, simlab=self.wishes.simlab)
 
 
-def run_system(settings: Settings, wishes: Wishes, console: Console) -> Ended | None:
+def run_system(settings: Settings, wishes: UpOptions, console: Console) -> Ended | None:
     """Run the whole system in the foreground until a signal asks to stop (None), or one of its processes has ended.
 
     Whatever happens, nothing that was started is left running. Raises ``StartError`` when it can't start.
@@ -121,11 +121,11 @@ def run_system(settings: Settings, wishes: Wishes, console: Console) -> Ended | 
     ports = _ports(wishes)
     home = Home.at(settings.home)
     home.create()
-    with StopSignals() as signals, home.lock(), Relay(console) as relay:
+    with StopSignals() as signals, home.lock(), LogMux(console) as relay:
         return System(settings, wishes, home, ports, relay).run(signals)
 
 
-def _ports(wishes: Wishes) -> Ports:
+def _ports(wishes: UpOptions) -> Ports:
     for port, flag in ((wishes.api_port, "--api-port"), (wishes.dagster_port, "--dagster-port")):
         if port and is_taken(port):
             raise StartError(f"port {port} is taken: choose another one with {flag} (0 takes a free one)")

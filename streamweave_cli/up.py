@@ -8,7 +8,7 @@ from rich.console import Console
 
 from streamweave.printable import printable_besides_colours
 from streamweave.settings import Settings
-from streamweave_cli.system import Wishes, run_system
+from streamweave_cli.system import UpOptions, run_system
 from streamweave_cli.terminal import one_sentence
 
 SOMETHING_FAILED = 1
@@ -30,7 +30,7 @@ def up(
     """Run the whole system until Ctrl-C or SIGTERM."""
     with one_sentence():
         chosen: dict[str, Any] = {} if home is None else {"home": home}
-        wishes = Wishes(simlab=simlab, api_port=api_port, dagster_port=dagster_port)
+        wishes = UpOptions(simlab=simlab, api_port=api_port, dagster_port=dagster_port)
         ended = run_system(Settings(**chosen), wishes, Console())
     if ended is not None:
         typer.echo(f"{ended.name} {ended.how}, so everything was stopped; it last said:", err=True)

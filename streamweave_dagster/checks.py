@@ -22,11 +22,11 @@ from streamweave.harvest.backlog import stragglers
 from streamweave.harvest.scan_record import latest_scan, unlisted_sentence
 from streamweave.instruments.schedules import longest_pause
 from streamweave.preservation.damage import unrepaired
-from streamweave.preservation.report import locations_of_instrument, standing_of_instrument, troubles_of
+from streamweave.preservation.report import fixity_state_of_instrument, locations_of_instrument, troubles_of
 from streamweave.printable import printable
 from streamweave_dagster.failures import errors_as_failures
 from streamweave_dagster.harvest import asset_key, instrument_called
-from streamweave_dagster.sensors import Waiting, waiting
+from streamweave_dagster.sensors import Backlog, waiting
 
 
 def freshness_of(facility: Facility, instrument: Instrument) -> tuple[bool, str]:
@@ -76,7 +76,7 @@ def _check(slug: str, name: str, about: str, examine: Examination) -> dg.AssetCh
 
 def _fixity(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
     with facility.sessions() as session:
-        standing = standing_of_instrument(session, instrument.id, facility.now())
+        standing = fixity_state_of_instrument(session, instrument.id, facility.now())
         damage = unrepaired(session, instrument.id)
         troubles = troubles_of(session, instrument.id)
         locations = locations_of_instrument(session, instrument.id)
@@ -116,7 +116,7 @@ def _completeness(facility: Facility, instrument: Instrument) -> dg.AssetCheckRe
     )
 
 
-def _completeness_sentences(people_needed: int, work: Waiting, whole: Scan | None) -> Iterator[str]:
+def _completeness_sentences(people_needed: int, work: Backlog, whole: Scan | None) -> Iterator[str]:
     why = f": {work.why_no_destination}" if work.without_destination else ""
     yield f"{people_needed} files need a person, {work.without_destination} wait for a destination{why}"
     if whole and whole.unreadable_folders:

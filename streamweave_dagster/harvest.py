@@ -25,7 +25,7 @@ from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.progress import Progress
 from streamweave.harvest.report import FileOutcome, HarvestReport
-from streamweave.harvest.run import look_until_quiet, note_harvested
+from streamweave.harvest.run import note_harvested, scan_until_quiet
 from streamweave.harvest.source_check import rehash
 from streamweave.harvest.transfer import transfer_files
 from streamweave.instruments.dagster import JOB_NAME, harvest_run_tags
@@ -70,7 +70,7 @@ def look(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
     """Look at the share until what stands there has settled."""
     with errors_as_failures():
         instrument = instrument_called(facility, harvest.slug)
-        sighting = look_until_quiet(
+        sighting = scan_until_quiet(
             facility,
             instrument,
             dagster_run_id=context.run.run_id,

@@ -21,8 +21,8 @@ from streamweave.facility import Facility
 from streamweave.harvest.backlog import days_with_work, versions_by_state
 from streamweave.harvest.policy import policy_for
 from streamweave.harvest.rate_limit import closed_until, limits_of
-from streamweave.harvest.run import look_until_quiet
-from streamweave.harvest.scan_record import Sighting, latest_scan
+from streamweave.harvest.run import scan_until_quiet
+from streamweave.harvest.scan_record import ScanResult, latest_scan
 from streamweave.harvest.version_state import retry_delay
 from streamweave.instruments.dagster import harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
@@ -75,7 +75,7 @@ def refused_until(instrument: Instrument, scan: Scan | None) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Backlog:
     """``days`` have work that can be done now; all of them are partitions. The numbers count files."""
 
     days: Sequence[date]
@@ -96,7 +96,7 @@ class Waiting:
         return ", ".join(f"{number} {reason}" for number, reason in reasons if number) or "nothing to harvest"
 
 
-def waiting(facility: Facility, instrument: Instrument) -> Waiting:
+def waiting(facility: Facility, instrument: Instrument) -> Backlog:
     """Ask the catalog. Raises ``InvalidInput`` when a hook's row can't be used."""
     with facility.sessions() as session:
         policy = policy_for(session, instrument, facility.reach)
@@ -104,7 +104,7 @@ def waiting(facility: Facility, instrument: Instrument) -> Waiting:
         states = versions_by_state(session, instrument)
     settled = states.get(VersionState.SETTLED, 0)
     partitions = [day for day in days if day >= instrument.first_acquisition_day]
-    return Waiting(
+    return Backlog(
         days=partitions,
         days_before_the_first=len(days) - len(partitions),
         settling=sum(states.get(state, 0) for state in WATCHED),
@@ -151,7 +151,7 @@ def new_files_sensor(instrument: Instrument) -> dg.SensorDefinition:
 
 def _tick(context: dg.SensorEvaluationContext, facility: Facility, instrument: Instrument) -> TickResult:
     _fail_if_refused(facility, instrument)
-    sighting = look_until_quiet(
+    sighting = scan_until_quiet(
         facility, instrument, patience_seconds=PATIENCE_SECONDS, budget_seconds=LOOK_BUDGET_SECONDS
     )
     work = waiting(facility, instrument)
@@ -189,7 +189,7 @@ def _obstacle(instance: dg.DagsterInstance, facility: Facility, instrument: Inst
     return None
 
 
-def _request(slug: str, sighting: Sighting, requested: Sequence[Span], now: datetime) -> dg.SensorResult:
+def _request(slug: str, sighting: ScanResult, requested: Sequence[Span], now: datetime) -> dg.SensorResult:
     """One run for each span. A tick that requests runs has no place for a sentence but its cursor."""
     sentence = f"{now:%Y-%m-%d %H:%M:%S} UTC: {sighting.sentence()}; requested {', '.join(map(str, requested))}"
     return dg.SensorResult([_run_request(slug, span) for span in requested], cursor=printable(sentence))

@@ -15,7 +15,7 @@ from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.facility import Facility, facility_of
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.run import look, note_harvested
+from streamweave.harvest.run import note_harvested, scan
 from streamweave.harvest.transfer import transfer_files
 from streamweave.settings import Settings
 
@@ -29,7 +29,7 @@ def measure_harvest(facility: Facility, instrument: Instrument) -> Measured:
     measured = Measured()
     with measured.phase(WHOLE):
         with measured.phase("look"):
-            look(facility, instrument)
+            scan(facility, instrument)
         with harvest_run(facility.sessions, instrument.id) as run_id:
             with measured.phase("filter"):
                 report = filter_files(facility, instrument)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.type_api import TypeEngine
 
-from streamweave.access.access_scope import Kind, Openings
+from streamweave.access.access_scope import AccessScope, Kind
 from streamweave.catalog.tables import FileGrant, FileRecord
 from streamweave.catalog.tables.files import path_in_byte_order
 
@@ -35,7 +35,7 @@ OPENED = aliased(FileRecord, name="opened")
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class AccessPath:
     """One of the ways, and which rows of ``table`` it opens.
 
     ``each`` holds the openings one by one, and ``by_each`` is the condition for what one of them opens: a range of an
@@ -75,13 +75,13 @@ def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
     return bindparam(name, type_=kind)
 
 
-def values_of(openings: Openings) -> Bind:
+def values_of(openings: AccessScope) -> Bind:
     """The openings' own values, as a part of the statement."""
     values = openings.values
     return lambda name, kind: bindparam(name, values[name], type_=kind, unique=True)
 
 
-def ways(kinds: tuple[Kind, ...], bind: Bind = parameter, record: Any = OPENED) -> list[Way]:
+def access_paths(kinds: tuple[Kind, ...], bind: Bind = parameter, record: Any = OPENED) -> list[AccessPath]:
     """The ways of these kinds; files are rows of ``record``, ``FileRecord`` under some name."""
     return [_WAYS[kind](bind, record) for kind in kinds]
 
@@ -92,35 +92,35 @@ def within(path: ColumnElement[str], prefix: ColumnElement[str]) -> ColumnElemen
     return and_(path >= prefix.concat("/"), path < prefix.concat("0"))
 
 
-def _of(table: Any, column: Any, ids: BindParameter[Any]) -> Way:
+def _of(table: Any, column: Any, ids: BindParameter[Any]) -> AccessPath:
     """The rows of ``table`` whose ``column`` holds one of the ids."""
     each = func.unnest(ids).table_valued("id").render_derived(name=f"each_{column.key}")
-    return Way(table, each, column == each.c.id, column == any_(ids))
+    return AccessPath(table, each, column == each.c.id, column == any_(ids))
 
 
-def _owning(bind: Bind, record: Any) -> Way:
+def _owning(bind: Bind, record: Any) -> AccessPath:
     return _of(record, record.owner_id, bind("owners", ARRAY(Uuid)))
 
 
-def _grants(bind: Bind, _: Any) -> Way:
+def _grants(bind: Bind, _: Any) -> AccessPath:
     return _of(FileGrant, FileGrant.grantee_id, bind("grantees", ARRAY(Uuid)))
 
 
-def _instruments(bind: Bind, record: Any) -> Way:
+def _instruments(bind: Bind, record: Any) -> AccessPath:
     return _of(record, record.instrument_id, bind("instruments", ARRAY(Uuid)))
 
 
-def _folders(bind: Bind, record: Any) -> Way:
+def _folders(bind: Bind, record: Any) -> AccessPath:
     ids, prefixes = bind("folder_instruments", ARRAY(Uuid)), bind("folder_prefixes", ARRAY(Text))
     each = func.unnest(ids, prefixes).table_valued("instrument_id", "path_prefix").render_derived(name="each_folder")
     below = within(path_in_byte_order(record.source_path), each.c.path_prefix)
     by_each = and_(record.instrument_id == each.c.instrument_id, below)
     # of a file that is at hand, its instrument tells most
     among = and_(record.instrument_id == any_(ids), exists().select_from(each).where(by_each))
-    return Way(record, each, by_each, among, ranges=True)
+    return AccessPath(record, each, by_each, among, ranges=True)
 
 
-_WAYS: Mapping[Kind, Callable[[Bind, Any], Way]] = {
+_WAYS: Mapping[Kind, Callable[[Bind, Any], AccessPath]] = {
     Kind.OWNING: _owning,
     Kind.GRANT: _grants,
     Kind.INSTRUMENT: _instruments,

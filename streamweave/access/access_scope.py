@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Openings:
+class AccessScope:
     """What ``owner_id`` owns, what is granted to any of ``grantees``, whole instruments, and folders of others.
 
     No folder lies in another one, or on an instrument that is open as a whole.
@@ -38,12 +38,12 @@ class Openings:
     instruments: tuple[uuid.UUID, ...] = ()
     folders: tuple[Folder, ...] = ()
 
-    def on(self, instrument_id: uuid.UUID) -> "Openings":
+    def on(self, instrument_id: uuid.UUID) -> "AccessScope":
         """The part of it that concerns one instrument. Where all of that is open, nothing else opens any more of it."""
         if instrument_id in self.instruments:
-            return Openings(instruments=(instrument_id,))
+            return AccessScope(instruments=(instrument_id,))
         folders = tuple(folder for folder in self.folders if folder[0] == instrument_id)
-        return Openings(self.owner_id, self.grantees, folders=folders)
+        return AccessScope(self.owner_id, self.grantees, folders=folders)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -68,13 +68,13 @@ class Openings:
         }
 
     @property
-    def with_whole_instruments(self) -> "Openings":
+    def with_whole_instruments(self) -> "AccessScope":
         """The same with the whole instrument in place of each folder: more files, which an index has in order."""
         instruments = {*self.instruments, *(instrument_id for instrument_id, _ in self.folders)}
         return replace(self, instruments=tuple(sorted(instruments)), folders=())
 
 
-def openings_of(session: Session, viewer: User) -> Openings:
+def access_scope_of(session: Session, viewer: User) -> AccessScope:
     """What is open to ``viewer`` who is no admin.
 
     What they own, and what is granted to them, to a group of theirs, or to a project that they or a group of theirs
@@ -83,20 +83,20 @@ def openings_of(session: Session, viewer: User) -> Openings:
     return _openings(session.execute(_OF_A_VIEWER, {"viewer_id": viewer.id}).all(), viewer.id)
 
 
-def openings_of_project(session: Session, viewer: User, project_id: uuid.UUID) -> Openings:
+def access_scope_of_project(session: Session, viewer: User, project_id: uuid.UUID) -> AccessScope:
     """What is granted to a project; nothing is, in the eyes of those who don't belong to it."""
     query = _OF_A_PROJECT if viewer.is_admin else _OF_A_PROJECT_OF_THEIRS
     return _openings(session.execute(query, {"viewer_id": viewer.id, "project_id": project_id}).all(), None)
 
 
-def _openings(rows: Any, owner_id: uuid.UUID | None) -> Openings:
+def _openings(rows: Any, owner_id: uuid.UUID | None) -> AccessScope:
     granted = {(instrument_id, prefix) for _, instrument_id, prefix in rows if instrument_id is not None}
     outermost: list[Folder] = []
     # in this order whatever lies in a folder comes right after it
     for place in sorted(granted, key=_opened_paths):
         if not outermost or not _lies_in(place, outermost[-1]):
             outermost.append(place)
-    return Openings(
+    return AccessScope(
         owner_id=owner_id,
         grantees=tuple(sorted({grantee_id for grantee_id, *_ in rows})),
         instruments=tuple(instrument_id for instrument_id, prefix in outermost if not prefix),

@@ -2,7 +2,7 @@
 
 An admin sees all. Others see what they own, and what is granted (the file itself, its instrument, or a folder that it
 lies in) to them, to a group of theirs, or to a project that they or a group of theirs belong to; but nothing that was
-withdrawn. ``openings`` says what is open to whom, ``ways`` which files that is.
+withdrawn. ``openings`` says what is open to whom, ``access_paths`` which files that is.
 """
 
 import uuid
@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.access.access_paths import Bind, Way, parameter, values_of, ways
-from streamweave.access.access_scope import Kind, Openings, openings_of
+from streamweave.access.access_paths import AccessPath, Bind, access_paths, parameter, values_of
+from streamweave.access.access_scope import AccessScope, Kind, access_scope_of
 from streamweave.catalog.tables import FileRecord, FileVersion, User
 
 FEW = 1_000  # files, for each of which an index can be asked
@@ -46,7 +46,7 @@ def visible_versions(session: Session, viewer: User) -> ColumnElement[bool]:
     """The same on ``FileVersion``, where nothing of the record has to be looked at."""
     if viewer.is_admin:
         return true()
-    openings = openings_of(session, viewer)
+    openings = access_scope_of(session, viewer)
     # each once: the planner then knows how many they are, and looks them all up only if they are few
     theirs = covered_ids(openings.kinds, values_of(openings), once=True)
     return and_(FileVersion.file_id.in_(theirs), not_withdrawn(FileVersion.file_id))
@@ -54,7 +54,7 @@ def visible_versions(session: Session, viewer: User) -> ColumnElement[bool]:
 
 def opened_files(session: Session, viewer: User) -> ColumnElement[bool]:
     """The condition for what ``viewer`` may see, or might if it had not been withdrawn: they may read its tombstone."""
-    return true() if viewer.is_admin else covered(openings_of(session, viewer))
+    return true() if viewer.is_admin else covered(access_scope_of(session, viewer))
 
 
 def visible_by(kinds: tuple[Kind, ...]) -> ColumnElement[bool]:
@@ -67,7 +67,7 @@ def not_withdrawn(file_id: SQLColumnExpression[uuid.UUID]) -> ColumnElement[bool
     return ~exists().where(_WITHDRAWN.id == file_id, _WITHDRAWN.withdrawn_at.is_not(None))
 
 
-def covered(openings: Openings) -> ColumnElement[bool]:
+def covered(openings: AccessScope) -> ColumnElement[bool]:
     """The condition on ``FileRecord`` for the files that are open."""
     return covered_by(openings.kinds, values_of(openings))
 
@@ -82,10 +82,10 @@ def covered_ids(
     kinds: tuple[Kind, ...], bind: Bind = parameter, *, once: bool = False
 ) -> CompoundSelect[tuple[uuid.UUID]]:
     """The ids of what is open, some of them repeatedly unless each is to come ``once``."""
-    return (union if once else union_all)(*(way.rows(way.id.label("id")) for way in ways(kinds, bind)))
+    return (union if once else union_all)(*(way.rows(way.id.label("id")) for way in access_paths(kinds, bind)))
 
 
-def few_covered(session: Session, openings: Openings) -> list[uuid.UUID] | None:
+def few_covered(session: Session, openings: AccessScope) -> list[uuid.UUID] | None:
     """The ids of all files that are open, if they are few; None if they are many."""
     found = session.scalars(_some_covered(openings.kinds), {**openings.values, "at_most": FEW + 1}).all()
     return list(found) if len(found) <= FEW else None
@@ -101,10 +101,10 @@ def covered_one_by_one(kinds: tuple[Kind, ...], *, few: bool = False) -> ColumnE
 
     Or for who has a ``few`` files at hand. ``Openings.values`` are the values of its parameters.
     """
-    return or_(*(_opens(way, few=few) for way in ways(kinds, record=FileRecord)))
+    return or_(*(_opens(way, few=few) for way in access_paths(kinds, record=FileRecord)))
 
 
-def _opens(way: Way, *, few: bool) -> ColumnElement[bool]:
+def _opens(way: AccessPath, *, few: bool) -> ColumnElement[bool]:
     if not way.of_grants:
         return way.among
     its_grants = select(way.id).where(way.id == FileRecord.id, way.among)

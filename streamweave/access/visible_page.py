@@ -23,8 +23,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from streamweave.access.access_paths import Way, ways
-from streamweave.access.access_scope import Kind, Openings
+from streamweave.access.access_paths import AccessPath, access_paths
+from streamweave.access.access_scope import AccessScope, Kind
 from streamweave.catalog.pages import Ids, Order, Place, Values, end_of
 from streamweave.catalog.tables import FileGrant, FileRecord
 
@@ -45,35 +45,37 @@ def first_of_each(
     those whose ids are ``shown``; that needs nothing but indexes, if the list is in order of discovery.
     """
     return place.first_of(
-        union(*(_first(way, place, records, shown) for way in ways(kinds, record=FileRecord))).subquery()
+        union(*(_first(way, place, records, shown) for way in access_paths(kinds, record=FileRecord))).subquery()
     )
 
 
 def open_end(kinds: tuple[Kind, ...], place: Place) -> Select[Any]:
     """Where the next stretch of what is open ends, if ``place`` is in order of discovery; nothing where all does.
 
-    The first of the ways to have had ``open_stretch`` files, a parameter, ends it for all.
+    The first of the ways to have had ``scan_window`` files, a parameter, ends it for all.
     """
     # no index has a folder's files in order: its instrument's are more
     ordered = tuple(dict.fromkeys(Kind.INSTRUMENT if kind is Kind.FOLDER else kind for kind in kinds))
-    ends = [_each(way, end_of(select(way.table), _in_order_of(way, place), "open_stretch")) for way in ways(ordered)]
+    ends = [
+        _each(way, end_of(select(way.table), _in_order_of(way, place), "scan_window")) for way in access_paths(ordered)
+    ]
     nearest = func.max if place.order.newest_first else func.min
     return select(nearest(union_all(*ends).subquery().c.key))
 
 
-def stretched(openings: Openings, length: int) -> Values:
+def windowed(openings: AccessScope, length: int) -> Values:
     """The values for ``open_end`` of a stretch of about ``length`` files.
 
     Each way may have more than its part of them: mostly one of them has more than the others, and ends it early.
     """
     ordered = openings.with_whole_instruments
     number = len(ordered.grantees) + len(ordered.instruments) + 1
-    return {**ordered.values, "open_stretch": max(1, length // isqrt(number))}
+    return {**ordered.values, "scan_window": max(1, length // isqrt(number))}
 
 
-def open_stretch(kinds: tuple[Kind, ...], place: Place) -> CTE:
+def scan_window(kinds: tuple[Kind, ...], place: Place) -> CTE:
     """What is open from ``place`` on to the key that is the parameter ``horizon``: each file's ``id`` and ``key``."""
-    rows = ((way, _in_order_of(way, place)) for way in ways(kinds))
+    rows = ((way, _in_order_of(way, place)) for way in access_paths(kinds))
     near = union(*(_rows(way, there).where(there.order.before(HORIZON)) for way, there in rows))
     return near.cte("open_stretch").prefix_with("MATERIALIZED")
 
@@ -83,17 +85,17 @@ def open_ids(kinds: tuple[Kind, ...], place: Place, *, in_span: bool = False) ->
 
     ``in_span``: what was discovered between the parameters ``span_from`` and ``span_to``, both included.
     """
-    rows = ((way, _rows(way, _in_order_of(way, place))) for way in ways(kinds))
+    rows = ((way, _rows(way, _in_order_of(way, place))) for way in access_paths(kinds))
     bounded = (open_.where(way.discovered_at.between(*SPAN)) if in_span else open_ for way, open_ in rows)
     return union_all(*bounded).subquery("theirs")
 
 
-def _rows(way: Way, place: Place) -> Select[Any]:
+def _rows(way: AccessPath, place: Place) -> Select[Any]:
     return place.beyond(way.rows(way.id.label("id"), way.discovered_at.label("key")))
 
 
 def _first(
-    way: Way, place: Place, records: Select[Any] | None, shown: Callable[[Any], ColumnElement[bool]] | None
+    way: AccessPath, place: Place, records: Select[Any] | None, shown: Callable[[Any], ColumnElement[bool]] | None
 ) -> Select[Any]:
     there = _in_order_of(way, place)
     if records is None:
@@ -103,13 +105,13 @@ def _first(
     return _each(way, there.applied(rows.with_only_columns(there.order.id.label("id"), there.order.key.label("key"))))
 
 
-def _each(way: Way, rows: Select[Any]) -> Select[Any]:
+def _each(way: AccessPath, rows: Select[Any]) -> Select[Any]:
     """``rows`` of what each of the openings opens."""
     first = rows.where(way.by_each).correlate(way.each).lateral()
     return select(first).select_from(way.each.join(first, true()))
 
 
-def _in_order_of(way: Way, place: Place) -> Place:
+def _in_order_of(way: AccessPath, place: Place) -> Place:
     """The same place among the way's own rows, if it is in order of discovery: an index has them so."""
     if place.order.key is not FileRecord.first_discovered_at:
         return place

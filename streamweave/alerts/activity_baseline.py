@@ -29,7 +29,7 @@ SHORTEST = timedelta(days=FACTOR)
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class ActivityBaseline:
     """After how many working days without a new file an instrument is silent, and the weekdays on which it rests.
 
     Weekdays count from Monday, 0.
@@ -44,7 +44,7 @@ class Usual:
         return working_time(since, min(now, since + enough), zone, self.resting) > timedelta(days=self.working_days)
 
 
-def usual(discoveries: Iterable[datetime], zone: ZoneInfo) -> Usual | None:
+def activity_baseline(discoveries: Iterable[datetime], zone: ZoneInfo) -> ActivityBaseline | None:
     """What the times of new files say is usual; None when they are too few to say anything."""
     days = sorted({discovery.astimezone(zone).date() for discovery in discoveries})
     if len(days) <= FEWEST_GAPS:
@@ -52,7 +52,7 @@ def usual(discoveries: Iterable[datetime], zone: ZoneInfo) -> Usual | None:
     resting = _resting(days)
     gaps = sorted(_working_days(before, after, resting) for before, after in pairwise(days))
     usual_gap = gaps[math.ceil(QUANTILE * len(gaps)) - 1]
-    return Usual(FACTOR * usual_gap, resting)
+    return ActivityBaseline(FACTOR * usual_gap, resting)
 
 
 def working_time(since: datetime, until: datetime, zone: ZoneInfo, resting: Collection[int]) -> timedelta:

@@ -91,7 +91,7 @@ _Last, _Earlier, _LastWhole, _EarlierWhole = (aliased(Scan) for _ in range(4))
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class LastScans:
     """The finished looks at the share of one enabled instrument, as far as they matter.
 
     ``earlier`` is the last one that began before the grace, ``succeeded`` says whether one has gone well since then,
@@ -115,7 +115,7 @@ class Looks:
         return self.last is not None and self.last.outcome not in NOT_GOOD
 
 
-def looks_at_shares(session: Session, now: datetime, watching_since: datetime) -> Sequence[Looks]:
+def last_scans(session: Session, now: datetime, watching_since: datetime) -> Sequence[LastScans]:
     """The looks at all instruments that are enabled. None of the scans before the last few is touched."""
     whole_since = max(watching_since, now - SEEN_WHOLE_WITHIN)
     rows = session.execute(
@@ -137,7 +137,7 @@ def looks_at_shares(session: Session, now: datetime, watching_since: datetime) -
         .outerjoin(_EarlierWhole, _EarlierWhole.id == _newest(Scan.started_at <= now - GRACE, Scan.outcome.in_(WHOLE)))
         .order_by(Instrument.created_at, Instrument.id)
     )
-    return [Looks(*row) for row in rows]
+    return [LastScans(*row) for row in rows]
 
 
 def _newest(*which: ColumnElement[bool]) -> ScalarSelect[Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.channels import Channels, Receiver
-from streamweave.alerts.conditions import Condition, Findings, Key, counted, looks_at_shares
+from streamweave.alerts.conditions import Condition, Findings, Key, counted, last_scans
 from streamweave.alerts.deliver import Delivered, announce, announce_end, deliver_due
 from streamweave.alerts.file_conditions import damaged_copies, failing_hooks, files_that_need_a_person
 from streamweave.alerts.share_conditions import failing_shares, silent_instruments, unlisted_folders, unwatched_shares
@@ -36,7 +36,7 @@ from streamweave.harvest.scan_record import end_dead_scans
 
 def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_since: datetime) -> Findings:
     """Ask everything. A dozen questions to the catalog, each for all instruments at once."""
-    looks = looks_at_shares(session, now, watching_since)
+    looks = last_scans(session, now, watching_since)
     findings = Findings()
     for answer in (
         files_that_need_a_person(session),

@@ -14,20 +14,20 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from streamweave.alerts.activity_baseline import HISTORY, SHORTEST, usual
-from streamweave.alerts.conditions import NOT_GOOD, Condition, Findings, Key, Looks, about_instrument
+from streamweave.alerts.activity_baseline import HISTORY, SHORTEST, activity_baseline
+from streamweave.alerts.conditions import NOT_GOOD, Condition, Findings, Key, LastScans, about_instrument
 from streamweave.catalog.tables import AlertKind, FileRecord, Instrument, Scan, ScanOutcome, Schedule
 from streamweave.errors import CredentialsRefused
 from streamweave.harvest.scan_record import FOLDERS_IN_A_SENTENCE, unlisted_sentence
 from streamweave.instruments.schedules import longest_pause
 
 
-def failing_shares(looks: Iterable[Looks]) -> Findings:
+def failing_shares(looks: Iterable[LastScans]) -> Findings:
     """Shares that have failed for longer than the grace, refuse our password, or are not to be believed."""
     return Findings([condition for each in looks if (condition := _failing(each)) is not None])
 
 
-def _failing(looks: Looks) -> Condition | None:
+def _failing(looks: LastScans) -> Condition | None:
     last = looks.last
     if last is None or looks.last_is_good or not (_is_told_at_once(last) or _has_lasted(looks)):
         return None
@@ -42,11 +42,11 @@ def _is_told_at_once(scan: Scan) -> bool:
     return scan.outcome == ScanOutcome.SUSPECT or scan.error_kind == CredentialsRefused.kind()
 
 
-def _has_lasted(looks: Looks) -> bool:
+def _has_lasted(looks: LastScans) -> bool:
     return not looks.succeeded and looks.earlier is not None and looks.earlier.outcome in NOT_GOOD
 
 
-def unwatched_shares(session: Session, looks: Sequence[Looks], now: datetime, watching_since: datetime) -> Findings:
+def unwatched_shares(session: Session, looks: Sequence[LastScans], now: datetime, watching_since: datetime) -> Findings:
     """Enabled instruments at whose share nobody has looked for too long, though we were here and could have.
 
     Where the last look has failed, that is what is told: after a refused password nobody looks for an hour.
@@ -57,7 +57,7 @@ def unwatched_shares(session: Session, looks: Sequence[Looks], now: datetime, wa
 
 
 def _unwatched(
-    looks: Looks, crons: Mapping[uuid.UUID, Sequence[str]], now: datetime, watching_since: datetime
+    looks: LastScans, crons: Mapping[uuid.UUID, Sequence[str]], now: datetime, watching_since: datetime
 ) -> Condition | None:
     instrument = looks.instrument
     seen_at = looks.last.finished_at if looks.last else None
@@ -107,7 +107,7 @@ SELECT instrument_id, at FROM hops WHERE at IS NOT NULL
 Newest = Mapping[uuid.UUID, datetime]
 
 
-def silent_instruments(session: Session, looks: Iterable[Looks], now: datetime) -> Findings:
+def silent_instruments(session: Session, looks: Iterable[LastScans], now: datetime) -> Findings:
     """Enabled instruments whose share is looked at, and brings nothing new. Of other shares nothing can be said."""
     findings = Findings()
     watched = []
@@ -142,7 +142,7 @@ def _silent_for_longer_than_usual(
     days = _days_with_new_files(session, candidates, newest)
     for instrument in candidates:
         zone, since = ZoneInfo(instrument.timezone), newest[instrument.id]
-        learned = usual(days[instrument.id], zone)
+        learned = activity_baseline(days[instrument.id], zone)
         if learned is not None and learned.is_silent(since, now, zone):
             limit = f"more than {learned.working_days:g} working days are unusual for it"
             yield _silence(instrument, since, limit)
@@ -187,12 +187,12 @@ def _midnight(at: datetime, timezone: str) -> datetime:
     return at.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def unlisted_folders(looks: Iterable[Looks]) -> Findings:
+def unlisted_folders(looks: Iterable[LastScans]) -> Findings:
     """One condition for each share of which folders could not be listed for longer than the grace."""
     return Findings([condition for each in looks if (condition := _unlisted(each)) is not None])
 
 
-def _unlisted(looks: Looks) -> Condition | None:
+def _unlisted(looks: LastScans) -> Condition | None:
     last, earlier = looks.last_whole, looks.earlier_whole
     if not (_lacks_folders(last) and _lacks_folders(earlier)) or looks.saw_every_folder or last is None:
         return None

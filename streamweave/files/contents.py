@@ -25,14 +25,14 @@ from streamweave.catalog.tables import (
 )
 from streamweave.errors import Conflict, CopyUnavailable, InvalidInput, NotArchived, NotFound, StorageError
 from streamweave.files.queries import file_by_id, version_by_number
-from streamweave.files.selection import Selection, openings_asked, selected
+from streamweave.files.selection import Selection, access_scope_asked, selected
 from streamweave.storage.base import Storage
 
 LARGEST_SELECTION = 10_000  # files
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class StoredCopy:
     """A copy of an archived version: ``path`` within ``location``."""
 
     location: StorageLocation
@@ -58,7 +58,7 @@ class Content:
     mtime: datetime
     modified_at: datetime
     timezone: str
-    copies: tuple[Copy, ...]
+    copies: tuple[StoredCopy, ...]
 
 
 def newest_content(session: Session, viewer: User, file_id: uuid.UUID) -> Content:
@@ -109,7 +109,7 @@ def contents_selected(session: Session, viewer: User, selection: Selection) -> l
 
     Raises ``NotFound`` if none remains, and ``InvalidInput`` if there are too many.
     """
-    openings = openings_asked(session, viewer, selection)
+    openings = access_scope_asked(session, viewer, selection)
     ids = selected(viewer, selection, openings).with_only_columns(FileRecord.id)
     wanted = session.scalars(ids.limit(LARGEST_SELECTION + 1), selection.values).all()
     _check_number("filters", len(wanted))
@@ -154,7 +154,7 @@ def _content(copies: list[Transfer]) -> Content:
         modified_at=version.discovered_at if version.found_by_rereading else version.source_mtime,
         timezone=version.file.instrument.timezone,
         copies=tuple(
-            Copy(copy.storage_location, copy.destination_path or "")
+            StoredCopy(copy.storage_location, copy.destination_path or "")
             for copy in copies
             if copy.status == TransferStatus.COMPLETED and copy.damage is None
         ),

@@ -21,9 +21,9 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, FromClause, Select, func, literal, null, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from streamweave.access.access_scope import Kind, Openings
+from streamweave.access.access_scope import AccessScope, Kind
 from streamweave.access.visibility import FEW, covered_one_by_one, not_withdrawn
-from streamweave.access.visible_page import HORIZON, first_of_each, open_end, open_ids, open_stretch, stretched
+from streamweave.access.visible_page import HORIZON, first_of_each, open_end, open_ids, scan_window, windowed
 from streamweave.catalog.pages import (
     ROWS,
     Bookmark,
@@ -81,7 +81,7 @@ Kinds = tuple[Kind, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenList:
+class VisibleList:
     """The statements of a list.
 
     ``ends`` asks where the next ``length`` files end that are open, or pass the leading filter, and ``near``
@@ -103,11 +103,11 @@ class OpenList:
 
 
 @lru_cache(KINDS_OF_LISTS)
-def open_list(kinds: Kinds, filters: Filters, place: Place, *, withdrawn_too: bool) -> OpenList:
+def visible_list(kinds: Kinds, filters: Filters, place: Place, *, withdrawn_too: bool) -> VisibleList:
     """The statements for openings of these kinds, of which there is at least one."""
     if not by_discovery(place):
         first = first_of_each(kinds, place, records_that_pass(filters, withdrawn_too=withdrawn_too))
-        return OpenList(first, first)
+        return VisibleList(first, first)
     if not filters:
         return _unfiltered(kinds, _Shown((), (), place, withdrawn_too))
     leading = leading_filter(filters, place)
@@ -152,16 +152,16 @@ class _Shown:
         return self.first_of(self.of(theirs).distinct().cte("met").prefix_with("MATERIALIZED"))
 
 
-def _unfiltered(kinds: Kinds, shown: _Shown) -> OpenList:
+def _unfiltered(kinds: Kinds, shown: _Shown) -> VisibleList:
     first = first_of_each(kinds, shown.place, shown=None if shown.withdrawn_too else not_withdrawn)
     if Kind.FOLDER not in kinds:
-        return OpenList(first, first)
+        return VisibleList(first, first)
     # a folder's files have to be sorted, all of them, unless enough are new
-    near = shown.first_of(open_stretch(kinds, shown.place))
-    return OpenList(first, near, open_end(kinds, shown.place), LOOKED_UP)
+    near = shown.first_of(scan_window(kinds, shown.place))
+    return VisibleList(first, near, open_end(kinds, shown.place), LOOKED_UP)
 
 
-def _led(kinds: Kinds, shown: _Shown) -> OpenList:
+def _led(kinds: Kinds, shown: _Shown) -> VisibleList:
     there = place_among(shown.narrow, shown.place)
     passing = rows_of(shown.narrow)
     ends = select(
@@ -169,12 +169,12 @@ def _led(kinds: Kinds, shown: _Shown) -> OpenList:
         end_of(passing, there, "stretch").scalar_subquery().label("passing_end"),
         end_of(passing, there, "few").scalar_subquery().label("few_end"),
     )
-    met = shown.of(open_stretch(kinds, shown.place)).where(there.order.before(HORIZON))
+    met = shown.of(scan_window(kinds, shown.place)).where(there.order.before(HORIZON))
     every = shown.every_of(open_ids(kinds, shown.place))
-    return OpenList(every, shown.first_of(met.subquery()), ends, MET, few=_one_by_one(kinds, shown), few_length=FEW)
+    return VisibleList(every, shown.first_of(met.subquery()), ends, MET, few=_one_by_one(kinds, shown), few_length=FEW)
 
 
-def _acquired(kinds: Kinds, shown: _Shown) -> OpenList:
+def _acquired(kinds: Kinds, shown: _Shown) -> VisibleList:
     some = rows_of(shown.narrow).with_only_columns(FileRecord.first_discovered_at.label("at"))
     first = some.limit(literal(ACQUIRED + 1)).subquery()
     span = select(func.min(first.c.at), func.max(first.c.at), func.count())
@@ -182,7 +182,7 @@ def _acquired(kinds: Kinds, shown: _Shown) -> OpenList:
     return replace(_looked_up(kinds, shown), span=span, in_span=in_span, spanned=ACQUIRED)
 
 
-def _sized(kinds: Kinds, shown: _Shown) -> OpenList:
+def _sized(kinds: Kinds, shown: _Shown) -> VisibleList:
     # files of a rare size are discovered at any time, and each of them can be looked up
     some = rows_of(shown.narrow).with_only_columns(FileRecord.id).limit(literal(FEW + 1)).subquery()
     span = select(null(), null(), func.count()).select_from(some)
@@ -195,29 +195,29 @@ def _one_by_one(kinds: Kinds, shown: _Shown) -> Ids:
     return first_of_every(records.where(covered_one_by_one(kinds, few=True)), shown.place)
 
 
-def _looked_up(kinds: Kinds, shown: _Shown) -> OpenList:
-    stretch = open_stretch(kinds, shown.place)
+def _looked_up(kinds: Kinds, shown: _Shown) -> VisibleList:
+    stretch = scan_window(kinds, shown.place)
     # in order: no more of them is looked up than it takes to fill a page
     near = shown.first_of(shown.place.of_keyed(stretch).subquery(), unfiltered=True)
-    return OpenList(shown.every_of(open_ids(kinds, shown.place)), near, open_end(kinds, shown.place), LOOKED_UP)
+    return VisibleList(shown.every_of(open_ids(kinds, shown.place)), near, open_end(kinds, shown.place), LOOKED_UP)
 
 
 Found = Sequence[uuid.UUID]
 
 
-def first_selected(session: Session, selection: Selection, begin: Bookmark) -> Found:
+def filtered_page(session: Session, selection: Selection, begin: Bookmark) -> Found:
     """The ids of the first files of ``selection``, in no order. Raises ``InvalidInput``."""
     asked, values = _list(selection.filters, begin.place), {**selection.values, **begin.values}
     return asked.first(session, values) if isinstance(asked, FilteredList) else session.scalars(asked, values).all()
 
 
-def first_selected_of(
-    session: Session, openings: Openings, selection: Selection, begin: Bookmark, *, withdrawn_too: bool
+def filtered_page_of(
+    session: Session, openings: AccessScope, selection: Selection, begin: Bookmark, *, withdrawn_too: bool
 ) -> Found:
     """The same of what is open to somebody."""
     if not openings.kinds:
         return []
-    asked = open_list(openings.kinds, selection.filters, begin.place, withdrawn_too=withdrawn_too)
+    asked = visible_list(openings.kinds, selection.filters, begin.place, withdrawn_too=withdrawn_too)
     values = {**selection.values, **openings.values, **begin.values}
     if asked.span is not None and asked.in_span is not None:
         first, last, number = session.execute(asked.span, values).one()
@@ -233,14 +233,14 @@ def first_selected_of(
     return session.scalars(asked.every, values).all()
 
 
-def _ends(session: Session, asked: OpenList, openings: Openings, values: Values) -> Sequence[Any]:
+def _ends(session: Session, asked: VisibleList, openings: AccessScope, values: Values) -> Sequence[Any]:
     """Where so much is open; and where so much has passed the leading filter, if there is one, and few files have.
 
     None for what ends before.
     """
     if asked.ends is None:
         return [None]
-    lengths = {**stretched(openings, asked.length), "stretch": asked.length, "few": asked.few_length}
+    lengths = {**windowed(openings, asked.length), "stretch": asked.length, "few": asked.few_length}
     return session.execute(asked.ends, {**values, **lengths}).one()
 
 

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ARRAY, Row, Select, Uuid, and_, any_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from streamweave.access.access_scope import Kind, openings_of
+from streamweave.access.access_scope import Kind, access_scope_of
 from streamweave.access.visibility import covered_ids, not_withdrawn, visible_by, visible_versions
 from streamweave.catalog.pages import Order, Page, PageRequest, Place, bookmark, page_of
 from streamweave.catalog.tables import (
@@ -38,8 +38,8 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import InvalidInput, NotFound
-from streamweave.files.listing import NEWEST_FIRST, Sort, first_selected, first_selected_of, order_of
-from streamweave.files.selection import EVERYTHING, Selection, openings_asked, selected
+from streamweave.files.listing import NEWEST_FIRST, Sort, filtered_page, filtered_page_of, order_of
+from streamweave.files.selection import EVERYTHING, Selection, access_scope_asked, selected
 from streamweave.harvest.source_check import FOUND_BY_REREADING
 
 ListedFile = Row[Any]
@@ -87,11 +87,11 @@ def files(
     Raises ``InvalidInput``, also for a cursor of another selection or order.
     """
     begin = bookmark(order_of(sort), request, selection.scope)
-    openings = openings_asked(session, viewer, selection)
+    openings = access_scope_asked(session, viewer, selection)
     if openings is None:
-        first = first_selected(session, selection, begin)
+        first = filtered_page(session, selection, begin)
     else:
-        first = first_selected_of(session, openings, selection, begin, withdrawn_too=viewer.is_admin)
+        first = filtered_page_of(session, openings, selection, begin, withdrawn_too=viewer.is_admin)
     return begin.page(session.execute(_listed(sort), {"ids": first}).all() if first else [])
 
 
@@ -106,7 +106,7 @@ def _listed(sort: Sort) -> Select[Any]:
 
 def count_of_files(session: Session, viewer: User, selection: Selection = EVERYTHING) -> int:
     """How many files of ``selection`` ``viewer`` may see. Costs time in proportion to that number."""
-    openings = openings_asked(session, viewer, selection)
+    openings = access_scope_asked(session, viewer, selection)
     if openings is not None and openings.kinds and not selection.filters:
         # of all that is open, indexes tell: no file has to be looked at
         return session.scalar(_number_open(openings.kinds, withdrawn_too=viewer.is_admin), openings.values) or 0
@@ -123,7 +123,7 @@ def _number_open(kinds: tuple[Kind, ...], *, withdrawn_too: bool) -> Select[tupl
 
 def file_by_id(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
     """The newest version of a file, with the record in ``file``. ``NotFound`` for what ``viewer`` may not see, too."""
-    openings = None if viewer.is_admin else openings_of(session, viewer)
+    openings = None if viewer.is_admin else access_scope_of(session, viewer)
     values = {"file_id": file_id} if openings is None else {"file_id": file_id, **openings.values}
     version = session.scalar(_one_file(openings and openings.kinds), values)
     if version is None:
@@ -274,7 +274,7 @@ class Harvested:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StateCount:
     """How many files stand in a state, and since when the oldest of them does (UTC)."""
 
     state: str
@@ -298,11 +298,11 @@ def harvested(session: Session, viewer: User, first_day: date, last_day: date) -
     return [Harvested(instrument_id, day, files, int(size)) for day, instrument_id, files, size in rows]
 
 
-def standings(session: Session, viewer: User) -> list[Standing]:
+def state_counts(session: Session, viewer: User) -> list[StateCount]:
     """The states that files stand in, in alphabetical order."""
     query = _newest(session, select(FileVersion.state, func.count(), func.min(FileVersion.state_since)), viewer)
     rows = session.execute(query.group_by(FileVersion.state).order_by(FileVersion.state))
-    return [Standing(state, files, since) for state, files, since in rows]
+    return [StateCount(state, files, since) for state, files, since in rows]
 
 
 def _newest(session: Session, query: Select[AnyRow], viewer: User) -> Select[AnyRow]:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from streamweave.access.access_scope import Openings, openings_of, openings_of_project
+from streamweave.access.access_scope import AccessScope, access_scope_of, access_scope_of_project
 from streamweave.access.visibility import covered
 from streamweave.catalog.pages import Values
 from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionState
@@ -116,7 +116,7 @@ def passing(filters: Filters) -> Iterator[ColumnElement[bool]]:
         )
 
 
-def selected(viewer: User, selection: Selection, openings: Openings | None) -> Select[tuple[FileRecord]]:
+def selected(viewer: User, selection: Selection, openings: AccessScope | None) -> Select[tuple[FileRecord]]:
     """The records of ``selection`` that ``viewer`` may see, ``openings`` being those asked for.
 
     ``selection.values`` are the values of its parameters.
@@ -125,15 +125,15 @@ def selected(viewer: User, selection: Selection, openings: Openings | None) -> S
     return records if openings is None else records.where(covered(openings))
 
 
-def openings_asked(session: Session, viewer: User, selection: Selection) -> Openings | None:
+def access_scope_asked(session: Session, viewer: User, selection: Selection) -> AccessScope | None:
     """What of the selection's project, or else of everything, is open to ``viewer``; None for everything."""
     if selection.project_id is not None:
         # whatever is granted to a project is granted to those who belong to it
-        openings = openings_of_project(session, viewer, selection.project_id)
+        openings = access_scope_of_project(session, viewer, selection.project_id)
     elif viewer.is_admin:
         return None
     else:
-        openings = openings_of(session, viewer)
+        openings = access_scope_of(session, viewer)
     return openings if selection.instrument_id is None else openings.on(selection.instrument_id)
 
 

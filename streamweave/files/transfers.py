@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
-from streamweave.access.access_scope import Kind, openings_of
+from streamweave.access.access_scope import Kind, access_scope_of
 from streamweave.access.visibility import covered_by, covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.pages import FilteredList, Ids, Order, Page, PageRequest, Place, Values, filtered_list, page_of
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
@@ -52,7 +52,7 @@ def _with_places_and_runs() -> Select[tuple[Transfer]]:
 def _first_visible(
     session: Session, viewer: User, wanted: Mapping[str, Any], place: Place, values: Values
 ) -> ColumnElement[bool]:
-    openings = openings_of(session, viewer)
+    openings = access_scope_of(session, viewer)
     values = {**values, **openings.values, **wanted}
     few = few_covered(session, openings)
     if few is not None:

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 
-class WriteBehind:
+class BackgroundWriter:
     """Writes one thing at a time, in the order in which they are handed over.
 
     Whoever hands over the next waits until the one before is written, so no more than one is ever under way.
@@ -27,12 +27,12 @@ class WriteBehind:
 
 
 @contextmanager
-def writing_behind() -> Iterator[WriteBehind]:
+def background_writer() -> Iterator[BackgroundWriter]:
     """When the block has ended, nothing is under way any more, however it ended.
 
     Raises what a write raised, unless the block itself raises. The thread begins with the first write.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="write-behind") as thread:
-        behind = WriteBehind(thread)
+        behind = BackgroundWriter(thread)
         yield behind
         behind.wait()

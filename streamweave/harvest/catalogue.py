@@ -34,30 +34,30 @@ from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
 from streamweave.harvest.copy_verify import other_content
 from streamweave.harvest.file_queries import of_files
-from streamweave.harvest.record_changes import withdraw_waiting_transfers
+from streamweave.harvest.record_changes import cancel_waiting_transfers
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.source_check import record_other_contents
 from streamweave.harvest.version_state import (
     Archived,
     Failed,
     Result,
-    Standing,
     Unchanged,
+    VersionFields,
     archived,
     concluded,
     consequence_of,
     next_attempt,
     outcome_of,
-    standings,
     transfer_after,
     version_after,
-    write_standings,
+    version_fields,
+    write_version_fields,
 )
 from streamweave.journal.keeping import JournalKeeper, note_positions
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class ContentOwner:
     """The version that holds some content, the storage locations that have it, and how often it was damaged there.
 
     ``is_unfinished``: the instrument may not have finished that content.
@@ -71,7 +71,7 @@ class Holder:
     damaged: Counter[uuid.UUID] = field(default_factory=Counter)
 
 
-def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], Holder]:
+def content_owners(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], ContentOwner]:
     """Who holds the contents of these files that are archived somewhere, by file and sha256."""
     rows = session.connection().execute(
         select(
@@ -87,9 +87,9 @@ def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uui
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .where(of_files(file_ids, *ONCE_COMPLETED))
     )
-    known: dict[tuple[uuid.UUID, str], Holder] = {}
+    known: dict[tuple[uuid.UUID, str], ContentOwner] = {}
     for file_id, sha256, *version, location_id, status in rows:
-        holder = known.setdefault((file_id, sha256), Holder(*version))
+        holder = known.setdefault((file_id, sha256), ContentOwner(*version))
         if status == TransferStatus.COMPLETED:
             holder.locations.add(location_id)
         else:
@@ -97,7 +97,7 @@ def holders(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uui
     return known
 
 
-def reconsidered(session: Session, results: Sequence[Result]) -> list[Result]:
+def commit_conflicts(session: Session, results: Sequence[Result]) -> list[Result]:
     """The results as they hold at this moment. The caller holds the instrument's lock."""
     return _of_one_content(session, _without_repaired(session, results))
 
@@ -158,7 +158,7 @@ def catalogue(
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
-        mine = _end_transfers(session, run_id, reconsidered(session, results), now)
+        mine = _end_transfers(session, run_id, commit_conflicts(session, results), now)
         if journals is not None:
             _note_how_far(session, journals, results, mine)
         _plan_again(session, mine, instrument, now)
@@ -259,11 +259,11 @@ def _move_on(
     open_ends: Collection[uuid.UUID],
     instrument: Instrument,
     now: datetime,
-) -> dict[uuid.UUID, Standing]:
+) -> dict[uuid.UUID, VersionFields]:
     """Decide where the versions of all others stand, and write it; returns it by their ids."""
     if not results:
         return {}
-    before = standings(session, {result.claim.version_id for result in results})
+    before = version_fields(session, {result.claim.version_id for result in results})
     after = {version.id: version for version in before}
     for result in results:
         version_id = result.claim.version_id
@@ -273,9 +273,9 @@ def _move_on(
         version = after[result.claim.version_id]
         if version.id not in open_ends:
             after[version.id] = concluded(result, version, now, has_a_copy=version.id in copied)
-    write_standings(session, zip(before, after.values(), strict=True))
+    write_version_fields(session, zip(before, after.values(), strict=True))
     strayed = [version.id for version in after.values() if version.id in open_ends and version.state not in ON_THE_WAY]
-    withdraw_waiting_transfers(session, strayed, "the file left the way into the archive", now)
+    cancel_waiting_transfers(session, strayed, "the file left the way into the archive", now)
     return after
 
 

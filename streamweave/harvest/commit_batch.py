@@ -12,8 +12,8 @@ from queue import SimpleQueue
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused
 from streamweave.facility import Facility
-from streamweave.harvest.background_writer import WriteBehind
-from streamweave.harvest.catalogue import Holder, catalogue, holders
+from streamweave.harvest.background_writer import BackgroundWriter
+from streamweave.harvest.catalogue import ContentOwner, catalogue, content_owners
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Copied, Digest, Finished, NotCopied, digest_of, other_content
 from streamweave.harvest.report import FileOutcome
@@ -88,7 +88,7 @@ def _given_up(storage: Storage, staged_name: str, error: StorageError) -> Storag
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class Committed:
     """What became of a batch.
 
     ``results`` has every claim, ``refused`` those of them that had a copy, which its storage did not take in.
@@ -100,16 +100,16 @@ class Arrived:
     outcomes: Sequence[FileOutcome]
 
 
-class Arrivals:
+class CommitQueue:
     """Takes in one batch after the other, in a thread of its own, while whoever hands them over claims and copies on.
 
     ``under_way`` is how many files were handed over, and not told of yet.
     """
 
-    def __init__(self, behind: WriteBehind, take_in: Callable[[Finished], Arrived]) -> None:
+    def __init__(self, behind: BackgroundWriter, commit_batch: Callable[[Finished], Committed]) -> None:
         self._behind = behind
-        self._take_in = take_in
-        self._arrived: SimpleQueue[Arrived] = SimpleQueue()
+        self._take_in = commit_batch
+        self._arrived: SimpleQueue[Committed] = SimpleQueue()
         self.under_way = 0
 
     def hand_over(self, finished: Finished) -> None:
@@ -121,7 +121,7 @@ class Arrivals:
         """Until everything is taken in. Raises what that raised."""
         self._behind.wait()
 
-    def news(self) -> Iterator[Arrived]:
+    def news(self) -> Iterator[Committed]:
         """What has been taken in since the last question."""
         while not self._arrived.empty():
             arrived = self._arrived.get()
@@ -129,21 +129,21 @@ class Arrivals:
             yield arrived
 
 
-def take_in(
+def commit_batch(
     facility: Facility,
     instrument: Instrument,
     run_id: uuid.UUID,
     finished: Finished,
     storages: Mapping[uuid.UUID, Storage],
     journals: JournalKeeper,
-) -> Arrived:
+) -> Committed:
     """Publish a batch, make it durable, note it in the archive's journal, catalogue it.
 
     In this order: nothing on record can still be lost, and no catalog is needed to know what was archived.
     """
     copied = [each for each in finished if isinstance(each, Copied)]
     with facility.sessions() as session:
-        known = holders(session, {each.claim.file_id for each in copied})
+        known = content_owners(session, {each.claim.file_id for each in copied})
     finished = _of_one_content(finished, {holder.version_id: sha256 for (_, sha256), holder in known.items()}, storages)
     copied = [each for each in finished if isinstance(each, Copied)]
     planned = [_plan(each, instrument, storages[each.claim.storage_location_id], known) for each in copied]
@@ -153,7 +153,7 @@ def take_in(
         results += place(storage, here, journals, facility.now())
     refused = [each for each in results if isinstance(each, Failed)]
     results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
-    return Arrived(results, refused, catalogue(facility, instrument, run_id, results, journals))
+    return Committed(results, refused, catalogue(facility, instrument, run_id, results, journals))
 
 
 def _of_one_content(
@@ -182,11 +182,11 @@ def _discarded(claim: Claim, storage: Storage) -> NotCopied:
 
 
 def _plan(
-    copied: Copied, instrument: Instrument, storage: Storage, known: Mapping[tuple[uuid.UUID, str], Holder]
+    copied: Copied, instrument: Instrument, storage: Storage, known: Mapping[tuple[uuid.UUID, str], ContentOwner]
 ) -> Result:
     """What a copy is to become: the claimed version, or a further copy of an earlier one that has this content."""
     claim, digest = copied.claim, copied.digest
-    own = Holder(claim.version_id, claim.number, claim.mtime, claim.is_unfinished)
+    own = ContentOwner(claim.version_id, claim.number, claim.mtime, claim.is_unfinished)
     holder = known.get((claim.file_id, digest.sha256), own)
     path, damaged = claim.destination_path, holder.damaged[claim.storage_location_id]
     if holder.version_id != claim.version_id:

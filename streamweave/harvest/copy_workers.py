@@ -42,7 +42,7 @@ from streamweave.harvest.copy_verify import (
     prove_batch,
     unexpected,
 )
-from streamweave.harvest.work_queue import Agenda
+from streamweave.harvest.work_queue import WorkQueue
 from streamweave.sources.base import Source, SourceFile
 from streamweave.storage.base import Storage
 
@@ -50,7 +50,7 @@ IN_A_ROW = 3
 """A share that lets files be opened, and then loses the connection on so many one after the other, is to blame."""
 
 
-class Blame:
+class ConnectionFault:
     """Judges over the losses of one run, over all of its connections, each of which came twice at the same place.
 
     A file is to blame only where others could be read: of a file that is alone nobody can tell.
@@ -94,10 +94,10 @@ class SmallFilesReader:
     def __init__(
         self,
         source: Source,
-        agenda: Agenda,
+        agenda: WorkQueue,
         hand_on: Callable[[Batch], None],
         before_reading: Callable[[Claim], None],
-        blame: Blame,
+        blame: ConnectionFault,
         *,
         after_large: bool = False,
     ) -> None:
@@ -204,7 +204,7 @@ BATCHES_AHEAD = 2
 ByteListener = Callable[[Claim, int], None]
 
 
-class Lanes:
+class CopyWorkers:
     """Copies what is put on the agenda, until that is closed.
 
     ``on_bytes`` is called in the readers' threads, before a small file is asked for and whenever a piece of a large one
@@ -220,14 +220,14 @@ class Lanes:
         on_bytes: ByteListener,
         may_begin: Callable[[], bool],
     ) -> None:
-        self.agenda = Agenda(may_begin)
+        self.agenda = WorkQueue(may_begin)
         self._open_source = open_source
         self._storages = storages
         self._on_bytes = on_bytes
         self._batches: Queue[Batch | None] = Queue(BATCHES_AHEAD)
         self._open_for_copying: defaultdict[uuid.UUID, threading.Lock] = defaultdict(threading.Lock)
         self._finished: SimpleQueue[Finished | Exception] = SimpleQueue()
-        self._blame = Blame()
+        self._blame = ConnectionFault()
         self._readers = [self._start(self._read, number, connections == 1) for number in range(connections)]
         self._provers = [self._start(self._prove) for _ in range(PROVERS)]
 

@@ -20,31 +20,31 @@ from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Ins
 from streamweave.catalog.tables.files import DONE
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
-from streamweave.garbage import seldom_sought
+from streamweave.garbage import reduced_gc
 from streamweave.harvest.policy import is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
 from streamweave.hooks.build import hooks_fingerprint, post_hooks
 from streamweave.hooks.calls import BATCH, Answers, Calls, call_out, record_runs
 from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.hook_context import Reach
-from streamweave.hooks.recorded_hook import ANSWERED, WAITING_COLUMNS, Subject, Waiting
+from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.recorded_hook import ANSWERED, WAITING_COLUMNS, HookRetry, HookSubject
 from streamweave.hooks.run import Enriched, enrich
 
 WAITS = len(WAITING_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
+class ArchivedFile:
     """An archived file, as the hooks are shown it, with its ids and what it has from earlier enrichments."""
 
     version_id: uuid.UUID
     file_id: uuid.UUID
     metadata: Mapping[str, Any]
-    waiting: Waiting
+    waiting: HookRetry
     shown: HookContext
 
 
-@seldom_sought()
+@reduced_gc()
 def enrich_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> int:
     """Enrich every archived file that these hooks have not enriched yet; returns how many failed."""
     return sum(Enriching(facility, instrument, days, facility.reach.for_a_run(), Calls(facility.now)).batches())
@@ -65,7 +65,7 @@ class Enriching:
     facility: Facility
     instrument: Instrument
     days: Collection[date] | None
-    reach: Reach
+    reach: HookReach
     calls: Calls
 
     def batches(self) -> Iterator[int]:
@@ -92,14 +92,14 @@ class Enriching:
         due = _is_due(self.instrument, hooks.fingerprint, self.days, tell_nothing=not hooks.hooks)
         return due & ~waits_for_hooks(hooks.fingerprint, self.facility.now())
 
-    def _still_due(self, session: Session, hooks: Hooks, version_ids: Sequence[uuid.UUID]) -> list[Archived]:
+    def _still_due(self, session: Session, hooks: Hooks, version_ids: Sequence[uuid.UUID]) -> list[ArchivedFile]:
         is_due = checked(self._is_due(hooks))
         return _archived(session, self.instrument, is_one_of(FileVersion.id, version_ids) & is_due)
 
     def _ask(self, hooks: Hooks, version_ids: Sequence[uuid.UUID]) -> Answers[Enriched]:
         with self.facility.sessions() as session:
             files = self._still_due(session, hooks, version_ids)
-        subjects = [Subject(file.file_id, file.version_id, file.shown) for file in files]
+        subjects = [HookSubject(file.file_id, file.version_id, file.shown) for file in files]
         return self.calls.enrichments(hooks.hooks, hooks.fingerprint, subjects)
 
     def _enrich(self, hooks: Hooks, version_ids: Sequence[uuid.UUID], asked: Answers[Enriched] | None) -> int:
@@ -133,7 +133,7 @@ def _is_due(
     return due if days is None else and_(due, FileVersion.acquisition_day.in_(days))
 
 
-def _archived(session: Session, instrument: Instrument, which: ColumnElement[bool]) -> list[Archived]:
+def _archived(session: Session, instrument: Instrument, which: ColumnElement[bool]) -> list[ArchivedFile]:
     rows = session.connection().execute(
         select(
             FileVersion.id,
@@ -151,14 +151,16 @@ def _archived(session: Session, instrument: Instrument, which: ColumnElement[boo
         .where(which)
     )
     return [
-        Archived(version_id, file_id, metadata, Waiting(*others[:WAITS]), HookContext(instrument.slug, *others[WAITS:]))
+        ArchivedFile(
+            version_id, file_id, metadata, HookRetry(*others[:WAITS]), HookContext(instrument.slug, *others[WAITS:])
+        )
         for version_id, file_id, metadata, *others in rows
     ]
 
 
 def _write(
     session: Session,
-    files: Sequence[Archived],
+    files: Sequence[ArchivedFile],
     told: Mapping[uuid.UUID, Enriched],
     fingerprint: str,
     now: datetime,
@@ -182,13 +184,13 @@ def _write(
     return sum(problem is not None for problem in problems.values())
 
 
-def _metadata(file: Archived, enriched: Enriched) -> dict[str, Any]:
+def _metadata(file: ArchivedFile, enriched: Enriched) -> dict[str, Any]:
     """While a hook that calls out fails, what it told before stays."""
     unanswered = any(isinstance(failure, HookUnanswered) for failure in enriched.failures)
     return {**(file.metadata if unanswered else {}), **enriched.metadata}
 
 
-def _wait(file: Archived, enriched: Enriched, fingerprint: str, now: datetime) -> Mapping[str, Any]:
+def _wait(file: ArchivedFile, enriched: Enriched, fingerprint: str, now: datetime) -> Mapping[str, Any]:
     """Until when the hooks are not asked about this file again, after the first of those that call out has failed."""
     failure = next((failure for failure in enriched.failures if isinstance(failure, HookUnanswered)), None)
     waiting = ANSWERED if failure is None else file.waiting.after(failure, fingerprint, now)

@@ -31,16 +31,16 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.base import uuid7
 from streamweave.errors import HookFailed, HookUnanswered
 from streamweave.facility import Facility
-from streamweave.garbage import seldom_sought
+from streamweave.garbage import reduced_gc
 from streamweave.harvest.file_queries import is_claimed
 from streamweave.harvest.policy import Policy, policy_for
-from streamweave.harvest.record_changes import withdraw_waiting_transfers
+from streamweave.harvest.record_changes import cancel_waiting_transfers
 from streamweave.harvest.report import FileOutcome, HarvestReport
-from streamweave.harvest.version_state import COLUMNS, Standing, retry_delay, write_standings
+from streamweave.harvest.version_state import COLUMNS, VersionFields, retry_delay, write_version_fields
 from streamweave.hooks.base import Decision, HookContext, Redirect, Skip
 from streamweave.hooks.calls import BATCH, Answers, Calls, record_runs
-from streamweave.hooks.hook_context import Reach
-from streamweave.hooks.recorded_hook import ANSWERED, Subject
+from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.recorded_hook import ANSWERED, HookSubject
 from streamweave.hooks.run import decide
 from streamweave.storage.archive_paths import destination_path
 
@@ -53,7 +53,7 @@ class Candidate(NamedTuple):
     ``transfers`` are the storage locations and statuses of the transfers that it has already.
     """
 
-    standing: Standing
+    standing: VersionFields
     file_id: uuid.UUID
     source_path: str
     filename: str
@@ -72,7 +72,7 @@ class Plan:
     transfers are planned is reported when they are done.
     """
 
-    standing: Standing
+    standing: VersionFields
     transfers_to: Sequence[StorageLocation]
     withdrawal: str
     outcome: FileOutcome | None = None
@@ -159,7 +159,7 @@ class Planner:
         )
         return Plan(after, lacking, PLANNED_ANEW)
 
-    def _pending(self, standing: Standing, *, redirected: bool) -> Standing:
+    def _pending(self, standing: VersionFields, *, redirected: bool) -> VersionFields:
         others: dict[str, Any] = {"redirected": redirected}
         if standing.state == VersionState.UNCHANGED:  # its content belongs to the version that holds it
             others |= {"xxhash": None, "sha256": None}
@@ -167,13 +167,13 @@ class Planner:
             others |= {"retry_at": None}
         return self._entering(standing, VersionState.PENDING, "waits for its transfer", **others)
 
-    def _done(self, standing: Standing, *, redirected: bool) -> Standing:
+    def _done(self, standing: VersionFields, *, redirected: bool) -> VersionFields:
         if standing.state == VersionState.UNCHANGED:
             return self._entering(standing, VersionState.UNCHANGED, standing.reason, redirected=redirected)
         others = {"redirected": redirected, "archived_at": standing.archived_at or self.now, "retry_at": None}
         return self._entering(standing, VersionState.ARCHIVED, standing.unfinished or "", **others)
 
-    def _entering(self, standing: Standing, state: VersionState, reason: str, **others: Any) -> Standing:
+    def _entering(self, standing: VersionFields, state: VersionState, reason: str, **others: Any) -> VersionFields:
         if standing.failing_hooks is not None:
             others |= ANSWERED._asdict()
         return standing.entering(
@@ -214,7 +214,7 @@ def _lacking(
     return [each for each in locations if not any((each.id, status) in candidate.transfers for status in statuses)]
 
 
-def _outcome(candidate: Candidate, standing: Standing, reason: str) -> FileOutcome:
+def _outcome(candidate: Candidate, standing: VersionFields, reason: str) -> FileOutcome:
     return FileOutcome(
         source_path=candidate.source_path,
         day=candidate.day,
@@ -228,7 +228,7 @@ Verdicts = Answers[Decision | HookFailed]
 NOTHING_ASKED: Verdicts = Answers("", {})
 
 
-@seldom_sought()
+@reduced_gc()
 def filter_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> HarvestReport:
     """Decide on everything undecided of an instrument, or of some acquisition days of it: the oldest first.
 
@@ -254,7 +254,7 @@ class Filtering:
     facility: Facility
     instrument: Instrument
     days: Collection[date] | None
-    reach: Reach
+    reach: HookReach
     calls: Calls
 
     def batches(self) -> Iterator[Sequence[tuple[Candidate, Plan]]]:
@@ -299,10 +299,10 @@ class Filtering:
         return undecided if self.days is None else undecided & FileVersion.acquisition_day.in_(self.days)
 
 
-def _subject(planner: Planner, candidate: Candidate) -> Subject:
+def _subject(planner: Planner, candidate: Candidate) -> HookSubject:
     standing = candidate.standing
     waiting = standing.waiting if standing.failing_hooks == planner.policy.hooks_fingerprint else ANSWERED
-    return Subject(candidate.file_id, standing.id, planner.shown(candidate), waiting)
+    return HookSubject(candidate.file_id, standing.id, planner.shown(candidate), waiting)
 
 
 def _hold(verdicts: Verdicts, planner: Planner, candidate: Candidate) -> bool:
@@ -332,7 +332,7 @@ def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: S
         .where(is_one_of(FileVersion.id, version_ids), checked(undecided))
         .order_by(FileVersion.acquisition_day, FileRecord.source_path, FileVersion.id)
     )
-    found = [(Standing._make(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows.all()]
+    found = [(VersionFields._make(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows.all()]
     transfers = _transfers_of(session, [file_id for _, (file_id, *_) in found])
     return [Candidate._make([standing, *others, transfers.get(standing.id, ())]) for standing, others in found]
 
@@ -354,8 +354,8 @@ def _write(session: Session, planner: Planner, planned: Sequence[tuple[Candidate
         if any(status == TransferStatus.PENDING for _, status in candidate.transfers):
             withdrawn[plan.withdrawal].append(candidate.standing.id)
     for why, version_ids in withdrawn.items():
-        withdraw_waiting_transfers(session, version_ids, why, planner.now)
-    write_standings(session, [(candidate.standing, plan.standing) for candidate, plan in planned])
+        cancel_waiting_transfers(session, version_ids, why, planner.now)
+    write_version_fields(session, [(candidate.standing, plan.standing) for candidate, plan in planned])
     insert_many(
         session,
         Transfer,

@@ -24,7 +24,7 @@ from streamweave.hooks.base import PreTransferHook
 from streamweave.hooks.build import hooks_fingerprint, pre_hooks
 from streamweave.hooks.calls import call_out
 from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.run import fingerprint
 from streamweave.instruments.schedules import destinations, why_no_destination
 
@@ -90,7 +90,7 @@ def waits_for_hooks(fingerprint: str, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def policy_for(session: Session, instrument: Instrument, reach: Reach) -> Policy:
+def policy_for(session: Session, instrument: Instrument, reach: HookReach) -> Policy:
     """The policy that the rows of this moment make. Raises ``InvalidInput`` when a hook's row can't be used."""
     rows = active_hooks(session, instrument.id, HookTrigger.PRE_TRANSFER)
     hooks = pre_hooks(rows, reach)

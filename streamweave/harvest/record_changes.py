@@ -34,7 +34,7 @@ from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.harvest.file_queries import has_a_copy, is_claimed, of_files
 from streamweave.harvest.scan_compare import Differences, KnownFile
-from streamweave.harvest.version_state import GONE, Standing, standings, write_standings
+from streamweave.harvest.version_state import GONE, VersionFields, version_fields, write_version_fields
 from streamweave.instruments.acquisition import acquisition
 from streamweave.sources.base import SourceFile
 
@@ -69,7 +69,7 @@ def first_version(file_id: uuid.UUID, file: SourceFile, instrument: Instrument, 
     }
 
 
-def withdraw_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID], why: str, now: datetime) -> None:
+def cancel_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID], why: str, now: datetime) -> None:
     """Withdraw what waits for these versions, and leave what is under way."""
     if version_ids:
         session.execute(
@@ -93,13 +93,13 @@ def record_changes(session: Session, instrument: Instrument, changes: Sequence[C
     if not changes:
         return
     ids = [known.version_id for known, _ in changes]
-    before = standings(session, ids)
+    before = version_fields(session, ids)
     file_ids = [known.file_id for known, _ in changes]
     copied, published = _copied(session, file_ids), _perhaps_published(session, file_ids)
     archived = {each.id for each in before if each.id in copied or each.state == VersionState.UNCHANGED}
-    withdraw_waiting_transfers(session, ids, "the file changed before this copy began", now)
+    cancel_waiting_transfers(session, ids, "the file changed before this copy began", now)
     files = {known.version_id: file for known, file in changes}
-    write_standings(
+    write_version_fields(
         session,
         [
             (each, _superseded(each, now) if each.id in archived else _in_place(each, files[each.id], now))
@@ -114,7 +114,7 @@ def record_changes(session: Session, instrument: Instrument, changes: Sequence[C
     update_many(session, FileRecord, [_of_record(known, file) for known, file in changes])
 
 
-def _superseded(version: Standing, now: datetime) -> Standing:
+def _superseded(version: VersionFields, now: datetime) -> VersionFields:
     """As it stays behind a further version: what some storage locations lack of it they will never get."""
     if version.state in (VersionState.ARCHIVED, VersionState.UNCHANGED):
         return version._replace(is_newest=False)
@@ -122,13 +122,13 @@ def _superseded(version: Standing, now: datetime) -> Standing:
     return version.entering(VersionState.SUPERSEDED, reason, now, is_newest=False)
 
 
-def _in_place(version: Standing, file: SourceFile, now: datetime) -> Standing:
+def _in_place(version: VersionFields, file: SourceFile, now: datetime) -> VersionFields:
     if file.unreadable:
         return version.entering(VersionState.UNREADABLE, file.unreadable, now, retry_at=None)
     return _settling_anew(version, now)
 
 
-def _settling_anew(version: Standing, now: datetime) -> Standing:
+def _settling_anew(version: VersionFields, now: datetime) -> VersionFields:
     reason = "changed since our last look"
     if version.state in WATCHED:
         return version._replace(reason=reason, decided_hooks=None)
@@ -247,7 +247,7 @@ class Recorder:
             ),
             *self._end(VersionState.VANISHED, f"{because} before it was archived", unfinished & ~has_a_copy()),
         ]
-        withdraw_waiting_transfers(self.session, ended, f"{because} before this copy began", self.now)
+        cancel_waiting_transfers(self.session, ended, f"{because} before this copy began", self.now)
         return len(gone)
 
     def _add(self, files: Sequence[SourceFile]) -> None:

@@ -10,14 +10,14 @@ from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.facility import Facility
-from streamweave.garbage import seldom_sought
+from streamweave.garbage import reduced_gc
 from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.progress import ProgressListener
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.scan import discover
-from streamweave.harvest.scan_record import Sighting
+from streamweave.harvest.scan_record import ScanResult
 from streamweave.harvest.settle import settle
 from streamweave.harvest.source_check import rehash
 from streamweave.harvest.transfer import Listener, transfer_files
@@ -28,14 +28,14 @@ MARGIN_SECONDS = 0.05
 """Waited beyond a quiet period, so that the next look surely lies behind its end."""
 
 
-@seldom_sought()
-def look(
+@reduced_gc()
+def scan(
     facility: Facility,
     instrument: Instrument,
     *,
     budget_seconds: float | None = None,
     dagster_run_id: str | None = None,
-) -> Sighting:
+) -> ScanResult:
     """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at.
 
     Claims of runs that died are freed first: what is claimed is left alone, and might have changed since. Then what the
@@ -48,7 +48,7 @@ def look(
     return sighting
 
 
-def look_until_quiet(
+def scan_until_quiet(
     facility: Facility,
     instrument: Instrument,
     *,
@@ -56,14 +56,14 @@ def look_until_quiet(
     budget_seconds: float | None = None,
     dagster_run_id: str | None = None,
     tell: Teller = lambda sentence: None,
-) -> Sighting:
+) -> ScanResult:
     """Look at the share and wait out the quiet period of what is there.
 
     Afterwards every file that stood on the share in the beginning has settled, or is on record with the reason why not:
     one that changed while we waited settles later. With ``patience_seconds``, a longer wait is left to somebody else.
     Raises a ``SourceError`` when the share can't be looked at.
     """
-    first = look(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
+    first = scan(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
     tell(first.sentence())
     with facility.sessions() as session:
         quiet_at = _quiet_at(session, instrument)
@@ -74,7 +74,7 @@ def look_until_quiet(
         return first
     tell(f"waiting {seconds:.0f} s until what is new has been quiet for {instrument.quiet_period_seconds} s")
     facility.wait(seconds + MARGIN_SECONDS)
-    again = look(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
+    again = scan(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
     again.new_files += first.new_files
     again.changed_files += first.changed_files
     tell(again.sentence())
@@ -105,7 +105,7 @@ def harvest(
     Raises a ``SourceError`` when the share can't be looked at. What went wrong later on is in the report's
     ``troubles``. In the end a share of the archived files is read again at the source.
     """
-    sighting = look_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
+    sighting = scan_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
     with harvest_run(facility.sessions, instrument.id, dagster_run_id) as run_id:
         report = filter_files(facility, instrument)
         report.include(transfer_files(facility, instrument, run_id, on_outcomes=on_outcomes, on_progress=on_progress))

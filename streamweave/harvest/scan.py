@@ -25,13 +25,13 @@ from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, Instrument, ScanOutcome
 from streamweave.errors import SourceError, SuspectListing
 from streamweave.facility import Facility
-from streamweave.garbage import seldom_sought
-from streamweave.harvest.background_writer import writing_behind
+from streamweave.garbage import reduced_gc
+from streamweave.harvest.background_writer import background_writer
 from streamweave.harvest.file_queries import expected_files, known_files
 from streamweave.harvest.record_changes import Recorder
-from streamweave.harvest.scan_checkpoint import Coverage, Extent, address_of, expect_address, forget
-from streamweave.harvest.scan_compare import Digests, Sifted, compare, sift
-from streamweave.harvest.scan_record import Sighting, scan_on_record
+from streamweave.harvest.scan_checkpoint import ScanCheckpoint, ScannedScope, address_of, expect_address, forget
+from streamweave.harvest.scan_compare import Candidates, Digests, compare, find_candidates
+from streamweave.harvest.scan_record import ScanResult, scan_on_record
 from streamweave.harvest.share_guard import Expectations, doubt, expectations_of, use_acknowledgement
 from streamweave.sources.base import FolderListing, SourceFile
 
@@ -45,16 +45,16 @@ class LargeFolder:
     folders: int = 0
     _seen: Digests = field(default_factory=Digests)
 
-    def take(self, session: Session, instrument_id: uuid.UUID, part: FolderListing) -> Sifted:
+    def take(self, session: Session, instrument_id: uuid.UUID, part: FolderListing) -> Candidates:
         """Compare one part with what the catalog knows of its files."""
         self.files += len(part.files)
         self.folders += part.folders
-        sifted = Sifted()
+        sifted = Candidates()
         for files in batches(part.files):
             digests = [digest_of_path(file.source_path) for file in files]
             for digest in digests:
                 self._seen.add(digest)
-            sifted.include(sift(files, expected_files(session, instrument_id, is_at(digests))))
+            sifted.include(find_candidates(files, expected_files(session, instrument_id, is_at(digests))))
         return sifted
 
     def missing(self, session: Session, instrument_id: uuid.UUID) -> Iterator[str]:
@@ -72,14 +72,14 @@ FILES_PER_QUERY = 2 * BATCH
 FOLDERS_PER_QUERY = 500
 
 
-@seldom_sought()
+@reduced_gc()
 def discover(
     facility: Facility,
     instrument: Instrument,
     *,
     budget_seconds: float | None = None,
     dagster_run_id: str | None = None,
-) -> Sighting:
+) -> ScanResult:
     """Look at the instrument's share once and record what is new, changed or gone.
 
     With a budget, a look that takes longer ends early, as ``partial``, with all that it saw on record; the next look
@@ -98,12 +98,12 @@ def discover(
     return sighting
 
 
-def _coverage(facility: Facility, instrument: Instrument, *, resumed: bool) -> Coverage:
+def _coverage(facility: Facility, instrument: Instrument, *, resumed: bool) -> ScanCheckpoint:
     now = facility.now()
     if not resumed:
-        return Coverage(now)
+        return ScanCheckpoint(now)
     with facility.sessions() as session:
-        return Coverage.resumed(session, instrument, now)
+        return ScanCheckpoint.resumed(session, instrument, now)
 
 
 @dataclass
@@ -112,8 +112,8 @@ class _Look:
 
     facility: Facility
     instrument: Instrument
-    sighting: Sighting
-    coverage: Coverage
+    sighting: ScanResult
+    coverage: ScanCheckpoint
     large_folder: LargeFolder = field(default_factory=lambda: LargeFolder(""))
 
     def __post_init__(self) -> None:
@@ -124,7 +124,7 @@ class _Look:
 
     def take_all(self, batches_of_listings: Iterable[list[FolderListing]], deadline: float | None) -> bool:
         """Compare all folders with the catalog and record the differences; returns whether the time sufficed."""
-        with writing_behind() as behind:
+        with background_writer() as behind:
             for listings in batches_of_listings:
                 asked_at, sifted = self.facility.now(), self._sift(listings)
                 if sifted.watched or sifted.conspicuous:
@@ -133,7 +133,7 @@ class _Look:
                     return False
         return True
 
-    def _sift(self, listings: list[FolderListing]) -> Sifted:
+    def _sift(self, listings: list[FolderListing]) -> Candidates:
         """Compare some folders with the catalog by one query, parts of large ones by queries of their own."""
         for listing in listings:
             if listing.problem:
@@ -148,18 +148,18 @@ class _Look:
                     sifted.include(self._sift_part(session, part))
         return sifted
 
-    def _sift_whole(self, session: Session, listings: list[FolderListing]) -> Sifted:
+    def _sift_whole(self, session: Session, listings: list[FolderListing]) -> Candidates:
         if not listings:
-            return Sifted()
+            return Candidates()
         for listing in listings:
             self.coverage.take(listing.folder, len(listing.files), is_leaf=not listing.folders)
         here = is_in(digest_of_path(listing.folder) for listing in listings)
         files = [file for listing in listings for file in listing.files]
-        sifted = sift(files, expected_files(session, self.instrument.id, here))
+        sifted = find_candidates(files, expected_files(session, self.instrument.id, here))
         self.coverage.miss(sifted.missing)
         return sifted
 
-    def _sift_part(self, session: Session, part: FolderListing) -> Sifted:
+    def _sift_part(self, session: Session, part: FolderListing) -> Candidates:
         if part.begins:
             self.large_folder = LargeFolder(part.folder)
         large = self.large_folder
@@ -169,7 +169,7 @@ class _Look:
             self.coverage.miss(large.missing(session, self.instrument.id))
         return sifted
 
-    def _record(self, sifted: Sifted, asked_at: datetime) -> None:
+    def _record(self, sifted: Candidates, asked_at: datetime) -> None:
         for watched in batches(sifted.watched):
             with self.facility.sessions.begin() as session:
                 self._lock(session)
@@ -205,7 +205,7 @@ class _Look:
         with self.facility.sessions() as session:
             expectations = expectations_of(session, self.instrument, self.coverage, self.facility.now())
         if self._is_believed(expectations):
-            self.sighting.extent = Extent(self.coverage.started_at, frozenset(self.coverage.blind))
+            self.sighting.extent = ScannedScope(self.coverage.started_at, frozenset(self.coverage.blind))
             for folders in batches(expectations.vanished_folders):
                 self._conclude_gone(is_in(folders))
             for paths in batches(self.coverage.missing):

@@ -25,7 +25,7 @@ MOST_BLIND_CHARACTERS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class ScannedScope:
     """How much of a share has been seen.
 
     All of it was, since the moment ``since``, but for the folders in ``blind``, which could not be listed, and what is
@@ -43,7 +43,7 @@ class Extent:
 
 
 @dataclass(slots=True)
-class Part:
+class ScannedFolders:
     """Some folders of a share: which, how many files stand in them, and which of the expected files do not."""
 
     folders: Digests = field(default_factory=Digests)
@@ -52,7 +52,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Coverage:
+class ScanCheckpoint:
     """What has been seen since ``started_at``. ``blind`` says of the folders that could not be listed why.
 
     Beyond ``MOST_BLIND_CHARACTERS`` they are only counted (``unlisted``), and nothing is concluded about any folder.
@@ -60,8 +60,8 @@ class Coverage:
     """
 
     started_at: datetime
-    leaves: Part = field(default_factory=Part)
-    branches: Part = field(default_factory=Part)
+    leaves: ScannedFolders = field(default_factory=ScannedFolders)
+    branches: ScannedFolders = field(default_factory=ScannedFolders)
     blind: dict[str, str] = field(default_factory=dict)
     goes_on: bool = False
     unlisted: int = 0
@@ -128,7 +128,7 @@ class Coverage:
             or cut_short.address != address_of(instrument)
         ):
             return cls(now)
-        leaves = Part(Digests(_split(cut_short.folders)), Digests(_split(cut_short.missing)), cut_short.files)
+        leaves = ScannedFolders(Digests(_split(cut_short.folders)), Digests(_split(cut_short.missing)), cut_short.files)
         return cls(cut_short.started_at, leaves, goes_on=True)
 
     def keep(self, session: Session, instrument: Instrument, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What a listing tells, held against what the catalog knows. Pure.
 
-``sift`` finds in whole folders, cheaply, what is not as expected; ``compare`` then looks closer at those files alone.
+``find_candidates`` finds in whole folders, cheaply, what is not as expected; ``compare`` then examines those files alone.
 
 Sets of digests that stay small, however many there are.
 """
@@ -20,7 +20,7 @@ and whether it calls for a closer look even when it is as it was."""
 
 
 @dataclass(slots=True)
-class Sifted:
+class Candidates:
     """``conspicuous`` files need a closer look, ``watched`` versions are as they were, ``missing`` paths are not there.
 
     All other files are as expected.
@@ -30,16 +30,16 @@ class Sifted:
     watched: list[uuid.UUID] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
-    def include(self, other: "Sifted") -> None:
+    def include(self, other: "Candidates") -> None:
         """Take in what was found among further files."""
         self.conspicuous += other.conspicuous
         self.watched += other.watched
         self.missing += other.missing
 
 
-def sift(listed: Iterable[SourceFile], expected: Iterable[Expected]) -> Sifted:
+def find_candidates(listed: Iterable[SourceFile], expected: Iterable[Expected]) -> Candidates:
     """Compare completely listed folders with all that is expected in them."""
-    sifted = Sifted()
+    sifted = Candidates()
     unseen = {row[0]: row for row in expected}
     for file in listed:
         row = unseen.pop(file.source_path, None)

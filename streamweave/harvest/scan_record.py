@@ -16,7 +16,7 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Scan, ScanOutcome
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
-from streamweave.harvest.scan_checkpoint import Extent
+from streamweave.harvest.scan_checkpoint import ScannedScope
 from streamweave.sources.base import FolderListing
 
 NAMED_FOLDERS = 1_000
@@ -30,7 +30,7 @@ NOT_COLUMNS = {"extent", "unlisted"}
 
 
 @dataclass(slots=True)
-class Sighting:
+class ScanResult:
     """What one scan has seen so far. ``bytes`` counts the sizes of all files seen.
 
     A ``continued`` scan goes on where the last one ran out of time: what that one saw is not counted again, and
@@ -53,7 +53,7 @@ class Sighting:
     outcome: ScanOutcome = ScanOutcome.COMPLETE
     error_kind: str | None = None
     error_message: str | None = None
-    extent: Extent = field(default_factory=Extent)
+    extent: ScannedScope = field(default_factory=ScannedScope)
     """How much of the share this scan, with those that it goes on from, has seen; it is not kept."""
 
     def note(self, listings: Sequence[FolderListing]) -> None:
@@ -100,7 +100,7 @@ def unlisted_sentence(number: int, unlisted: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def scan_on_record(facility: Facility, instrument_id: uuid.UUID, dagster_run_id: str | None) -> Iterator[Sighting]:
+def scan_on_record(facility: Facility, instrument_id: uuid.UUID, dagster_run_id: str | None) -> Iterator[ScanResult]:
     """A scan that ends with its outcome on record, also when the block raises. Errors go on to the caller.
 
     While it runs it beats, so that whoever finds it after its process has died can end it.
@@ -109,7 +109,7 @@ def scan_on_record(facility: Facility, instrument_id: uuid.UUID, dagster_run_id:
     with facility.sessions.begin() as session:
         scan = Scan(instrument_id=instrument_id, dagster_run_id=dagster_run_id, started_at=facility.now())
         session.add(scan)
-    sighting = Sighting()
+    sighting = ScanResult()
     with beating(facility.sessions, scan.id):
         try:
             yield sighting
@@ -121,7 +121,7 @@ def scan_on_record(facility: Facility, instrument_id: uuid.UUID, dagster_run_id:
         _finish(facility, scan.id, sighting)
 
 
-def _finish(facility: Facility, scan_id: uuid.UUID, sighting: Sighting) -> None:
+def _finish(facility: Facility, scan_id: uuid.UUID, sighting: ScanResult) -> None:
     """Also where somebody has taken the scan for dead: what came of it is known better here."""
     named = sorted(sighting.unlisted)[:NAMED_FOLDERS]
     with facility.sessions.begin() as session:

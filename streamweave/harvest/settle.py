@@ -54,10 +54,10 @@ from streamweave.catalog.tables.files import WATCHED, path_in_byte_order
 from streamweave.errors import SourceFileError
 from streamweave.facility import Facility
 from streamweave.harvest.file_queries import is_claimed
-from streamweave.harvest.record_changes import withdraw_waiting_transfers
-from streamweave.harvest.scan_checkpoint import Extent
-from streamweave.harvest.settle_rules import Acquisition, Judgement, Observation, judge
-from streamweave.harvest.version_state import standings, write_standings
+from streamweave.harvest.record_changes import cancel_waiting_transfers
+from streamweave.harvest.scan_checkpoint import ScannedScope
+from streamweave.harvest.settle_rules import AcquisitionFiles, Observation, SettleDecision, judge
+from streamweave.harvest.version_state import version_fields, write_version_fields
 from streamweave.sources.base import Source
 
 
@@ -69,7 +69,7 @@ class Watched(NamedTuple):
     unchanged_since: datetime
     observed_at: datetime
     state_since: datetime
-    marker_stands: bool
+    marker_exists: bool
     acquisition: str | None
 
 
@@ -105,7 +105,7 @@ def watched_versions(instrument: Instrument, which: ColumnElement[bool]) -> Sele
             FileVersion.unchanged_since,
             FileVersion.observed_at,
             FileVersion.state_since,
-            marker_stands(instrument),
+            marker_exists(instrument),
             acquisition_folder(instrument),
         )
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
@@ -129,7 +129,7 @@ def base_folder(instrument: Instrument) -> str:
     return "/".join([instrument.cifs_share, *filter(None, inner)])
 
 
-def marker_stands(instrument: Instrument) -> ColumnElement[bool]:
+def marker_exists(instrument: Instrument) -> ColumnElement[bool]:
     """Over ``FileRecord``: its marker file stands beside it, or it is a marker file itself, or there need be none."""
     if not instrument.marker_suffix:
         return true()
@@ -149,7 +149,7 @@ def marker_stands(instrument: Instrument) -> ColumnElement[bool]:
 BEGUN = (TransferStatus.IN_PROGRESS, *ONCE_COMPLETED)
 
 
-def acquisitions_of(session: Session, instrument: Instrument, extent: Extent) -> dict[str, Acquisition]:
+def acquisitions_of(session: Session, instrument: Instrument, extent: ScannedScope) -> dict[str, AcquisitionFiles]:
     """The acquisition folders that hold watched files, by folder; none unless the instrument's row says so."""
     if instrument.acquisition_depth is None:
         return {}
@@ -159,7 +159,7 @@ def acquisitions_of(session: Session, instrument: Instrument, extent: Extent) ->
             folder,
             func.max(FileVersion.unchanged_since),
             func.min(FileVersion.observed_at),
-            func.bool_and(marker_stands(instrument)),
+            func.bool_and(marker_exists(instrument)),
         )
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
         .where(is_watched(instrument), folder.is_not(None))
@@ -168,7 +168,7 @@ def acquisitions_of(session: Session, instrument: Instrument, extent: Extent) ->
     folders = [row[0] for row in rows]
     marked, harvested = _marked(session, instrument, folders), _harvested(session, instrument.id, folders)
     return {
-        path: Acquisition(
+        path: AcquisitionFiles(
             folder=path,
             last_changed=last_changed,
             seen_until=_seen_until(extent, path, observed_at),
@@ -179,7 +179,7 @@ def acquisitions_of(session: Session, instrument: Instrument, extent: Extent) ->
     }
 
 
-def _seen_until(extent: Extent, folder: str, observed_at: datetime) -> datetime | None:
+def _seen_until(extent: ScannedScope, folder: str, observed_at: datetime) -> datetime | None:
     """A file that nobody has listed yet may be new: the folder was seen no later than the looks began that saw all."""
     return min(extent.since, observed_at) if extent.since and extent.has_seen_all_of(folder) else None
 
@@ -234,16 +234,16 @@ def reopen(facility: Facility, instrument: Instrument, folders: Collection[str])
         with facility.sessions.begin() as session:
             lock_instrument(session, instrument.id)
             still = select(FileVersion.id).where(is_one_of(FileVersion.id, version_ids), _may_wait(instrument))
-            before = standings(session, session.scalars(still).all())
+            before = version_fields(session, session.scalars(still).all())
             now = facility.now()
-            write_standings(
+            write_version_fields(
                 session,
                 [
                     (each, each.entering(VersionState.SETTLING, REOPENED, now, decided_hooks=None, retry_at=None))
                     for each in before
                 ],
             )
-            withdraw_waiting_transfers(session, [each.id for each in before], REOPENED, now)
+            cancel_waiting_transfers(session, [each.id for each in before], REOPENED, now)
             reopened += len(before)
     return reopened
 
@@ -260,7 +260,7 @@ def _may_wait(instrument: Instrument) -> ColumnElement[bool]:
 
 
 def open_writers(
-    facility: Facility, instrument: Instrument, acquisitions: Mapping[str, Acquisition]
+    facility: Facility, instrument: Instrument, acquisitions: Mapping[str, AcquisitionFiles]
 ) -> dict[uuid.UUID, str | None]:
     """The versions that are held open for writing, with the acquisition folder of each.
 
@@ -282,7 +282,7 @@ def open_writers(
         }
 
 
-def _may_settle(instrument: Instrument, folder: str | None, acquisitions: Mapping[str, Acquisition]) -> bool:
+def _may_settle(instrument: Instrument, folder: str | None, acquisitions: Mapping[str, AcquisitionFiles]) -> bool:
     acquisition = acquisitions.get(folder) if folder else None
     return acquisition is None or acquisition.is_harvested or acquisition.is_quiet(instrument)
 
@@ -299,11 +299,11 @@ def _is_written(source: Source, source_path: str) -> bool:
 class _Surroundings:
     """What a file is judged by beside its own row."""
 
-    acquisitions: Mapping[str, Acquisition]
+    acquisitions: Mapping[str, AcquisitionFiles]
     writers: Collection[uuid.UUID]
 
 
-def settle(facility: Facility, instrument: Instrument, extent: Extent) -> int:
+def settle(facility: Facility, instrument: Instrument, extent: ScannedScope) -> int:
     """Judge every watched version of an instrument; returns how many have settled.
 
     ``extent`` is how much of the share the look just taken has seen. Raises a ``SourceError`` when the probe for open
@@ -328,7 +328,7 @@ def _settle(
     surroundings: _Surroundings,
     now: datetime,
 ) -> int:
-    judged: dict[Judgement, list[uuid.UUID]] = defaultdict(list)
+    judged: dict[SettleDecision, list[uuid.UUID]] = defaultdict(list)
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         ripe = checked(is_ripe(instrument, now)) & is_one_of(FileVersion.id, version_ids)
@@ -356,13 +356,13 @@ def _observation(watched: Watched, surroundings: _Surroundings, *, is_written: b
         observed_at=watched.observed_at,
         watched_since=watched.state_since,
         is_overdue=watched.state == VersionState.OVERDUE,
-        marker_stands=watched.marker_stands,
+        marker_exists=watched.marker_exists,
         has_open_writer=is_written,
         acquisition=surroundings.acquisitions.get(watched.acquisition) if watched.acquisition else None,
     )
 
 
-def _put_on_record(session: Session, judgement: Judgement, version_ids: list[uuid.UUID], now: datetime) -> int:
+def _put_on_record(session: Session, judgement: SettleDecision, version_ids: list[uuid.UUID], now: datetime) -> int:
     moves = case((FileVersion.state != judgement.state, now), else_=FileVersion.state_since)
     session.execute(
         update(FileVersion)

@@ -13,7 +13,7 @@ from streamweave.catalog.tables import GrowingFiles, Instrument, VersionState
 
 
 @dataclass(frozen=True, slots=True)
-class Acquisition:
+class AcquisitionFiles:
     """A folder whose files settle as one: what is known of those, at any depth, that have not settled. Times are UTC.
 
     ``last_changed`` is our first look at what is newest in it. ``seen_until`` is up to when we have seen all of it as
@@ -41,13 +41,13 @@ class Observation:
     observed_at: datetime
     watched_since: datetime
     is_overdue: bool
-    marker_stands: bool
+    marker_exists: bool
     has_open_writer: bool
-    acquisition: Acquisition | None = None
+    acquisition: AcquisitionFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class SettleDecision:
     """The state that follows, and why. ``unfinished`` says why it goes on though it has not been finished."""
 
     state: VersionState
@@ -63,22 +63,22 @@ class _Obstacle:
     is_growth: bool = False
 
 
-def judge(observation: Observation, instrument: Instrument, now: datetime) -> Judgement:
+def judge(observation: Observation, instrument: Instrument, now: datetime) -> SettleDecision:
     """Decide whether a version has settled, still settles, or is overdue."""
     obstacles, remark = _obstacles(observation, instrument), _remark(observation.acquisition)
     if not obstacles:
-        return Judgement(VersionState.SETTLED, f"unchanged over the quiet period{remark}")
+        return SettleDecision(VersionState.SETTLED, f"unchanged over the quiet period{remark}")
     reason, longest = f"{obstacles[0].reason}{remark}", instrument.max_wait_seconds
     has_waited_long = now - observation.watched_since > timedelta(seconds=longest)
     if has_waited_long and _may_go_on(obstacles, instrument):
         unfinished = f"still growing or changing after {longest} s: {reason}"
-        return Judgement(VersionState.SETTLED, unfinished, unfinished)
+        return SettleDecision(VersionState.SETTLED, unfinished, unfinished)
     if has_waited_long or observation.is_overdue:
-        return Judgement(VersionState.OVERDUE, f"not finished after {longest} s: {reason}")
-    return Judgement(VersionState.SETTLING, reason)
+        return SettleDecision(VersionState.OVERDUE, f"not finished after {longest} s: {reason}")
+    return SettleDecision(VersionState.SETTLING, reason)
 
 
-def _remark(acquisition: Acquisition | None) -> str:
+def _remark(acquisition: AcquisitionFiles | None) -> str:
     if acquisition is None or not acquisition.is_harvested:
         return ""
     return f"; it came after its acquisition folder {acquisition.folder} was harvested"
@@ -102,14 +102,14 @@ def _obstacle(observation: Observation, instrument: Instrument) -> _Obstacle | N
     if quiet < _quiet_period(instrument):
         reason = f"seen unchanged for {quiet.total_seconds():.0f} of {instrument.quiet_period_seconds} s"
         return _Obstacle(reason, is_growth=True)
-    if not observation.marker_stands:
+    if not observation.marker_exists:
         return _Obstacle(f"its marker file (its name + '{instrument.marker_suffix}') is not there yet")
     if observation.has_open_writer:
         return _Obstacle("still open for writing at the instrument", is_growth=True)
     return None
 
 
-def _obstacle_of_folder(acquisition: Acquisition, instrument: Instrument) -> _Obstacle | None:
+def _obstacle_of_folder(acquisition: AcquisitionFiles, instrument: Instrument) -> _Obstacle | None:
     itself = f"its acquisition folder {acquisition.folder}"
     if acquisition.seen_until is None:
         return _Obstacle(f"{itself} has not been seen as a whole")

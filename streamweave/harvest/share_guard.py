@@ -21,7 +21,7 @@ from streamweave.catalog.bulk import digest_of_path
 from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument, Scan
 from streamweave.harvest.file_queries import expected_by_folder
-from streamweave.harvest.scan_checkpoint import Coverage
+from streamweave.harvest.scan_checkpoint import ScanCheckpoint
 from streamweave.instruments.instruments import instrument_by_id
 
 LATELY = timedelta(hours=24)
@@ -41,7 +41,7 @@ class Expectations:
     vanished_folders: list[bytes] = field(default_factory=list)
 
 
-def expectations_of(session: Session, instrument: Instrument, coverage: Coverage, now: datetime) -> Expectations:
+def expectations_of(session: Session, instrument: Instrument, coverage: ScanCheckpoint, now: datetime) -> Expectations:
     """What was expected of a share that ``coverage`` has seen as a whole."""
     found = Expectations(missing=sum(1 for _ in coverage.missing))
     since = _counted_since(session, instrument, now)

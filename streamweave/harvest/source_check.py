@@ -1,6 +1,6 @@
 """Sampling: which archived files are read again next. The least recently read come first, so each has its turn.
 
-Rereading: the sources of archived versions, over one connection. Holds up nobody: see ``Restraint``.
+Rereading: the sources of archived versions, over one connection. Holds up nobody: see ``ReadLimits``.
 
 Findings: what came of reading sources again goes on record. The caller holds the instrument's lock and commits.
 
@@ -45,7 +45,7 @@ MOST_FILES = 2_000
 bytes."""
 
 
-class Subject(NamedTuple):
+class ArchivedSource(NamedTuple):
     """An archived version whose source is to be read again."""
 
     version_id: uuid.UUID
@@ -56,7 +56,7 @@ class Subject(NamedTuple):
     is_gone: bool
 
 
-def sample(session: Session, instrument: Instrument) -> list[Subject]:
+def sample(session: Session, instrument: Instrument) -> list[ArchivedSource]:
     """Whose turn it is, those that are gone from the source among them: their turn passes.
 
     At least one file, however large it is; none while earlier rounds have read too much.
@@ -80,14 +80,14 @@ def sample(session: Session, instrument: Instrument) -> list[Subject]:
         .order_by(func.coalesce(FileVersion.source_reread_at, FileVersion.state_since))
         .limit(number)
     )
-    return list(_within(budget, (Subject._make(row) for row in rows)))
+    return list(_within(budget, (ArchivedSource._make(row) for row in rows)))
 
 
 def _is_archived(instrument: Instrument) -> ColumnElement[bool]:
     return and_(FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.state.in_(DONE))
 
 
-def _within(budget: int, subjects: Iterable[Subject]) -> Iterator[Subject]:
+def _within(budget: int, subjects: Iterable[ArchivedSource]) -> Iterator[ArchivedSource]:
     """The first ones; the last of them may be larger than what is left of the budget."""
     for subject in subjects:
         yield subject
@@ -106,7 +106,7 @@ def pay(session: Session, instrument: Instrument, read_bytes: int) -> None:
     )
 
 
-class Finding(StrEnum):
+class SourceOutcome(StrEnum):
     """What came of reading a source again. ``unknown``: it could not be read, or has changed so that a look tells."""
 
     IDENTICAL = "identical"
@@ -115,7 +115,7 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Restraint:
+class ReadLimits:
     """What keeps the reading from being a burden.
 
     ``before_reading`` is told how many bytes come next, and may take its time. A file is begun only while
@@ -127,16 +127,16 @@ class Restraint:
     gives_way: Callable[[], bool]
 
 
-Reread = tuple[Subject, Finding, int]
+Reread = tuple[ArchivedSource, SourceOutcome, int]
 """The number is that of the bytes that were read."""
 
 
-def reread(source: Source, subjects: Sequence[Subject], restraint: Restraint) -> Iterator[Reread]:
+def reread(source: Source, subjects: Sequence[ArchivedSource], restraint: ReadLimits) -> Iterator[Reread]:
     """Read what may be read, the small files first. Raises a ``SourceError`` when the share fails."""
     standing = []
     for subject in subjects:
         if subject.is_gone:
-            yield subject, Finding.UNKNOWN, 0
+            yield subject, SourceOutcome.UNKNOWN, 0
         else:
             standing.append(subject)
     yield from _small(source, [each for each in standing if each.size_bytes <= WHOLE_FILE_BYTES], restraint)
@@ -145,8 +145,8 @@ def reread(source: Source, subjects: Sequence[Subject], restraint: Restraint) ->
             yield _large(source, subject, restraint)
 
 
-def _small(source: Source, subjects: Sequence[Subject], restraint: Restraint) -> Iterator[Reread]:
-    asked: deque[Subject] = deque()
+def _small(source: Source, subjects: Sequence[ArchivedSource], restraint: ReadLimits) -> Iterator[Reread]:
+    asked: deque[ArchivedSource] = deque()
 
     def files() -> Iterator[SourceFile]:
         for subject in subjects:
@@ -162,10 +162,10 @@ def _small(source: Source, subjects: Sequence[Subject], restraint: Restraint) ->
             is_same_file = _is_as_archived(subject, answer.at_opening) and _is_as_archived(subject, answer.at_closing)
             yield subject, _judged(subject, digest_of([answer.content]), is_same_file), len(answer.content)
         else:
-            yield subject, Finding.UNKNOWN, 0
+            yield subject, SourceOutcome.UNKNOWN, 0
 
 
-def _large(source: Source, subject: Subject, restraint: Restraint) -> Reread:
+def _large(source: Source, subject: ArchivedSource, restraint: ReadLimits) -> Reread:
     read = 0
 
     def told(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -183,18 +183,18 @@ def _large(source: Source, subject: Subject, restraint: Restraint) -> Reread:
             digest = digest_of(told(file.chunks()) if is_same_file else ())
             is_same_file = is_same_file and _is_as_archived(subject, file.now())
     except SourceFileError:
-        return subject, Finding.UNKNOWN, read
+        return subject, SourceOutcome.UNKNOWN, read
     return subject, _judged(subject, digest, is_same_file), read
 
 
-def _is_as_archived(subject: Subject, found: SourceFile) -> bool:
+def _is_as_archived(subject: ArchivedSource, found: SourceFile) -> bool:
     return (found.size_bytes, found.mtime) == (subject.size_bytes, subject.mtime)
 
 
-def _judged(subject: Subject, read: Digest, is_same_file: bool) -> Finding:
+def _judged(subject: ArchivedSource, read: Digest, is_same_file: bool) -> SourceOutcome:
     if not is_same_file or read.size_bytes != subject.size_bytes:
-        return Finding.UNKNOWN
-    return Finding.IDENTICAL if read.sha256 == subject.sha256 else Finding.DIFFERENT
+        return SourceOutcome.UNKNOWN
+    return SourceOutcome.IDENTICAL if read.sha256 == subject.sha256 else SourceOutcome.DIFFERENT
 
 
 FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
@@ -206,10 +206,12 @@ def record_findings(session: Session, instrument: Instrument, reread: Sequence[R
     What has changed since it was read, or is just being copied, is left to the looks at the share.
     """
     _stamp(session, [subject.version_id for subject, _, _ in reread], source_reread_at=now)
-    identical = [subject.version_id for subject, finding, _ in reread if finding == Finding.IDENTICAL]
+    identical = [subject.version_id for subject, finding, _ in reread if finding == SourceOutcome.IDENTICAL]
     _stamp(session, identical, source_verified_at=now)
     _call_finished(session, identical, instrument, now)
-    different = {subject.version_id: subject.source_path for subject, found, _ in reread if found == Finding.DIFFERENT}
+    different = {
+        subject.version_id: subject.source_path for subject, found, _ in reread if found == SourceOutcome.DIFFERENT
+    }
     return record_other_contents(session, instrument, different, now)
 
 
@@ -271,7 +273,7 @@ RECORDED_AT_ONCE = 200
 class RehashReport:
     """What one round found. ``changed`` are the paths of files that get a further version."""
 
-    counts: Counter[Finding] = field(default_factory=Counter)
+    counts: Counter[SourceOutcome] = field(default_factory=Counter)
     bytes: int = 0
     changed: list[str] = field(default_factory=list)
     pause: str = ""
@@ -282,7 +284,7 @@ class RehashReport:
         if self.pause:
             return f"nothing read again: {self.pause}"
         told = f"{self.counts.total()} archived files read again at the source ({self.bytes} bytes): " + ", ".join(
-            f"{self.counts[finding]} {finding}" for finding in Finding
+            f"{self.counts[finding]} {finding}" for finding in SourceOutcome
         )
         return f"{told}; ended early: {self.trouble}" if self.trouble else told
 
@@ -318,14 +320,14 @@ def _record(facility: Facility, instrument: Instrument, batch: Sequence[Reread],
     report.bytes += sum(read for _, _, read in batch)
 
 
-def _restraint(facility: Facility, instrument: Instrument, limits: Limits) -> Restraint:
+def _restraint(facility: Facility, instrument: Instrument, limits: Limits) -> ReadLimits:
     ends_at = time.monotonic() + SECONDS
     gives_way = _asked_now_and_then(lambda: _has_work(facility, instrument))
 
     def may_begin() -> bool:
         return time.monotonic() < ends_at and limits.opens_at(facility.now()) is None and not gives_way()
 
-    return Restraint(Pace(limits.bytes_per_second).take, may_begin, gives_way)
+    return ReadLimits(Pace(limits.bytes_per_second).take, may_begin, gives_way)
 
 
 def _asked_now_and_then(question: Callable[[], bool]) -> Callable[[], bool]:

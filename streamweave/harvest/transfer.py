@@ -29,8 +29,8 @@ from streamweave.errors import (
     StreamWeaveError,
 )
 from streamweave.facility import Facility
-from streamweave.garbage import seldom_sought
-from streamweave.harvest.background_writer import writing_behind
+from streamweave.garbage import reduced_gc
+from streamweave.harvest.background_writer import background_writer
 from streamweave.harvest.claims import (
     Claim,
     claim_transfers,
@@ -41,14 +41,14 @@ from streamweave.harvest.claims import (
     others_at_work,
     staged_names_under_way,
 )
-from streamweave.harvest.commit_batch import Arrivals, Arrived, take_in
+from streamweave.harvest.commit_batch import CommitQueue, Committed, commit_batch
 from streamweave.harvest.copy_verify import Copied, Finished, NotCopied
-from streamweave.harvest.copy_workers import Lanes
+from streamweave.harvest.copy_workers import CopyWorkers
 from streamweave.harvest.progress import Meter, ProgressListener, ProgressReports, due_work
 from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
 from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.version_state import Failed
-from streamweave.harvest.work_queue import Agenda, is_large
+from streamweave.harvest.work_queue import WorkQueue, is_large
 from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Storage
@@ -58,7 +58,7 @@ CLAIMED_AT_MOST = 10_000
 """More is claimed when fewer than ``CLAIMED_AT_ONCE`` small files or no large one waits for a reader, up to so many."""
 
 
-class Supply:
+class ClaimBuffer:
     """Claims due transfers of an instrument, or of some acquisition days of it, and puts them on the agenda.
 
     ``held`` are the claims that nothing was handed over of yet, by their ids. What is still on an agenda that somebody
@@ -71,7 +71,7 @@ class Supply:
         instrument: Instrument,
         run_id: uuid.UUID,
         days: Collection[date] | None,
-        agenda: Agenda,
+        agenda: WorkQueue,
     ) -> None:
         self.held: dict[uuid.UUID, Claim] = {}
         self._facility = facility
@@ -129,7 +129,7 @@ REFUSALS_IN_A_ROW = 3
 """So many storage errors without a success between them mean the location, not the file."""
 
 
-class Troubles:
+class CircuitBreaker:
     """``open`` are the storage locations that work; ``errors`` are what closed the others, or the share."""
 
     def __init__(self, locations: Iterable[uuid.UUID]) -> None:
@@ -218,7 +218,7 @@ OTHERS_SECONDS = 1.0
 Listener = Callable[[Sequence[FileOutcome]], None]
 
 
-@seldom_sought()
+@reduced_gc()
 def transfer_files(
     facility: Facility,
     instrument: Instrument,
@@ -276,7 +276,7 @@ class _Transfer:
         self._run_id = run_id
         self._days = days
         self._storages = storages
-        self._troubles = Troubles(storages)
+        self._troubles = CircuitBreaker(storages)
         self._meter = meter
         self._on_outcomes = on_outcomes
         self._limits = limits_of(instrument)
@@ -288,17 +288,17 @@ class _Transfer:
 
     def run(self, progress: ProgressReports) -> HarvestReport:
         """Work until nothing is due any more, or nothing more can be done."""
-        lanes = Lanes(
+        lanes = CopyWorkers(
             self._limits.connections,
             lambda: self._facility.open_source(self._instrument),
             self._storages,
             self._slow_down_and_count,
             lambda: self._limits.opens_at(self._facility.now()) is None,
         )
-        supply = Supply(self._facility, self._instrument, self._run_id, self._days, lanes.agenda)
+        supply = ClaimBuffer(self._facility, self._instrument, self._run_id, self._days, lanes.agenda)
         try:
-            with writing_behind() as behind:
-                arrivals = Arrivals(behind, self._take_in)
+            with background_writer() as behind:
+                arrivals = CommitQueue(behind, self._take_in)
                 while self._keep_busy(supply, arrivals):
                     self._hear(lanes, supply, arrivals)
                     self._hand_over_what_is_due(supply, arrivals)
@@ -320,7 +320,7 @@ class _Transfer:
         if is_large(claim):
             self._meter.read(claim.claim_id, number_of_bytes)
 
-    def _keep_busy(self, supply: Supply, arrivals: Arrivals) -> bool:
+    def _keep_busy(self, supply: ClaimBuffer, arrivals: CommitQueue) -> bool:
         """Claim as much as there is room for; False when all is done."""
         opening = self._limits.opens_at(self._facility.now())
         if opening is not None and not self._report.pause:
@@ -329,7 +329,7 @@ class _Transfer:
         supply.refill(self._troubles.open, arrivals.under_way)
         return bool(supply.held or arrivals.under_way)
 
-    def _hear(self, lanes: Lanes, supply: Supply, arrivals: Arrivals) -> None:
+    def _hear(self, lanes: CopyWorkers, supply: ClaimBuffer, arrivals: CommitQueue) -> None:
         """Remember what is finished next; what a failure says about share or storage is heeded at once."""
         if not supply.held:
             arrivals.wait()  # nothing is copied any more
@@ -340,7 +340,7 @@ class _Transfer:
             if isinstance(each, NotCopied) and self._troubles.failed(each.claim, each.error):
                 self._give_up_what_can_not_be_done(supply)
 
-    def _hand_over_what_is_due(self, supply: Supply, arrivals: Arrivals) -> None:
+    def _hand_over_what_is_due(self, supply: ClaimBuffer, arrivals: CommitQueue) -> None:
         overdue = time.monotonic() - self._last_batch >= BATCH_SECONDS
         everything = len(self._finished) == len(supply.held)
         if not self._finished or not (len(self._finished) >= BATCH_FILES or overdue or everything):
@@ -351,10 +351,10 @@ class _Transfer:
         self._finished.clear()
         self._last_batch = time.monotonic()
 
-    def _take_in(self, finished: Finished) -> Arrived:
-        return take_in(self._facility, self._instrument, self._run_id, finished, self._storages, self._journals)
+    def _take_in(self, finished: Finished) -> Committed:
+        return commit_batch(self._facility, self._instrument, self._run_id, finished, self._storages, self._journals)
 
-    def _learn(self, supply: Supply, arrivals: Arrivals) -> None:
+    def _learn(self, supply: ClaimBuffer, arrivals: CommitQueue) -> None:
         """Tell of what has arrived; what a failure on the way says about a storage is heeded."""
         for arrived in arrivals.news():
             for refused in arrived.refused:
@@ -368,7 +368,7 @@ class _Transfer:
                 self._report.add(outcome)
             self._on_outcomes(arrived.outcomes)
 
-    def _give_up_what_can_not_be_done(self, supply: Supply) -> None:
+    def _give_up_what_can_not_be_done(self, supply: ClaimBuffer) -> None:
         if self._troubles.share_is_lost:
             supply.end()
         else:

@@ -33,7 +33,7 @@ from streamweave.errors import (
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Digest
 from streamweave.harvest.report import FileOutcome
-from streamweave.hooks.recorded_hook import Waiting
+from streamweave.hooks.recorded_hook import HookRetry
 from streamweave.journal.entries import Entry
 
 LONGEST_DELAY = timedelta(hours=1)
@@ -102,7 +102,7 @@ GONE = "gone from the source"
 GONE_BEFORE_ALL = f"{GONE} before every storage location had it"
 
 
-class Standing(NamedTuple):
+class VersionFields(NamedTuple):
     """The part of a version's row that changes on its way. A tuple, because a harvest makes a few for each file."""
 
     id: uuid.UUID
@@ -127,9 +127,9 @@ class Standing(NamedTuple):
     hook_retry_at: datetime | None
 
     @property
-    def waiting(self) -> Waiting:
+    def waiting(self) -> HookRetry:
         """Whether, and until when, it waits for hooks."""
-        return Waiting(self.hook_failures, self.failing_hook_id, self.failing_hooks, self.hook_retry_at)
+        return HookRetry(self.hook_failures, self.failing_hook_id, self.failing_hooks, self.hook_retry_at)
 
     def entering(self, state: str, reason: str, now: datetime, **others: Any) -> Self:
         """The same version in ``state``, since now unless it was in it before, and with ``others`` changed."""
@@ -137,23 +137,23 @@ class Standing(NamedTuple):
         return self._replace(state=state, reason=reason, state_since=since, **others)
 
 
-COLUMNS = [getattr(FileVersion, name) for name in Standing._fields]
-"""As ``Standing`` takes them."""
+COLUMNS = [getattr(FileVersion, name) for name in VersionFields._fields]
+"""As ``VersionFields`` takes them."""
 
 
-def standings(session: Session, version_ids: Collection[uuid.UUID]) -> list[Standing]:
+def version_fields(session: Session, version_ids: Collection[uuid.UUID]) -> list[VersionFields]:
     """Where these versions stand."""
     rows = session.connection().execute(select(*COLUMNS).where(is_one_of(FileVersion.id, version_ids)))
-    return [Standing._make(row) for row in rows.all()]
+    return [VersionFields._make(row) for row in rows.all()]
 
 
-def write_standings(session: Session, steps: Iterable[tuple[Standing, Standing]]) -> None:
+def write_version_fields(session: Session, steps: Iterable[tuple[VersionFields, VersionFields]]) -> None:
     """Write what differs between the standings before and after."""
     moved = [(before, after) for before, after in steps if before != after]
     if not moved:
         return
-    columns_before, columns_after = (zip(*standings, strict=True) for standings in zip(*moved, strict=True))
-    columns = zip(Standing._fields, columns_before, columns_after, strict=True)
+    columns_before, columns_after = (zip(*version_fields, strict=True) for version_fields in zip(*moved, strict=True))
+    columns = zip(VersionFields._fields, columns_before, columns_after, strict=True)
     names = [name for name, before, after in columns if before != after]
     update_many(
         session, FileVersion, [{"id": after.id} | {name: getattr(after, name) for name in names} for _, after in moved]
@@ -275,7 +275,7 @@ def next_attempt(failed: Failed, instrument: Instrument, now: datetime) -> dict[
     }
 
 
-def version_after(result: Result, version: Standing, instrument: Instrument, now: datetime) -> Standing:
+def version_after(result: Result, version: VersionFields, instrument: Instrument, now: datetime) -> VersionFields:
     """Where the claimed version stands once this result is on record, whatever its other transfers do."""
     match result:
         case Archived(_, digest, holder) if holder == version.id:
@@ -297,7 +297,7 @@ def archived(now: datetime, reason: str = "") -> dict[str, Any]:
     return reached | {"retry_at": None, "failures": 0}
 
 
-def concluded(result: Result, version: Standing, now: datetime, *, has_a_copy: bool) -> Standing:
+def concluded(result: Result, version: VersionFields, now: datetime, *, has_a_copy: bool) -> VersionFields:
     """Where a version stands that waits for nothing more; ``result`` is one of those that it waited for."""
     if version.state == VersionState.VANISHED and has_a_copy:  # decided anew, should it be there after all
         others: dict[str, Any] = {"archived_at": version.archived_at or now, "decided_destinations": None}

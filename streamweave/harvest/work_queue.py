@@ -13,7 +13,7 @@ def is_large(claim: Claim) -> bool:
     return claim.size_bytes > WHOLE_FILE_BYTES or claim.is_unfinished
 
 
-class Agenda:
+class WorkQueue:
     """Safe to share between threads. Once it is closed, nothing more is begun.
 
     It closes by itself when ``may_begin`` says no to whoever wants to take a file.

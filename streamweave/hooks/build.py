@@ -11,7 +11,7 @@ from streamweave.errors import InvalidInput
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
 from streamweave.hooks.builtin import AccessAssignment, FileFilter, MetadataEnrichment
 from streamweave.hooks.external_hook import CalledHook, called_hook
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.run import fingerprint
 
 PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {
@@ -61,7 +61,7 @@ def _built(
     return hooks[builtin_name](name or builtin_name, config)
 
 
-def pre_hooks(rows: Sequence[Hook], reach: Reach) -> list[PreTransferHook]:
+def pre_hooks(rows: Sequence[Hook], reach: HookReach) -> list[PreTransferHook]:
     """Raises ``InvalidInput`` when a row's configuration can't be used."""
     return [
         build_pre_hook(row.builtin_name, row.config, name=row.name) if is_builtin(row) else called_hook(row, reach)
@@ -69,7 +69,7 @@ def pre_hooks(rows: Sequence[Hook], reach: Reach) -> list[PreTransferHook]:
     ]
 
 
-def post_hooks(rows: Sequence[Hook], reach: Reach) -> list[PostTransferHook]:
+def post_hooks(rows: Sequence[Hook], reach: HookReach) -> list[PostTransferHook]:
     """Raises ``InvalidInput`` when a row's configuration can't be used."""
     return [
         build_post_hook(row.builtin_name, row.config, name=row.name) if is_builtin(row) else called_hook(row, reach)

@@ -19,16 +19,16 @@ from streamweave.catalog.tables import HookRun
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Decision, HookContext, PostTransferHook, PreTransferHook
-from streamweave.hooks.circuit_breaker import Circuit
+from streamweave.hooks.circuit_breaker import HookCircuitBreaker
 from streamweave.hooks.external_hook import CalledHook
-from streamweave.hooks.recorded_hook import Subject, WatchedHook
+from streamweave.hooks.recorded_hook import HookSubject, RecordedHook
 from streamweave.hooks.run import Enriched, decide, enrich
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[Result]):
+class AnswerOfHook(Generic[Result]):
     """What came of asking about one version as it was ``shown``, and the rows of the calls."""
 
     shown: HookContext
@@ -41,7 +41,7 @@ class Answers(Generic[Result]):
     """What was told about versions, by their ids, by the hooks of that fingerprint."""
 
     hooks_fingerprint: str
-    told: Mapping[uuid.UUID, Told[Result]]
+    told: Mapping[uuid.UUID, AnswerOfHook[Result]]
 
     def hold(self, hooks_fingerprint: str, version_id: uuid.UUID, shown: HookContext) -> bool:
         """Whether there is an answer about the version as it is shown now, by the hooks that there are now."""
@@ -75,10 +75,10 @@ class Calls:
     """The calls of one run. ``now`` is our clock."""
 
     now: Callable[[], datetime]
-    circuit: Circuit = field(default_factory=Circuit)
+    circuit: HookCircuitBreaker = field(default_factory=HookCircuitBreaker)
 
     def decisions(
-        self, hooks: Sequence[PreTransferHook], fingerprint: str, subjects: Sequence[Subject]
+        self, hooks: Sequence[PreTransferHook], fingerprint: str, subjects: Sequence[HookSubject]
     ) -> Answers[Decision | HookFailed]:
         """What the hooks of that fingerprint decide about each of the subjects, or why they can't."""
 
@@ -91,7 +91,7 @@ class Calls:
         return Answers(fingerprint, self._side_by_side(judge, hooks, subjects))
 
     def enrichments(
-        self, hooks: Sequence[PostTransferHook], fingerprint: str, subjects: Sequence[Subject]
+        self, hooks: Sequence[PostTransferHook], fingerprint: str, subjects: Sequence[HookSubject]
     ) -> Answers[Enriched]:
         """What the hooks of that fingerprint tell about each of the subjects."""
         return Answers(fingerprint, self._side_by_side(enrich, hooks, subjects))
@@ -100,20 +100,20 @@ class Calls:
         self,
         ask: Callable[[Sequence[Any], HookContext], Outcome],
         hooks: Sequence[AnyHook],
-        subjects: Sequence[Subject],
-    ) -> Mapping[uuid.UUID, Told[Outcome]]:
-        def told(subject: Subject) -> Told[Outcome]:
+        subjects: Sequence[HookSubject],
+    ) -> Mapping[uuid.UUID, AnswerOfHook[Outcome]]:
+        def told(subject: HookSubject) -> AnswerOfHook[Outcome]:
             watched = [self._watched(hook, subject) for hook in hooks]
             result = ask(watched, subject.shown)
-            runs = chain.from_iterable(hook.runs for hook in watched if isinstance(hook, WatchedHook))
-            return Told(subject.shown, result, list(runs))
+            runs = chain.from_iterable(hook.runs for hook in watched if isinstance(hook, RecordedHook))
+            return AnswerOfHook(subject.shown, result, list(runs))
 
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hook") as threads:
             answers = threads.map(told, subjects)
             return {subject.version_id: answer for subject, answer in zip(subjects, answers, strict=True)}
 
-    def _watched(self, hook: AnyHook, subject: Subject) -> AnyHook:
-        return WatchedHook(hook, subject, self.circuit, self.now) if isinstance(hook, CalledHook) else hook
+    def _watched(self, hook: AnyHook, subject: HookSubject) -> AnyHook:
+        return RecordedHook(hook, subject, self.circuit, self.now) if isinstance(hook, CalledHook) else hook
 
 
 def call_out(hooks: Iterable[AnyHook]) -> bool:

@@ -9,7 +9,7 @@ from streamweave.errors import HookTimedOut
 TIMEOUTS_IN_A_ROW = 3
 
 
-class Circuit:
+class HookCircuitBreaker:
     """What one run has seen of each hook, by its id. Safe to share between threads.
 
     Once a hook has timed out, nobody begins to ask it while others have yet to tell: so a hook that is dead costs a run

@@ -33,7 +33,7 @@ from streamweave.hooks.base import read_config
 from streamweave.hooks.build import build_hook, is_builtin
 from streamweave.hooks.builtin import AccessAssignment
 from streamweave.hooks.external_hook import CallConfig, ScriptConfig, WebhookConfig
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.scripts import SCRIPT_PATH, check_script_path
 from streamweave.storage.locations import storage_location_by_name
 from streamweave.validation import (
@@ -67,7 +67,7 @@ SECRET = "webhook_secret"
 SEALED = "sealed_webhook_secret"
 
 
-def settled(fields: Mapping[str, Any], known: Hook | None, reach: Reach) -> dict[str, Any]:
+def settled(fields: Mapping[str, Any], known: Hook | None, reach: HookReach) -> dict[str, Any]:
     """The fields of a new hook, or of a change to a ``known`` one, in the form in which they are kept.
 
     A secret that is known goes on to be used for the same address only. Raises ``InvalidInput`` or ``SealBroken``.
@@ -101,14 +101,14 @@ def _check_config(whole: Hook) -> None:
         raise InvalidInput("config.on_failure", "must be wait: only a hook before a transfer can let a file proceed")
 
 
-def _check_script(whole: Hook, reach: Reach) -> None:
+def _check_script(whole: Hook, reach: HookReach) -> None:
     try:
         reach.script(str(whole.script_path))
     except HookFailed as failure:
         raise InvalidInput("script_path", str(failure)) from failure
 
 
-def _sealed(whole: Hook, secret: str | None, known: Hook | None, reach: Reach) -> bytes:
+def _sealed(whole: Hook, secret: str | None, known: Hook | None, reach: HookReach) -> bytes:
     url = str(whole.webhook_url)
     _check_reachable(url, reach.egress)
     if secret is not None:
@@ -154,7 +154,7 @@ def active_hooks(session: Session, instrument_id: uuid.UUID, trigger: HookTrigge
     return list(session.scalars(query.order_by(Hook.priority, Hook.created_at, Hook.id)))
 
 
-def create_hook(session: Session, values: Mapping[str, Any], reach: Reach | None = None) -> Hook:
+def create_hook(session: Session, values: Mapping[str, Any], reach: HookReach | None = None) -> Hook:
     """A new hook: ``name``, ``trigger`` and what its ``implementation`` needs; if wished ``config`` and so on.
 
     It must be one that can be built within ``reach``, and may redirect only to storage locations that exist.
@@ -162,7 +162,7 @@ def create_hook(session: Session, values: Mapping[str, Any], reach: Reach | None
     """
     fields = {"implementation": HookImplementation.BUILTIN.value, "config": {}, **checked(FIELDS, values)}
     require(fields, "name", "trigger")
-    hook = Hook(**settled(fields, None, reach or Reach()))
+    hook = Hook(**settled(fields, None, reach or HookReach()))
     _check_built(session, hook)
     _check_instrument(session, fields)
     session.add(hook)
@@ -170,13 +170,15 @@ def create_hook(session: Session, values: Mapping[str, Any], reach: Reach | None
     return hook
 
 
-def update_hook(session: Session, hook_id: uuid.UUID, changes: Mapping[str, Any], reach: Reach | None = None) -> Hook:
+def update_hook(
+    session: Session, hook_id: uuid.UUID, changes: Mapping[str, Any], reach: HookReach | None = None
+) -> Hook:
     """Change the given fields; the result must be a hook that can be built within ``reach``.
 
     A webhook whose address stays keeps its secret. Raises ``NotFound``, ``InvalidInput`` or ``SealBroken``.
     """
     hook = hook_by_id(session, hook_id)
-    fields = settled(checked(FIELDS, changes), hook, reach or Reach())
+    fields = settled(checked(FIELDS, changes), hook, reach or HookReach())
     _check_built(session, Hook(**{field: fields.get(field, getattr(hook, field)) for field in MADE_OF}))
     _check_instrument(session, fields)
     return change(session, hook, fields)

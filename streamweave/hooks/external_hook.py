@@ -17,8 +17,8 @@ from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger
 from streamweave.errors import HookFailed, HookTimedOut, SealBroken, WebhookError, WebhookTimedOut
 from streamweave.hooks.base import Decision, Enrichment, HookConfig, HookContext, read_config
 from streamweave.hooks.contract import decision_from, enrichment_from, question
-from streamweave.hooks.hook_context import Reach
-from streamweave.hooks.scripts import LARGEST_ANSWER, Limits, answer_of
+from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.scripts import LARGEST_ANSWER, ScriptLimits, answer_of
 from streamweave.webhooks import deliver
 
 LONGEST_DELAY = timedelta(hours=1)
@@ -95,27 +95,27 @@ class CalledHook:
             raise HookFailed(f"it can't be asked: {error}") from error
 
 
-def called_hook(row: Hook, reach: Reach) -> CalledHook:
+def called_hook(row: Hook, reach: HookReach) -> CalledHook:
     """The hook of a row whose implementation calls out. Raises ``InvalidInput`` for its ``config``."""
     if row.implementation == HookImplementation.PYTHON_SCRIPT:
         return _script_hook(row, reach)
     return _webhook(row, reach)
 
 
-def _script_hook(row: Hook, reach: Reach) -> CalledHook:
+def _script_hook(row: Hook, reach: HookReach) -> CalledHook:
     config = read_config(ScriptConfig, row.config)
     made_of: dict[str, object] = {"script": row.script_path, "parameters": config.parameters}
     try:
         script = reach.script(row.script_path or "")
     except HookFailed as failure:
         return _hook(row, config, {**made_of, "sha256": None}, _failing(str(failure)))
-    limits = Limits(config.timeout_seconds, config.memory_mib * MEBIBYTE)
+    limits = ScriptLimits(config.timeout_seconds, config.memory_mib * MEBIBYTE)
     return _hook(
         row, config, {**made_of, "sha256": script.sha256}, lambda question: answer_of(script, question, limits)
     )
 
 
-def _webhook(row: Hook, reach: Reach) -> CalledHook:
+def _webhook(row: Hook, reach: HookReach) -> CalledHook:
     config = read_config(WebhookConfig, row.config)
     made_of: dict[str, object] = {"webhook": row.webhook_url, "parameters": config.parameters}
     try:
@@ -136,7 +136,7 @@ def _failing(sentence: str) -> Ask:
     return ask
 
 
-def _poster(row: Hook, secret: str, reach: Reach, config: WebhookConfig) -> Ask:
+def _poster(row: Hook, secret: str, reach: HookReach, config: WebhookConfig) -> Ask:
     hook_id, url, policy = row.id, row.webhook_url or "", reach.egress
 
     def ask(question: bytes) -> bytes:

@@ -9,7 +9,7 @@ from streamweave.settings import Settings
 from streamweave.webhooks import EgressPolicy
 
 
-class Reach:
+class HookReach:
     """Unless told, no script may be run, public addresses may be asked, and no secret can be sealed or opened."""
 
     def __init__(

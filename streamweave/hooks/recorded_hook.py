@@ -21,11 +21,11 @@ from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.hooks import FAILURES, HookOutcome
 from streamweave.errors import HookFailed, HookTimedOut, HookUnanswered
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.circuit_breaker import Circuit
+from streamweave.hooks.circuit_breaker import HookCircuitBreaker
 from streamweave.hooks.external_hook import CalledHook, delay_after
 
 
-class Waiting(NamedTuple):
+class HookRetry(NamedTuple):
     """How often in a row which hook has failed, under hooks of which fingerprint, and until when none is asked."""
 
     hook_failures: int = 0
@@ -48,10 +48,10 @@ class Waiting(NamedTuple):
         )
 
 
-ANSWERED = Waiting()
+ANSWERED = HookRetry()
 """Once the hooks have answered, nothing is left of their failures."""
-WAITING_COLUMNS = [getattr(FileVersion, name) for name in Waiting._fields]
-"""As ``Waiting`` takes them."""
+WAITING_COLUMNS = [getattr(FileVersion, name) for name in HookRetry._fields]
+"""As ``HookRetry`` takes them."""
 
 
 Answer = TypeVar("Answer", Decision, Enrichment)
@@ -59,22 +59,22 @@ UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class HookSubject:
     """A version that hooks are asked about, as they are shown it, and what their earlier failures have made of it."""
 
     file_id: uuid.UUID
     version_id: uuid.UUID
     shown: HookContext
-    waiting: Waiting = ANSWERED
+    waiting: HookRetry = ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedHook:
+class RecordedHook:
     """``runs`` collects the rows of the calls that were made."""
 
     hook: CalledHook
-    subject: Subject
-    circuit: Circuit
+    subject: HookSubject
+    circuit: HookCircuitBreaker
     now: Callable[[], datetime]
     runs: list[dict[str, Any]] = field(default_factory=list)
 

@@ -164,14 +164,14 @@ SCRIPT = "script.py"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ScriptLimits:
     """``seconds`` by the clock, and as many of computing; memory is address space."""
 
     seconds: float
     memory_bytes: int
 
 
-def answer_of(script: Script, question: bytes, limits: Limits) -> bytes:
+def answer_of(script: Script, question: bytes, limits: ScriptLimits) -> bytes:
     """What the script writes to standard output for the question on its standard input.
 
     Raises ``HookTimedOut``, or ``HookFailed`` for a script that doesn't end with status 0.
@@ -217,7 +217,7 @@ def _lay_out(folder: Path, script: Script, account: ScriptAccount) -> None:
 
 
 def _start(
-    folder: str, limits: Limits, account: ScriptAccount, streams: tuple[IO[bytes], IO[bytes], IO[bytes]]
+    folder: str, limits: ScriptLimits, account: ScriptAccount, streams: tuple[IO[bytes], IO[bytes], IO[bytes]]
 ) -> subprocess.Popen[bytes]:
     given = [SCRIPT, math.ceil(limits.seconds), limits.memory_bytes, LARGEST_ANSWER]
     stdin, stdout, stderr = streams

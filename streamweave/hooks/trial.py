@@ -11,7 +11,7 @@ from streamweave.catalog.tables import Hook, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip
 from streamweave.hooks.build import post_hooks, pre_hooks
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.validation import Rule, checked, integer, name, optional, require, shaped, text
 
 LARGEST_SIZE = 2**63 - 1
@@ -73,7 +73,7 @@ def sample_from(values: Mapping[str, Any]) -> HookContext:
     )
 
 
-def try_hook(row: Hook, reach: Reach, sample: HookContext) -> HookAnswer | HookRefusal:
+def try_hook(row: Hook, reach: HookReach, sample: HookContext) -> HookAnswer | HookRefusal:
     """Ask the hook about the file, once."""
     began = time.monotonic()
     try:

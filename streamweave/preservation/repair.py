@@ -40,7 +40,7 @@ from streamweave.sources.base import FileOpener, Source, SourceFile
 from streamweave.storage.base import Storage
 
 
-class StoredCopy:
+class CopyAsSource:
     """One published file, opened under the source path of the claim that it is to fulfil.
 
     Nobody writes into it, so it always shows what settled; whether it is intact, its digest will tell.
@@ -52,7 +52,7 @@ class StoredCopy:
         self._claim = claim
 
     @contextmanager
-    def open(self, source_path: str) -> Iterator["StoredCopy"]:  # noqa: ARG002 - there is this one only
+    def open(self, source_path: str) -> Iterator["CopyAsSource"]:  # noqa: ARG002 - there is this one only
         """Itself: nothing is opened before the first piece is asked for."""
         yield self
 
@@ -117,7 +117,7 @@ def stored_origins(session: Session, facility: Facility, repair: Repair) -> Iter
             storage = facility.open_marked(location)
         except StorageError:  # what can't be opened, or is another place, is no origin; its refusal is on record
             continue
-        yield Origin(location.name, partial(StoredCopy, storage, path or ""))
+        yield Origin(location.name, partial(CopyAsSource, storage, path or ""))
 
 
 NOWHERE = "nothing intact is left to repair it from"

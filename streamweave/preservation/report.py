@@ -34,7 +34,7 @@ from streamweave.facility import Facility
 from streamweave.files.queries import file_by_id
 from streamweave.harvest.progress import Meter, Progress
 from streamweave.preservation.damage import is_unrepaired, last_release
-from streamweave.preservation.reread import ArchivedCopy, Finding
+from streamweave.preservation.reread import ArchivedCopy, CopyCheck
 from streamweave.preservation.selection import INTERVAL, SPREAD_NIGHTS, Holdings, Quota, work_of
 from streamweave.storage.base import Storage
 
@@ -68,7 +68,7 @@ class SweepReport:
     held: str = ""
     missed: str = ""
 
-    def add(self, finding: Finding, storage: Storage) -> None:
+    def add(self, finding: CopyCheck, storage: Storage) -> None:
         """Count what was found of a copy, and name it if it is damaged, while there is room."""
         copy = finding.copy
         self.counts[finding.outcome] += 1
@@ -103,7 +103,7 @@ class SweepReport:
 
 
 @dataclass(frozen=True, slots=True)
-class FixityStanding:
+class FixityState:
     """Of an instrument's archived copies, or of a location's: ``damaged`` are those not repaired.
 
     ``oldest_reread_at`` is when the copy that was not re-read for the longest time was last proven; None when there is
@@ -129,7 +129,7 @@ class FixityStanding:
         return ", ".join([*told, f"{self.damaged} damaged"])
 
 
-def standing_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityStanding:
+def fixity_state_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityState:
     """Where an instrument's copies stand."""
     return _standing(session, Transfer.instrument_id == instrument_id, now)
 
@@ -190,7 +190,7 @@ def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
     return trouble
 
 
-def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> FixityStanding:
+def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> FixityState:
     late = or_(Transfer.last_verified_at.is_(None), Transfer.last_verified_at < now - INTERVAL)
     never = func.count().filter(Transfer.last_verified_at.is_(None))
     copies, oldest, overdue, unread = session.execute(
@@ -199,7 +199,7 @@ def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> Fi
         )
     ).one()
     damaged = session.scalar(select(func.count()).select_from(Transfer).where(which, is_unrepaired()))
-    return FixityStanding(copies, oldest, overdue, damaged or 0, unread)
+    return FixityState(copies, oldest, overdue, damaged or 0, unread)
 
 
 _NEWEST_CHECK = Order(FixityCheck.checked_at, FixityCheck.id, newest_first=True)

@@ -36,7 +36,7 @@ class ArchivedCopy:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CopyCheck:
     """What a look at a copy found; ``found`` says what is wrong, and is None for an intact copy."""
 
     copy: ArchivedCopy
@@ -44,16 +44,16 @@ class Finding:
     found: str | None = None
 
 
-Examination = Callable[[Storage, ArchivedCopy, ByteListener], Finding]
+Examination = Callable[[Storage, ArchivedCopy, ByteListener], CopyCheck]
 """Looks at a copy. Raises a ``StorageError`` when nothing can be said about it, or when it is not there."""
 
 
-def read_whole(storage: Storage, copy: ArchivedCopy, on_bytes: ByteListener) -> Finding:
+def read_whole(storage: Storage, copy: ArchivedCopy, on_bytes: ByteListener) -> CopyCheck:
     """Read all of it, from the device where that can be asked for, and compare size and SHA-256."""
     found = digest_of(_heard(storage.read(copy.destination_path, uncached=True), copy, on_bytes))
     if (found.size_bytes, found.sha256) == (copy.size_bytes, copy.sha256):
-        return Finding(copy, FixityOutcome.INTACT)
-    return Finding(
+        return CopyCheck(copy, FixityOutcome.INTACT)
+    return CopyCheck(
         copy,
         FixityOutcome.DAMAGED,
         f"{found.size_bytes} bytes with SHA-256 {found.sha256}; "
@@ -61,7 +61,7 @@ def read_whole(storage: Storage, copy: ArchivedCopy, on_bytes: ByteListener) -> 
     )
 
 
-def read_the_end(storage: Storage, copy: ArchivedCopy, _: ByteListener) -> Finding:
+def read_the_end(storage: Storage, copy: ArchivedCopy, _: ByteListener) -> CopyCheck:
     """Read its last byte, and whether another follows: that it stands there, and is as long as it was."""
     last = max(copy.size_bytes - 1, 0)
     pieces = storage.read(copy.destination_path, last)
@@ -70,12 +70,12 @@ def read_the_end(storage: Storage, copy: ArchivedCopy, _: ByteListener) -> Findi
     finally:
         pieces.close()
     if size == copy.size_bytes:
-        return Finding(copy, FixityOutcome.INTACT)
+        return CopyCheck(copy, FixityOutcome.INTACT)
     told = "more" if size > copy.size_bytes else "fewer"
-    return Finding(copy, FixityOutcome.DAMAGED, f"it has {told} than the {copy.size_bytes} bytes that were archived")
+    return CopyCheck(copy, FixityOutcome.DAMAGED, f"it has {told} than the {copy.size_bytes} bytes that were archived")
 
 
-def look(storage: Storage, copy: ArchivedCopy, examine: Examination, on_bytes: ByteListener) -> Finding:
+def look(storage: Storage, copy: ArchivedCopy, examine: Examination, on_bytes: ByteListener) -> CopyCheck:
     """What an examination finds, or that nothing stands there though its location does.
 
     Raises a ``StorageError`` when nothing can be said about it at present.
@@ -85,7 +85,7 @@ def look(storage: Storage, copy: ArchivedCopy, examine: Examination, on_bytes: B
     except StorageError:
         if storage.exists(copy.destination_path):
             raise
-    return Finding(copy, FixityOutcome.MISSING, MISSING)
+    return CopyCheck(copy, FixityOutcome.MISSING, MISSING)
 
 
 def _heard(pieces: Iterator[bytes], copy: ArchivedCopy, on_bytes: ByteListener) -> Iterator[bytes]:
@@ -134,12 +134,12 @@ class Rereader:
         self._doubts_in_a_row = 0
         self._last_error = StorageError("nothing was tried")
 
-    def reread(self, copies: Sequence[ArchivedCopy]) -> list[Finding]:
+    def reread(self, copies: Sequence[ArchivedCopy]) -> list[CopyCheck]:
         """What is found of each copy. Raises a ``StorageError`` when it is the location that can't be read."""
         self._doubts_in_a_row = 0
         with ThreadPoolExecutor(READERS, thread_name_prefix="reread") as threads:
             looks = list(threads.map(self._look, copies))
-        findings = [each for each in looks if isinstance(each, Finding)]
+        findings = [each for each in looks if isinstance(each, CopyCheck)]
         doubts = [each for each in looks if isinstance(each, _Doubt)]
         if not doubts:
             return findings
@@ -147,7 +147,7 @@ class Rereader:
         witnesses = [*self._find_witnesses(copies, WITNESSES), *intact[:WITNESSES]]
         return findings + self._settled(doubts, witnesses)
 
-    def _look(self, copy: ArchivedCopy) -> Finding | _Doubt:
+    def _look(self, copy: ArchivedCopy) -> CopyCheck | _Doubt:
         if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
             return _Doubt(copy, self._last_error)
         try:
@@ -159,7 +159,7 @@ class Rereader:
         self._doubts_in_a_row = 0
         return finding
 
-    def _settled(self, doubts: Sequence[_Doubt], witnesses: Sequence[ArchivedCopy]) -> list[Finding]:
+    def _settled(self, doubts: Sequence[_Doubt], witnesses: Sequence[ArchivedCopy]) -> list[CopyCheck]:
         self._wait(PAUSE_SECONDS)
         self._expect_one_readable(witnesses, doubts[0].error)
         findings = [self._look_again(doubt.copy) for doubt in doubts]
@@ -169,11 +169,11 @@ class Rereader:
                 break
         return findings
 
-    def _look_again(self, copy: ArchivedCopy) -> Finding:
+    def _look_again(self, copy: ArchivedCopy) -> CopyCheck:
         try:
             return look(self._storage, copy, self._examine, self._on_bytes)
         except StorageError as error:
-            return Finding(copy, FixityOutcome.UNREADABLE, f"it can't be read, and others can: {error}")
+            return CopyCheck(copy, FixityOutcome.UNREADABLE, f"it can't be read, and others can: {error}")
 
     def _expect_one_readable(self, witnesses: Sequence[ArchivedCopy], otherwise: StreamWeaveError) -> None:
         if not any(self._is_readable(witness) for witness in witnesses):

@@ -32,7 +32,7 @@ from streamweave.facility import Facility
 from streamweave.journal.keeping import complete_journal
 from streamweave.preservation.damage import conclude, hold_if_too_much, lock_location, open_hold
 from streamweave.preservation.report import SweepReport, missed
-from streamweave.preservation.reread import ArchivedCopy, ByteListener, Finding, Rereader, read_whole
+from streamweave.preservation.reread import ArchivedCopy, ByteListener, CopyCheck, Rereader, read_whole
 from streamweave.preservation.selection import (
     LONGEST_NIGHT,
     Quota,
@@ -57,7 +57,7 @@ def begin_sweep(
 
 
 def record(
-    session: Session, location_id: uuid.UUID, sweep_id: uuid.UUID, findings: Sequence[Finding], now: datetime
+    session: Session, location_id: uuid.UUID, sweep_id: uuid.UUID, findings: Sequence[CopyCheck], now: datetime
 ) -> None:
     """Write what was found of some copies."""
     insert_many(
@@ -208,7 +208,7 @@ class Sweep:
 
     def reread(
         self, batch: Sequence[ArchivedCopy], on_bytes: ByteListener = lambda copy, number_of_bytes: None
-    ) -> tuple[Sequence[Finding], datetime]:
+    ) -> tuple[Sequence[CopyCheck], datetime]:
         """Re-read a batch; returns what was found, and since when that is on record.
 
         Raises a ``StorageError`` when it is the location that can't be read.
@@ -236,7 +236,7 @@ class Sweep:
         with self.facility.sessions() as session:
             return other_copies(session, self._location.id, than, limit)
 
-    def _take_in(self, findings: Sequence[Finding], storage: Storage) -> datetime:
+    def _take_in(self, findings: Sequence[CopyCheck], storage: Storage) -> datetime:
         for finding in findings:
             self.report.add(finding, storage)
         now = self.facility.now()
@@ -286,7 +286,7 @@ def sweep_archive(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RequestedCheck:
     """What is on record of a copy since ``at``: its ``damage``, if any; ``held`` if its location is held by now."""
 
     at: datetime
@@ -302,7 +302,7 @@ class RequestedSweep:
         self._location = location
         self._sweep = Sweep(facility, location, SweepKind.COMPLETE)
 
-    def reread(self, copy: ArchivedCopy) -> Answer:
+    def reread(self, copy: ArchivedCopy) -> RequestedCheck:
         """Re-read a copy, and put on record what is found.
 
         Raises a ``StorageError`` when it is the location that can't be read; it is not tried again then, as each try
@@ -316,7 +316,7 @@ class RequestedSweep:
         except StorageError as error:
             report.trouble = error
             raise
-        return Answer(at, finding.found, report.held or None)
+        return RequestedCheck(at, finding.found, report.held or None)
 
     def end(self) -> None:
         """Conclude as a nightly sweep does, if damage was found: what was known before is read once more first."""

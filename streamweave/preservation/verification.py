@@ -47,7 +47,7 @@ KNOWN = (*ONCE_COMPLETED, TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
 _LISTED = table("listed_paths", column("path", Text))
 
 
-def stray_paths(facility: Facility, location_id: UUID, storage: Storage) -> Iterator[str]:
+def orphan_paths(facility: Facility, location_id: UUID, storage: Storage) -> Iterator[str]:
     """The published paths that no transfer leads to. Raises ``StorageError``.
 
     The listing goes to a file first, so that no database session waits for it; then the database compares all of it at
@@ -103,7 +103,7 @@ def _spooled(spool: IO[bytes]) -> Iterator[str]:
             yield path.decode()
 
 
-def look_at_all(facility: Facility, location: StorageLocation, progress: VerificationProgress) -> SweepReport:
+def check_sizes(facility: Facility, location: StorageLocation, progress: VerificationProgress) -> SweepReport:
     """Look at every copy, by the ends of the files alone."""
     report = SweepReport(location.name)
 
@@ -217,7 +217,7 @@ def verify_location(
 
 
 def _without_rows(facility: Facility, location: StorageLocation, storage: Storage) -> Iterator[Difference]:
-    for path in stray_paths(facility, location.id, storage):
+    for path in orphan_paths(facility, location.id, storage):
         yield Difference(FindingKind.STRAY, storage.address(path))
     for name in leftovers(facility, location.id, storage):
         yield Difference(FindingKind.LEFTOVER, f"{location.base_path}: staged as {name}")
@@ -225,7 +225,7 @@ def _without_rows(facility: Facility, location: StorageLocation, storage: Storag
 
 def _read(facility: Facility, location: StorageLocation, progress: VerificationProgress, *, quick: bool) -> SweepReport:
     if quick:
-        return look_at_all(facility, location, progress)
+        return check_sizes(facility, location, progress)
     return sweep_completely(facility, location, on_batch=progress.batch, on_bytes=progress.bytes)
 
 

@@ -42,7 +42,7 @@ REMOVABLE_DISKS = "/run/media"
 """Where desktops mount disks, although it lies in a system folder."""
 
 
-class Reach(Enum):
+class RootReach(Enum):
     """How far a forbidden folder forbids: itself, its hidden folders too, or all that it holds."""
 
     ITSELF = auto()
@@ -56,7 +56,7 @@ class Forbidden:
 
     folder: str
     what: str
-    reach: Reach = Reach.ALL
+    reach: RootReach = RootReach.ALL
 
     def holds(self, path: str) -> bool:
         """Whether a location at ``path`` would lie where this forbids it."""
@@ -65,7 +65,7 @@ class Forbidden:
         if not lies_in(path, self.folder):
             return False
         hidden = path.removeprefix(self.folder).lstrip("/").startswith(".")
-        return self.reach is Reach.ALL or (self.reach is Reach.HIDDEN and hidden)
+        return self.reach is RootReach.ALL or (self.reach is RootReach.HIDDEN and hidden)
 
 
 def lies_in(path: str, folder: str) -> bool:
@@ -211,7 +211,7 @@ def _program_folders() -> Iterable[Forbidden]:
     for folder in sorted(map(os.path.realpath, whole)):
         yield Forbidden(folder, "the program's Python")
     for entry in dict.fromkeys(map(os.path.realpath, filter(os.path.isdir, sys.path))):
-        yield Forbidden(entry, "a folder that Python loads code from", Reach.ITSELF)
+        yield Forbidden(entry, "a folder that Python loads code from", RootReach.ITSELF)
     for package in sorted(Path(__file__).resolve().parents[2].glob("*/__init__.py")):  # those of a checkout
         yield Forbidden(str(package.parent), "a package of the program")
 
@@ -220,12 +220,12 @@ def _system_folders() -> Iterable[Forbidden]:
     for folder in SYSTEM_FOLDERS:
         yield from (Forbidden(path, "a system folder") for path in dict.fromkeys([folder, os.path.realpath(folder)]))
     for folder in SHARED_FOLDERS:
-        yield Forbidden(folder, "a folder that others use too", Reach.ITSELF)
+        yield Forbidden(folder, "a folder that others use too", RootReach.ITSELF)
     homes = [Path("/root"), Path.home()]
     with suppress(OSError):
         homes += sorted(Path("/home").iterdir())
     for folder in dict.fromkeys(map(os.path.realpath, homes)):
-        yield Forbidden(folder, "somebody's home folder and its settings", Reach.HIDDEN)
+        yield Forbidden(folder, "somebody's home folder and its settings", RootReach.HIDDEN)
 
 
 AS_ROOT = (

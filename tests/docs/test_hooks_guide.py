@@ -18,7 +18,7 @@ from streamweave.catalog.tables import Hook
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import HookContext, Proceed, Skip
 from streamweave.hooks.external_hook import called_hook
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.scripts import ScriptFolder
 from streamweave.sealing import Sealer
 from streamweave.webhooks import EgressPolicy
@@ -68,13 +68,13 @@ def test_the_script_of_the_guide_decides(examples: list[str], tmp_path: Path) ->
     (tmp_path / "scripts" / "a.py").write_text(examples[0])
     (tmp_path / "scripts" / "a.py").chmod(0o644)
     row = Hook(name="a", trigger="pre_transfer", implementation="python_script", script_path="a.py", config={})
-    hook = called_hook(row, Reach(ScriptFolder(tmp_path / "scripts")))
+    hook = called_hook(row, HookReach(ScriptFolder(tmp_path / "scripts")))
     assert hook.decide(shown("share/calibration/a.csv")) == Skip("calibration images are not kept")
     assert hook.decide(shown("share/a.csv")) == Proceed()
 
 
 def test_the_receiver_of_the_guide_checks_who_asks_and_answers(receiver: str) -> None:
-    reach = Reach(egress=EgressPolicy.listed("127.0.0.1"), sealer=Sealer(Fernet.generate_key().decode()))
+    reach = HookReach(egress=EgressPolicy.listed("127.0.0.1"), sealer=Sealer(Fernet.generate_key().decode()))
     row = Hook(name="a", trigger="post_transfer", implementation="http_webhook", webhook_url=receiver, config={})
     row.id = uuid.uuid4()
     row.sealed_webhook_secret = reach.sealed(SECRET)

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from streamweave.garbage import SELDOM, seldom_sought
+from streamweave.garbage import SELDOM, reduced_gc
 
 
 @pytest.fixture(autouse=True)
@@ -15,15 +15,15 @@ def before() -> Iterator[tuple[int, int, int]]:
 
 
 def test_it_is_sought_seldom_until_the_block_ends(before: tuple[int, int, int]) -> None:
-    with seldom_sought():
+    with reduced_gc():
         assert gc.get_threshold() == SELDOM
     assert gc.get_threshold() == before
 
 
 def test_of_blocks_that_overlap_the_last_one_ends_it(before: tuple[int, int, int]) -> None:
     first, second = ExitStack(), ExitStack()
-    first.enter_context(seldom_sought())
-    second.enter_context(seldom_sought())
+    first.enter_context(reduced_gc())
+    second.enter_context(reduced_gc())
     first.close()
     assert gc.get_threshold() == SELDOM
     second.close()

@@ -15,7 +15,7 @@ from streamweave.catalog.tables import FileRecord, Hook, Instrument, Schedule, S
 from streamweave.errors import Conflict, InvalidInput, SealBroken
 from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.hooks.configuration import delete_hook
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.scripts import ScriptFolder
 from streamweave.instruments.addresses import AddressChange
 from streamweave.instruments.instruments import delete_instrument
@@ -294,7 +294,7 @@ def test_hooks_that_call_out_are_entered_too(sessions: Sessions, tmp_path: Path)
     }
     with pytest.raises(InvalidInput, match="STREAMWEAVE_HOOK_SCRIPTS_FOLDER"):
         apply_manifest(sessions, KEYS, described)
-    reach = Reach(ScriptFolder(tmp_path / "scripts"), sealer=Sealer(KEYS))
+    reach = HookReach(ScriptFolder(tmp_path / "scripts"), sealer=Sealer(KEYS))
     apply_manifest(sessions, KEYS, described, reach)
     with sessions() as session:
         entered = {hook.name: hook for hook in session.scalars(listing(Hook))}

@@ -11,7 +11,7 @@ from streamweave.catalog.tables import VersionState
 from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave_cli.app import app
 from streamweave_cli.harvest import _table
-from streamweave_cli.log_mux import Relay
+from streamweave_cli.log_mux import LogMux
 
 NAME = "scan[/red]\x1b[31m\r\u202efdp.exe\x9b2J"
 SHOWN = r"scan[/red]\x1b[31m\r\u202efdp.exe\x9b2J"
@@ -38,7 +38,7 @@ def test_a_command_that_is_refused_says_so_in_one_printable_sentence(
 
 def test_what_programs_say_may_set_colours_and_nothing_else() -> None:
     output = io.StringIO()
-    with Relay(Console(file=output, force_terminal=True, color_system="standard", width=200)) as relay:
+    with LogMux(Console(file=output, force_terminal=True, color_system="standard", width=200)) as relay:
         relay.say("\x1b[32mready\x1b[0m")
         relay.say(f"\x1b[2J{NAME}")
     first, second = output.getvalue().splitlines()

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from streamweave.errors import StartError
-from streamweave_cli.log_mux import Relay
+from streamweave_cli.log_mux import LogMux
 from streamweave_cli.processes import end_supervised, is_alive, supervised_processes
 from streamweave_cli.supervisor import Program, StopRequested, StopSignals, Supervisor
 
@@ -49,7 +49,7 @@ class Scene:
         self.home = home
         self.signals = signals
         self._written = io.StringIO()
-        self.relay = Relay(Console(file=self._written))
+        self.relay = LogMux(Console(file=self._written))
         self.supervisor = Supervisor(home, self.relay, signals, grace_seconds=1.0)
 
     @property

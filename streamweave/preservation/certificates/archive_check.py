@@ -31,7 +31,7 @@ from streamweave.errors import (
 from streamweave.facility import Facility
 from streamweave.harvest.copy_verify import Digest, digest_of
 from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
-from streamweave.preservation.certificates.evidence import Copy, CopyFound, FileEvidence, Reread, Trouble
+from streamweave.preservation.certificates.evidence import CopyEvidence, CopyFound, FileEvidence, Reread, Trouble
 from streamweave.preservation.reread import ArchivedCopy
 from streamweave.preservation.sweep import RequestedSweep
 from streamweave.sources.base import Source
@@ -203,7 +203,7 @@ class Rereader(AbstractContextManager["Rereader"]):
             self._source = self._resources.enter_context(closing(self.facility.open_source(self.instrument)))
         return self._source
 
-    def _reread_copy(self, file: FileEvidence, copy: Copy) -> Copy:
+    def _reread_copy(self, file: FileEvidence, copy: CopyEvidence) -> CopyEvidence:
         """The copy as it is on record from now on; a place that isn't there damages nothing."""
         if not copy.is_completed or file.sha256 is None:
             return copy

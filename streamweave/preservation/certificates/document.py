@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from streamweave.catalog.tables.files import DONE
 from streamweave.errors import StartError
-from streamweave.preservation.certificates.evidence import Circumstances, Copy, FileEvidence, Reread
+from streamweave.preservation.certificates.evidence import Circumstances, CopyEvidence, FileEvidence, Reread
 from streamweave.preservation.certificates.judgement import (
     LOOK_WITHIN,
     REREAD_WITHIN,
@@ -126,7 +126,7 @@ def _chain(file: FileEvidence, judgement: Judgement, circumstances: Circumstance
     return chain
 
 
-def _links_of_copy(file: FileEvidence, copy: Copy) -> list[Link]:
+def _links_of_copy(file: FileEvidence, copy: CopyEvidence) -> list[Link]:
     where = f"{copy.place.name}: {copy.path}"
     run = f"harvest run {copy.run_id}" + (f", Dagster run {copy.dagster_run_id}" if copy.dagster_run_id else "")
     proof = f"{copy.size_bytes} bytes read with XXH64 {copy.xxhash_read}, SHA-256 {file.sha256}"
@@ -276,7 +276,7 @@ TYPE = "streamweave-deletion-certificate"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CertifiedScope:
     """What a certificate is about, and who asked for it."""
 
     instrument_id: uuid.UUID
@@ -329,7 +329,7 @@ def verdict_of(tally: Tally, unlisted: tuple[str, ...], *, names_all_unlisted: b
 def document_of(
     certificate_id: uuid.UUID,
     issued_at: datetime,
-    subject: Subject,
+    subject: CertifiedScope,
     circumstances: Circumstances,
     tally: Tally,
     file: Json | None,
@@ -405,7 +405,7 @@ def _as_of(circumstances: Circumstances) -> Json | None:
     }
 
 
-def _sentence(verdict: Verdict, subject: Subject, tally: Tally) -> str:
+def _sentence(verdict: Verdict, subject: CertifiedScope, tally: Tally) -> str:
     what = f"{subject.path or 'All that is known'} on {subject.instrument}"
     safe, must_stay, gone = (tally.files[each] for each in (Verdict.SAFE, Verdict.NOT_SAFE, Verdict.GONE))
     match verdict:

@@ -14,7 +14,7 @@ NOT_ASKED = StorageUnavailable("nobody has asked for it")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LocationEvidence:
     """A storage location that files are meant for. ``held`` is why nothing is concluded from what was found there."""
 
     id: uuid.UUID
@@ -25,7 +25,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LastScan:
     """The last complete look at a share. Each folder was listed at some time between ``covers_since`` and ``ended_at``.
 
     ``unlisted`` are folders that could not be listed, each with its reason; of ``unlisted_count`` in all, the first
@@ -74,9 +74,9 @@ class Circumstances:
 
     now: datetime
     address: str
-    look: Look | None
+    look: LastScan | None
     doubted_at: datetime | None
-    destinations: tuple[Place, ...]
+    destinations: tuple[LocationEvidence, ...]
     copies: Mapping[uuid.UUID, CopyFound] = field(default_factory=dict)
     troubles: Mapping[uuid.UUID, Trouble] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class Reread:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class CopyEvidence:
     """A copy of the newest version's content in a storage location, as its transfer proved it.
 
     ``planned_at`` is when the filter decided for it, ``claimed_at`` when the run took it on, ``catalogued_at`` when its
@@ -104,7 +104,7 @@ class Copy:
     """
 
     transfer_id: uuid.UUID
-    place: Place
+    place: LocationEvidence
     path: str
     is_completed: bool
     is_verified: bool
@@ -156,7 +156,7 @@ class FileEvidence:
     unfinished: str | None = None
     source_reread_at: datetime | None = None
     source_verified_at: datetime | None = None
-    copies: tuple[Copy, ...] = ()
+    copies: tuple[CopyEvidence, ...] = ()
     reread: Reread | None = None
 
 

@@ -23,15 +23,15 @@ from streamweave.catalog.tables import Instrument, IssuedCertificate
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.files import DONE
 from streamweave.errors import NothingKnown
-from streamweave.garbage import seldom_sought
+from streamweave.garbage import reduced_gc
 from streamweave.instruments.instruments import instrument_by_id
 from streamweave.preservation.certificates.archive_check import Archive, OpenMarked, Rereader
 from streamweave.preservation.certificates.document import (
     Certificate,
+    CertifiedScope,
     Json,
     Signature,
     Signer,
-    Subject,
     Tally,
     canonical,
     digest_of_document,
@@ -147,7 +147,7 @@ class Issuer:
         circumstances, archive = self._beginning(instrument, in_full=in_full)
         while True:
             draft = _Draft(manifest)
-            with seldom_sought():
+            with reduced_gc():
                 for batch, found in self._batches(subject, circumstances, archive, ahead=rereader is None):
                     draft.add(batch, found, rereader)
             if archive.is_still_there():
@@ -173,7 +173,7 @@ class Issuer:
         return circumstances, Archive(locations, self.open_marked, in_full=in_full)
 
     def _batches(
-        self, subject: Subject, circumstances: Circumstances, archive: Archive, *, ahead: bool
+        self, subject: CertifiedScope, circumstances: Circumstances, archive: Archive, *, ahead: bool
     ) -> Iterator[Batch]:
         """The files with what was found of their copies; read ``ahead`` unless judging them may change what follows."""
         batches = evidence_batches(self.sessions, Scope(subject.instrument_id, subject.path, subject.file_id))
@@ -181,7 +181,7 @@ class Issuer:
             yield _found(files, circumstances, archive, self.now())
 
     def _certificate(
-        self, subject: Subject, circumstances: Circumstances, draft: "_Draft", archive: Archive
+        self, subject: CertifiedScope, circumstances: Circumstances, draft: "_Draft", archive: Archive
     ) -> Certificate:
         certificate_id, issued_at = uuid7(), self.now()
         document = document_of(
@@ -243,8 +243,8 @@ def _ahead(batches: Iterator[list[FileEvidence]]) -> Iterator[list[FileEvidence]
 
 def _subject(
     instrument: Instrument, path: str | None, file_id: uuid.UUID | None, issued_to: str, rereader: Rereader | None
-) -> Subject:
-    return Subject(
+) -> CertifiedScope:
+    return CertifiedScope(
         instrument_id=instrument.id,
         slug=instrument.slug,
         instrument=instrument.name,

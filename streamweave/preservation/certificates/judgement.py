@@ -19,11 +19,11 @@ from streamweave.errors import NotAFile, StorageError
 from streamweave.preservation.certificates.evidence import (
     NOT_ASKED,
     Circumstances,
-    Copy,
+    CopyEvidence,
     CopyFound,
     FileEvidence,
-    Look,
-    Place,
+    LastScan,
+    LocationEvidence,
 )
 from streamweave.preservation.selection import INTERVAL
 from streamweave.storage.file_io import is_unmodified, time_of
@@ -124,7 +124,7 @@ _OF_STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReasonFound:
     """One reason why a file must stay, with what exactly was found."""
 
     reason: Reason
@@ -136,134 +136,145 @@ class Judgement:
     """The answer for one file. A file is safe when nothing was found against it."""
 
     verdict: Verdict
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ReasonFound, ...] = ()
 
 
 def judge(file: FileEvidence, circumstances: Circumstances) -> Judgement:
     """Decide about one file; all that speaks against it is told, not only the first."""
     if file.gone_at is not None:
         return Judgement(Verdict.GONE)
-    checks: tuple[Callable[[FileEvidence, Circumstances], Iterator[Finding]], ...] = (_state, _copies, _look, _rereads)
+    checks: tuple[Callable[[FileEvidence, Circumstances], Iterator[ReasonFound]], ...] = (
+        _state,
+        _copies,
+        _look,
+        _rereads,
+    )
     findings = tuple(finding for check in checks for finding in check(file, circumstances))
     return Judgement(Verdict.NOT_SAFE if findings else Verdict.SAFE, findings)
 
 
-def required_places(file: FileEvidence, circumstances: Circumstances) -> tuple[Place, ...]:
+def required_places(file: FileEvidence, circumstances: Circumstances) -> tuple[LocationEvidence, ...]:
     """Where a file must have a copy: what the schedules name now; if redirected, wherever it has ever had one."""
     if not file.is_redirected:
         return circumstances.destinations
     return tuple({copy.place.id: copy.place for copy in file.copies}.values())
 
 
-def _state(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
+def _state(file: FileEvidence, _: Circumstances) -> Iterator[ReasonFound]:
     if file.state not in DONE:
         reason = _OF_STATES.get(VersionState(file.state), Reason.NEVER_ARCHIVED)
-        yield Finding(reason, f"{file.state}: {file.reason}" if file.reason else file.state)
+        yield ReasonFound(reason, f"{file.state}: {file.reason}" if file.reason else file.state)
     elif file.sha256 is None or file.xxhash is None:
-        yield Finding(Reason.COPY_NOT_PROVEN, f"the catalog says {file.state} and knows no checksum")
+        yield ReasonFound(Reason.COPY_NOT_PROVEN, f"the catalog says {file.state} and knows no checksum")
     else:
         yield from _reservations(file)
 
 
-def _reservations(file: FileEvidence) -> Iterator[Finding]:
+def _reservations(file: FileEvidence) -> Iterator[ReasonFound]:
     if file.unfinished is not None:
-        yield Finding(Reason.UNFINISHED, file.unfinished)
+        yield ReasonFound(Reason.UNFINISHED, file.unfinished)
     if file.state == VersionState.ARCHIVED and file.reason not in ("", file.unfinished):
-        yield Finding(Reason.WITH_RESERVATION, file.reason)
+        yield ReasonFound(Reason.WITH_RESERVATION, file.reason)
 
 
-def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Finding]:
+def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[ReasonFound]:
     if file.sha256 is None:  # nothing was ever copied of it, as its state tells
         return
     places = required_places(file, circumstances)
     if not places and not file.is_redirected:
-        yield Finding(Reason.NO_DESTINATION, "no enabled schedule names a storage location")
+        yield ReasonFound(Reason.NO_DESTINATION, "no enabled schedule names a storage location")
     elif not places:
-        yield Finding(Reason.NO_COPY, "redirected, and without any copy")
+        yield ReasonFound(Reason.NO_COPY, "redirected, and without any copy")
     for place in places:
         if not place.is_open:
-            yield Finding(Reason.LOCATION_DISABLED, place.name)
+            yield ReasonFound(Reason.LOCATION_DISABLED, place.name)
         yield from _in_place(file, place, circumstances)
 
 
-def _in_place(file: FileEvidence, place: Place, circumstances: Circumstances) -> Iterator[Finding]:
+def _in_place(file: FileEvidence, place: LocationEvidence, circumstances: Circumstances) -> Iterator[ReasonFound]:
     """A damaged copy counts until an intact one stands beside it: a repair leaves the damaged bytes as evidence."""
     here = [copy for copy in file.copies if copy.place.id == place.id]
     completed = [copy for copy in here if copy.is_completed]
     damaged = [copy for copy in here if copy.damage is not None and (copy.is_completed or not completed)]
     if any(each.held for each in [place, *(copy.place for copy in here)]):
-        yield Finding(Reason.LOCATION_HELD, place.name)  # why is told to admins: it counts other people's files
+        yield ReasonFound(Reason.LOCATION_HELD, place.name)  # why is told to admins: it counts other people's files
     if not here:
-        yield Finding(Reason.NO_COPY, place.name)
+        yield ReasonFound(Reason.NO_COPY, place.name)
     for copy in damaged:
-        yield Finding(Reason.COPY_DAMAGED, f"{place.name}: {copy.damage}")
+        yield ReasonFound(Reason.COPY_DAMAGED, f"{place.name}: {copy.damage}")
     trouble = circumstances.troubles.get(place.id)
     if completed and trouble is not None:
         reason = Reason.LOCATION_NOT_THERE if trouble.is_other_place else Reason.LOCATION_UNREACHABLE
-        yield Finding(reason, f"{place.name}: {trouble.sentence}")
+        yield ReasonFound(reason, f"{place.name}: {trouble.sentence}")
     for copy in completed:
         if trouble is None:
             yield from _at_its_place(copy, circumstances.copies.get(copy.transfer_id, NOT_ASKED))
         yield from _proof(file, copy, circumstances.now)
 
 
-def _at_its_place(copy: Copy, found: CopyFound) -> Iterator[Finding]:
+def _at_its_place(copy: CopyEvidence, found: CopyFound) -> Iterator[ReasonFound]:
     """What can be seen of a copy without reading it; its content is known from when it was last proven."""
     where = f"{copy.place.name}: {copy.path}"
     if found is None:
-        yield Finding(Reason.COPY_MISSING, where)
+        yield ReasonFound(Reason.COPY_MISSING, where)
     elif isinstance(found, NotAFile):
-        yield Finding(Reason.COPY_MISSING, f"{where}: a folder or a link is there, or something else that is no file")
+        yield ReasonFound(
+            Reason.COPY_MISSING, f"{where}: a folder or a link is there, or something else that is no file"
+        )
     elif isinstance(found, StorageError):
-        yield Finding(Reason.COPY_NOT_SEEN, f"{where}: {found}")
+        yield ReasonFound(Reason.COPY_NOT_SEEN, f"{where}: {found}")
     elif copy.size_bytes not in (None, found.size_bytes):  # without a size it is not proven anyway
-        yield Finding(Reason.COPY_SIZE_DIFFERS, f"{where}: {found.size_bytes} bytes, archived were {copy.size_bytes}")
+        yield ReasonFound(
+            Reason.COPY_SIZE_DIFFERS, f"{where}: {found.size_bytes} bytes, archived were {copy.size_bytes}"
+        )
     elif not _is_unmodified(copy, found.mtime_ns):
-        yield Finding(Reason.COPY_MODIFIED, f"{where}: on {_told(time_of(found.mtime_ns))}")
+        yield ReasonFound(Reason.COPY_MODIFIED, f"{where}: on {_told(time_of(found.mtime_ns))}")
 
 
-def _is_unmodified(copy: Copy, mtime_ns: int) -> bool:
+def _is_unmodified(copy: CopyEvidence, mtime_ns: int) -> bool:
     proofs = [time for time in (copy.catalogued_at, copy.last_reread_at) if time is not None]
     return bool(proofs) and is_unmodified(mtime_ns, copy.source_mtime, max(proofs))
 
 
-def _proof(file: FileEvidence, copy: Copy, now: datetime) -> Iterator[Finding]:
+def _proof(file: FileEvidence, copy: CopyEvidence, now: datetime) -> Iterator[ReasonFound]:
     came_with_a_disk = copy.xxhash_read_back is None and copy.last_reread_at != copy.catalogued_at
     read_back = copy.xxhash_read if came_with_a_disk else copy.xxhash_read_back  # re-readings compare the SHA-256
     read_as = (copy.size_bytes, copy.xxhash_read, read_back)
     if not copy.is_verified or copy.catalogued_at is None or read_as != (file.size_bytes, file.xxhash, file.xxhash):
-        yield Finding(Reason.COPY_NOT_PROVEN, copy.place.name)
+        yield ReasonFound(Reason.COPY_NOT_PROVEN, copy.place.name)
     if copy.last_reread_at is None:
-        yield Finding(Reason.NOT_REREAD, f"{copy.place.name}: never on record")
+        yield ReasonFound(Reason.NOT_REREAD, f"{copy.place.name}: never on record")
     elif not copy.last_reread_at <= now <= copy.last_reread_at + REREAD_WITHIN:
-        yield Finding(Reason.NOT_REREAD, f"{copy.place.name}: last on {_told(copy.last_reread_at)}")
+        yield ReasonFound(Reason.NOT_REREAD, f"{copy.place.name}: last on {_told(copy.last_reread_at)}")
 
 
-def _look(file: FileEvidence, circumstances: Circumstances) -> Iterator[Finding]:
+def _look(file: FileEvidence, circumstances: Circumstances) -> Iterator[ReasonFound]:
     look = circumstances.look
     if look is None:
-        yield Finding(Reason.NO_COMPLETE_LOOK, "no look at this share has seen all of it")
+        yield ReasonFound(Reason.NO_COMPLETE_LOOK, "no look at this share has seen all of it")
         return
     if not look.ended_at <= circumstances.now <= look.ended_at + LOOK_WITHIN:
-        yield Finding(Reason.LOOK_TOO_OLD, f"the last complete look ended on {_told(look.ended_at)}")
+        yield ReasonFound(Reason.LOOK_TOO_OLD, f"the last complete look ended on {_told(look.ended_at)}")
     if look.address != circumstances.address:
-        yield Finding(Reason.OTHER_ADDRESS, f"that look was at {look.address or 'an address that is not on record'}")
+        yield ReasonFound(
+            Reason.OTHER_ADDRESS, f"that look was at {look.address or 'an address that is not on record'}"
+        )
     if circumstances.doubted_at is not None:
-        yield Finding(Reason.SHARE_DOUBTED, f"by the look of {_told(circumstances.doubted_at)}")
+        yield ReasonFound(Reason.SHARE_DOUBTED, f"by the look of {_told(circumstances.doubted_at)}")
     yield from _what_it_saw(file, look)
 
 
-def _what_it_saw(file: FileEvidence, look: Look) -> Iterator[Finding]:
+def _what_it_saw(file: FileEvidence, look: LastScan) -> Iterator[ReasonFound]:
     """A complete look leaves a file alone that is as the catalog says: so it confirms what the catalog said before."""
     if hidden := look.hides(file.folder):
-        yield Finding(Reason.FOLDER_NOT_LISTED, f"{hidden}: {look.unlisted[hidden]}")
+        yield ReasonFound(Reason.FOLDER_NOT_LISTED, f"{hidden}: {look.unlisted[hidden]}")
     elif not look.names_all_unlisted:
-        yield Finding(Reason.FOLDER_NOT_LISTED, f"perhaps: {look.unlisted_count} folders could not be listed")
+        yield ReasonFound(Reason.FOLDER_NOT_LISTED, f"perhaps: {look.unlisted_count} folders could not be listed")
     if file.state in DONE:
         known = _known_since(file)
         if look.covers_since <= known:
             began = f"the last complete look began on {_told(look.covers_since)}"
-            yield Finding(Reason.NOT_SEEN_SINCE, f"as it is since {_told(known)}; {began}")
+            yield ReasonFound(Reason.NOT_SEEN_SINCE, f"as it is since {_told(known)}; {began}")
 
 
 def _known_since(file: FileEvidence) -> datetime:
@@ -272,16 +283,16 @@ def _known_since(file: FileEvidence) -> datetime:
     return max(time for time in (file.state_since, file.back_at, *catalogued) if time is not None)
 
 
-def _rereads(file: FileEvidence, _: Circumstances) -> Iterator[Finding]:
+def _rereads(file: FileEvidence, _: Circumstances) -> Iterator[ReasonFound]:
     """What was found of a copy stands in its evidence as it stands on record; here is left that nothing was found."""
     source = file.reread
     if source is not None and source.error is not None:
-        yield Finding(Reason.SOURCE_NOT_REREAD, source.error)
+        yield ReasonFound(Reason.SOURCE_NOT_REREAD, source.error)
     elif source is not None and (source.size_bytes, source.sha256) != (file.size_bytes, file.sha256):
-        yield Finding(Reason.SOURCE_DIFFERS, f"{source.size_bytes} bytes with SHA-256 {source.sha256}")
+        yield ReasonFound(Reason.SOURCE_DIFFERS, f"{source.size_bytes} bytes with SHA-256 {source.sha256}")
     for copy in file.copies:
         if copy.not_reread is not None:
-            yield Finding(Reason.ARCHIVE_NOT_REREAD, f"{copy.place.name}: {copy.not_reread}")
+            yield ReasonFound(Reason.ARCHIVE_NOT_REREAD, f"{copy.place.name}: {copy.not_reread}")
 
 
 def _told(time: datetime) -> str:

@@ -33,7 +33,13 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.files import INDEXED_PATH, path_in_byte_order
 from streamweave.harvest.scan_checkpoint import address_of
 from streamweave.harvest.scan_record import latest_scan
-from streamweave.preservation.certificates.evidence import Circumstances, Copy, FileEvidence, Look, Place
+from streamweave.preservation.certificates.evidence import (
+    Circumstances,
+    CopyEvidence,
+    FileEvidence,
+    LastScan,
+    LocationEvidence,
+)
 
 
 def circumstances_of(session: Session, instrument: Instrument, now: datetime) -> Circumstances:
@@ -50,9 +56,9 @@ def circumstances_of(session: Session, instrument: Instrument, now: datetime) ->
     )
 
 
-def _look(scan: Scan) -> Look:
+def _look(scan: Scan) -> LastScan:
     assert scan.finished_at is not None, "only finished scans are asked for"
-    return Look(
+    return LastScan(
         scan_id=scan.id,
         covers_since=scan.covers_since or scan.started_at,
         ended_at=scan.finished_at,
@@ -62,7 +68,7 @@ def _look(scan: Scan) -> Look:
     )
 
 
-def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Place]:
+def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[LocationEvidence]:
     """What the enabled schedules name, locations that are out of use included: files were meant for them."""
     named = select(Schedule.default_storage_location_id).where(
         Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
@@ -77,7 +83,7 @@ def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Place]
         yield place_of(location, held)
 
 
-def all_places(session: Session) -> dict[uuid.UUID, Place]:
+def all_places(session: Session) -> dict[uuid.UUID, LocationEvidence]:
     """Every storage location, by its id."""
     locations = select(StorageLocation, FixityHold.because).outerjoin(FixityHold, is_held())
     return {location.id: place_of(location, held) for location, held in session.execute(locations)}
@@ -93,9 +99,9 @@ def is_held() -> ColumnElement[bool]:
     return (FixityHold.storage_location_id == StorageLocation.id) & FixityHold.released_at.is_(None)
 
 
-def place_of(location: StorageLocation, held: str | None) -> Place:
+def place_of(location: StorageLocation, held: str | None) -> LocationEvidence:
     """A storage location, as evidence has it."""
-    return Place(location.id, location.name, location.enabled and not location.is_deleted, held)
+    return LocationEvidence(location.id, location.name, location.enabled and not location.is_deleted, held)
 
 
 SHA256 = 16
@@ -212,7 +218,9 @@ def _unfinished_contents(session: Session, file_ids: Sequence[uuid.UUID]) -> dic
     return {(file_id, sha256): reason for file_id, sha256, reason in rows if reason is not None}
 
 
-def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str | None], list[Copy]]:
+def _copies_of(
+    session: Session, file_ids: Sequence[uuid.UUID]
+) -> dict[tuple[uuid.UUID, str | None], list[CopyEvidence]]:
     """By file and SHA-256 of the content: a file that was only touched has its content as an earlier version."""
     places, holder = all_places(session), aliased(FileVersion)
     rows = session.connection().execute(
@@ -245,7 +253,7 @@ def _copies_of(session: Session, file_ids: Sequence[uuid.UUID]) -> dict[tuple[uu
         )
         .order_by(Transfer.created_at, Transfer.id)
     )
-    found: defaultdict[tuple[uuid.UUID, str | None], list[Copy]] = defaultdict(list)
+    found: defaultdict[tuple[uuid.UUID, str | None], list[CopyEvidence]] = defaultdict(list)
     for file_id, sha256, transfer_id, location_id, *proof in rows.all():
-        found[file_id, sha256].append(Copy(transfer_id, places[location_id], *proof))
+        found[file_id, sha256].append(CopyEvidence(transfer_id, places[location_id], *proof))
     return found

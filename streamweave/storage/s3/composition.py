@@ -79,7 +79,7 @@ _RETRIED_CODES = frozenset({"InternalError", "SlowDown", "RequestTimeout", "Serv
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class S3Answer:
     """What the server said, and when by its own clock. ``text`` finds an element's text by name, or is empty."""
 
     root: Element
@@ -112,13 +112,13 @@ class Exchange:
         query: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
-    ) -> Answer:
+    ) -> S3Answer:
         """The answer to one request, asked again while the server is busy or silent. Raises ``StorageError``."""
         url = self._url(key, query)
         place = f"{SCHEME}{self._connection.bucket}/{key}"
         answer = self._send(method, url, headers or {}, body, place)
         for retry in range(self._patience.retries):
-            if isinstance(answer, Answer):
+            if isinstance(answer, S3Answer):
                 break
             time.sleep(self._patience.pause_seconds(retry))
             answer = self._send(method, url, headers or {}, body, place)
@@ -132,7 +132,7 @@ class Exchange:
 
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, place: str
-    ) -> Answer | StorageError:
+    ) -> S3Answer | StorageError:
         """The answer, or the error after which the request is worth another try; raises any other."""
         signed = signed_headers(self._connection, method, url, headers, body, datetime.now(UTC))
         try:
@@ -141,7 +141,7 @@ class Exchange:
             failed = no_answer(place)
             failed.__cause__ = error
             return failed
-        answer = Answer(_parsed(response.content), _date(response))
+        answer = S3Answer(_parsed(response.content), _date(response))
         if response.is_success and answer.name != "Error":  # a 200 may still turn out to be an error
             return answer
         code = answer.text("Code") if answer.name == "Error" else ""
@@ -290,7 +290,7 @@ def _completion(copied: Sequence[_Copied]) -> bytes:
     return tostring(root)
 
 
-def _unfinished(page: Answer) -> Iterator[Unfinished]:
+def _unfinished(page: S3Answer) -> Iterator[Unfinished]:
     for upload in page.root.iterfind("{*}Upload"):
         age = page.date - _time(upload.findtext("{*}Initiated") or "")
         yield Unfinished(_key(page, upload, "Key"), upload.findtext("{*}UploadId") or "", age)
@@ -304,6 +304,6 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _key(page: Answer, element: Element, name: str) -> str:
+def _key(page: S3Answer, element: Element, name: str) -> str:
     text = element.findtext(f"{{*}}{name}") or ""
     return unquote_plus(text) if page.text("EncodingType") == "url" else text

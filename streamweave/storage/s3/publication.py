@@ -20,7 +20,7 @@ from streamweave.errors import (
 )
 from streamweave.storage.s3.bucket import Bucket
 from streamweave.storage.s3.composition import Composer, Ingredient
-from streamweave.storage.s3.staging import Part
+from streamweave.storage.s3.staging import StagedPart
 
 SMALL_BYTES = 1 << 20  # as much as is sent in the time that the requests of a composition take
 INGREDIENTS = 10_000  # the limit of S3
@@ -36,7 +36,7 @@ class Publisher:
         self._outer_folders = len(prefix.split("/")) if prefix else 0
         self._folders: set[str] = set()
 
-    def publish(self, parts: Sequence[Part], key: str) -> None:
+    def publish(self, parts: Sequence[StagedPart], key: str) -> None:
         """Give the file of these parts its final key. Raises ``DestinationOccupied`` when something stands there."""
         self._check_tree(key)
         if len(parts) == 1 and parts[0].size_bytes <= SMALL_BYTES:
@@ -74,7 +74,7 @@ class Publisher:
                     raise PathUnusable(sentence, depth - 1 - self._outer_folders)
                 self._folders.add(folder)
 
-    def _content(self, part: Part) -> bytes:
+    def _content(self, part: StagedPart) -> bytes:
         content = self._bucket.content(part.key)
         if content is None:
             raise StorageUnavailable(f"{self._bucket.address(part.key)} is gone")
@@ -83,7 +83,7 @@ class Publisher:
         return content
 
     @contextmanager
-    def _ingredients(self, parts: Sequence[Part]) -> Iterator[list[Ingredient]]:
+    def _ingredients(self, parts: Sequence[StagedPart]) -> Iterator[list[Ingredient]]:
         """What the file is put together of: its parts, or where these are too many for S3, groups of them."""
         ingredients = [part.as_ingredient() for part in parts]
         if len(parts) <= INGREDIENTS:

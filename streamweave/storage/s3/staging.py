@@ -36,7 +36,7 @@ def part_bytes(number: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Part:
+class StagedPart:
     """A part of a staged file; ``sha256`` in hexadecimal digits."""
 
     number: int
@@ -50,22 +50,22 @@ class Part:
         return Ingredient(self.key, b64encode(bytes.fromhex(self.sha256)).decode())
 
 
-def new_part(folder: str, number: int, content: bytes, *, is_last: bool) -> Part:
+def new_part(folder: str, number: int, content: bytes, *, is_last: bool) -> StagedPart:
     """The part that ``content`` is to be, below the key ``folder``."""
     sha256 = hashlib.sha256(content).hexdigest()
-    return Part(number, sha256, is_last, f"{folder}/{number:06}-{sha256}{LAST if is_last else ''}", len(content))
+    return StagedPart(number, sha256, is_last, f"{folder}/{number:06}-{sha256}{LAST if is_last else ''}", len(content))
 
 
-def part_of(key: str, size_bytes: int) -> Part:
+def part_of(key: str, size_bytes: int) -> StagedPart:
     """The part that a key names. Raises ``StorageRefused``."""
     number, _, sha256 = key.rpartition("/")[2].partition("-")
     try:
-        return Part(int(number), sha256.removesuffix(LAST), sha256.endswith(LAST), key, size_bytes)
+        return StagedPart(int(number), sha256.removesuffix(LAST), sha256.endswith(LAST), key, size_bytes)
     except ValueError as error:
         raise StorageRefused(f"{key} is no part of a staged file: who has put it there?") from error
 
 
-def are_complete(parts: Sequence[Part]) -> bool:
+def are_complete(parts: Sequence[StagedPart]) -> bool:
     """Whether these, sorted, are all parts of one file."""
     found = [(part.number, part.is_last) for part in parts]
     return found == [(number, number == len(parts)) for number in range(1, len(parts) + 1)]
@@ -84,7 +84,7 @@ class StagedFile:
         self._rest = bytearray()
         self._parts = 0
         self._threads: ThreadPoolExecutor | None = None
-        self._puts: deque[Future[Part]] = deque()
+        self._puts: deque[Future[StagedPart]] = deque()
 
     def write(self, data: bytes) -> None:
         """Append ``data``, all of it."""
@@ -97,7 +97,7 @@ class StagedFile:
         """Nothing can be read back before the file is complete."""
         return 0
 
-    def finish(self) -> Part:
+    def finish(self) -> StagedPart:
         """Return when everything is stored, with the last part. An empty file is one empty part."""
         while self._puts:
             self._puts.popleft().result()
@@ -117,7 +117,7 @@ class StagedFile:
             self._puts.popleft().result()
         self._puts.append(self._threads.submit(self._put, self._parts, content, is_last=False))
 
-    def _put(self, number: int, content: bytes, *, is_last: bool) -> Part:
+    def _put(self, number: int, content: bytes, *, is_last: bool) -> StagedPart:
         part = new_part(self._folder, number, content, is_last=is_last)
         self._bucket.put(part.key, content)
         return part
@@ -132,7 +132,7 @@ class StagingArea:
     def __init__(self, bucket: Bucket, folder: str) -> None:
         self._bucket = bucket
         self._folder = folder
-        self._remembered: OrderedDict[str, Part] = OrderedDict()
+        self._remembered: OrderedDict[str, StagedPart] = OrderedDict()
 
     @contextmanager
     def stage(self, staged_name: str) -> Iterator[StagedFile]:
@@ -166,7 +166,7 @@ class StagingArea:
             raise
         self._remember(staged_name, part)
 
-    def parts(self, staged_name: str) -> list[Part]:
+    def parts(self, staged_name: str) -> list[StagedPart]:
         """The parts of a staged file in their order; none if there is no such file, or if it is not all there."""
         folder = self.folder_of(staged_name)
         if part := self._remembered.get(staged_name):
@@ -194,7 +194,7 @@ class StagingArea:
             raise StorageRefused(f"{staged_name!r} is not a name of a staged file")
         return checked_key(self._folder, staged_name)
 
-    def _remember(self, staged_name: str, part: Part) -> None:
+    def _remember(self, staged_name: str, part: StagedPart) -> None:
         if part.number == 1:
             self._remembered[staged_name] = part
             if len(self._remembered) > REMEMBERED:

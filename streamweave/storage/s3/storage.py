@@ -37,7 +37,7 @@ from streamweave.storage.s3.bucket import KEYS_AT_ONCE, Bucket, side_by_side
 from streamweave.storage.s3.composition import Composer
 from streamweave.storage.s3.connection import PATIENCE, Patience, S3Connection, checked_key
 from streamweave.storage.s3.publication import Publisher
-from streamweave.storage.s3.staging import Part, StagedFile, StagingArea
+from streamweave.storage.s3.staging import StagedFile, StagedPart, StagingArea
 from streamweave.storage.safe_path import path_components
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class S3Storage:
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
         """Publish many staged files, side by side; of two for one path either may be the first."""
         failed: dict[str, StorageError] = {}
-        published: list[Part] = []
+        published: list[StagedPart] = []
         outcomes = side_by_side(self._publish, list(paths.items()))
         for staged_name, outcome in zip(paths, outcomes, strict=True):
             if isinstance(outcome, StorageError):
@@ -342,7 +342,7 @@ class S3Storage:
             next(self._bucket.below(self._prefix), None)  # raises if it is the bucket that is missing
             raise StorageRefused(f"{self._place} is not the place it was: no mark ({CONTROL}/location)")
 
-    def _parts(self, staged_name: str) -> list[Part]:
+    def _parts(self, staged_name: str) -> list[StagedPart]:
         if parts := self._staging.parts(staged_name):
             return parts
         raise StorageRefused(f"{self._bucket.address(self._staging.folder_of(staged_name))}: it is not there")
@@ -350,7 +350,7 @@ class S3Storage:
     def _staged_content(self, staged_name: str) -> bytes:
         return b"".join(self.read_staged(staged_name))
 
-    def _publish(self, move: tuple[str, str]) -> list[Part]:
+    def _publish(self, move: tuple[str, str]) -> list[StagedPart]:
         """Publish a staged file; returns its parts, which are not needed any more."""
         staged_name, path = move
         key = self._key(path)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.access_scope import openings_of
+from streamweave.access.access_scope import access_scope_of
 from streamweave.access.grants import COLUMNS
 from streamweave.access.visibility import covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.deletion import mark_deleted
@@ -190,7 +190,7 @@ def add_version(session: Session, record: FileRecord, state: VersionState, numbe
 
 def one_by_one(session: Session, viewer: User) -> set[Any]:
     """What the viewer sees, when each file is asked for itself."""
-    openings = openings_of(session, viewer)
+    openings = access_scope_of(session, viewer)
     walked, few = (covered_one_by_one(openings.kinds, few=few) for few in (False, True))
     found = set(session.scalars(select(FileRecord.id).where(walked), openings.values))
     assert set(session.scalars(select(FileRecord.id).where(few), openings.values)) == found
@@ -262,7 +262,7 @@ def test_everybody_sees_exactly_what_the_rule_opens_to_them(
                 there = [record for record in seen if instrument_id in (None, record.instrument_id)]
                 assert in_pages(session, user, selection, asked.sort) == asked.of(there, states)
             assert one_by_one(session, user) == expected
-            assert set(few_covered(session, openings_of(session, user)) or ()) == expected
+            assert set(few_covered(session, access_scope_of(session, user)) or ()) == expected
             for record in random.sample(list(records.values()), 5):
                 one = select(FileRecord.id).where(FileRecord.id == record.id, visible_files(session, user))
                 assert (session.scalar(one) is not None) == (record.id in expected)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamweave.alerts.activity_baseline import FEWEST_GAPS, Usual, usual, working_time
+from streamweave.alerts.activity_baseline import FEWEST_GAPS, ActivityBaseline, activity_baseline, working_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 1, 5)
@@ -25,7 +25,7 @@ def worked(weekdays: set[int], weeks: int = 12) -> list[datetime]:
 
 def silent_after(discoveries: list[datetime], zone: ZoneInfo = BERLIN) -> timedelta:
     """How long after its last file an instrument becomes silent, to the hour."""
-    learned = usual(discoveries, zone)
+    learned = activity_baseline(discoveries, zone)
     assert learned is not None
     last = max(discoveries)
     return next(hours for hours in map(at_hours, range(10_000)) if learned.is_silent(last, last + hours, zone))
@@ -70,14 +70,14 @@ def test_one_long_holiday_is_an_exception() -> None:
 
 def test_too_little_history_says_nothing() -> None:
     days = [at(MONDAY + timedelta(days=number), 9) for number in range(FEWEST_GAPS + 1)]
-    assert usual(days[:-1], BERLIN) is None
-    assert usual(days[:1] * 1000, BERLIN) is None
-    assert usual([], BERLIN) is None
-    assert usual(days, BERLIN) is not None
+    assert activity_baseline(days[:-1], BERLIN) is None
+    assert activity_baseline(days[:1] * 1000, BERLIN) is None
+    assert activity_baseline([], BERLIN) is None
+    assert activity_baseline(days, BERLIN) is not None
 
 
 def test_a_few_days_of_history_do_not_make_a_weekend() -> None:
-    learned = usual(worked(WORKDAYS, weeks=3), BERLIN)
+    learned = activity_baseline(worked(WORKDAYS, weeks=3), BERLIN)
     assert learned is not None
     assert learned.resting == frozenset()
 
@@ -113,7 +113,7 @@ def test_working_time_adds_up(moments: list[datetime], zone: ZoneInfo, resting: 
 def test_whoever_is_silent_stays_so_and_becomes_so(
     days: float, zone: ZoneInfo, resting: frozenset[int], since: datetime
 ) -> None:
-    learned = Usual(days, resting)
+    learned = ActivityBaseline(days, resting)
     assert not learned.is_silent(since, since + timedelta(days=days), zone)
     assert learned.is_silent(since, since + timedelta(weeks=days + 2), zone)
     assert learned.is_silent(since, since + timedelta(days=20_000), zone)
@@ -122,13 +122,13 @@ def test_whoever_is_silent_stays_so_and_becomes_so(
 @quickly
 @given(discoveries=discovered, zone=zones)
 def test_what_is_learned_neither_depends_on_order_nor_on_how_often(discoveries: list[datetime], zone: ZoneInfo) -> None:
-    assert usual(discoveries, zone) == usual([*reversed(discoveries), *discoveries], zone)
+    assert activity_baseline(discoveries, zone) == activity_baseline([*reversed(discoveries), *discoveries], zone)
 
 
 @quickly
 @given(discoveries=discovered, zone=zones)
 def test_an_instrument_never_rests_on_a_day_on_which_it_worked(discoveries: list[datetime], zone: ZoneInfo) -> None:
-    learned = usual(discoveries, zone)
+    learned = activity_baseline(discoveries, zone)
     if learned is not None:
         assert learned.working_days >= 1.5
         assert learned.resting.isdisjoint({each.astimezone(zone).weekday() for each in discoveries})

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from streamweave.facility import facility_of
-from streamweave.harvest.run import look
+from streamweave.harvest.run import scan
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.settings import Settings
 from streamweave.sources.memory import Laboratory
@@ -50,7 +50,7 @@ def main() -> None:
     with facility.sessions() as session:
         instrument = instrument_by_slug(session, "microscope_01")
     assert instrument is not None
-    look(facility, instrument)
+    scan(facility, instrument)
     facility.close()
     print(round((WrongDatetime.now(UTC) - datetime.fromtimestamp(right_time(), UTC)).total_seconds()))
 

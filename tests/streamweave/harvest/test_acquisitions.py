@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from streamweave.catalog.tables import FileVersion, Transfer, TransferStatus, VersionState
 from streamweave.errors import ShareDenied
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.run import look
+from streamweave.harvest.run import scan
 
 RUN = "microscope/user_a/run_1"
 
@@ -22,7 +22,7 @@ def grouped(bench: Any) -> Any:
 
 def look_after(bench: Any, seconds: float) -> dict[str, VersionState]:
     bench.clock.wait(seconds)
-    look(bench.facility, bench.instrument)
+    scan(bench.facility, bench.instrument)
     states: dict[str, VersionState] = bench.states()
     return states
 
@@ -46,7 +46,7 @@ def test_no_file_of_an_acquisition_settles_while_others_still_come(grouped: Any)
 def test_a_file_that_changes_holds_up_those_deep_below_and_beside_it_but_no_other_folder(grouped: Any) -> None:
     for path in (f"{RUN}/info.txt", f"{RUN}/deep/er/a.raw", "microscope/user_a/run_2/a.raw", "microscope/loose.csv"):
         grouped.write(path)
-    look(grouped.facility, grouped.instrument)
+    scan(grouped.facility, grouped.instrument)
     grouped.write(f"{RUN}/info.txt", b"another size")
 
     states = look_after(grouped, 5)
@@ -63,7 +63,7 @@ def test_depth_counts_below_the_base_path(bench: Any) -> None:
     bench.change(bench.instrument, acquisition_depth=1, cifs_base_path="/user_a/")
     bench.write(f"{RUN}/a.raw")
     bench.write("microscope/user_a/run_2/a.raw")
-    look(bench.facility, bench.instrument)
+    scan(bench.facility, bench.instrument)
     bench.write(f"{RUN}/b.raw")
 
     states = look_after(bench, 5)
@@ -74,7 +74,7 @@ def test_depth_counts_below_the_base_path(bench: Any) -> None:
 
 def test_what_had_settled_and_was_not_copied_yet_settles_anew_with_what_comes(grouped: Any) -> None:
     grouped.write(f"{RUN}/a.raw")
-    look(grouped.facility, grouped.instrument)
+    scan(grouped.facility, grouped.instrument)
     assert look_after(grouped, 5) == {f"{RUN}/a.raw": VersionState.SETTLED}
     filter_files(grouped.facility, grouped.instrument)
     assert grouped.states() == {f"{RUN}/a.raw": VersionState.PENDING}
@@ -160,11 +160,11 @@ def test_a_file_held_open_holds_up_its_acquisition(grouped: Any) -> None:
 def test_a_folder_part_of_which_could_not_be_listed_has_not_settled(grouped: Any, closed: str) -> None:
     grouped.write(f"{RUN}/a.raw")
     grouped.laboratory.folders.add(f"{RUN}/deep")
-    look(grouped.facility, grouped.instrument)
+    scan(grouped.facility, grouped.instrument)
     grouped.clock.wait(5)
-    look(grouped.facility, grouped.instrument)
+    scan(grouped.facility, grouped.instrument)
     grouped.write(f"{RUN}/b.raw")
-    look(grouped.facility, grouped.instrument)
+    scan(grouped.facility, grouped.instrument)
     grouped.laboratory.listing_faults[closed] = ShareDenied(f"{closed} may not be listed")
 
     states = look_after(grouped, 10)
@@ -175,10 +175,10 @@ def test_a_folder_part_of_which_could_not_be_listed_has_not_settled(grouped: Any
 
 def test_a_look_that_runs_out_of_time_settles_no_acquisition(grouped: Any) -> None:
     grouped.write(f"{RUN}/a.raw")
-    look(grouped.facility, grouped.instrument)
+    scan(grouped.facility, grouped.instrument)
     grouped.clock.wait(10)
 
-    look(grouped.facility, grouped.instrument, budget_seconds=0.0)
+    scan(grouped.facility, grouped.instrument, budget_seconds=0.0)
 
     assert grouped.version(f"{RUN}/a.raw").state == VersionState.SETTLING
 
@@ -218,7 +218,7 @@ def test_a_large_acquisition_is_judged_in_a_bounded_number_of_statements(grouped
     for files in (10, 1_000):
         for number in range(files):
             grouped.write(f"microscope/user_a/run_{files}/frame_{number:04}.raw")
-        look(grouped.facility, grouped.instrument)
+        scan(grouped.facility, grouped.instrument)
         statements.clear()
         look_after(grouped, 5)
         numbers.append(len(statements))

@@ -11,13 +11,13 @@ from sqlalchemy.engine import Engine
 from streamweave.catalog.bulk import BATCH
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import VersionState
-from streamweave.harvest.catalogue import catalogue, holders
+from streamweave.harvest.catalogue import catalogue, content_owners
 from streamweave.harvest.claims import claim_transfers
 from streamweave.harvest.copy_verify import digest_of
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.scan import discover
-from streamweave.harvest.scan_checkpoint import Extent
+from streamweave.harvest.scan_checkpoint import ScannedScope
 from streamweave.harvest.settle import settle
 from streamweave.harvest.version_state import Archived
 from streamweave.sources.base import FolderListing, SourceFile
@@ -59,7 +59,7 @@ def test_every_stage_asks_as_much_for_many_files_as_for_few(bench: Any, asked: A
         with harvest_run(facility.sessions, instrument.id) as run_id:
             claims = claim_transfers(facility, instrument, run_id, into=[bench.location.id], limit=500)
             with facility.sessions() as session:
-                assert holders(session, [claim.file_id for claim in claims]) == {}
+                assert content_owners(session, [claim.file_id for claim in claims]) == {}
             digests = [digest_of([claim.source_path.encode()]) for claim in claims]
             results = [
                 Archived(claim, digest, claim.version_id, claim.destination_path, "")
@@ -71,7 +71,7 @@ def test_every_stage_asks_as_much_for_many_files_as_for_few(bench: Any, asked: A
         lambda: discover(facility, instrument),
         lambda: bench.clock.wait(6),
         lambda: discover(facility, instrument),
-        lambda: settle(facility, instrument, Extent()),
+        lambda: settle(facility, instrument, ScannedScope()),
         lambda: filter_files(facility, instrument),
         claim_and_catalogue,
         lambda: enrich_files(facility, instrument),

@@ -18,7 +18,7 @@ from streamweave.harvest.catalogue import catalogue
 from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back
 from streamweave.harvest.copy_verify import Digest
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.run import look_until_quiet
+from streamweave.harvest.run import scan_until_quiet
 from streamweave.harvest.transfer import transfer_files
 from streamweave.harvest.version_state import Archived, Failed, journal_entry
 from streamweave.journal.keeping import JournalKeeper, keep_journals, positions_of
@@ -32,7 +32,7 @@ def planned(bench: Any) -> Any:
     """A bench with twelve files that wait for their transfer."""
     for number in range(12):
         bench.write(f"microscope/{number:02}.csv", b"%d" % number)
-    look_until_quiet(bench.facility, bench.instrument)
+    scan_until_quiet(bench.facility, bench.instrument)
     filter_files(bench.facility, bench.instrument)
     return bench
 

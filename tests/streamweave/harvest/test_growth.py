@@ -12,7 +12,7 @@ from sqlalchemy import select
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileRecord, FileVersion, GrowingFiles, VersionState
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.run import look
+from streamweave.harvest.run import scan
 from streamweave.harvest.source_check import rehash
 from streamweave.harvest.transfer import transfer_files
 
@@ -39,7 +39,7 @@ def grow_until(bench: Any, done: Callable[[], bool]) -> float:
     while not done():
         assert bench.clock.time - begun < timedelta(minutes=10), bench.version(LOG).reason
         grow(bench)
-        look(bench.facility, bench.instrument)
+        scan(bench.facility, bench.instrument)
         bench.clock.wait(4)
     return float((bench.clock.time - begun).total_seconds())
 
@@ -74,7 +74,7 @@ def test_what_stands_after_the_maximum_wait_becomes_a_version_that_says_so(versi
     assert seconds > 30
     stood = versions.laboratory.files[LOG].content
     grow(versions, rows=3)
-    look(versions.facility, versions.instrument)
+    scan(versions.facility, versions.instrument)
     assert versions.version(LOG).state == VersionState.SETTLED
 
     copy(versions)
@@ -166,7 +166,7 @@ def test_a_missing_marker_is_still_a_persons_business(versions: Any) -> None:
     grow(versions)
     versions.harvest()
     versions.clock.wait(60)
-    look(versions.facility, versions.instrument)
+    scan(versions.facility, versions.instrument)
     assert versions.version(LOG).state == VersionState.OVERDUE
 
 
@@ -187,7 +187,7 @@ def test_an_acquisition_that_never_comes_to_rest_lets_its_files_go_one_by_one(ve
     frames = [f"microscope/run/{number:02}.raw" for number in range(12)]
     for frame in frames:
         versions.write(frame)
-        look(versions.facility, versions.instrument)
+        scan(versions.facility, versions.instrument)
         versions.clock.wait(4)
 
     assert versions.version(frames[0]).state == VersionState.SETTLED

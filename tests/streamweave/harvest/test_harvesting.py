@@ -10,7 +10,7 @@ from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Schedule, TransferStatus, VersionState
 from streamweave.errors import FileDenied, FileInUse, FileVanished, SourceUnreachable
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.run import look_until_quiet
+from streamweave.harvest.run import scan_until_quiet
 from streamweave.harvest.transfer import transfer_files
 
 
@@ -287,7 +287,7 @@ def test_a_file_gone_from_the_source_stays_in_the_archive(bench: Any) -> None:
 def test_a_share_that_is_lost_in_the_middle_gives_every_claim_back(bench: Any) -> None:
     for number in range(20):
         bench.write(f"microscope/{number:02}.csv")
-    look_until_quiet(bench.facility, bench.instrument)
+    scan_until_quiet(bench.facility, bench.instrument)
     bench.laboratory.unreachable = SourceUnreachable("microscope-01:445 does not answer")
     filter_files(bench.facility, bench.instrument)
     with harvest_run(bench.facility.sessions, bench.instrument.id) as run_id:

@@ -18,7 +18,7 @@ from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.policy import policy_for
 from streamweave.hooks.calls import AT_ONCE, RUNS_KEPT
-from streamweave.hooks.hook_context import Reach
+from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.scripts import ScriptFolder
 from streamweave.sealing import Sealer
 from streamweave.webhooks import EgressPolicy
@@ -42,7 +42,7 @@ def calling(bench: Any, tmp_path: Path) -> Any:
     """The bench, whose facility has a folder of scripts, and lets webhooks reach loopback."""
     (tmp_path / "scripts").mkdir(mode=0o755)
     sealer = Sealer(Fernet.generate_key().decode())
-    reach = Reach(ScriptFolder(tmp_path / "scripts"), EgressPolicy.listed("127.0.0.1"), sealer)
+    reach = HookReach(ScriptFolder(tmp_path / "scripts"), EgressPolicy.listed("127.0.0.1"), sealer)
     return bench.with_facility(reach=reach)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamweave.catalog.tables import Instrument, VersionState
-from streamweave.harvest.run import look
+from streamweave.harvest.run import scan
 from streamweave.harvest.settle_rules import Observation, judge
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ def observation(quiet_seconds: float, **changes: Any) -> Observation:
         "observed_at": NOON,
         "watched_since": NOON - timedelta(seconds=quiet_seconds),
         "is_overdue": False,
-        "marker_stands": True,
+        "marker_exists": True,
         "has_open_writer": False,
     }
     return Observation(**{**values, **changes})
@@ -45,7 +45,7 @@ def test_one_look_settles_nothing_however_long_ago_it_was() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"marker_stands": False}, "its marker file (its name + '.done') is not there yet"),
+        ({"marker_exists": False}, "its marker file (its name + '.done') is not there yet"),
         ({"has_open_writer": True}, "still open for writing at the instrument"),
     ],
 )
@@ -69,7 +69,7 @@ def test_an_ever_changing_file_becomes_overdue_although_each_change_restarts_the
     bench.change(bench.instrument, max_wait_seconds=30)
     for size in range(1, 12):
         bench.write("microscope/endless.log", b"x" * size)
-        look(bench.facility, bench.instrument)
+        scan(bench.facility, bench.instrument)
         bench.clock.wait(4)
 
     assert bench.version("microscope/endless.log").state == VersionState.OVERDUE

@@ -8,7 +8,7 @@ import pytest
 
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import BATCH_FILES, Copied
-from streamweave.harvest.copy_workers import Lanes
+from streamweave.harvest.copy_workers import CopyWorkers
 from streamweave.sources.base import Source
 from streamweave.sources.memory import Laboratory
 from streamweave.storage.memory import MemoryStorage
@@ -35,8 +35,8 @@ def claim_of(path: str, content: bytes) -> Claim:
     )
 
 
-def lanes_of(open_source: Callable[[], Source]) -> Lanes:
-    return Lanes(2, open_source, {LOCATION: MemoryStorage()}, lambda claim, length: None, lambda: True)
+def lanes_of(open_source: Callable[[], Source]) -> CopyWorkers:
+    return CopyWorkers(2, open_source, {LOCATION: MemoryStorage()}, lambda claim, length: None, lambda: True)
 
 
 def test_all_batches_that_are_finished_are_handed_over_at_once() -> None:

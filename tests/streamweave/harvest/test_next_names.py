@@ -18,8 +18,8 @@ from streamweave.errors import CopyNotProven, DestinationOccupied, PathUnusable,
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.commit_batch import publish
 from streamweave.harvest.copy_verify import digest_of
-from streamweave.harvest.transfer import REFUSALS_IN_A_ROW, Troubles
-from streamweave.preservation.verification import stray_paths
+from streamweave.harvest.transfer import REFUSALS_IN_A_ROW, CircuitBreaker
+from streamweave.preservation.verification import orphan_paths
 from streamweave.storage.archive_paths import source_path_of
 from streamweave.storage.marks import Mark
 from streamweave.storage.posix import PosixStorage
@@ -43,7 +43,7 @@ def is_archived_as(bench: Any, path: str, destination: str, content: bytes) -> b
     assert (bench.version(path).state, last.status, last.destination_path) == ("archived", "completed", destination)
     assert bench.archived()[destination] == content
     assert bench.staged() == []
-    assert list(stray_paths(bench.facility, bench.location.id, PosixStorage(bench.archive))) == []
+    assert list(orphan_paths(bench.facility, bench.location.id, PosixStorage(bench.archive))) == []
     return bool(bench.harvest().days == {})
 
 
@@ -266,7 +266,7 @@ def claim_into(location_id: uuid.UUID) -> Claim:
 
 def test_paths_in_trouble_never_close_a_storage_location_and_real_errors_still_do() -> None:
     location_id = uuid.uuid4()
-    troubles = Troubles([location_id])
+    troubles = CircuitBreaker([location_id])
     for error in (PathUnusable("a", 0), DestinationOccupied("b"), PathUnusable("c"), CopyNotProven("d")) * 3:
         assert not troubles.failed(claim_into(location_id), error)
     assert troubles.open == {location_id}

@@ -10,8 +10,8 @@ from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, User
 from streamweave.errors import FileDenied, SourceUnreachable
 from streamweave.files.queries import history_of
 from streamweave.harvest import source_check
-from streamweave.harvest.run import look_until_quiet
-from streamweave.harvest.source_check import Finding, rehash
+from streamweave.harvest.run import scan_until_quiet
+from streamweave.harvest.source_check import SourceOutcome, rehash
 
 SCAN = "microscope/scan.csv"
 ADMIN = User(email="admin@test.org", role="admin", is_active=True)
@@ -104,7 +104,7 @@ def test_a_content_that_changes_back_is_that_of_the_first_version(quiet: Any) ->
 
     assert quiet.version(SCAN).state == VersionState.UNCHANGED
     assert quiet.archived() == {"Microscope 01/microscope/scan.csv": b"first"}
-    assert reread(quiet).counts == {Finding.IDENTICAL: 1}
+    assert reread(quiet).counts == {SourceOutcome.IDENTICAL: 1}
 
 
 def test_every_file_has_its_turn(quiet: Any) -> None:
@@ -112,7 +112,7 @@ def test_every_file_has_its_turn(quiet: Any) -> None:
         quiet.write(f"microscope/{number}.csv")
     quiet.harvest()
     for round_ in range(1, 5):
-        assert reread(quiet, share=0.25).counts == {Finding.IDENTICAL: 3}
+        assert reread(quiet, share=0.25).counts == {SourceOutcome.IDENTICAL: 3}
         assert len(verified(quiet)) == min(3 * round_, 10)
 
 
@@ -121,7 +121,7 @@ def test_a_harvest_ends_with_a_round_of_it_and_a_tick_of_the_sensor_has_none(ben
     bench.harvest()
     first = bench.version(SCAN).source_verified_at
     assert first is not None
-    look_until_quiet(bench.facility, bench.instrument, patience_seconds=10, budget_seconds=20)
+    scan_until_quiet(bench.facility, bench.instrument, patience_seconds=10, budget_seconds=20)
     assert bench.version(SCAN).source_verified_at == first
     bench.clock.wait(10)
     bench.harvest()
@@ -149,7 +149,7 @@ def test_what_has_changed_visibly_or_can_not_be_read_is_left_to_the_next_look(qu
 
     report = reread(quiet)
 
-    assert report.counts == {Finding.IDENTICAL: 1, Finding.UNKNOWN: 3}
+    assert report.counts == {SourceOutcome.IDENTICAL: 1, SourceOutcome.UNKNOWN: 3}
     assert verified(quiet) == {"microscope/fine.csv"}
     assert set(quiet.states().values()) == {VersionState.ARCHIVED}
 
@@ -171,7 +171,7 @@ def test_files_that_are_gone_pass_their_turn(quiet: Any) -> None:
     quiet.harvest()
     quiet.laboratory.remove("microscope/00.csv")
     quiet.harvest()
-    assert reread(quiet).counts == {Finding.IDENTICAL: 11, Finding.UNKNOWN: 1}
+    assert reread(quiet).counts == {SourceOutcome.IDENTICAL: 11, SourceOutcome.UNKNOWN: 1}
     assert quiet.version("microscope/00.csv").source_reread_at is not None
 
 
@@ -182,7 +182,7 @@ def test_nothing_is_read_again_outside_the_instruments_hours(quiet: Any) -> None
     assert report.sentence().startswith("nothing read again: outside the instrument's hours")
     assert quiet.version(SCAN).source_reread_at is None
     quiet.clock.time += timedelta(hours=8)
-    assert reread(quiet).counts == {Finding.IDENTICAL: 1}
+    assert reread(quiet).counts == {SourceOutcome.IDENTICAL: 1}
 
 
 def test_a_share_that_fails_meanwhile_is_told_and_fails_nothing(quiet: Any) -> None:
@@ -201,16 +201,16 @@ def test_new_files_go_first(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None
     def new_file(path: str) -> None:
         quiet.laboratory.while_reading = None
         quiet.write("microscope/new.csv")
-        look_until_quiet(quiet.facility, quiet.instrument)
+        scan_until_quiet(quiet.facility, quiet.instrument)
 
     quiet.laboratory.while_reading = new_file
     report = reread(quiet)
 
-    assert report.counts == {Finding.UNKNOWN: 1}
+    assert report.counts == {SourceOutcome.UNKNOWN: 1}
     assert report.bytes < 1 << 20
     assert quiet.version("microscope/new.csv").state == VersionState.SETTLED
     quiet.harvest()
-    assert reread(quiet).counts == {Finding.IDENTICAL: 2}
+    assert reread(quiet).counts == {SourceOutcome.IDENTICAL: 2}
 
 
 def test_a_round_ends_after_its_time(quiet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_what_is_claimed_or_changed_meanwhile_is_left_alone(quiet: Any) -> None:
         quiet.laboratory.while_reading = None
         quiet.write(SCAN, b"a third one")
         quiet.laboratory.files[SCAN].mtime = quiet.clock.time
-        look_until_quiet(quiet.facility, quiet.instrument)
+        scan_until_quiet(quiet.facility, quiet.instrument)
 
     quiet.laboratory.while_reading = look_first
     reread(quiet)

@@ -9,8 +9,8 @@ from sqlalchemy import func, select, update
 from streamweave.catalog.tables import Scan, ScanOutcome, VersionState
 from streamweave.errors import FileDenied, FileUnreadable
 from streamweave.harvest.scan import discover
-from streamweave.harvest.scan_checkpoint import MOST_BLIND_CHARACTERS, Coverage
-from streamweave.harvest.scan_record import LARGEST_COUNT, Sighting, end_dead_scans, scan_on_record, unlisted_sentence
+from streamweave.harvest.scan_checkpoint import MOST_BLIND_CHARACTERS, ScanCheckpoint
+from streamweave.harvest.scan_record import LARGEST_COUNT, ScanResult, end_dead_scans, scan_on_record, unlisted_sentence
 from streamweave.sources.base import FolderListing, SourceFile
 from streamweave.sources.memory import MemoryFile
 
@@ -55,7 +55,7 @@ def test_a_scan_that_named_folders_before_reasons_were_kept_says_so() -> None:
 
 
 def test_of_more_unlisted_folders_than_can_be_remembered_nothing_at_all_is_concluded(bench: Any) -> None:
-    coverage = Coverage(bench.clock.time)
+    coverage = ScanCheckpoint(bench.clock.time)
     longest = MOST_BLIND_CHARACTERS // 1_000
     for number in range(1_200):
         coverage.take_unlisted(f"share/base/{number:0{longest}}", "denied")
@@ -106,7 +106,7 @@ def test_a_scan_that_beats_is_left_alone_and_its_own_word_counts_for_more(bench:
 
 def test_the_sum_of_all_sizes_stays_what_the_catalog_can_hold(bench: Any) -> None:
     files = tuple(SourceFile(f"share/{number}", 1 << 60, bench.clock.time) for number in range(16))
-    sighting = Sighting()
+    sighting = ScanResult()
     sighting.note([FolderListing("share", files)])
     assert sighting.bytes == LARGEST_COUNT
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
-from streamweave.harvest.run import look
+from streamweave.harvest.run import scan
 from streamweave.harvest.scan import discover
 from streamweave.harvest.share_guard import FEW_FILES, Expectations, doubt
 
@@ -104,7 +104,7 @@ def test_a_top_folder_that_is_gone_is_gone_its_archive_stays_and_it_may_come_bac
     fill(bench, 15, "microscope/user_b")
     bench.harvest()
     bench.write("microscope/user_b/not_yet_archived.csv")
-    look(bench.facility, bench.instrument)
+    scan(bench.facility, bench.instrument)
     archived = bench.archived()
     files = {path: file for path, file in bench.laboratory.files.items() if "user_b" in path}
     for path in files:

@@ -20,11 +20,11 @@ from streamweave.errors import (
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.catalogue import catalogue
 from streamweave.harvest.claims import Claim, claim_transfers
-from streamweave.harvest.commit_batch import publish, take_in
+from streamweave.harvest.commit_batch import commit_batch, publish
 from streamweave.harvest.copy_verify import Copied, copy_proven, digest_of
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.policy import policy_for
-from streamweave.harvest.run import look_until_quiet
+from streamweave.harvest.run import scan_until_quiet
 from streamweave.harvest.scan import discover
 from streamweave.harvest.version_state import Archived, Failed, Unchanged
 from streamweave.journal.keeping import keep_journals
@@ -41,7 +41,7 @@ def second(bench: Any, tmp_path: Path) -> StorageLocation:
 
 
 def plan(bench: Any) -> None:
-    look_until_quiet(bench.facility, bench.instrument)
+    scan_until_quiet(bench.facility, bench.instrument)
     filter_files(bench.facility, bench.instrument)
 
 
@@ -163,7 +163,7 @@ def test_two_locations_never_hold_two_contents_of_one_version(
             copied.append(Copied(claim, digest_of([content])))
         with bench.facility.sessions() as session:
             journals = keep_journals(session, bench.instrument, run_id)
-        arrived = take_in(bench.facility, bench.instrument, run_id, copied, storages, journals)
+        arrived = commit_batch(bench.facility, bench.instrument, run_id, copied, storages, journals)
     assert {type(result) for result in arrived.results} == {Archived, Failed}
     assert (list(bench.archived().values()), bench.archived(tmp_path / "second")) == ([b"one"], {})
     assert bench.staged(tmp_path / "second") == []

@@ -4,7 +4,7 @@ from threading import Event, get_ident
 
 import pytest
 
-from streamweave.harvest.background_writer import writing_behind
+from streamweave.harvest.background_writer import background_writer
 
 SECONDS = 30
 
@@ -21,7 +21,7 @@ def test_what_is_handed_over_is_written_in_order_in_another_thread() -> None:
         threads.add(get_ident())
         written.append(number)
 
-    with writing_behind() as behind:
+    with background_writer() as behind:
         for number in range(100):
             behind.hand_over(lambda number=number: write(number))  # type: ignore[misc] # a default binds it
     assert written == list(range(100))
@@ -32,7 +32,7 @@ def test_what_is_handed_over_is_written_in_order_in_another_thread() -> None:
 def test_the_caller_goes_on_while_one_thing_is_written() -> None:
     went_on = Event()
     seen: list[bool] = []
-    with writing_behind() as behind:
+    with background_writer() as behind:
         behind.hand_over(lambda: seen.append(went_on.wait(SECONDS)))
         went_on.set()
     assert seen == [True]
@@ -42,7 +42,7 @@ def test_after_a_failed_write_none_begins() -> None:
     written: list[str] = []
 
     def go_on_after_a_failure() -> None:
-        with writing_behind() as behind:
+        with background_writer() as behind:
             behind.hand_over(fail)
             behind.hand_over(lambda: written.append("later"))
 
@@ -52,7 +52,7 @@ def test_after_a_failed_write_none_begins() -> None:
 
 
 def test_the_last_write_does_not_fail_unnoticed() -> None:
-    with pytest.raises(ValueError, match="the disk is full"), writing_behind() as behind:
+    with pytest.raises(ValueError, match="the disk is full"), background_writer() as behind:
         behind.hand_over(fail)
 
 
@@ -64,7 +64,7 @@ def test_a_block_that_fails_leaves_nothing_under_way() -> None:
         written.set()
 
     def seek_in_vain() -> None:
-        with writing_behind() as behind:
+        with background_writer() as behind:
             behind.hand_over(write)
             may_end.set()
             raise LookupError("the share is gone")

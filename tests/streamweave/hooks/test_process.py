@@ -9,17 +9,17 @@ import psutil
 import pytest
 
 from streamweave.errors import HookFailed, HookTimedOut
-from streamweave.hooks.scripts import LARGEST_ANSWER, Limits, answer_of
+from streamweave.hooks.scripts import LARGEST_ANSWER, ScriptLimits, answer_of
 
-LIMITS = Limits(seconds=20, memory_bytes=512 << 20)
+LIMITS = ScriptLimits(seconds=20, memory_bytes=512 << 20)
 SECRET = "postgresql://streamweave:geheim@127.0.0.1/streamweave"
 
 
-def run(script: Any, code: str, question: bytes = b"{}", limits: Limits = LIMITS) -> Any:
+def run(script: Any, code: str, question: bytes = b"{}", limits: ScriptLimits = LIMITS) -> Any:
     return json.loads(answer_of(script(code), question, limits))
 
 
-def failing(script: Any, code: str, limits: Limits = LIMITS) -> HookFailed:
+def failing(script: Any, code: str, limits: ScriptLimits = LIMITS) -> HookFailed:
     with pytest.raises(HookFailed) as failure:
         answer_of(script(code), b"{}", limits)
     return failure.value
@@ -132,7 +132,7 @@ def test_a_script_that_takes_too_long_is_ended(script: Any) -> None:
         print(os.getpid(), file=sys.stderr, flush=True)
         time.sleep(600)
     """
-    failure = failing(script, code, Limits(1, 512 << 20))
+    failure = failing(script, code, ScriptLimits(1, 512 << 20))
     assert isinstance(failure, HookTimedOut)
     assert str(failure) == "the script gave no answer within 1 seconds"
     assert not psutil.pid_exists(int(failure.diagnostics))
@@ -154,11 +154,11 @@ def test_a_script_can_not_start_processes_that_outlive_it(script: Any) -> None:
 
 def test_computing_is_limited(script: Any) -> None:
     """The clock's limit would end it too: the processor's is met a moment earlier or later."""
-    assert isinstance(failing(script, "while True: pass", Limits(1, 512 << 20)), HookFailed)
+    assert isinstance(failing(script, "while True: pass", ScriptLimits(1, 512 << 20)), HookFailed)
 
 
 def test_memory_is_limited(script: Any) -> None:
-    failure = failing(script, "x = bytearray(2 << 30)", Limits(20, 256 << 20))
+    failure = failing(script, "x = bytearray(2 << 30)", ScriptLimits(20, 256 << 20))
     assert str(failure) == "the script ended with exit status 1"
     assert failure.diagnostics.endswith("MemoryError")
 

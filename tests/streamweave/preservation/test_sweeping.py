@@ -11,7 +11,7 @@ from streamweave.catalog.tables import FixityOutcome, Instrument
 from streamweave.errors import StorageError
 from streamweave.instruments.instruments import delete_instrument
 from streamweave.preservation import selection, sweep
-from streamweave.preservation.report import SweepReport, standing_of_instrument
+from streamweave.preservation.report import SweepReport, fixity_state_of_instrument
 from streamweave.preservation.sweep import sweep_completely, sweep_tonight
 
 
@@ -153,7 +153,7 @@ def test_what_was_never_read_here_is_read_first_however_small_the_share(
     for transfer in never:
         archive.bench.change(transfer, last_verified_at=None, dest_checksum=None)
     with archive.bench.facility.sessions() as session:
-        standing = standing_of_instrument(session, archive.bench.instrument.id, archive.bench.clock.now())
+        standing = fixity_state_of_instrument(session, archive.bench.instrument.id, archive.bench.clock.now())
     assert standing.sentence().startswith("8 copies, 2 never re-read, all others re-read since ")
     assert archive.sweep().files == 2
     assert all(archive.transfer(number).last_verified_at == archive.bench.clock.time for number in (3, 6))

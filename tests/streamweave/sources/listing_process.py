@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from itertools import islice
 
-from streamweave.harvest.scan_checkpoint import Coverage
+from streamweave.harvest.scan_checkpoint import ScanCheckpoint
 from streamweave.sources.base import ListingLimits
 from streamweave.sources.smb import SmbAddress, SmbSource
 
@@ -18,7 +18,7 @@ def peak_bytes() -> int:
 def main(address: str, most_listings: str) -> None:
     told = json.loads(address)
     source = SmbSource(SmbAddress(**{**told, "limits": ListingLimits(**told["limits"])}))
-    coverage, files = Coverage(datetime.now(UTC)), 0
+    coverage, files = ScanCheckpoint(datetime.now(UTC)), 0
     before = peak_bytes()
     for listing in islice(source.listings(), int(most_listings)):
         files += len(listing.files)

@@ -32,7 +32,7 @@ from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import (
     AS_ROOT,
     Forbidden,
-    Reach,
+    RootReach,
     StorageRoots,
     forbidden_refusal,
     lies_in,
@@ -47,7 +47,7 @@ KEYS = Fernet.generate_key().decode()
 SEALER = Sealer(KEYS)
 PART = st.sampled_from(["a", "b", ".c", "lib", "python3.11", "site-packages", "storage"])
 PATHS = st.lists(PART, max_size=5).map(lambda parts: "/" + "/".join(parts))
-FORBIDDEN = st.builds(Forbidden, PATHS, st.just("a folder of the test"), st.sampled_from(Reach))
+FORBIDDEN = st.builds(Forbidden, PATHS, st.just("a folder of the test"), st.sampled_from(RootReach))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_what_is_allowed_lies_in_a_root_and_neither_in_nor_around_a_forbidden_fo
         assert any(Path(path).is_relative_to(root) for root in roots)
         for each in forbidden:
             assert not Path(each.folder).is_relative_to(path)
-            assert each.reach is not Reach.ALL or not Path(path).is_relative_to(each.folder)
+            assert each.reach is not RootReach.ALL or not Path(path).is_relative_to(each.folder)
 
 
 @given(PATHS, st.lists(PATHS, max_size=3), st.lists(FORBIDDEN, max_size=4))

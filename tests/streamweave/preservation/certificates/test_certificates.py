@@ -22,7 +22,7 @@ from streamweave.catalog.tables import (
     ScanOutcome,
 )
 from streamweave.errors import NothingKnown, ShareDenied, SourceUnreachable
-from streamweave.harvest.run import look_until_quiet
+from streamweave.harvest.run import scan_until_quiet
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.preservation.certificates.judgement import Reason, Verdict
 from streamweave.preservation.certificates.queries import Scope, evidence_batches
@@ -167,7 +167,7 @@ def test_looks_that_were_cut_short_or_failed_confirm_nothing(site: Any) -> None:
 def test_a_look_that_went_on_from_another_vouches_only_since_that_one_began(site: Any) -> None:
     for folder in "abc":
         site.write(f"microscope/{folder}/1.csv")
-    look_until_quiet(site.facility, site.instrument)
+    scan_until_quiet(site.facility, site.instrument)
     assert site.look_at_some(3) == ScanOutcome.PARTIAL
     site.copy_what_has_settled()
     assert site.look_at_some(9) == ScanOutcome.COMPLETE

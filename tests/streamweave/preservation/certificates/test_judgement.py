@@ -12,10 +12,10 @@ from streamweave.harvest.version_state import GONE_BEFORE_ALL
 from streamweave.preservation.certificates.document import Tally, verdict_of
 from streamweave.preservation.certificates.evidence import (
     Circumstances,
-    Copy,
+    CopyEvidence,
     FileEvidence,
-    Look,
-    Place,
+    LastScan,
+    LocationEvidence,
     Reread,
     Trouble,
 )
@@ -33,9 +33,9 @@ from streamweave.storage.file_io import CLOCK_TOLERANCE, GRANULARITY_NS, LAST_TI
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-PLACE = Place(uuid.uuid4(), "Archive", is_open=True)
-OTHER = Place(uuid.uuid4(), "Other", is_open=True)
-COPY = Copy(
+PLACE = LocationEvidence(uuid.uuid4(), "Archive", is_open=True)
+OTHER = LocationEvidence(uuid.uuid4(), "Other", is_open=True)
+COPY = CopyEvidence(
     transfer_id=uuid.uuid4(),
     place=PLACE,
     path="Microscope/share/a.csv",
@@ -77,7 +77,7 @@ FILE = FileEvidence(
     enrichment_error=None,
     copies=(COPY,),
 )
-LOOK = Look(uuid.uuid4(), NOW - 2 * HOUR, NOW - HOUR, "//host/share", unlisted={}, unlisted_count=0)
+LOOK = LastScan(uuid.uuid4(), NOW - 2 * HOUR, NOW - HOUR, "//host/share", unlisted={}, unlisted_count=0)
 CIRCUMSTANCES = Circumstances(
     NOW, "//host/share", LOOK, doubted_at=None, destinations=(PLACE,), copies={COPY.transfer_id: STAT}
 )
