@@ -1,6 +1,7 @@
 """What a listing tells, held against what the catalog knows. Pure.
 
-``find_candidates`` finds in whole folders, cheaply, what is not as expected; ``compare`` then examines those files alone.
+``find_candidates`` finds in whole folders, cheaply, what is not as expected; ``compare`` then examines those files
+alone.
 
 Sets of digests that stay small, however many there are.
 """
