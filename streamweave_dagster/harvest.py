@@ -1,33 +1,25 @@
-"""The steps of a harvest, as the ops of the assets and of the job ``harvest`` take them one after the other.
+"""The assets and the job ``harvest``: their ops take the core's ``STEPS`` one after the other.
 
-One asset for each instrument: its archived files, a partition for each acquisition day.
+There is one asset for each instrument: its archived files, with a partition for each acquisition day. Materializing a
+partition harvests that day; a range of partitions is one run.
 
-Materializing a partition harvests that day; a range of partitions is one run.
-
-The job ``harvest``: one instrument, its whole share, everything pending. Schedules and manual triggers run it.
-
-When it has succeeded, every file that stood on the share when it began is in the catalog, archived or with the reason
-why not.
+The job ``harvest`` is for one instrument, its whole share, everything pending. Schedules and manual triggers run it.
+When it has succeeded, every file that was on the share when it began is in the catalog, archived or with the reason why
+not.
 """
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 
 import dagster as dg
 
-from streamweave.catalog.leases import harvest_run
-from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
+from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.errors import NotFound
 from streamweave.facility import Facility
-from streamweave.harvest.enrich import enrich_files
-from streamweave.harvest.plan import filter_files
 from streamweave.harvest.progress import Progress
-from streamweave.harvest.report import FileOutcome, HarvestReport
-from streamweave.harvest.run import note_harvested, scan_until_quiet
-from streamweave.harvest.source_check import rehash
-from streamweave.harvest.transfer import transfer_files
+from streamweave.harvest.report import FileOutcome
+from streamweave.harvest.run import STEPS, Harvest, Listeners
 from streamweave.instruments.dagster import JOB_NAME, harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
@@ -43,20 +35,6 @@ NAMED_FILES_PER_BATCH = 20
 AS_IT_SHOULD_BE = (VersionState.ARCHIVED, VersionState.UNCHANGED, VersionState.SKIPPED)
 
 
-@dataclass
-class Harvest:
-    """One harvest on its way from op to op.
-
-    Without ``days`` it goes over everything pending of the instrument. ``alarm`` is why the listing is not to be
-    believed.
-    """
-
-    slug: str
-    days: tuple[date, ...] | None = None
-    alarm: str | None = None
-    report: HarvestReport = field(default_factory=HarvestReport)
-
-
 def instrument_called(facility: Facility, slug: str) -> Instrument:
     """The instrument's row as it is now. Raises ``NotFound``."""
     with facility.sessions() as session:
@@ -66,80 +44,75 @@ def instrument_called(facility: Facility, slug: str) -> Instrument:
     return instrument
 
 
-def look(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
-    """Look at the share until what stands there has settled."""
+def take(context: Context, facility: Facility, harvest: Harvest, step: str) -> Instrument:
+    """Take one of the core's ``STEPS``, with the instrument's row as it is now, which is returned."""
+
+    def say(sentence: str) -> None:
+        context.log.info(printable(sentence))
+
+    def name_files(outcomes: Sequence[FileOutcome]) -> None:
+        _name_files(context, outcomes)
+
     with errors_as_failures():
         instrument = instrument_called(facility, harvest.slug)
-        sighting = scan_until_quiet(
-            facility,
-            instrument,
-            dagster_run_id=context.run.run_id,
-            tell=lambda line: context.log.info(printable(line)),
-        )
-    if sighting.outcome == ScanOutcome.SUSPECT:
-        harvest.alarm = sighting.error_message
-        context.log.error(printable(harvest.alarm or ""))
+        STEPS[step](facility, instrument, harvest, Listeners(say, name_files, _ProgressLog(context).log))
+    return instrument
+
+
+def scan_share(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
+    """Scan the share until what is on it has settled."""
+    take(context, facility, harvest, "discover")
+    if harvest.alarm:
+        context.log.error(printable(harvest.alarm))
     return harvest
 
 
 def filter_step(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
     """Let the hooks decide, and plan transfers."""
-    with errors_as_failures():
-        report = filter_files(facility, instrument_called(facility, harvest.slug), harvest.days)
-    context.log.info(f"decided against, or not decided: {report.sentence()}")
-    harvest.report.include(report)
+    take(context, facility, harvest, "filter")
+    context.log.info(f"decided against, or not decided: {harvest.report.sentence()}")
     return harvest
 
 
 @dg.op(description="Copy, prove, publish and catalogue what is planned.", retry_policy=RETRY_TRANSIENT)
 def transfer(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
-    """Archive what is planned. What stops it early travels on in the report, so that what was done is told first."""
-
-    def tell(outcomes: Sequence[FileOutcome]) -> None:
-        _tell_batch(context, outcomes)
-
-    with errors_as_failures():
-        instrument = instrument_called(facility, harvest.slug)
-        with harvest_run(facility.sessions, instrument.id, context.run.run_id) as run_id:
-            report = transfer_files(
-                facility, instrument, run_id, harvest.days, on_outcomes=tell, on_progress=_ProgressLog(context).tell
-            )
+    """Archive what is planned. What ends it early is in the report, so that what was done is reported first."""
+    take(context, facility, harvest, "transfer")
+    report = harvest.transferred
     for trouble in report.troubles:
         context.log.error(str(trouble))
     if report.pause:
         context.log.warning(report.pause)
     context.log.info(f"{report.sentence()} in {report.seconds:.1f} s")
     context.add_output_metadata(pace_metadata(report))
-    harvest.report.include(report)
     return harvest
 
 
 def enrich_step(context: Context, facility: Facility, harvest: Harvest) -> Instrument:
-    """Let the hooks tell more about archived files; returns the instrument's row."""
-    with errors_as_failures():
-        instrument = instrument_called(facility, harvest.slug)
-        failures = enrich_files(facility, instrument, harvest.days)
-        note_harvested(facility, instrument)
-    if failures:
-        context.log.warning(f"{failures} files could not be enriched; their hooks are asked again")
+    """Let the hooks add metadata to archived files; returns the instrument's row."""
+    instrument = take(context, facility, harvest, "enrich")
+    if number := harvest.not_enriched:
+        context.log.warning(
+            f"{number} {'file' if number == 1 else 'files'} could not be enriched; their hooks are asked again"
+        )
     return instrument
 
 
 class _ProgressLog:
-    """Tells of progress now and then: each line is a row in Dagster's event log."""
+    """Logs progress now and then: each line is a row in Dagster's event log."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._told_at = time.monotonic()
+        self._logged_at = time.monotonic()
 
-    def tell(self, progress: Progress) -> None:
+    def log(self, progress: Progress) -> None:
         """Log it if it is time to."""
-        if time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
-            self._told_at = time.monotonic()
+        if time.monotonic() - self._logged_at >= SECONDS_BETWEEN_LINES:
+            self._logged_at = time.monotonic()
             self._context.log.info(printable(progress.sentence()))
 
 
-def _tell_batch(context: Context, outcomes: Sequence[FileOutcome]) -> None:
+def _name_files(context: Context, outcomes: Sequence[FileOutcome]) -> None:
     """Name the files that a person may want to look at, the first of many."""
     strange = [outcome for outcome in outcomes if outcome.state not in AS_IT_SHOULD_BE]
     for outcome in strange[:NAMED_FILES_PER_BATCH]:
@@ -168,10 +141,11 @@ def instrument_asset(instrument: Instrument) -> dg.AssetsDefinition:
         retry_policy=RETRY_TRANSIENT,
     )
     def filter_of_instrument(context: dg.AssetExecutionContext, facility: dg.ResourceParam[Facility]) -> Harvest:
-        harvest = Harvest(slug, tuple(map(date.fromisoformat, context.partition_keys)))
+        days = tuple(map(date.fromisoformat, context.partition_keys))
+        harvest = Harvest(slug, days, context.run.run_id)
         _tag_own_run(context, slug)
         if SENSOR_TAG not in context.run.tags:
-            look(context, facility, harvest)
+            scan_share(context, facility, harvest)
         return filter_step(context, facility, harvest)
 
     @dg.graph_asset(
@@ -194,15 +168,15 @@ def enrich_days(
 ) -> Iterator[dg.Output[None]]:
     """Materialize the days, each with what was done for it; only then fail if something was wrong."""
     instrument = enrich_step(context, facility, harvest)
-    days = harvest.days or ()
+    days, report = harvest.days or (), harvest.report
     with facility.sessions() as session:
         standing = standing_of(session, instrument, days)
     context.add_asset_metadata(NOTHING_DONE)
     for day in days:
-        if day in harvest.report.days or standing[day].counts:
-            context.add_asset_metadata(day_metadata(harvest.report, day, standing[day]), partition_key=day.isoformat())
+        if day in report.days or standing[day].counts:
+            context.add_asset_metadata(day_metadata(report, day, standing[day]), partition_key=day.isoformat())
     yield dg.Output(None)
-    if failure := summed_up(harvest.alarm, harvest.report.troubles):
+    if failure := summed_up(harvest.alarm, report.troubles):
         raise failure
 
 
@@ -226,7 +200,7 @@ class WhichInstrument(dg.Config):
 @dg.op(description="Look at the share until what stands there has settled.", retry_policy=RETRY_TRANSIENT)
 def discover(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], config: WhichInstrument) -> Harvest:
     """The harvest begins here; from now on it knows its instrument."""
-    return look(context, facility, Harvest(config.instrument))
+    return scan_share(context, facility, Harvest(config.instrument, dagster_run_id=context.run.run_id))
 
 
 @dg.op(
@@ -243,28 +217,28 @@ def filter_pending(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
 def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
     """Tell of a materialization for each day that was touched; only then fail if something was wrong."""
     instrument = enrich_step(context, facility, harvest)
+    report = harvest.report
     with facility.sessions() as session:
-        standing = standing_of(session, instrument, harvest.report.days)
+        standing = standing_of(session, instrument, report.days)
     for day in sorted(standing):
         context.log_event(
             dg.AssetMaterialization(
                 asset_key(harvest.slug),
                 partition=day.isoformat(),
-                metadata=day_metadata(harvest.report, day, standing[day]),
+                metadata=day_metadata(report, day, standing[day]),
             )
         )
-    if failure := summed_up(harvest.alarm, harvest.report.troubles):
+    if failure := summed_up(harvest.alarm, report.troubles):
         raise failure
     return harvest
 
 
 @dg.op(description="Read a share of the archived files again at the source.", out=dg.Out(dg.Nothing))
 def rehash_sampled(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> None:
-    """Nothing waits for this any more: the harvest is done, and was told of."""
-    with errors_as_failures():
-        report = rehash(facility, instrument_called(facility, harvest.slug))
-    context.log.info(report.sentence())
-    for path in report.changed:
+    """Nothing depends on this: the harvest is done, and was reported."""
+    take(context, facility, harvest, "rehash")
+    check = harvest.source_check
+    for path in check.changed if check else ():
         context.log.warning(
             printable(f"{path} has another content, though size and mtime are the same: it settles anew")
         )

@@ -10,34 +10,24 @@ from pathlib import Path
 
 from benchmarks.measured import Measured
 from benchmarks.site import instrument_of
-from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.facility import Facility, facility_of
-from streamweave.harvest.enrich import enrich_files
-from streamweave.harvest.plan import filter_files
-from streamweave.harvest.run import note_harvested, scan
-from streamweave.harvest.transfer import transfer_files
+from streamweave.harvest.run import STEPS, Harvest, Listeners
 from streamweave.settings import Settings
 
 WHOLE = "harvest"
-PHASES = ("look", "filter", "transfer", "enrich")
+PHASES = ("discover", "filter", "transfer", "enrich")
 
 
 def measure_harvest(facility: Facility, instrument: Instrument) -> Measured:
-    """Harvest everything, without waiting out a quiet period: that is a wait, not work."""
+    """Harvest everything, without waiting out a quiet period: that is a wait, not work. Sources are not read again."""
     instrument.quiet_period_seconds = 0
-    measured = Measured()
+    measured, harvest = Measured(), Harvest(instrument.slug)
     with measured.phase(WHOLE):
-        with measured.phase("look"):
-            scan(facility, instrument)
-        with harvest_run(facility.sessions, instrument.id) as run_id:
-            with measured.phase("filter"):
-                report = filter_files(facility, instrument)
-            with measured.phase("transfer"):
-                report.include(transfer_files(facility, instrument, run_id))
-        with measured.phase("enrich"):
-            enrich_files(facility, instrument)
-        note_harvested(facility, instrument)
+        for phase in PHASES:
+            with measured.phase(phase):
+                STEPS[phase](facility, instrument, harvest, Listeners())
+    report = harvest.report
     if report.troubles:
         raise report.troubles[0]
     measured.counts = {"files": report.counts[VersionState.ARCHIVED], "bytes": report.bytes}

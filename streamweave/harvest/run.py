@@ -1,7 +1,8 @@
 """Harvesting: the whole way of an instrument's files, from a look at the share to enriched archive entries."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -19,7 +20,7 @@ from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.scan import discover
 from streamweave.harvest.scan_record import ScanResult
 from streamweave.harvest.settle import settle
-from streamweave.harvest.source_check import rehash
+from streamweave.harvest.source_check import RehashReport, rehash
 from streamweave.harvest.transfer import Listener, transfer_files
 from streamweave.journal.readoption import readopt_everywhere
 
@@ -91,6 +92,89 @@ def _quiet_at(session: Session, instrument: Instrument) -> datetime | None:
     return latest and latest + timedelta(seconds=instrument.quiet_period_seconds)
 
 
+@dataclass(frozen=True)
+class Listeners:
+    """What a harvest reports while it runs: sentences, the outcomes of files, and progress."""
+
+    say: Teller = lambda sentence: None
+    on_outcomes: Listener = lambda outcomes: None
+    on_progress: ProgressListener = lambda progress: None
+
+
+@dataclass
+class Harvest:
+    """One harvest, as it passes from step to step; it can be pickled.
+
+    ``slug`` is the instrument's, ``days`` the acquisition days that it is limited to, None for everything pending.
+    ``alarm`` says why the scan is suspect. ``transferred`` is what the step ``transfer`` did, which is part of
+    ``report``. ``not_enriched`` counts files whose hooks failed and are asked again.
+    """
+
+    slug: str
+    days: tuple[date, ...] | None = None
+    dagster_run_id: str | None = None
+    alarm: str | None = None
+    report: HarvestReport = field(default_factory=HarvestReport)
+    transferred: HarvestReport = field(default_factory=HarvestReport)
+    not_enriched: int = 0
+    source_check: RehashReport | None = None
+
+
+Step = Callable[[Facility, Instrument, Harvest, Listeners], None]
+
+
+def discover_files(facility: Facility, instrument: Instrument, harvest: Harvest, listeners: Listeners) -> None:
+    """Scan the share until what is on it has settled. Raises a ``SourceError`` when it can't be scanned."""
+    found = scan_until_quiet(facility, instrument, dagster_run_id=harvest.dagster_run_id, tell=listeners.say)
+    harvest.alarm = found.error_message if found.outcome == ScanOutcome.SUSPECT else None
+
+
+def plan_transfers(facility: Facility, instrument: Instrument, harvest: Harvest, _: Listeners) -> None:
+    """Let the hooks decide, and plan transfers."""
+    harvest.report.include(filter_files(facility, instrument, harvest.days))
+
+
+def transfer_planned(facility: Facility, instrument: Instrument, harvest: Harvest, listeners: Listeners) -> None:
+    """Copy, verify, publish and catalogue what is planned. What ends it early is among the report's ``troubles``."""
+    with harvest_run(facility.sessions, instrument.id, harvest.dagster_run_id) as run_id:
+        harvest.transferred = transfer_files(
+            facility,
+            instrument,
+            run_id,
+            harvest.days,
+            on_outcomes=listeners.on_outcomes,
+            on_progress=listeners.on_progress,
+        )
+    harvest.report.include(harvest.transferred)
+
+
+def enrich_archived(facility: Facility, instrument: Instrument, harvest: Harvest, _: Listeners) -> None:
+    """Let the hooks add metadata to archived files; the instrument has been harvested."""
+    harvest.not_enriched = enrich_files(facility, instrument, harvest.days)
+    note_harvested(facility, instrument)
+
+
+def check_sources(facility: Facility, instrument: Instrument, harvest: Harvest, listeners: Listeners) -> None:
+    """Read a share of the archived files again at the source, unless something was wrong with it in this harvest."""
+    if harvest.alarm is None and not harvest.report.troubles:
+        harvest.source_check = rehash(facility, instrument)
+        listeners.say(harvest.source_check.sentence())
+
+
+STEPS: Mapping[str, Step] = {
+    "discover": discover_files,
+    "filter": plan_transfers,
+    "transfer": transfer_planned,
+    "enrich": enrich_archived,
+    "rehash": check_sources,
+}
+"""The steps of a harvest, in order. Each resumes what an interrupted one left, so any of them may be repeated.
+
+A run over named days (an asset's) takes the middle three: its sensor has scanned the share, and sources are checked by
+harvests of everything pending.
+"""
+
+
 def harvest(
     facility: Facility,
     instrument: Instrument,
@@ -102,18 +186,15 @@ def harvest(
 ) -> HarvestReport:
     """Harvest an instrument: everything on its share, and everything pending from before.
 
-    Raises a ``SourceError`` when the share can't be looked at. What went wrong later on is in the report's
-    ``troubles``. In the end a share of the archived files is read again at the source.
+    Raises a ``SourceError`` when the share can't be scanned. What went wrong later on is in the report's ``troubles``.
     """
-    sighting = scan_until_quiet(facility, instrument, dagster_run_id=dagster_run_id, tell=tell)
-    with harvest_run(facility.sessions, instrument.id, dagster_run_id) as run_id:
-        report = filter_files(facility, instrument)
-        report.include(transfer_files(facility, instrument, run_id, on_outcomes=on_outcomes, on_progress=on_progress))
-    enrich_files(facility, instrument)
-    note_harvested(facility, instrument)
-    if sighting.outcome == ScanOutcome.COMPLETE and not report.troubles:
-        tell(rehash(facility, instrument).sentence())
-    return report
+    under_way, listeners = (
+        Harvest(instrument.slug, dagster_run_id=dagster_run_id),
+        Listeners(tell, on_outcomes, on_progress),
+    )
+    for step in STEPS.values():
+        step(facility, instrument, under_way, listeners)
+    return under_way.report
 
 
 def note_harvested(facility: Facility, instrument: Instrument) -> None:
