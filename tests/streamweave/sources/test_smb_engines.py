@@ -75,7 +75,7 @@ def test_what_is_not_as_expected_is_left_to_the_public_engine_and_said_once(
         (file,) = [file for listing in share.listings() for file in listing.files]
         (answer,) = share.read_whole([file])
         assert answer.content == b"x" * 100_000
-        assert type(source._connection) is PublicConnection
+        assert type(share._connection) is PublicConnection
     (message,) = caplog.messages
     assert words in message
 
