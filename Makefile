@@ -5,16 +5,17 @@ VENV ?= .venv
 INSTALLED := $(VENV)/.installed
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo up test lint bench soak lock clean
+.PHONY: help install demo up test lint docs bench soak lock clean
 
 help:
 	@echo "make demo    the whole tour: simulated instruments, harvests, catalog; ends with a summary"
 	@echo "make up      the whole system with simulated instruments, until Ctrl-C"
 	@echo "make test    the whole test suite"
 	@echo "make lint    formatting, lint, types and layers alone"
+	@echo "make docs    the documents as a site, in site/: broken links are errors"
 	@echo "make bench   the benchmarks"
-	@echo "make soak    kill, crash and break everything, and see that nothing is lost: half an hour"
-	@echo "make lock    resolve requirements.lock anew"
+	@echo "make soak    kill, crash and break everything, and check that nothing is lost: half an hour"
+	@echo "make lock    resolve requirements.lock again"
 
 install: $(INSTALLED)
 
@@ -41,6 +42,10 @@ lint: install
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict --clean
+	@echo "site/index.html; with a server: $(VENV)/bin/mkdocs serve"
+
 bench: install
 	$(VENV)/bin/python -m benchmarks
 
@@ -52,4 +57,4 @@ lock: install
 		--no-header --extra simlab --extra dev --upgrade pyproject.toml --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .streamweave .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .streamweave .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,9 +1,10 @@
-"""The commands of the guide to the REST service, typed into a shell beside a running system."""
+"""The commands of the guides, typed into a shell beside a running system."""
 
 import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from streamweave_cli.tour.stage import Stage, stage
 
 BLOCK = re.compile(r"^```bash\n(?P<commands>.*?)^```\n(?:```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 END_OF_BLOCK = "=== end of block ==="
-SECONDS = 240
+GUIDES = ("api.md", "operating.md")
+SECONDS = 480
 
 
 @pytest.fixture
@@ -24,9 +26,12 @@ def running(tmp_path: Path) -> Iterator[Stage]:
         yield ready
 
 
-def test_every_command_of_the_guide_does_what_it_shows(running: Stage, repository_root: Path, tmp_path: Path) -> None:
-    assert shutil.which("curl"), "the guide is about curl: install it (apt-get install curl)"
-    blocks = [(match["commands"], match["shown"] or "") for match in BLOCK.finditer(guide(repository_root))]
+@pytest.mark.parametrize("name", GUIDES)
+def test_every_command_of_a_guide_does_what_it_shows(
+    running: Stage, repository_root: Path, tmp_path: Path, name: str
+) -> None:
+    assert shutil.which("curl"), "the guides are about curl: install it (apt-get install curl)"
+    blocks = [(match["commands"], match["shown"] or "") for match in BLOCK.finditer(guide(repository_root, name))]
     script = "".join(f"{commands}\necho '{END_OF_BLOCK}'\n" for commands, _ in blocks)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
@@ -35,9 +40,11 @@ def test_every_command_of_the_guide_does_what_it_shows(running: Stage, repositor
             **os.environ,
             "API": running.api,
             "HOME_FOLDER": str(running.home),
+            "STREAMWEAVE_HOME": str(running.home),
             "ADMIN_PASSWORD": running.admin_password,
             "TMPDIR": str(tmp_path),
             "NO_PROXY": "127.0.0.1",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         },
         capture_output=True,
         text=True,
@@ -55,18 +62,18 @@ def as_shown(shown: str, answer: str) -> bool:
     return bool(re.fullmatch(re.escape(shown).replace("…", ".*"), answer))
 
 
-def guide(repository_root: Path) -> str:
-    return (repository_root / "docs" / "api.md").read_text()
+def guide(repository_root: Path, name: str) -> str:
+    return (repository_root / "docs" / name).read_text()
 
 
-def test_every_shown_output_belongs_to_a_command(repository_root: Path) -> None:
-    text = guide(repository_root)
+def test_every_output_that_the_guide_to_the_service_shows_belongs_to_a_command(repository_root: Path) -> None:
+    text = guide(repository_root, "api.md")
     shown = [match for match in BLOCK.finditer(text) if match["shown"]]
     assert text.count("```text\n") == len(shown) > 15
 
 
 def test_the_guide_leaves_nothing_out_that_the_service_is_for(repository_root: Path) -> None:
-    text = guide(repository_root)
+    text = guide(repository_root, "api.md")
     for path in [
         *("/auth/jwt/login", "/auth/cookie/login", "/auth/register", "/users/me", "/api/tokens", "/api/audit-log"),
         *("/api/instruments", "/api/service-accounts", "/api/storage-locations", "/api/schedules", "/api/hooks"),

@@ -1,0 +1,19 @@
+"""What a commit is checked with is what `make lint` checks."""
+
+import subprocess
+from pathlib import Path
+
+import yaml
+
+
+def test_the_hooks_run_what_make_lint_runs(repository_root: Path) -> None:
+    configuration = yaml.safe_load((repository_root / ".pre-commit-config.yaml").read_text())
+    hooks = [hook["entry"] for repository in configuration["repos"] for hook in repository["hooks"]]
+    made = subprocess.run(
+        ["make", "--dry-run", "--assume-old=.venv/.installed", "VENV=.venv", "lint"],
+        cwd=repository_root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert hooks == made.stdout.splitlines()
