@@ -9,11 +9,12 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from streamweave.catalog.schema import newest_revision
+from streamweave.errors import InvalidInput
 from streamweave.facility import facility_of
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.settings import Settings
 from streamweave_cli.home import Home, open_keys
-from streamweave_cli.home_backup import CONTENTS, back_up, databases_of
+from streamweave_cli.home_backup import CONTENTS, back_up, check_target, databases_of
 from streamweave_cli.home_backup import restore as restore_home
 from streamweave_cli.terminal import one_sentence
 from streamweave_cli.verify import verify_and_show
@@ -21,8 +22,8 @@ from streamweave_cli.verify import verify_and_show
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Keeps everything. [default: STREAMWEAVE_HOME, else .streamweave]")
 ]
-BackupArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder, which becomes the backup.")]
-RestoreArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A backup, as `streamweave backup` made it.")]
+BackupArgument = Annotated[str, typer.Argument(metavar="FOLDER", help="A new folder, which becomes the backup.")]
+RestoreArgument = Annotated[str, typer.Argument(metavar="FOLDER", help="A backup, as `streamweave backup` made it.")]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace what the home holds; that is kept beside it.")]
 RereadOption = Annotated[bool, typer.Option("--reread", help="Verify by reading every archived copy, not by its size.")]
 
@@ -33,8 +34,10 @@ def backup(folder: BackupArgument, home: HomeOption = None, reread: RereadOption
     with one_sentence():
         settings = _settings(home)
         place = Home.at(settings.home)
+        target = _named_folder(folder)
+        check_target(place, target)
         with databases_of(place) as url:
-            about = back_up(place, url, folder.absolute(), datetime.now(UTC))
+            about = back_up(place, url, target, datetime.now(UTC))
             console.print(f"{folder}: backup of {about.made_at:%Y-%m-%d %H:%M} UTC, read back whole", soft_wrap=True)
             console.print(f"[yellow]{CONTENTS}.[/yellow]", soft_wrap=True)
             console.print("The archive is not in it: copy the storage locations now, hidden folders included.")
@@ -55,10 +58,16 @@ def restore(
         place.create()
         with place.lock():
             restore_home(
-                place, folder.absolute(), datetime.now(UTC), replace=replace, say=lambda what: _say(console, what)
+                place, _named_folder(folder), datetime.now(UTC), replace=replace, say=lambda what: _say(console, what)
             )
         with databases_of(place) as url:
             _verify(console, place, settings, url, quick=not reread)
+
+
+def _named_folder(folder: str) -> Path:
+    if not folder.strip():
+        raise InvalidInput("folder", "name one")
+    return Path(folder).expanduser().absolute()
 
 
 def _settings(home: Path | None) -> Settings:

@@ -73,11 +73,10 @@ class About:
 def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About:
     """Make ``folder``, which must not exist, a backup of a home whose databases are reached at ``database_url``.
 
-    The dump of the catalog is read once, from its beginning to its end, before the backup has its name.
-    Raises ``InvalidInput`` or ``StartError``.
+    Each dump is read once, from its beginning to its end, before the backup has its name. What a backup that failed
+    or was killed has left behind is removed. Raises ``InvalidInput`` or ``StartError``.
     """
-    if folder.exists():
-        raise InvalidInput("folder", f"{folder} exists already: name a new one")
+    check_target(home, folder)
     scratch = folder.with_name(f"{folder.name}.incomplete")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +84,25 @@ def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About
         scratch.mkdir(mode=0o700)
     except OSError as error:
         raise InvalidInput("folder", f"{scratch} can't be made: {error.strerror}") from error
+    try:
+        about = _write_backup(home, database_url, scratch, now)
+        scratch.rename(folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    _flush_folder(folder.parent)
+    return about
+
+
+def check_target(home: Home, folder: Path) -> None:
+    """Raises ``InvalidInput`` unless ``folder`` is a new one outside of the home, which is absolute."""
+    if folder.resolve().is_relative_to(home.root):
+        raise InvalidInput("folder", f"{folder} lies in the home {home.root}: name one outside of it")
+    if folder.exists():
+        raise InvalidInput("folder", f"{folder} exists already: name a new one")
+
+
+def _write_backup(home: Home, database_url: str, scratch: Path, now: datetime) -> About:
     for database, name in DUMPS.items():
         _dump(sibling(database_url, database), scratch / name)
         _run("pg_restore", ["--file", os.devnull, str(scratch / name)], f"the dump of {database} can't be read")
@@ -92,8 +110,6 @@ def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About
     about = _about(database_url, now)
     write_private(scratch / ABOUT, about.as_json())
     _flush(scratch)
-    scratch.rename(folder)
-    _flush_folder(folder.parent)
     return about
 
 
@@ -193,7 +209,8 @@ def _reached_at(url: str) -> dict[str, str]:
 def _copy_keys(source: Path, target: Path) -> None:
     target.mkdir(mode=0o700, exist_ok=True)
     for path in source.iterdir() if source.is_dir() else ():
-        write_private(target / path.name, path.read_text())
+        if path.is_file():
+            write_private(target / path.name, path.read_text())
 
 
 def _flush(folder: Path) -> None:

@@ -91,6 +91,28 @@ def test_a_backup_never_takes_the_place_of_another(home: Home, tmp_path: Path) -
     assert "exists already" in refused.output
 
 
+@pytest.mark.parametrize("inside", ["keys/x", "storage/x", "new", "."])
+def test_a_backup_inside_its_own_home_is_refused_before_anything_is_written(home: Home, inside: str) -> None:
+    before = sorted(path for path in home.root.rglob("*") if home.postgres not in path.parents)
+    refused = runner.invoke(app, ["backup", str(home.root / inside), "--home", str(home.root)])
+    assert refused.exit_code == 2
+    assert f"lies in the home {home.root}: name one outside of it" in refused.output
+    assert sorted(path for path in home.root.rglob("*") if home.postgres not in path.parents) == before
+
+
+def test_what_an_earlier_backup_left_behind_breaks_no_later_one(home: Home, tmp_path: Path) -> None:
+    for leftover in (home.keys / "x.incomplete", tmp_path / "monday.incomplete"):
+        (leftover / "keys").mkdir(parents=True)
+    done = runner.invoke(app, ["backup", str(tmp_path / "monday"), "--home", str(home.root)])
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "monday.incomplete").exists()
+
+
+def test_a_backup_without_a_name_is_refused(home: Home) -> None:
+    refused = runner.invoke(app, ["backup", "", "--home", str(home.root)])
+    assert (refused.exit_code, refused.output) == (2, "folder: name one\n")
+
+
 def test_what_is_no_backup_is_not_restored(home: Home, tmp_path: Path) -> None:
     (tmp_path / "something").mkdir()
     refused = runner.invoke(app, ["restore", str(tmp_path / "something"), "--home", str(home.root), "--replace"])
