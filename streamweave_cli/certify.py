@@ -22,8 +22,8 @@ from streamweave.preservation.certificates.document import Certificate, Signer, 
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.preservation.certificates.judgement import Verdict
 from streamweave.printable import printable
-from streamweave_cli.harvest import HomeOption, SlugArgument, instrument_named
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.harvest import SlugArgument, instrument_named
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence
 
 MUST_STAY = 1

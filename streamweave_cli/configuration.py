@@ -17,10 +17,8 @@ from streamweave.manifest import apply_manifest
 from streamweave.printable import printable
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence
-
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def migrate(home: HomeOption = None) -> None:

@@ -1,7 +1,6 @@
 """`streamweave harvest`: harvest one instrument here and now, without Dagster."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,13 +15,12 @@ from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.run import harvest as harvest_instrument
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence, progress_shown
 
 NOT_EVERYTHING_WORKED = 1
 
 SlugArgument = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="The instrument's slug.")]
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def harvest(slug: SlugArgument, home: HomeOption = None) -> None:

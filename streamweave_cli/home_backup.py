@@ -11,8 +11,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from streamweave.catalog.schema import catalog_id, schema_revision, upgrade_sche
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import Conflict, InvalidInput, StartError
 from streamweave_cli.databases import CATALOG, DAGSTER, ensure_database, sibling
-from streamweave_cli.home import FolderLock, Home, write_private
+from streamweave_cli.home import Home, write_private
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.postgres.cluster import postgres_installation
 
@@ -139,27 +138,6 @@ def restore(home: Home, folder: Path, now: datetime, *, replace: bool, say: Tell
         with open_catalog(postgres.url(CATALOG)) as engine:
             upgrade_schema(engine)
     say(f"restored the backup of {about.made_at:%Y-%m-%d %H:%M} UTC")
-
-
-@contextmanager
-def databases_of(home: Home) -> Iterator[str]:
-    """The address of a home's catalog: of the system that runs there, or of a server that runs until the block ends.
-
-    Raises ``StartError`` when the home has no databases, or its system is just starting.
-    """
-    if not home.postgres.is_dir() or not any(home.postgres.iterdir()):
-        raise StartError(f"the home {home.root} has no databases")
-    lock = FolderLock(home.run)
-    if lock.acquire():
-        with lock, EmbeddedPostgres(home.postgres) as postgres:
-            yield postgres.url(CATALOG)
-        return
-    try:
-        told = home.environment.read_text().splitlines()
-    except FileNotFoundError:
-        raise StartError(f"the system in {home.root} is not ready yet: try again in a moment") from None
-    words = dict(line.split("=", 1) for line in told)
-    yield words["STREAMWEAVE_DATABASE_URL"].strip("'")
 
 
 def _about(database_url: str, now: datetime) -> About:

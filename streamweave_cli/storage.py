@@ -14,7 +14,7 @@ from rich.text import Text
 
 from streamweave.access.audit import Actor, acting, audited
 from streamweave.catalog.deletion import listing
-from streamweave.catalog.schema import catalog_id, renew_identity
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.catalog.tables import StorageLocation
 from streamweave.errors import NotFound, StorageError
@@ -24,8 +24,8 @@ from streamweave.storage.locations import adopt_storage_location, storage_locati
 from streamweave.storage.marking import OpenStorage, found_at_place
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
-from streamweave_cli.configuration import HomeOption
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.databases import REFUSED_EVERYWHERE, give_new_identity
+from streamweave_cli.running_system import AnyHomeOption, HomeOption, catalog_of, settings_of
 from streamweave_cli.terminal import one_sentence
 
 REFUSED = 1
@@ -101,32 +101,22 @@ catalog = typer.Typer(help="The identity of the catalog.", no_args_is_help=True)
 
 
 @catalog.command()
-def identity(home: HomeOption = None) -> None:
+def identity(home: AnyHomeOption = None) -> None:
     """Print the id of the catalog, which the marks of its storage locations name."""
-    with (
-        one_sentence(),
-        open_catalog(str(settings_of(home).database_url)) as engine,
-        catalog_sessions(engine)() as session,
-    ):
+    with one_sentence(), catalog_of(home) as url, open_catalog(url) as engine, catalog_sessions(engine)() as session:
         typer.echo(str(catalog_id(session)))
 
 
 @catalog.command()
 def new_identity(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    home: HomeOption = None,
+    home: AnyHomeOption = None,
 ) -> None:
     """Make a copy of a catalog a catalog of its own, as for a test system: every storage location then refuses it."""
-    with one_sentence(), open_catalog(str(settings_of(home).database_url)) as engine:
-        sessions = audited(catalog_sessions(engine))
-        with sessions() as session:
+    with one_sentence(), catalog_of(home) as url, open_catalog(url) as engine:
+        with catalog_sessions(engine)() as session:
             typer.echo(f"this is catalog {catalog_id(session)}")
-        typer.echo("With a new identity it is refused by all its storage locations, until each is moved or adopted.")
+        typer.echo(REFUSED_EVERYWHERE)
         if not yes:
             typer.confirm("Give it a new identity?", abort=True)
-        token = acting.set(Actor(email="streamweave catalog (command line)"))
-        try:
-            with sessions.begin() as session:
-                typer.echo(f"it is catalog {renew_identity(session)} now")
-        finally:
-            acting.reset(token)
+        typer.echo(f"it is catalog {give_new_identity(url)} now")

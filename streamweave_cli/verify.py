@@ -2,7 +2,6 @@
 
 import json
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +16,7 @@ from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
 from streamweave.preservation.verification import FindingKind, VerificationReport, verify_location
 from streamweave.printable import printable
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import CANNOT_BE_DONE, one_sentence, progress_shown
 
 THEY_DIFFER = 1
@@ -40,7 +39,6 @@ QuickOption = Annotated[
     bool, typer.Option("--quick", help="Look whether each copy stands there and is as long as it was; hash nothing.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def verify(
@@ -51,11 +49,12 @@ def verify(
 ) -> None:
     """Compare archive and catalog both ways: exit code 1 when they differ, 2 when a location can't be compared."""
     with one_sentence(), closing(facility_of(settings_of(home))) as facility:
-        verify_and_show(facility, locations or [], quick=quick, as_json=as_json)
+        if exit_code := verify_and_show(facility, locations or [], quick=quick, as_json=as_json):
+            raise typer.Exit(exit_code)
 
 
-def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_json: bool) -> None:
-    """Compare locations of these names, or all; show the differences, and end with the exit code that tells of them.
+def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_json: bool) -> int:
+    """Compare locations of these names, or all, and show the differences; returns the exit code of `verify`.
 
     Raises ``NotFound``.
     """
@@ -71,9 +70,8 @@ def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_jso
     else:
         _show(console, reports)
     if any(report.trouble for report in reports):
-        raise typer.Exit(CANNOT_BE_DONE)
-    if any(report.counts.total() for report in reports):
-        raise typer.Exit(THEY_DIFFER)
+        return CANNOT_BE_DONE
+    return THEY_DIFFER if any(report.counts.total() for report in reports) else 0
 
 
 def _chosen(session: Session, names: list[str]) -> list[StorageLocation]:

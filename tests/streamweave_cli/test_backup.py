@@ -121,9 +121,53 @@ def test_what_is_no_backup_is_not_restored(home: Home, tmp_path: Path) -> None:
     assert instruments(home) == ["before"]
 
 
+def test_a_mistyped_backup_makes_no_home(tmp_path: Path) -> None:
+    refused = runner.invoke(app, ["restore", str(tmp_path / "mistyped"), "--home", str(tmp_path / "new")])
+    assert refused.exit_code == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_backup_names_the_storage_locations_and_exits_with_1_when_one_is_missing(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "archive").rename(tmp_path / "unmounted")
+    done = runner.invoke(app, ["backup", str(tmp_path / "backup"), "--home", str(home.root)])
+    assert f"  Archive: {tmp_path / 'archive'}\n" in done.output
+    assert done.exit_code == 1
+    assert "the backup is made, but it could not be compared with the whole archive" in done.stderr
+    assert (tmp_path / "backup/backup.json").exists()
+    restored = runner.invoke(app, ["restore", str(tmp_path / "backup"), "--home", str(home.root), "--replace"])
+    assert restored.exit_code == 1
+    assert "the backup is restored, but" in restored.stderr
+
+
+def test_a_restored_copy_may_run_beside_the_original(home: Home, tmp_path: Path) -> None:
+    """Each end of a practice restore: with an identity of its own from the start, or given one while it is stopped."""
+    assert runner.invoke(app, ["backup", str(tmp_path / "backup"), "--home", str(home.root)]).exit_code == 0
+    identity = runner.invoke(app, ["catalog", "identity", "--home", str(home.root)]).output.strip()
+
+    own = tmp_path / "own"
+    restored = runner.invoke(app, ["restore", str(tmp_path / "backup"), "--home", str(own), "--new-identity"])
+    assert restored.exit_code == 0, restored.output
+    assert "it is refused by all its storage locations" in restored.output
+    assert f"start it: streamweave up --home '{own}'" in restored.output
+    assert runner.invoke(app, ["catalog", "identity", "--home", str(own)]).output.strip() != identity
+
+    same = tmp_path / "same"
+    restored = runner.invoke(app, ["restore", str(tmp_path / "backup"), "--home", str(same)])
+    command = f"streamweave catalog new-identity --home '{same}'"
+    assert "If the original system still runs, stop it" in restored.output
+    assert command in restored.output
+    assert runner.invoke(app, ["catalog", "identity", "--home", str(same)]).output.strip() == identity
+    assert runner.invoke(app, ["catalog", "new-identity", "--home", str(same), "--yes"]).exit_code == 0
+    assert runner.invoke(app, ["catalog", "identity", "--home", str(same)]).output.strip() != identity
+
+
 def test_a_home_that_is_in_use_is_not_restored_into(home: Home, tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    about = {"streamweave_backup": 1, "made_at": "2026-11-29T01:00:00+00:00", "catalog_id": "x", "schema": "x"}
+    (backup / "backup.json").write_text(json.dumps(about))
     with home.lock():
-        refused = runner.invoke(app, ["restore", str(tmp_path), "--home", str(home.root), "--replace"])
+        refused = runner.invoke(app, ["restore", str(backup), "--home", str(home.root), "--replace"])
     assert refused.exit_code == 2
     assert "in use" in refused.output
 
