@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine, make_url
 
 from streamweave.access.audit import Actor, acting, audited
-from streamweave.access.users import ensure_admin
+from streamweave.access.users import ensure_admin, first_active_admin
 from streamweave.catalog.schema import renew_identity, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import StartError
@@ -125,11 +125,16 @@ def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str
 
 
 def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
-    """Make the first admin unless there is one."""
-    email = settings.admin_email or ADMIN_EMAIL
+    """Make the admin that the settings name; where they name none, a first one unless there is an active admin."""
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
     with open_catalog(catalog.url) as engine:
-        return Admin(email, ensure_admin(catalog_sessions(engine), email, password))
+        sessions = catalog_sessions(engine)
+        if not settings.admin_email:
+            with sessions() as session:
+                if (admin := first_active_admin(session)) is not None:
+                    return Admin(admin.email, None)
+        email = settings.admin_email or ADMIN_EMAIL
+        return Admin(email, ensure_admin(sessions, email, password))
 
 
 REFUSED_EVERYWHERE = "With a new identity it is refused by all its storage locations, until each is moved or adopted."
