@@ -14,6 +14,7 @@ from streamweave.facility import Facility, facility_of
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.run import harvest as harvest_instrument
 from streamweave.instruments.instruments import instrument_by_slug
+from streamweave.instruments.schedules import destinations, why_no_destination
 from streamweave.printable import printable
 from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence, progress_shown
@@ -35,13 +36,18 @@ def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
         closing(facility_of(settings_of(home))) as facility,
         progress_shown(console) as show,
     ):
-        report = harvest_instrument(facility, instrument_named(facility, slug), tell=tell, on_progress=show)
+        instrument = instrument_named(facility, slug)
+        report = harvest_instrument(facility, instrument, tell=tell, on_progress=show)
+        with facility.sessions() as session:
+            nowhere = "" if destinations(session, instrument.id) else why_no_destination(session, instrument.id)
     console.print(_table(report))
     if report.pause:
         tell(report.pause)
     for trouble in report.troubles:
         console.print(Text(str(trouble), "red"))
-    if report.troubles or report.counts[VersionState.FAILED]:
+    if nowhere:
+        console.print(Text(printable(f"nothing is archived: {nowhere}"), "red"))
+    if nowhere or report.troubles or report.counts[VersionState.FAILED]:
         raise typer.Exit(NOT_EVERYTHING_WORKED)
 
 

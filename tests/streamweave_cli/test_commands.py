@@ -71,6 +71,22 @@ def test_an_instrument_is_configured_from_a_file_and_harvested(run: Any, tmp_pat
     assert archived.read_text() == "time,value\n0,1.0\n1,2.0\n"
 
 
+def test_a_harvest_without_a_schedule_says_so_and_exits_with_1(run: Any, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    (share / "a.csv").write_text("a")
+    with serve([Share("microscope", share)], work_folder=tmp_path / "server") as server:
+        manifest = tmp_path / "manifest.json"
+        manifest.write_text(json.dumps(manifest_of(server, tmp_path / "archive") | {"schedules": []}))
+        assert run("configure", manifest).exit_code == 0
+        results = [run("harvest", "microscope_01") for _ in range(2)]
+    for result in results:
+        print(result.output)
+        assert result.exit_code == 1
+        assert "no enabled schedule names a storage location" in result.output
+        assert "1 settled" in result.output
+
+
 def test_an_unknown_instrument_is_one_sentence_and_exit_2(run: Any) -> None:
     result = run("harvest", "nobody")
     assert (result.exit_code, result.stderr) == (2, "Instrument nobody not found\n")
