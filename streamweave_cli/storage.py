@@ -66,6 +66,8 @@ def adopt(
         why = _refusal(sessions, storage_opener(sealer), location)
         typer.echo(printable(f"{location.name}: {location.base_path}"))
         typer.echo(printable(f"found there now: {why or 'its own mark; there is nothing to take over'}"))
+        if why is None:
+            return
         typer.echo("Whichever catalog or storage location marked this place is refused here from now on.")
         if not yes:
             typer.confirm("Take it over?", abort=True)

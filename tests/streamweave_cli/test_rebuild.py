@@ -34,6 +34,14 @@ def test_it_says_what_is_to_be_entered_for_each_instrument(run: Any, bench: Any)
     assert "(streamweave catalog new-identity) before an instrument is enabled" in result.stdout
 
 
+def test_a_folder_that_is_missing_is_called_so(run: Any, tmp_path: Path) -> None:
+    result = run(tmp_path / "none")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"place: {tmp_path / 'none'}: no such folder; is the disk mounted?\n",
+    )
+
+
 def test_what_could_not_be_read_is_named_and_exits_with_1(run: Any, bench: Any, tmp_path: Path) -> None:
     bench.write("microscope/a.dat", b"a")
     bench.harvest()
