@@ -6,18 +6,23 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import StorageLocation
-from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
 from streamweave.preservation.verification import FindingKind, VerificationReport, verify_location
 from streamweave.printable import printable
 from streamweave_cli.running_system import HomeOption, settings_of
-from streamweave_cli.terminal import CANNOT_BE_DONE, one_sentence, progress_shown
+from streamweave_cli.terminal import (
+    CANNOT_BE_DONE,
+    UnknownName,
+    folding_table,
+    one_sentence,
+    progress_shown,
+    show_table,
+)
 
 THEY_DIFFER = 1
 SHOWN = 50
@@ -79,12 +84,12 @@ def _chosen(session: Session, names: list[str]) -> list[StorageLocation]:
     known = {each.name: each for each in session.scalars(listing(StorageLocation).order_by(StorageLocation.name))}
     for name in names:
         if name not in known:
-            raise NotFound(f"Storage location {name}")
+            raise UnknownName("Storage location", name, known)
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
 def _show(console: Console, reports: list[VerificationReport]) -> None:
-    table = Table("location", "copies", "bytes", "differences")
+    table = folding_table("location", "copies", "bytes", "differences")
     for report in reports:
         counts = [f"{number:,} {heading}" for kind, heading in HEADINGS.items() if (number := report.counts[kind])]
         differences = "not compared to the end" if report.trouble else "none"
@@ -95,7 +100,7 @@ def _show(console: Console, reports: list[VerificationReport]) -> None:
             ", ".join(counts) or differences,
         )
         table.add_row(*row)
-    console.print(table)
+    show_table(console, table)
     for report in reports:
         for kind, heading in HEADINGS.items():
             _show_kind(console, report, kind, heading)

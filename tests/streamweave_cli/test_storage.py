@@ -1,5 +1,6 @@
 """The commands storage and catalog, as a person types them."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,14 @@ def test_the_list_shows_each_place_and_exits_with_0_when_all_are_found(bench: An
         assert f"catalog {catalog_id(session)}" in result.stdout
     assert str(bench.archive) in result.stdout
     assert "found" in result.stdout
+
+
+def test_the_list_cuts_no_path_and_speaks_json(bench: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert str(bench.archive) in run("storage", "list").stdout
+    listed = json.loads(run("storage", "list", "--json").stdout)
+    [location] = listed["locations"]
+    assert (location["name"], location["base_path"], location["refusal"]) == ("archive", str(bench.archive), None)
 
 
 def test_the_list_says_why_a_place_is_refused_and_exits_with_1(bench: Any, run: Any) -> None:
@@ -91,4 +100,5 @@ def test_a_place_is_adopted_after_it_was_shown_and_somebody_said_yes(bench: Any,
 def test_a_location_that_does_not_exist_is_told_as_such(run: Any) -> None:
     result = run("storage", "adopt", "nowhere", "--yes")
     assert result.exit_code == 2
-    assert "Storage location nowhere not found" in result.stderr
+    assert result.stderr == "Storage location nowhere not found; known: archive\n"
+    assert "did you mean archive?" in run("storage", "adopt", "archiv", "--yes").stderr
