@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streamweave.storage.roots import StorageRoots, listed_roots, storage_roots
@@ -12,6 +13,13 @@ from streamweave.webhooks import EgressPolicy
 
 NAAN_PATTERN = r"^[0-9bcdfghjkmnpqrstvwxz]{5,9}$"
 SHOULDER_PATTERN = r"^[bcdfghjkmnpqrstvwxz]+[0-9]$"
+
+
+def sentence_of(fault: ErrorDetails) -> str:
+    """A fault of a ``ValidationError`` of the settings: the variable and what is wrong, without the value."""
+    name = str(fault["loc"][0])
+    variable = name if name.isupper() else f"STREAMWEAVE_{name.upper()}"
+    return f"{variable}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 class Settings(BaseSettings):
@@ -94,6 +102,9 @@ class Settings(BaseSettings):
     alert_webhook_secret: SecretStr = Field(
         default=SecretStr(""), description="Signs them: whsec_ and 24 to 64 random bytes in Base64"
     )
+    warn_at_start: bool = Field(
+        default=True, description="Whether the REST service logs warnings about its host; `streamweave up` does it once"
+    )
     home: Path = Field(default=Path(".streamweave"), description="Where `streamweave up` keeps everything")
 
     @field_validator("database_url")
@@ -132,10 +143,12 @@ class Settings(BaseSettings):
         return networks
 
     def allowed_storage(self) -> StorageRoots:
-        """Where storage locations of the type posix may lie on this host."""
-        return storage_roots(
+        """Where storage locations of the type posix may lie on this host. Raises ``StartError``."""
+        roots = storage_roots(
             listed_roots(self.storage_roots),
             home=self.home,
             scripts_folder=self.hook_scripts_folder,
             dagster_home=self.dagster_home,
         )
+        roots.check_roots()
+        return roots

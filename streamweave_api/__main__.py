@@ -8,13 +8,12 @@ from contextlib import suppress
 
 import uvicorn
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from sqlalchemy.exc import SQLAlchemyError
 
 from streamweave.errors import SealBroken, StartError
 from streamweave.garbage import RARELY_IN_FULL
 from streamweave.printable import log_printable_lines, printable
-from streamweave.settings import Settings
+from streamweave.settings import Settings, sentence_of
 from streamweave.storage.roots import start_warnings
 from streamweave_api.app import create_app
 from streamweave_api.service import Service
@@ -36,10 +35,11 @@ def main() -> int:
         settings = _settings(options)
         app = create_app(settings)
     except ValidationError as error:
-        return _refused("; ".join(_without_value(fault) for fault in error.errors()))
+        return _refused("; ".join(sentence_of(fault) for fault in error.errors()))
     except (StartError, SealBroken) as error:
         return _refused(str(error))
-    _warn(app.state.service)
+    if settings.warn_at_start:
+        _warn(app.state.service)
     # All that is there now stays. Looking through it at each full collection would hold up a request for 0.1 s.
     gc.collect()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -78,12 +78,6 @@ def _warn(service: Service) -> None:
 def _refused(sentence: str) -> int:
     print(f"streamweave_api: {printable(sentence)}", file=sys.stderr)
     return CAN_NOT_START
-
-
-def _without_value(fault: ErrorDetails) -> str:
-    """What is wrong with a variable; its value may be a secret."""
-    variable = f"STREAMWEAVE_{fault['loc'][0]}".upper()
-    return f"{variable}: {fault['msg']}"
 
 
 def _options() -> argparse.Namespace:

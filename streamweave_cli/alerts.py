@@ -1,8 +1,6 @@
 """`streamweave alerts`: what is wrong at this moment, for cron and monitoring."""
 
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from sqlalchemy import func, select
@@ -12,12 +10,10 @@ from streamweave.alerts.evaluate import BREAK, open_alerts
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import AlertWatch
 from streamweave.printable import printable
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence
 
 SOMETHING_IS_WRONG = 1
-
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def alerts(home: HomeOption = None) -> None:

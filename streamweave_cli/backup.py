@@ -1,4 +1,8 @@
-"""`streamweave backup` and `streamweave restore`: a home's databases and keys, in a folder, and back again."""
+"""`streamweave backup` and `streamweave restore`: a home's databases and keys, in a folder, and back again.
+
+Once the backup is made, or restored, archive and catalog are compared. What that finds, or that it can't be done, is
+exit code 1.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,65 +12,121 @@ import typer
 from pydantic import SecretStr
 from rich.console import Console
 
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.schema import newest_revision
+from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.catalog.tables import StorageLocation
+from streamweave.errors import InvalidInput, StreamWeaveError
 from streamweave.facility import facility_of
 from streamweave.journal.readoption import readopt_everywhere
+from streamweave.printable import printable
 from streamweave.settings import Settings
+from streamweave_cli.databases import REFUSED_EVERYWHERE, give_new_identity
 from streamweave_cli.home import Home, open_keys
-from streamweave_cli.home_backup import CONTENTS, back_up, databases_of
+from streamweave_cli.home_backup import CONTENTS, About, back_up, check_target
 from streamweave_cli.home_backup import restore as restore_home
+from streamweave_cli.running_system import AnyHomeOption, databases_of
 from streamweave_cli.terminal import one_sentence
 from streamweave_cli.verify import verify_and_show
 
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Keeps everything. [default: STREAMWEAVE_HOME, else .streamweave]")
+NOT_COMPARED, DIFFERS = 2, 1
+
+BackupArgument = Annotated[str, typer.Argument(metavar="FOLDER", help="A new folder, which becomes the backup.")]
+RestoreArgument = Annotated[str, typer.Argument(metavar="FOLDER", help="A backup, as `streamweave backup` made it.")]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Replace what the home holds; that is kept in its folder replaced-….")
 ]
-BackupArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder, which becomes the backup.")]
-RestoreArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="A backup, as `streamweave backup` made it.")]
-ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace what the home holds; that is kept beside it.")]
+NewIdentityOption = Annotated[
+    bool, typer.Option("--new-identity", help="Restore a copy that may run beside the original: no location knows it.")
+]
 RereadOption = Annotated[bool, typer.Option("--reread", help="Verify by reading every archived copy, not by its size.")]
 
 
-def backup(folder: BackupArgument, home: HomeOption = None, reread: RereadOption = False) -> None:
+def backup(folder: BackupArgument, home: AnyHomeOption = None, reread: RereadOption = False) -> None:
     """Back up a home's catalog, Dagster's database and the keys; then compare archive and catalog."""
     console = Console()
     with one_sentence():
         settings = _settings(home)
-        place = Home.at(settings.home)
+        place, target = Home.at(settings.home), _named_folder(folder)
+        check_target(place, target)
         with databases_of(place) as url:
-            about = back_up(place, url, folder.absolute(), datetime.now(UTC))
-            console.print(f"{folder}: backup of {about.made_at:%Y-%m-%d %H:%M} UTC, read back whole", soft_wrap=True)
+            about = back_up(place, url, target, datetime.now(UTC))
+            _say(console, f"{target}: backup of {about.made_at:%Y-%m-%d %H:%M} UTC, read back whole")
             console.print(f"[yellow]{CONTENTS}.[/yellow]", soft_wrap=True)
-            console.print("The archive is not in it: copy the storage locations now, hidden folders included.")
             if about.schema != newest_revision():
                 _say(console, "not compared with the archive: the catalog has the schema of another StreamWeave")
                 return
-            _verify(console, place, settings, url, quick=not reread)
+            _say(console, "The archive is not in it: copy the storage locations now, hidden folders included:")
+            for name, base_path in _locations(url):
+                _say(console, f"  {name}: {base_path}")
+            _compare(console, place, settings, url, quick=not reread, done="the backup is made")
 
 
 def restore(
-    folder: RestoreArgument, home: HomeOption = None, replace: ReplaceOption = False, reread: RereadOption = False
+    folder: RestoreArgument,
+    home: AnyHomeOption = None,
+    replace: ReplaceOption = False,
+    new_identity: NewIdentityOption = False,
+    reread: RereadOption = False,
 ) -> None:
     """Put a backup into a home that is not running; take in what was archived since; compare archive and catalog."""
     console = Console()
     with one_sentence():
         settings = _settings(home)
-        place = Home.at(settings.home)
+        place, source = Home.at(settings.home), _named_folder(folder)
+        About.of(source)
         place.create()
         with place.lock():
-            restore_home(
-                place, folder.absolute(), datetime.now(UTC), replace=replace, say=lambda what: _say(console, what)
-            )
+            restore_home(place, source, datetime.now(UTC), replace=replace, say=lambda what: _say(console, what))
         with databases_of(place) as url:
-            _verify(console, place, settings, url, quick=not reread)
+            if new_identity:
+                _say(console, f"it is catalog {give_new_identity(url)} now. {REFUSED_EVERYWHERE}")
+            else:
+                _say(console, beside_the_original(f"--home {str(place.root)!r}", "you start it"))
+            _say(console, f"start it: streamweave up --home {str(place.root)!r}")
+            if not new_identity:
+                _compare(console, place, settings, url, quick=not reread, done="the backup is restored")
+
+
+def beside_the_original(home_option: str, before: str) -> str:
+    """What to do so that two systems never write into the same storage locations."""
+    command = f"streamweave catalog new-identity {home_option}".rstrip()
+    return (
+        f"If the original system still runs, stop it, or give this one an identity of its own ({command}) "
+        f"before {before}: both would write into the same storage locations"
+    )
+
+
+def _named_folder(folder: str) -> Path:
+    if not folder.strip():
+        raise InvalidInput("folder", "name one")
+    return Path(folder).expanduser().absolute()
 
 
 def _settings(home: Path | None) -> Settings:
     return Settings() if home is None else Settings(home=home)
 
 
-def _verify(console: Console, home: Home, settings: Settings, url: str, *, quick: bool) -> None:
-    """Take in what the journals know, then compare; ends with the exit code of `verify`."""
+def _locations(url: str) -> list[tuple[str, str]]:
+    with open_catalog(url) as engine, catalog_sessions(engine)() as session:
+        locations = session.scalars(listing(StorageLocation).order_by(StorageLocation.name))
+        return [(location.name, location.base_path) for location in locations]
+
+
+def _compare(console: Console, home: Home, settings: Settings, url: str, *, quick: bool, done: str) -> None:
+    """Take in what the journals know, then compare archive and catalog; exit code 1 unless they agree."""
+    try:
+        exit_code = _verify(console, home, settings, url, quick=quick)
+    except StreamWeaveError as error:
+        typer.echo(str(error), err=True)
+        exit_code = NOT_COMPARED
+    if exit_code == NOT_COMPARED:
+        typer.echo(f"{done}, but it could not be compared with the whole archive: see above", err=True)
+    if exit_code:
+        raise typer.Exit(DIFFERS)
+
+
+def _verify(console: Console, home: Home, settings: Settings, url: str, *, quick: bool) -> int:
     keys = open_keys(
         home.keys,
         encryption_keys=settings.encryption_keys.get_secret_value(),
@@ -75,15 +135,15 @@ def _verify(console: Console, home: Home, settings: Settings, url: str, *, quick
         catalog_holds_secrets=True,
         say=lambda what: _say(console, what),
     )
-    told: dict[str, Any] = {"database_url": url, "encryption_keys": SecretStr(keys.encryption_keys)}
-    facility = facility_of(settings.model_copy(update=told))
+    changes: dict[str, Any] = {"database_url": url, "encryption_keys": SecretStr(keys.encryption_keys)}
+    facility = facility_of(settings.model_copy(update=changes))
     try:
         for readoption in readopt_everywhere(facility):
             _say(console, readoption.sentence())
-        verify_and_show(facility, [], quick=quick, as_json=False)
+        return verify_and_show(facility, [], quick=quick, as_json=False)
     finally:
         facility.close()
 
 
 def _say(console: Console, what: str) -> None:
-    console.print(what, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(what), markup=False, highlight=False, soft_wrap=True)

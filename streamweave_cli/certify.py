@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
+from sqlalchemy import select
 
-from streamweave.errors import InvalidInput
-from streamweave.facility import facility_of
+from streamweave.catalog.tables import FileRecord, Instrument
+from streamweave.errors import InvalidInput, NothingKnown
+from streamweave.facility import Facility, facility_of
 from streamweave.preservation.certificates.archive_check import Rereader
 from streamweave.preservation.certificates.document import Certificate, Signer, lines_of, signer_of
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.preservation.certificates.judgement import Verdict
 from streamweave.printable import printable
-from streamweave_cli.harvest import HomeOption, SlugArgument, instrument_named
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.harvest import SlugArgument, instrument_named
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence
 
 MUST_STAY = 1
@@ -55,18 +57,36 @@ def certify(
         instrument = instrument_named(facility, slug)
         rereader = Rereader(facility, instrument, source=reread_source, archive=reread_archive, on_file=_tell)
         with _manifest(save) as manifest, rereader if reread_source or reread_archive else nullcontext() as active:
-            certificate = Issuer(facility.sessions, facility.open_marked, signer, facility.now).issue(
-                instrument,
-                issued_to=_account(),
-                path=path.rstrip("/") if path else None,
-                rereader=active,
-                manifest=manifest,
-            )
+            issuer = Issuer(facility.sessions, facility.open_marked, signer, facility.now)
+            wanted = path.rstrip("/") if path else None
+            try:
+                certificate = issuer.issue(
+                    instrument, issued_to=_account(), path=wanted, rereader=active, manifest=manifest
+                )
+            except NothingKnown as error:
+                if meant := _path_with_share(facility, instrument, wanted):
+                    raise InvalidInput("path", f"{error}; paths begin with the share's name: {meant!r}?") from error
+                raise
         if save:
             _save(save, certificate, signer)
     _show(certificate, as_json=as_json)
     if certificate.verdict != Verdict.SAFE:
         raise typer.Exit(MUST_STAY)
+
+
+def _path_with_share(facility: Facility, instrument: Instrument, path: str | None) -> str | None:
+    """The path below the instrument's share, or base folder, if a file is known at or below it."""
+    share = instrument.cifs_share
+    base = f"{share}/{instrument.cifs_base_path.strip('/')}".rstrip("/")
+    with facility.sessions() as session:
+        for meant in dict.fromkeys(f"{folder}/{path.lstrip('/')}" for folder in (share, base)) if path else ():
+            at_or_below = (FileRecord.source_path == meant) | FileRecord.source_path.startswith(
+                f"{meant}/", autoescape=True
+            )
+            known = select(FileRecord.id).where(FileRecord.instrument_id == instrument.id, at_or_below)
+            if session.scalar(known.limit(1)):
+                return meant
+    return None
 
 
 def _account() -> str:
@@ -89,6 +109,8 @@ def _manifest(folder: Path | None) -> Iterator[BinaryIO | None]:
         return
     try:
         folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise InvalidInput("--save", f"{folder} exists already: name a new folder") from error
     except OSError as error:
         raise InvalidInput("--save", f"{folder} can't be made: {error.strerror}") from error
     try:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from streamweave.access.users import ensure_admin
+from streamweave.access.users import ensure_admin, reset_admin_password, user_by_email
 from streamweave.catalog.schema import schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
@@ -17,10 +17,8 @@ from streamweave.manifest import apply_manifest
 from streamweave.printable import printable
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence
-
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def migrate(home: HomeOption = None) -> None:
@@ -40,12 +38,21 @@ def create_admin(
             help="At least 8 characters; made up and shown when it is left out.", envvar="STREAMWEAVE_ADMIN_PASSWORD"
         ),
     ] = None,
+    reset_password: Annotated[
+        bool, typer.Option("--reset-password", help="Give an admin who exists another password; ends their logins.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Make an admin, unless there is one with this address."""
+    """Make an admin, unless there is one with this address; or give that one another password."""
     with one_sentence(), open_catalog(str(settings_of(home).database_url)) as engine:
-        made_up = ensure_admin(catalog_sessions(engine), email, password)
-    typer.echo(f"admin {email}" + (f", password {made_up} (shown this once)" if made_up else ""))
+        sessions = catalog_sessions(engine)
+        with sessions() as session:
+            exists = user_by_email(session, email) is not None
+        made_up = (reset_admin_password if reset_password else ensure_admin)(sessions, email, password)
+    if exists and not reset_password:
+        typer.echo(f"admin {email} exists; the password is unchanged (--reset-password sets another one)")
+    else:
+        typer.echo(f"admin {email}" + (f", password {made_up} (shown this once)" if made_up else ", password set"))
 
 
 def configure(

@@ -4,6 +4,7 @@ The catalog behind `streamweave up`: reached, proven to be ours, brought up to d
 """
 
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.engine import Engine, make_url
 
-from streamweave.access.users import ensure_admin
-from streamweave.catalog.schema import upgrade_schema
+from streamweave.access.audit import Actor, acting, audited
+from streamweave.access.users import ensure_admin, first_active_admin
+from streamweave.catalog.schema import renew_identity, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import StartError
 from streamweave.instruments.addresses import AddressChange
@@ -123,11 +125,29 @@ def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str
 
 
 def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
-    """Make the first admin unless there is one."""
-    email = settings.admin_email or ADMIN_EMAIL
+    """Make the admin that the settings name; where they name none, a first one unless there is an active admin."""
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
     with open_catalog(catalog.url) as engine:
-        return Admin(email, ensure_admin(catalog_sessions(engine), email, password))
+        sessions = catalog_sessions(engine)
+        if not settings.admin_email:
+            with sessions() as session:
+                if (admin := first_active_admin(session)) is not None:
+                    return Admin(admin.email, None)
+        email = settings.admin_email or ADMIN_EMAIL
+        return Admin(email, ensure_admin(sessions, email, password))
+
+
+REFUSED_EVERYWHERE = "With a new identity it is refused by all its storage locations, until each is moved or adopted."
+
+
+def give_new_identity(url: str) -> uuid.UUID:
+    """Make a copied catalog one of its own, which does not write where the original does; returns its new id."""
+    token = acting.set(Actor(email="streamweave catalog (command line)"))
+    try:
+        with open_catalog(url) as engine, audited(catalog_sessions(engine)).begin() as session:
+            return renew_identity(session)
+    finally:
+        acting.reset(token)
 
 
 def configure_from(manifest: Path, catalog: PreparedCatalog, settings: Settings) -> None:

@@ -1,7 +1,6 @@
 """`streamweave harvest`: harvest one instrument here and now, without Dagster."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,20 +8,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import Instrument, VersionState
-from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.run import harvest as harvest_instrument
 from streamweave.instruments.instruments import instrument_by_slug
+from streamweave.instruments.schedules import destinations, why_no_destination
 from streamweave.printable import printable
-from streamweave_cli.running_system import settings_of
-from streamweave_cli.terminal import one_sentence, progress_shown
+from streamweave_cli.running_system import HomeOption, settings_of
+from streamweave_cli.terminal import UnknownName, folding_table, one_sentence, progress_shown, show_table
 
 NOT_EVERYTHING_WORKED = 1
 
 SlugArgument = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="The instrument's slug.")]
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
@@ -30,20 +29,28 @@ def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
     console = Console()
 
     def tell(sentence: str) -> None:
-        console.print(Text(printable(sentence)))
+        console.print(Text(printable(sentence)), soft_wrap=True)
 
     with (
         one_sentence(),
         closing(facility_of(settings_of(home))) as facility,
         progress_shown(console) as show,
     ):
-        report = harvest_instrument(facility, instrument_named(facility, slug), tell=tell, on_progress=show)
-    console.print(_table(report))
+        instrument = instrument_named(facility, slug)
+        report = harvest_instrument(facility, instrument, tell=tell, on_progress=show)
+        with facility.sessions() as session:
+            nowhere = "" if destinations(session, instrument.id) else why_no_destination(session, instrument.id)
+    if report.days:
+        show_table(console, _table(report))
+    else:
+        tell(report.sentence())
     if report.pause:
         tell(report.pause)
     for trouble in report.troubles:
-        console.print(Text(str(trouble), "red"))
-    if report.troubles or report.counts[VersionState.FAILED]:
+        console.print(Text(str(trouble), "red"), soft_wrap=True)
+    if nowhere:
+        console.print(Text(printable(f"nothing is archived: {nowhere}"), "red"), soft_wrap=True)
+    if nowhere or report.troubles or report.counts[VersionState.FAILED]:
         raise typer.Exit(NOT_EVERYTHING_WORKED)
 
 
@@ -51,13 +58,15 @@ def instrument_named(facility: Facility, slug: str) -> Instrument:
     """The instrument of that slug. Raises ``NotFound``."""
     with facility.sessions() as session:
         instrument = instrument_by_slug(session, slug)
-    if instrument is None:
-        raise NotFound(f"Instrument {slug}")
+        if instrument is None:
+            raise UnknownName(
+                "Instrument", slug, session.scalars(listing(Instrument).with_only_columns(Instrument.slug))
+            )
     return instrument
 
 
 def _table(report: HarvestReport) -> Table:
-    table = Table("day", "file", "state", "bytes", "reason", title=Text(printable(report.sentence())))
+    table = folding_table("day", "file", "state", "bytes", "reason", title=Text(printable(report.sentence())))
     for day, day_report in sorted(report.days.items()):
         for file in day_report.files:
             cells = (f"{day}", file.source_path, file.state, f"{file.size_bytes:,}", file.reason)

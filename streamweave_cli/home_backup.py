@@ -11,8 +11,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from streamweave.catalog.schema import catalog_id, schema_revision, upgrade_sche
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import Conflict, InvalidInput, StartError
 from streamweave_cli.databases import CATALOG, DAGSTER, ensure_database, sibling
-from streamweave_cli.home import FolderLock, Home, write_private
+from streamweave_cli.home import Home, write_private
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.postgres.cluster import postgres_installation
 
@@ -73,11 +72,10 @@ class About:
 def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About:
     """Make ``folder``, which must not exist, a backup of a home whose databases are reached at ``database_url``.
 
-    The dump of the catalog is read once, from its beginning to its end, before the backup has its name.
-    Raises ``InvalidInput`` or ``StartError``.
+    Each dump is read once, from its beginning to its end, before the backup has its name. What a backup that failed
+    or was killed has left behind is removed. Raises ``InvalidInput`` or ``StartError``.
     """
-    if folder.exists():
-        raise InvalidInput("folder", f"{folder} exists already: name a new one")
+    check_target(home, folder)
     scratch = folder.with_name(f"{folder.name}.incomplete")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +83,25 @@ def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About
         scratch.mkdir(mode=0o700)
     except OSError as error:
         raise InvalidInput("folder", f"{scratch} can't be made: {error.strerror}") from error
+    try:
+        about = _write_backup(home, database_url, scratch, now)
+        scratch.rename(folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    _flush_folder(folder.parent)
+    return about
+
+
+def check_target(home: Home, folder: Path) -> None:
+    """Raises ``InvalidInput`` unless ``folder`` is a new one outside of the home, which is absolute."""
+    if folder.resolve().is_relative_to(home.root):
+        raise InvalidInput("folder", f"{folder} lies in the home {home.root}: name one outside of it")
+    if folder.exists():
+        raise InvalidInput("folder", f"{folder} exists already: name a new one")
+
+
+def _write_backup(home: Home, database_url: str, scratch: Path, now: datetime) -> About:
     for database, name in DUMPS.items():
         _dump(sibling(database_url, database), scratch / name)
         _run("pg_restore", ["--file", os.devnull, str(scratch / name)], f"the dump of {database} can't be read")
@@ -92,8 +109,6 @@ def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About
     about = _about(database_url, now)
     write_private(scratch / ABOUT, about.as_json())
     _flush(scratch)
-    scratch.rename(folder)
-    _flush_folder(folder.parent)
     return about
 
 
@@ -123,27 +138,6 @@ def restore(home: Home, folder: Path, now: datetime, *, replace: bool, say: Tell
         with open_catalog(postgres.url(CATALOG)) as engine:
             upgrade_schema(engine)
     say(f"restored the backup of {about.made_at:%Y-%m-%d %H:%M} UTC")
-
-
-@contextmanager
-def databases_of(home: Home) -> Iterator[str]:
-    """The address of a home's catalog: of the system that runs there, or of a server that runs until the block ends.
-
-    Raises ``StartError`` when the home has no databases, or its system is just starting.
-    """
-    if not home.postgres.is_dir() or not any(home.postgres.iterdir()):
-        raise StartError(f"the home {home.root} has no databases")
-    lock = FolderLock(home.run)
-    if lock.acquire():
-        with lock, EmbeddedPostgres(home.postgres) as postgres:
-            yield postgres.url(CATALOG)
-        return
-    try:
-        told = home.environment.read_text().splitlines()
-    except FileNotFoundError:
-        raise StartError(f"the system in {home.root} is not ready yet: try again in a moment") from None
-    words = dict(line.split("=", 1) for line in told)
-    yield words["STREAMWEAVE_DATABASE_URL"].strip("'")
 
 
 def _about(database_url: str, now: datetime) -> About:
@@ -193,7 +187,8 @@ def _reached_at(url: str) -> dict[str, str]:
 def _copy_keys(source: Path, target: Path) -> None:
     target.mkdir(mode=0o700, exist_ok=True)
     for path in source.iterdir() if source.is_dir() else ():
-        write_private(target / path.name, path.read_text())
+        if path.is_file():
+            write_private(target / path.name, path.read_text())
 
 
 def _flush(folder: Path) -> None:

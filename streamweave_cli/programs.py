@@ -68,6 +68,7 @@ def webserver(ports: Ports, workspace: Path, environment: Mapping[str, str]) -> 
 def api(ports: Ports, environment: Mapping[str, str]) -> Program:
     """The REST service, last: when its /health answers, everything does."""
     command = _module(API_MODULE, "--host", LOOPBACK, "--port", ports.api)
+    environment = {**environment, "STREAMWEAVE_WARN_AT_START": "false"}  # the preparation does
     return Program("api", command, environment, lambda: answers(f"http://{LOOPBACK}:{ports.api}/health"))
 
 

@@ -17,8 +17,9 @@ from streamweave.journal.rebuilding import NOT_IN_JOURNALS, Rebuilt, is_without_
 from streamweave.sealing import Sealer
 from streamweave.storage.location_fields import settle
 from streamweave.storage.s3.connection import SCHEME
+from streamweave_cli.backup import beside_the_original
 from streamweave_cli.configuration import shown_by_dagster
-from streamweave_cli.running_system import settings_of
+from streamweave_cli.running_system import HomeOption, settings_of
 from streamweave_cli.terminal import one_sentence
 
 SOMETHING_DIFFERS = 1
@@ -30,7 +31,6 @@ ManifestOption = Annotated[
     Path | None,
     typer.Option(help="A JSON file with storage_locations as `configure` takes them: for buckets, which need keys."),
 ]
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def rebuild_catalog(places: PlacesArgument = None, manifest: ManifestOption = None, home: HomeOption = None) -> None:
@@ -113,3 +113,4 @@ def _show(console: Console, facility: Facility, rebuilt: Rebuilt) -> None:
     for what in NOT_IN_JOURNALS:
         console.print(f"  {what}", highlight=False, soft_wrap=True)
     console.print("Compare it with the archive: streamweave verify")
+    console.print(beside_the_original("", "an instrument is enabled"), highlight=False, soft_wrap=True)

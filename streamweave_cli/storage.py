@@ -3,30 +3,30 @@
 `streamweave catalog`: which catalog this is.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from streamweave.access.audit import Actor, acting, audited
 from streamweave.catalog.deletion import listing
-from streamweave.catalog.schema import catalog_id, renew_identity
+from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.catalog.tables import StorageLocation
-from streamweave.errors import NotFound, StorageError
+from streamweave.errors import StorageError
 from streamweave.printable import printable
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import adopt_storage_location, storage_location_by_name
 from streamweave.storage.marking import OpenStorage, found_at_place
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
-from streamweave_cli.configuration import HomeOption
-from streamweave_cli.running_system import settings_of
-from streamweave_cli.terminal import one_sentence
+from streamweave_cli.databases import REFUSED_EVERYWHERE, give_new_identity
+from streamweave_cli.running_system import AnyHomeOption, HomeOption, catalog_of, settings_of
+from streamweave_cli.terminal import UnknownName, folding_table, one_sentence, show_table
 
 REFUSED = 1
 
@@ -34,21 +34,38 @@ storage = typer.Typer(help="Storage locations, and the marks at their places.", 
 
 
 @storage.command(name="list")
-def list_locations(home: HomeOption = None) -> None:
+def list_locations(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False, home: HomeOption = None
+) -> None:
     """Print each storage location, its place, and whether its mark is right; exit code 1 if one is refused."""
-    table = Table("location", "place", "marked", "state")
-    is_refused = False
     with one_sentence(), _catalog(home) as (sessions, sealer, _), sessions() as session:
-        typer.echo(f"catalog {catalog_id(session)}")
-        for location in session.scalars(listing(StorageLocation).order_by(StorageLocation.name)):
-            why = _refusal(sessions, storage_opener(sealer), location)
-            is_refused = is_refused or why is not None
+        catalog_now = catalog_id(session)
+        locations = session.scalars(listing(StorageLocation).order_by(StorageLocation.name)).all()
+        refusals = [_refusal(sessions, storage_opener(sealer), location) for location in locations]
+    if as_json:
+        rows = [_as_json(location, why) for location, why in zip(locations, refusals, strict=True)]
+        typer.echo(json.dumps({"catalog": str(catalog_now), "locations": rows}, indent=2, ensure_ascii=True))
+    else:
+        typer.echo(f"catalog {catalog_now}")
+        table = folding_table("location", "place", "marked", "state")
+        for location, why in zip(locations, refusals, strict=True):
             marked = "not yet" if location.marked_at is None else f"{location.marked_at:%Y-%m-%d %H:%M} UTC"
-            state = Text("found" if why is None else printable(why), "" if why is None else "red")
+            state = Text("found") if why is None else Text(printable(why), "red")
             table.add_row(Text(printable(location.name)), Text(printable(location.base_path)), marked, state)
-    Console().print(table)
-    if is_refused:
+        show_table(Console(), table)
+    if any(refusals):
         raise typer.Exit(REFUSED)
+
+
+def _as_json(location: StorageLocation, refusal: str | None) -> dict[str, Any]:
+    return {
+        "name": location.name,
+        "type": location.type,
+        "base_path": location.base_path,
+        "enabled": location.enabled,
+        "marked_at": location.marked_at and location.marked_at.isoformat(),
+        "refusal": refusal,
+    }
 
 
 @storage.command()
@@ -61,11 +78,14 @@ def adopt(
     with one_sentence(), _catalog(home) as (sessions, sealer, roots):
         with sessions() as session:
             location = storage_location_by_name(session, name)
-        if location is None:
-            raise NotFound(f"Storage location {name}")
+            if location is None:
+                known = session.scalars(listing(StorageLocation).with_only_columns(StorageLocation.name))
+                raise UnknownName("Storage location", name, known)
         why = _refusal(sessions, storage_opener(sealer), location)
         typer.echo(printable(f"{location.name}: {location.base_path}"))
         typer.echo(printable(f"found there now: {why or 'its own mark; there is nothing to take over'}"))
+        if why is None:
+            return
         typer.echo("Whichever catalog or storage location marked this place is refused here from now on.")
         if not yes:
             typer.confirm("Take it over?", abort=True)
@@ -101,32 +121,22 @@ catalog = typer.Typer(help="The identity of the catalog.", no_args_is_help=True)
 
 
 @catalog.command()
-def identity(home: HomeOption = None) -> None:
+def identity(home: AnyHomeOption = None) -> None:
     """Print the id of the catalog, which the marks of its storage locations name."""
-    with (
-        one_sentence(),
-        open_catalog(str(settings_of(home).database_url)) as engine,
-        catalog_sessions(engine)() as session,
-    ):
+    with one_sentence(), catalog_of(home) as url, open_catalog(url) as engine, catalog_sessions(engine)() as session:
         typer.echo(str(catalog_id(session)))
 
 
 @catalog.command()
 def new_identity(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    home: HomeOption = None,
+    home: AnyHomeOption = None,
 ) -> None:
     """Make a copy of a catalog a catalog of its own, as for a test system: every storage location then refuses it."""
-    with one_sentence(), open_catalog(str(settings_of(home).database_url)) as engine:
-        sessions = audited(catalog_sessions(engine))
-        with sessions() as session:
+    with one_sentence(), catalog_of(home) as url, open_catalog(url) as engine:
+        with catalog_sessions(engine)() as session:
             typer.echo(f"this is catalog {catalog_id(session)}")
-        typer.echo("With a new identity it is refused by all its storage locations, until each is moved or adopted.")
+        typer.echo(REFUSED_EVERYWHERE)
         if not yes:
             typer.confirm("Give it a new identity?", abort=True)
-        token = acting.set(Actor(email="streamweave catalog (command line)"))
-        try:
-            with sessions.begin() as session:
-                typer.echo(f"it is catalog {renew_identity(session)} now")
-        finally:
-            acting.reset(token)
+        typer.echo(f"it is catalog {give_new_identity(url)} now")

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from streamweave.errors import StartError
 from streamweave.settings import Settings
-from streamweave.storage.roots import root_warning
 from streamweave_cli import programs
 from streamweave_cli.dagster_home import write_dagster_home
 from streamweave_cli.databases import CATALOG, Admin, configure_from, prepare_admin, prepare_catalog
@@ -92,8 +91,6 @@ class System:
         return stack.enter_context(EmbeddedPostgres(self.home.postgres))
 
     def _start(self, supervisor: Supervisor, database_url: str) -> None:
-        for sentence in root_warning():
-            self.relay.say(f"WARNING {sentence}")
         catalog = prepare_catalog(database_url, self.home, self.settings, self.relay.say)
         if self.wishes.simlab:
             supervisor.start(programs.simlab(self.home, plain_environment()))
@@ -119,6 +116,7 @@ def run_system(settings: Settings, wishes: UpOptions, console: Console) -> Ended
     Whatever happens, nothing that was started is left running. Raises ``StartError`` when it can't start.
     """
     ports = _ports(wishes)
+    settings.allowed_storage()
     home = Home.at(settings.home)
     home.create()
     with StopSignals() as signals, home.lock(), LogMux(console) as relay:

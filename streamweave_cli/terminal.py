@@ -4,20 +4,26 @@ How a command says that it can't be done: one sentence on standard error, and ex
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Display
+from rich.table import Table
+from rich.text import Text
 
-from streamweave.errors import StreamWeaveError
+from streamweave.errors import NotFound, StreamWeaveError
 from streamweave.harvest.progress import Progress, ProgressListener
 from streamweave.printable import printable
+from streamweave.settings import sentence_of
 
 SECONDS_BETWEEN_LINES = 10.0
+WIDEST = 20_000  # columns
+NAMED = 10
 
 
 @contextmanager
@@ -57,6 +63,33 @@ class _Lines:
             self._console.print(printable(progress.sentence()), highlight=False, soft_wrap=True, markup=False)
 
 
+def folding_table(*columns: str, title: Text | None = None) -> Table:
+    """A table whose cells are folded where the terminal is too narrow, and never cut."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print it; where the output is no terminal, as wide as it is, so that each row is one line."""
+    if not console.is_terminal:
+        console.width = max(console.width, console.measure(table, options=console.options.update(width=WIDEST)).maximum)
+    console.print(table)
+
+
+class UnknownName(NotFound):
+    """There is nothing of that name; the sentence names the nearest names, or the first ones."""
+
+    def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        nearest = get_close_matches(name, names, NAMED)
+        hint = f": did you mean {' or '.join(nearest)}?" if nearest else ""
+        if names and not nearest:
+            hint = f"; known: {', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''}"
+        StreamWeaveError.__init__(self, f"{noun} {name} not found{hint}")
+
+
 CANNOT_BE_DONE = 2
 
 
@@ -69,10 +102,5 @@ def one_sentence() -> Iterator[None]:
         typer.echo(str(error), err=True)
         raise typer.Exit(CANNOT_BE_DONE) from error
     except ValidationError as error:
-        typer.echo(printable(_sentence(error)), err=True)
+        typer.echo(printable(sentence_of(error.errors()[0])), err=True)
         raise typer.Exit(CANNOT_BE_DONE) from error
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"STREAMWEAVE_{'.'.join(map(str, first['loc'])).upper()}: {first['msg']}"

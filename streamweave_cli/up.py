@@ -8,13 +8,14 @@ from rich.console import Console
 
 from streamweave.printable import printable_besides_colours
 from streamweave.settings import Settings
+from streamweave_cli.running_system import DEFAULT_HOME
 from streamweave_cli.system import UpOptions, run_system
 from streamweave_cli.terminal import one_sentence
 
 SOMETHING_FAILED = 1
 
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Keeps everything. [default: STREAMWEAVE_HOME, else .streamweave]")
+    Path | None, typer.Option("--home", help="The folder that keeps everything.", show_default=DEFAULT_HOME)
 ]
 SimlabOption = Annotated[bool, typer.Option("--simlab", help="With simulated instruments.")]
 ApiPortOption = Annotated[int, typer.Option(min=0, max=65_535, help="The API's port; 0 takes a free one.")]

@@ -2,23 +2,27 @@
 
 import json
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import StorageLocation
-from streamweave.errors import NotFound
 from streamweave.facility import Facility, facility_of
 from streamweave.preservation.verification import FindingKind, VerificationReport, verify_location
 from streamweave.printable import printable
-from streamweave_cli.running_system import settings_of
-from streamweave_cli.terminal import CANNOT_BE_DONE, one_sentence, progress_shown
+from streamweave_cli.running_system import HomeOption, settings_of
+from streamweave_cli.terminal import (
+    CANNOT_BE_DONE,
+    UnknownName,
+    folding_table,
+    one_sentence,
+    progress_shown,
+    show_table,
+)
 
 THEY_DIFFER = 1
 SHOWN = 50
@@ -40,7 +44,6 @@ QuickOption = Annotated[
     bool, typer.Option("--quick", help="Look whether each copy stands there and is as long as it was; hash nothing.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-HomeOption = Annotated[Path | None, typer.Option("--home", help="The home of a running `streamweave up`.")]
 
 
 def verify(
@@ -51,11 +54,12 @@ def verify(
 ) -> None:
     """Compare archive and catalog both ways: exit code 1 when they differ, 2 when a location can't be compared."""
     with one_sentence(), closing(facility_of(settings_of(home))) as facility:
-        verify_and_show(facility, locations or [], quick=quick, as_json=as_json)
+        if exit_code := verify_and_show(facility, locations or [], quick=quick, as_json=as_json):
+            raise typer.Exit(exit_code)
 
 
-def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_json: bool) -> None:
-    """Compare locations of these names, or all; show the differences, and end with the exit code that tells of them.
+def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_json: bool) -> int:
+    """Compare locations of these names, or all, and show the differences; returns the exit code of `verify`.
 
     Raises ``NotFound``.
     """
@@ -71,9 +75,8 @@ def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_jso
     else:
         _show(console, reports)
     if any(report.trouble for report in reports):
-        raise typer.Exit(CANNOT_BE_DONE)
-    if any(report.counts.total() for report in reports):
-        raise typer.Exit(THEY_DIFFER)
+        return CANNOT_BE_DONE
+    return THEY_DIFFER if any(report.counts.total() for report in reports) else 0
 
 
 def _chosen(session: Session, names: list[str]) -> list[StorageLocation]:
@@ -81,12 +84,12 @@ def _chosen(session: Session, names: list[str]) -> list[StorageLocation]:
     known = {each.name: each for each in session.scalars(listing(StorageLocation).order_by(StorageLocation.name))}
     for name in names:
         if name not in known:
-            raise NotFound(f"Storage location {name}")
+            raise UnknownName("Storage location", name, known)
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
 def _show(console: Console, reports: list[VerificationReport]) -> None:
-    table = Table("location", "copies", "bytes", "differences")
+    table = folding_table("location", "copies", "bytes", "differences")
     for report in reports:
         counts = [f"{number:,} {heading}" for kind, heading in HEADINGS.items() if (number := report.counts[kind])]
         differences = "not compared to the end" if report.trouble else "none"
@@ -97,7 +100,7 @@ def _show(console: Console, reports: list[VerificationReport]) -> None:
             ", ".join(counts) or differences,
         )
         table.add_row(*row)
-    console.print(table)
+    show_table(console, table)
     for report in reports:
         for kind, heading in HEADINGS.items():
             _show_kind(console, report, kind, heading)

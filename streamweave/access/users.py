@@ -121,6 +121,29 @@ def ensure_admin(sessions: Sessions, email: str, given_password: str | None) -> 
         return None
 
 
+def reset_admin_password(sessions: Sessions, email: str, given_password: str | None) -> str | None:
+    """Give an existing admin another password, which ends all of their tokens; returns it if it was made up.
+
+    Raises ``NotFound``, ``StartError`` when the address is not an admin's, and ``InvalidInput``.
+    """
+    made_up = secrets.token_urlsafe(16) if given_password is None else None
+    with sessions.begin() as session:
+        user = user_by_email(session, email)
+        if user is None:
+            raise NotFound(f"User {email}")
+        if not user.is_admin:
+            raise StartError(f"{email} is an ordinary user: an admin can set their password")
+        update_user(session, user.id, {"password": given_password or made_up})
+    return made_up
+
+
+def first_active_admin(session: Session) -> User | None:
+    """The active admin who was made first."""
+    return session.scalar(
+        select(User).where(User.role == Role.ADMIN, User.is_active).order_by(User.created_at, User.id)
+    )
+
+
 # whoever had a token may have had it for the wrong reasons
 ENDS_TOKENS = ("password_hash", "role", "is_active")
 

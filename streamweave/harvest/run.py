@@ -22,6 +22,7 @@ from streamweave.harvest.scan_record import ScanResult
 from streamweave.harvest.settle import settle
 from streamweave.harvest.source_check import RehashReport, rehash
 from streamweave.harvest.transfer import Listener, transfer_files
+from streamweave.instruments.schedules import destinations
 from streamweave.journal.readoption import readopt_everywhere
 
 Teller = Callable[[str], None]
@@ -45,7 +46,11 @@ def scan(
     free_claims_of_dead_runs(facility, instrument)
     readopt_everywhere(facility)
     sighting = discover(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
-    settle(facility, instrument, sighting.extent)
+    if settle(facility, instrument, sighting.extent):
+        with facility.sessions() as session:
+            has_destination = bool(destinations(session, instrument.id))
+        if not has_destination:  # no harvest is requested, so nothing else would put this reason on record
+            filter_files(facility, instrument)
     return sighting
 
 

@@ -20,7 +20,7 @@ from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Reader
 from streamweave.journal.readoption import Readoption, readopt
 from streamweave.storage.base import Journal, Storage
-from streamweave.storage.marks import Mark
+from streamweave.storage.marks import Mark, NoMark
 
 Listener = Callable[[Readoption], None]
 
@@ -99,6 +99,8 @@ def _place(facility: Facility, location: StorageLocation) -> _Place:
     try:
         storage = facility.open_storage(location)
         found = storage.found_mark()
+        if found is NoMark.NO_FOLDER:
+            raise InvalidInput("place", f"{location.base_path}: no such folder; is the disk mounted?")
         if not isinstance(found, Mark):
             raise InvalidInput("place", f"{location.base_path} has no mark that names its catalog ({found})")
         storage.check_mark(found)

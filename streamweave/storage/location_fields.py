@@ -28,7 +28,7 @@ PLACE = frozenset({"type", "base_path", "connection_config"})
 def _posix_base_path(field: str, value: Any) -> str:
     path: str = text()(field, value)
     if not path.startswith("/"):
-        raise InvalidInput(field, "must be an absolute path")
+        raise InvalidInput(field, "must be an absolute path, or s3://bucket/prefix for a bucket")
     if ".." in path.split("/"):
         raise InvalidInput(field, "must not hold '..'")
     normal = "/" + posixpath.normpath(path).lstrip("/")

@@ -66,8 +66,8 @@ def recognise_place(session: Session, storage: Storage, location_id: uuid.UUID, 
     row = session.get_one(StorageLocation, location_id)
     if row.marked_at is None and found is NoMark.EARLY:
         return _mark_at_first_sight(session, storage, row)
-    if why := _sentence(session, row, found, _expected(session, row, found)):
-        raise StorageRefused(_with_advice(why, _how_to_adopt(row)))
+    if why := _sentence(session, row, found, expected := _expected(session, row, found)):
+        raise StorageRefused(_with_advice(why, _what_to_do(row, found, expected)))
     assert isinstance(found, Mark)
     if row.marked_at != found.made_at or row.refusal is not None:
         session.refresh(row, with_for_update=LOCK)
@@ -85,7 +85,7 @@ def mark_new_place(session: Session, storage: Storage, location: StorageLocation
     _refuse_twins(session, location)
     _refuse_place_within_a_strangers(location, mark.catalog_id)
     found = storage.found_mark()
-    if found is not NoMark.MISSING:
+    if found not in (NoMark.NO_FOLDER, NoMark.MISSING):
         if not adopt and not _is_abandoned(session, storage, found, mark):
             raise StorageRefused(_with_advice(_sentence(session, location, found, mark) or "", HOW_TO_ENTER))
         storage.put_mark(mark)
@@ -232,12 +232,21 @@ def _record_refusal(sessions: Sessions, location_id: uuid.UUID, sentence: str) -
             row.refusal, row.refused_at = sentence, row.refused_at or _now(session)
 
 
+def _what_to_do(location: StorageLocation, found: FoundMark, expected: Mark) -> str:
+    """Nothing can be taken over where no folder is; disks that were exchanged are to be mounted at their places."""
+    if found is NoMark.NO_FOLDER:
+        return ""
+    if isinstance(found, Mark) and found.catalog_id == expected.catalog_id:
+        return f"Mount each disk at its place. {_how_to_adopt(location, 'Only if that place is given up')}"
+    return _how_to_adopt(location)
+
+
 def _with_advice(sentence: str, advice: str) -> str:
-    return f"{sentence} {advice}" if sentence.endswith("?") else f"{sentence}. {advice}"
+    return f"{sentence}{'' if sentence.endswith('?') else '.'} {advice}".rstrip()
 
 
-def _how_to_adopt(location: StorageLocation) -> str:
-    return f"If it is the right place all the same, take it over: streamweave storage adopt {location.name!r}"
+def _how_to_adopt(location: StorageLocation, when: str = "If it is the right place all the same") -> str:
+    return f"{when}, take it over: streamweave storage adopt {location.name!r}"
 
 
 def _now(session: Session) -> datetime:

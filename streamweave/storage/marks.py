@@ -56,6 +56,7 @@ class Mark:
 class NoMark(StrEnum):
     """Why a place has no mark that could be compared."""
 
+    NO_FOLDER = "no such folder"  # posix only
     MISSING = "missing"
     EARLY = "early"  # from a release whose marks did not say whose they are
     UNREADABLE = "unreadable"
@@ -86,6 +87,8 @@ def refusal(place: str, found: FoundMark, expected: Mark, found_name: str | None
     ``found_name`` is the name of the location whose mark was found, if the catalog knows it.
     """
     match found:
+        case NoMark.NO_FOLDER:
+            return f"{place} is not there. Is the disk mounted?"
         case NoMark.MISSING:
             return f"{place} is not the place it was: no mark (.streamweave/location). Is the disk mounted?"
         case NoMark.EARLY:

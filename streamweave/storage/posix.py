@@ -65,7 +65,7 @@ class PosixStorage:
     def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
         """Compare the mark, or make a new place with it; make the staging area, and prove that we can write there."""
         self._check_place()
-        if is_new and self.found_mark() is NoMark.MISSING:
+        if is_new and self.found_mark() in (NoMark.NO_FOLDER, NoMark.MISSING):
             with storage_errors(self._base):
                 self._base.mkdir(parents=True, exist_ok=True)
             self._write_mark(mark, replace=False)
@@ -81,13 +81,13 @@ class PosixStorage:
         self._own_staging = StagingArea(self._root, (*INCOMING, str(mark.catalog_id)), self._flushing)
 
     def found_mark(self) -> FoundMark:
-        """The mark that stands in the folder; a folder that does not exist has none."""
+        """The mark that stands in the folder; ``NO_FOLDER`` if there is no folder."""
         with storage_errors(self._base):
             try:
                 with open_folder(self._root) as base:
                     return _mark_in(base)
             except FileNotFoundError:
-                return NoMark.MISSING
+                return NoMark.NO_FOLDER
 
     def put_mark(self, mark: Mark) -> None:
         """Mark the folder, whatever mark stands there. One that does not exist is refused rather than made."""

@@ -26,9 +26,10 @@ from pathlib import Path
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import StorageLocation, StorageType
-from streamweave.errors import InvalidInput, StorageRefused
+from streamweave.errors import InvalidInput, StartError, StorageRefused
 
 VARIABLE = "STREAMWEAVE_STORAGE_ROOTS"
+READ_AT_START = "an environment variable of `streamweave up` and of the services, which read it when they start"
 SEPARATORS = re.compile(rf"[,{re.escape(os.pathsep)}]")
 
 SYSTEM_FOLDERS = (
@@ -103,10 +104,13 @@ def outside_refusal(path: str, roots: Iterable[str]) -> str | None:
     if any(lies_in(path, root) for root in allowed):
         return None
     if not allowed:
-        return f"no storage roots are allowed yet: have {VARIABLE} set to the folders that archives may lie in"
+        return (
+            f"no storage roots are allowed yet: set {VARIABLE} to the folders that archives may lie in "
+            f"({READ_AT_START})"
+        )
     return (
         f"{path} lies outside of the storage roots {', '.join(allowed)}: choose a folder in one of them, "
-        f"or have {VARIABLE} name a further one"
+        f"or have {VARIABLE} name a further one ({READ_AT_START})"
     )
 
 
@@ -122,6 +126,17 @@ class StorageRoots:
     places: tuple[str, ...]
     forbidden: tuple[Forbidden, ...]
     exempt: tuple[str, ...]
+
+    def check_roots(self) -> None:
+        """Raises ``StartError`` for a root that no location may lie in, as one that is a system folder."""
+        for place in self.places:
+            whole = [each for each in self.forbidden if each.reach is RootReach.ALL and each.holds(place)]
+            if why := forbidden_refusal(place, whole, self.exempt):
+                raise StartError(f"{VARIABLE}: {why}")
+
+    def missing(self) -> list[str]:
+        """The roots that do not exist now, as a disk that is not mounted."""
+        return [root for root, place in zip(self.roots, self.places, strict=True) if not os.path.isdir(place)]
 
     def check_new(self, base_path: str) -> None:
         """Raises ``InvalidInput`` unless a storage location may be entered, moved or restored at ``base_path``.
@@ -240,8 +255,9 @@ def root_warning() -> list[str]:
 
 
 def start_warnings(sessions: Sessions, roots: StorageRoots) -> list[str]:
-    """That of root, and one for each storage location that is in use outside of the storage roots."""
+    """That of root, and one for each root that does not exist, and each location in use outside of the roots."""
     posix = listing(StorageLocation).where(StorageLocation.type == StorageType.POSIX).order_by(StorageLocation.name)
     with sessions() as session:
         notices = [(location.name, roots.notice(location.base_path)) for location in session.scalars(posix)]
-    return root_warning() + [f"storage location {name}: {notice}" for name, notice in notices if notice]
+    missing = [f"{VARIABLE}: there is no folder {root}: is the disk mounted?" for root in roots.missing()]
+    return root_warning() + missing + [f"storage location {name}: {notice}" for name, notice in notices if notice]

@@ -71,7 +71,8 @@ def test_a_folder_is_certified_and_the_paper_can_be_checked_by_anybody(run: Any,
     assert hashlib.sha256(content).hexdigest() in told.stdout
     events = [link["event"] for link in json.loads(manifest)["chain"]]
     assert events[-2:] == ["reread", "source_reread"]
-    assert run("certify", "microscope_01", "--save", paper).exit_code == 2
+    again = run("certify", "microscope_01", "--save", paper)
+    assert (again.exit_code, again.stderr) == (2, f"--save: {paper} exists already: name a new folder\n")
 
 
 def test_json_is_the_certificate_with_its_signature(run: Any, share: Path) -> None:
@@ -97,4 +98,8 @@ def test_what_can_not_be_said_is_exit_2_and_leaves_nothing(run: Any, share: Path
     assert (never_seen.exit_code, never_seen.stdout) == (2, "")
     assert never_seen.stderr.startswith("Nothing is known at microscope/run 2")
     assert not (tmp_path / "paper").exists()
-    assert run("certify", "telescope").exit_code == 2
+    unknown = run("certify", "telescope")
+    assert (unknown.exit_code, unknown.stderr) == (2, "Instrument telescope not found; known: microscope_01\n")
+    without_share = run("certify", "microscope_01", "run 1")
+    assert without_share.exit_code == 2
+    assert without_share.stderr.endswith("; paths begin with the share's name: 'microscope/run 1'?\n")

@@ -11,6 +11,9 @@ from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
 from simlab.shares import Share, available_kinds, serve
+from streamweave.access.passwords import password_matches
+from streamweave.access.users import user_by_email
+from streamweave.catalog.session import Sessions
 from streamweave_cli.app import app
 
 KEY = Fernet.generate_key().decode()
@@ -66,6 +69,22 @@ def test_an_instrument_is_configured_from_a_file_and_harvested(run: Any, tmp_pat
     assert "nothing to do" in again.output
     archived = tmp_path / "archive" / "Microscope 01" / "microscope" / "a.csv"
     assert archived.read_text() == "time,value\n0,1.0\n1,2.0\n"
+
+
+def test_a_harvest_without_a_schedule_says_so_and_exits_with_1(run: Any, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    (share / "a.csv").write_text("a")
+    with serve([Share("microscope", share)], work_folder=tmp_path / "server") as server:
+        manifest = tmp_path / "manifest.json"
+        manifest.write_text(json.dumps(manifest_of(server, tmp_path / "archive") | {"schedules": []}))
+        assert run("configure", manifest).exit_code == 0
+        results = [run("harvest", "microscope_01") for _ in range(2)]
+    for result in results:
+        print(result.output)
+        assert result.exit_code == 1
+        assert "no enabled schedule names a storage location" in result.output
+        assert "1 settled" in result.output
 
 
 def test_an_unknown_instrument_is_one_sentence_and_exit_2(run: Any) -> None:
@@ -132,8 +151,27 @@ def test_a_broken_manifest_is_one_sentence_and_exit_2(run: Any, tmp_path: Path, 
 def test_the_first_admin_gets_a_password_that_is_shown_once(run: Any) -> None:
     first = run("create-admin", "--email", "admin@test.org")
     again = run("create-admin", "--email", "admin@test.org")
-    assert "password" in first.output
-    assert "password" not in again.output
+    assert "(shown this once)" in first.output
+    assert again.exit_code == 0
+    assert "admin admin@test.org exists; the password is unchanged" in again.output
+
+
+def test_the_password_of_an_existing_admin_is_set_on_request_only(run: Any, sessions: Sessions) -> None:
+    def fits(password: str) -> bool:
+        with sessions() as session:
+            user = user_by_email(session, "admin@test.org")
+            assert user is not None
+            return password_matches(password, user.password_hash)
+
+    run("create-admin", "--email", "admin@test.org", "--password", "the first password")
+    unchanged = run("create-admin", "--email", "admin@test.org", "--password", "the second password")
+    assert "unchanged" in unchanged.output
+    assert fits("the first password")
+    reset = run("create-admin", "--email", "admin@test.org", "--password", "the second password", "--reset-password")
+    assert reset.output == "admin admin@test.org, password set\n"
+    assert fits("the second password")
+    unknown = run("create-admin", "--email", "nobody@test.org", "--reset-password")
+    assert (unknown.exit_code, unknown.stderr) == (2, "User nobody@test.org not found\n")
 
 
 def test_migrate_tells_the_schema(run: Any) -> None:

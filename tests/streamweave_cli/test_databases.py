@@ -2,10 +2,25 @@
 
 import psycopg
 import pytest
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import Engine
 
+from streamweave.access.users import register
+from streamweave.catalog.session import Sessions
+from streamweave.catalog.tables import Role, User
 from streamweave.errors import StartError
-from streamweave_cli.databases import ensure_database, for_dagster, holds_secrets, sibling
+from streamweave.settings import Settings
+from streamweave_cli.databases import (
+    ADMIN_EMAIL,
+    Admin,
+    PreparedCatalog,
+    ensure_database,
+    for_dagster,
+    holds_secrets,
+    prepare_admin,
+    sibling,
+)
+from streamweave_cli.home import Keys
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.readiness import free_port
 
@@ -39,6 +54,20 @@ def test_an_address_keeps_its_password_and_options() -> None:
     url = "postgresql+psycopg://me:p%40ss@db.example:5433/streamweave?sslmode=require"
     assert sibling(url, "dagster") == "postgresql://me:p%40ss@db.example:5433/dagster?sslmode=require"
     assert for_dagster(url) == "postgresql+psycopg2://me:p%40ss@db.example:5433/streamweave?sslmode=require"
+
+
+def test_no_admin_is_made_up_while_there_is_an_active_one(sessions: Sessions, database_url: str) -> None:
+    catalog = PreparedCatalog(database_url, Keys("", "", ""))
+    unnamed = Settings(admin_email="", admin_password=None)
+    first = prepare_admin(catalog, unnamed)
+    assert (first.email, bool(first.made_up_password)) == (ADMIN_EMAIL, True)
+    with sessions.begin() as session:
+        session.execute(update(User).values(is_active=False))
+        register(session, "ada@example.org", "a good password", Role.ADMIN)
+    assert prepare_admin(catalog, unnamed) == Admin("ada@example.org", None)
+    assert prepare_admin(catalog, Settings(admin_email="eve@example.org")).made_up_password
+    with sessions() as session:
+        assert session.scalar(select(func.count()).select_from(User)) == 3
 
 
 def test_a_new_catalog_holds_no_secrets(engine: Engine) -> None:

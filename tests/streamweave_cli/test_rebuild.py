@@ -30,6 +30,16 @@ def test_it_says_what_is_to_be_entered_for_each_instrument(run: Any, bench: Any)
     assert "archive: 1 files, 1 versions, 1 copies came back" in result.stdout
     assert "microscope_01: disabled; enter its host and service account" in result.stdout
     assert "(share microscope, base path /data)" in result.stdout
+    assert "If the original system still runs, stop it" in result.stdout
+    assert "(streamweave catalog new-identity) before an instrument is enabled" in result.stdout
+
+
+def test_a_folder_that_is_missing_is_called_so(run: Any, tmp_path: Path) -> None:
+    result = run(tmp_path / "none")
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"place: {tmp_path / 'none'}: no such folder; is the disk mounted?\n",
+    )
 
 
 def test_what_could_not_be_read_is_named_and_exits_with_1(run: Any, bench: Any, tmp_path: Path) -> None:

@@ -52,6 +52,22 @@ def test_a_value_of_the_environment_that_cannot_be_used_is_told(tmp_path: Path) 
     assert result.stderr.startswith("STREAMWEAVE_DATABASE_URL: ")
 
 
+@pytest.mark.parametrize(
+    ("roots", "sentence"),
+    [
+        ("relative", "must be absolute paths without '..', and these are not: relative"),
+        ("/etc", "/etc is no place for a storage location, because of /etc (a system folder): choose a folder that is"),
+        ("/usr/share/archive", "/usr/share/archive is no place for a storage location, because of /usr (a system fold"),
+    ],
+)
+def test_storage_roots_that_cannot_be_used_are_told(tmp_path: Path, roots: str, sentence: str) -> None:
+    ports = ("--api-port", "0", "--dagster-port", "0")
+    result = up("--home", str(tmp_path / "home"), *ports, environment={"STREAMWEAVE_STORAGE_ROOTS": roots})
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"STREAMWEAVE_STORAGE_ROOTS: {sentence}")
+    assert not (tmp_path / "home").exists()
+
+
 def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
     url = f"postgresql://me:hidden@127.0.0.1:{free_port()}/streamweave"
     ports = ("--api-port", "0", "--dagster-port", "0")

@@ -87,7 +87,7 @@ def test_a_location_that_can_not_be_compared_exits_with_2(run: Any, bench: Any, 
 
 def test_an_unknown_location_is_one_sentence_and_exits_with_2(run: Any, copies: Path) -> None:
     result = run("nowhere")
-    assert (result.exit_code, result.stderr) == (2, "Storage location nowhere not found\n")
+    assert (result.exit_code, result.stderr) == (2, "Storage location nowhere not found; known: archive\n")
 
 
 def test_a_location_outside_of_the_storage_roots_says_so_and_makes_no_difference(

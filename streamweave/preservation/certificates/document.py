@@ -128,14 +128,18 @@ def _chain(file: FileEvidence, judgement: Judgement, circumstances: Circumstance
 
 def _links_of_copy(file: FileEvidence, copy: CopyEvidence) -> list[Link]:
     where = f"{copy.place.name}: {copy.path}"
-    run = f"harvest run {copy.run_id}" + (f", Dagster run {copy.dagster_run_id}" if copy.dagster_run_id else "")
+    taken_on = f"taken on by harvest run {copy.run_id}, for {copy.place.name}"
+    if copy.dagster_run_id:
+        taken_on += f" (Dagster run {copy.dagster_run_id})"
+    if copy.run_id is None:
+        taken_on = f"taken from the journal of {copy.place.name}; its harvest run is not in this catalog"
     proof = f"{copy.size_bytes} bytes read with XXH64 {copy.xxhash_read}, SHA-256 {file.sha256}"
     read_back = f"read back from {where} with XXH64 {copy.xxhash_read_back}, and catalogued"
     if copy.xxhash_read_back is None:
         read_back = f"so says the journal of another storage location, which came with the copy at {where}"
     links: list[Link] = [
         (copy.planned_at, "decided", f"to be copied to {copy.place.name} (transfer {copy.transfer_id})"),
-        (copy.claimed_at, "copying", f"taken on by {run}, for {copy.place.name}"),
+        (copy.claimed_at, "copying", taken_on),
         (copy.catalogued_at, "proven" if copy.xxhash_read_back else "noted", f"{proof}; {read_back}"),
     ]
     if copy.last_reread_at != copy.catalogued_at:

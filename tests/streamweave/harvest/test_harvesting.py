@@ -130,6 +130,14 @@ def test_a_location_that_is_scheduled_later_gets_what_was_archived_before(bench:
     assert bench.version("microscope/a.csv").state == VersionState.ARCHIVED
 
 
+def test_a_scan_alone_says_why_what_has_settled_is_not_archived(bench: Any) -> None:
+    with bench.facility.sessions.begin() as session:
+        session.execute(update(Schedule).values(enabled=False))
+    bench.write("microscope/a.csv")
+    scan_until_quiet(bench.facility, bench.instrument)
+    assert "no enabled schedule" in bench.version("microscope/a.csv").reason
+
+
 def test_without_an_enabled_schedule_files_wait_and_say_so(bench: Any) -> None:
     with bench.facility.sessions.begin() as session:
         session.execute(update(Schedule).values(enabled=False))

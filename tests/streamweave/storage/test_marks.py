@@ -53,6 +53,7 @@ def test_the_own_mark_is_accepted_also_when_it_was_made_later() -> None:
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
+        (NoMark.NO_FOLDER, "/a is not there. Is the disk mounted?"),
         (NoMark.MISSING, "/a is not the place it was: no mark (.streamweave/location). Is the disk mounted?"),
         (NoMark.EARLY, "/a: its mark is of an earlier release and does not say whose it is"),
         (NoMark.UNREADABLE, "/a: its mark (.streamweave/location) can't be read as one; restore or adopt the place"),

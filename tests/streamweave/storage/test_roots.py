@@ -234,11 +234,18 @@ def test_a_location_from_before_goes_on_and_says_so_until_the_setting_names_it(
     with sessions.begin() as session:
         location = archive(session, tmp_path / "old", None)
     publish_one(open_marked(sessions, storage_opener(SEALER, roots), location, to_write=True))
+    (tmp_path / "root").mkdir()
     said = [sentence for sentence in start_warnings(sessions, roots) if sentence != AS_ROOT]
     assert len(said) == 1
     assert said[0].startswith(f"storage location Archive: {tmp_path}/old lies outside of the storage roots")
     named = storage_roots([str(tmp_path / "old")], home=tmp_path / "nowhere")
     assert [sentence for sentence in start_warnings(sessions, named) if sentence != AS_ROOT] == []
+
+
+def test_a_root_that_does_not_exist_is_warned_of(tmp_path: Path, sessions: Sessions) -> None:
+    unmounted = storage_roots([str(tmp_path / "disk")], home=tmp_path / "nowhere")
+    said = f"STREAMWEAVE_STORAGE_ROOTS: there is no folder {tmp_path}/disk: is the disk mounted?"
+    assert said in start_warnings(sessions, unmounted)
 
 
 def test_what_stands_in_a_forbidden_folder_is_read_and_not_written(tmp_path: Path, sessions: Sessions) -> None:
