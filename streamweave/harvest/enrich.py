@@ -20,7 +20,6 @@ from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Ins
 from streamweave.catalog.tables.files import DONE
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.harvest.policy import is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
 from streamweave.hooks.build import hooks_fingerprint, post_hooks
@@ -44,7 +43,6 @@ class ArchivedFile:
     shown: HookContext
 
 
-@reduced_gc()
 def enrich_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> int:
     """Enrich every archived file that these hooks have not enriched yet; returns how many failed."""
     return sum(Enriching(facility, instrument, days, facility.reach.for_a_run(), Calls(facility.now)).batches())

@@ -31,7 +31,6 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.base import uuid7
 from streamweave.errors import HookFailed, HookUnanswered
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.harvest.file_queries import is_claimed
 from streamweave.harvest.policy import Policy, policy_for
 from streamweave.harvest.record_changes import cancel_waiting_transfers
@@ -228,7 +227,6 @@ Verdicts = Answers[Decision | HookFailed]
 NOTHING_ASKED: Verdicts = Answers("", {})
 
 
-@reduced_gc()
 def filter_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> HarvestReport:
     """Decide on everything undecided of an instrument, or of some acquisition days of it: the oldest first.
 

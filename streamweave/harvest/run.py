@@ -11,7 +11,6 @@ from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
@@ -29,7 +28,6 @@ MARGIN_SECONDS = 0.05
 """Waited beyond a quiet period, so that the next look surely lies behind its end."""
 
 
-@reduced_gc()
 def scan(
     facility: Facility,
     instrument: Instrument,

@@ -25,7 +25,6 @@ from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, Instrument, ScanOutcome
 from streamweave.errors import SourceError, SuspectListing
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.harvest.background_writer import background_writer
 from streamweave.harvest.file_queries import expected_files, known_files
 from streamweave.harvest.record_changes import Recorder
@@ -72,7 +71,6 @@ FILES_PER_QUERY = 2 * BATCH
 FOLDERS_PER_QUERY = 500
 
 
-@reduced_gc()
 def discover(
     facility: Facility,
     instrument: Instrument,

@@ -29,7 +29,6 @@ from streamweave.errors import (
     StreamWeaveError,
 )
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.harvest.background_writer import background_writer
 from streamweave.harvest.claims import (
     Claim,
@@ -218,7 +217,6 @@ OTHERS_SECONDS = 1.0
 Listener = Callable[[Sequence[FileOutcome]], None]
 
 
-@reduced_gc()
 def transfer_files(
     facility: Facility,
     instrument: Instrument,

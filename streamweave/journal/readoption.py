@@ -32,7 +32,6 @@ from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation
 from streamweave.catalog.tables import Readoption as ReadoptionRow
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
 from streamweave.journal.keeping import Position, is_catalogued, newest_name, note_positions, positions_of, run_named_by
@@ -104,7 +103,6 @@ def _opened_if_ahead(facility: Facility, location: StorageLocation) -> Storage |
     return storage if _is_ahead(facility, location.id, storage) else None
 
 
-@reduced_gc()
 def readopt(
     facility: Facility,
     location: StorageLocation,
