@@ -3,7 +3,6 @@
 How a command says that it can't be done: one sentence on standard error, and exit code 2.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Display
 
 from streamweave.errors import StreamWeaveError
-from streamweave.harvest.progress import Progress, ProgressListener
+from streamweave.harvest.progress import Interval, Progress, ProgressListener
 from streamweave.printable import printable
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -47,13 +46,13 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told_at = time.monotonic()
+        self._interval = Interval(SECONDS_BETWEEN_LINES)
 
     def show(self, progress: Progress) -> None:
         """Print it if it is time to, or if everything is done."""
         is_last = progress.files == progress.files_total
-        if is_last or time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
-            self._told_at = time.monotonic()
+        if is_last or self._interval.is_over:
+            self._interval.restart()
             self._console.print(printable(progress.sentence()), highlight=False, soft_wrap=True, markup=False)
 
 
