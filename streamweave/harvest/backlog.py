@@ -92,9 +92,7 @@ def stragglers(session: Session, instrument: Instrument, limit: int = 100) -> Se
         select(FileRecord.source_path, FileVersion.state, FileVersion.reason, FileVersion.state_since)
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
         .where(
-            FileVersion.instrument_id == instrument.id,
-            FileVersion.is_newest,
-            FileVersion.state.in_(NEEDS_ATTENTION),
+            FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.state.in_(NEEDS_ATTENTION)
         )
         .order_by(FileVersion.state_since)
         .limit(limit)

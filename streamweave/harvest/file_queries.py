@@ -48,11 +48,7 @@ def expected_files(session: Session, instrument_id: uuid.UUID, which: ColumnElem
             FileVersion.state.in_((VersionState.VANISHED, VersionState.SUPERSEDED)),
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
-        .where(
-            FileRecord.instrument_id == instrument_id,
-            FileRecord.gone_at.is_(None),
-            which,
-        )
+        .where(FileRecord.instrument_id == instrument_id, FileRecord.gone_at.is_(None), which)
     )
     return session.connection().execute(query).tuples().all()
 

@@ -51,8 +51,7 @@ class Policy:
         """Over ``FileVersion`` joined to ``FileRecord``: under this policy something is to be decided for it now."""
         other_hooks = is_other(FileVersion.decided_hooks, self.hooks_fingerprint)
         other_destinations = and_(
-            is_other(FileVersion.decided_destinations, self.destinations_fingerprint),
-            ~FileVersion.redirected,
+            is_other(FileVersion.decided_destinations, self.destinations_fingerprint), ~FileVersion.redirected
         )
         is_done = FileVersion.state.in_(DONE)
         return and_(

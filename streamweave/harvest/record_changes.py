@@ -13,15 +13,7 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, insert_many, is_one_of, update_many
-from streamweave.catalog.tables import (
-    LIVE,
-    FileRecord,
-    FileVersion,
-    Instrument,
-    Transfer,
-    TransferStatus,
-    VersionState,
-)
+from streamweave.catalog.tables import LIVE, FileRecord, FileVersion, Instrument, Transfer, TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
@@ -223,12 +215,7 @@ def _add_versions(session: Session, instrument: Instrument, changes: Sequence[Ch
 
 
 def _of_record(known: KnownFile, file: SourceFile) -> dict[str, Any]:
-    return {
-        "id": known.file_id,
-        "size_bytes": file.size_bytes,
-        "source_mtime": file.mtime,
-        "gone_at": None,
-    }
+    return {"id": known.file_id, "size_bytes": file.size_bytes, "source_mtime": file.mtime, "gone_at": None}
 
 
 def _perhaps_published(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

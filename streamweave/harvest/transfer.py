@@ -15,14 +15,7 @@ from queue import SimpleQueue
 
 from streamweave.catalog.bulk import batches
 from streamweave.catalog.tables import Instrument
-from streamweave.errors import (
-    CopyNotProven,
-    PathUnusable,
-    SourceError,
-    SourceFileError,
-    StorageError,
-    StreamWeaveError,
-)
+from streamweave.errors import CopyNotProven, PathUnusable, SourceError, SourceFileError, StorageError, StreamWeaveError
 from streamweave.facility import Facility
 from streamweave.harvest.background_thread import BackgroundThread
 from streamweave.harvest.claims import (
@@ -97,10 +90,7 @@ def transfer_files(
 
 
 def open_destinations(
-    facility: Facility,
-    instrument: Instrument,
-    days: Collection[date] | None,
-    opened: Mapping[uuid.UUID, Storage],
+    facility: Facility, instrument: Instrument, days: Collection[date] | None, opened: Mapping[uuid.UUID, Storage]
 ) -> tuple[dict[uuid.UUID, Storage], list[StorageError]]:
     """The storage locations into which transfers are due, ready for writing; and what is wrong with the others.
 

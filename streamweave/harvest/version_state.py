@@ -179,11 +179,7 @@ def transfer_after(result: Result, now: datetime) -> dict[str, Any]:
             skipped = {"status": TransferStatus.SKIPPED, "error_message": ARCHIVED_BEFORE}
             return ended | skipped | {"source_checksum": digest.xxhash}
         case Failed(_, error):
-            return ended | {
-                "status": TransferStatus.FAILED,
-                "error_kind": error.kind(),
-                "error_message": str(error),
-            }
+            return ended | {"status": TransferStatus.FAILED, "error_kind": error.kind(), "error_message": str(error)}
 
 
 def next_attempt(failed: Failed, instrument: Instrument, now: datetime) -> dict[str, Any]:
