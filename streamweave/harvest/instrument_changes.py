@@ -16,7 +16,6 @@ the known files where they should be concludes nothing.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, delete, func, literal, select, true, update
@@ -44,6 +43,11 @@ class Address:
     share: str
     folder: str
 
+    def is_on_same_share(self, other: "Address") -> bool:
+        """Whether both are on one share: capitals don't count in the names of hosts and shares."""
+        mine, others = (self.host, self.share), (other.host, other.share)
+        return [name.casefold() for name in mine] == [name.casefold() for name in others]
+
 
 def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mapping[str, Any]) -> Instrument:
     """Change the given fields of an instrument. The caller commits.
@@ -61,7 +65,8 @@ def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mappi
 def asks_what_is_there(session: Session, instrument: Instrument, changes: Mapping[str, Any]) -> str | None:
     """The question that these (checked) changes of an instrument raise, as a sentence; None if they raise none."""
     before, after = _before_and_after(instrument, changes)
-    if _is_one_place(before, after) or not _has_files(session, instrument.id):
+    known = select(FileRecord.id).where(_of(instrument.id)).exists()
+    if _is_one_place(before, after) or not session.scalar(select(known)):
         return None
     same, folder = "their source paths stay as they are", _folder_of_the_same_files(before, after)
     if folder != before.folder:
@@ -92,15 +97,16 @@ def move(session: Session, instrument: Instrument, changes: Mapping[str, Any], a
         raise Conflict(question)
     _expect_no_run(session, instrument)
     now = session.scalars(select(func.now())).one()
+    recorder = Recorder(session, instrument, _mints_nothing, now)
     if _is_one_place(before, after) or answer != AddressChange.OTHER_FILES:
         folder = _folder_of_the_same_files(before, after)
         if folder != before.folder:
             _move_paths(session, instrument, before.folder, folder)
             _move_grants(session, instrument.id, before.folder, folder)
         if _is_within(after.folder, folder):
-            _record_gone(session, instrument, ~_is_below(FileRecord.source_path, after.folder), OUTSIDE, now)
+            recorder.conclude_gone(~_is_below(FileRecord.source_path, after.folder), known_before=None, because=OUTSIDE)
     else:
-        _record_gone(session, instrument, true(), OTHERS_THERE, now)
+        recorder.conclude_gone(true(), known_before=None, because=OTHERS_THERE)
     session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument.id))
     instrument.address_changed_at = now
 
@@ -116,9 +122,9 @@ def _address(fields: Mapping[str, Any]) -> Address:
 
 
 def _is_one_place(one: Address, other: Address) -> bool:
-    """Whether both are the same folder: capitals don't count in the names of hosts and shares."""
+    """Whether both are the same folder."""
     below = (one.folder.removeprefix(one.share), other.folder.removeprefix(other.share))
-    return below[0] == below[1] and _place(one) == _place(other)
+    return below[0] == below[1] and one.is_on_same_share(other)
 
 
 def _folder_of_the_same_files(before: Address, after: Address) -> str:
@@ -130,21 +136,13 @@ def _folder_of_the_same_files(before: Address, after: Address) -> str:
 
 def _is_nested(before: Address, after: Address) -> bool:
     """Whether both are on the same share, and one of the folders contains the other."""
-    is_one_server = before.host == NO_ADDRESS or _place(before) == _place(after)
+    is_one_server = before.host == NO_ADDRESS or before.is_on_same_share(after)
     contains = _is_within(before.folder, after.folder) or _is_within(after.folder, before.folder)
     return contains and before.share == after.share and is_one_server
 
 
 def _is_within(folder: str, other: str) -> bool:
     return folder.startswith(f"{other}/")
-
-
-def _place(address: Address) -> tuple[str, str]:
-    return address.host.casefold(), address.share.casefold()
-
-
-def _has_files(session: Session, instrument_id: uuid.UUID) -> bool:
-    return bool(session.scalar(select(select(FileRecord.id).where(_of(instrument_id)).exists())))
 
 
 def _of(instrument_id: uuid.UUID) -> ColumnElement[bool]:
@@ -165,13 +163,6 @@ def _expect_no_run(session: Session, instrument: Instrument) -> None:
     alive = select(HarvestRun.id).where(HarvestRun.instrument_id == instrument.id, ~is_dead())
     if session.scalar(select(alive.exists())):
         raise Conflict(f"a harvest of {instrument.name} is under way: change its address when that has ended")
-
-
-def _record_gone(
-    session: Session, instrument: Instrument, which: ColumnElement[bool], because: str, now: datetime
-) -> None:
-    recorder = Recorder(session, instrument, _mints_nothing, now)
-    recorder.conclude_gone(which, known_before=None, because=because)
 
 
 def _mints_nothing() -> str:

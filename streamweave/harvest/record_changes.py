@@ -101,11 +101,12 @@ class Recorder:
 
     def _add(self, files: Sequence[SourceFile]) -> None:
         identified = [(uuid7(), file) for file in files]
+        versions = (
+            {**first_version(file_id, file, self.instrument, self.now), "first_discovered_at": self.now}
+            for file_id, file in identified
+        )
         insert_many(self.session, FileRecord, (self._record_of(*each) for each in identified))
-        insert_many(self.session, FileVersion, (self._version_of(*each) for each in identified))
-
-    def _version_of(self, file_id: uuid.UUID, file: SourceFile) -> dict[str, Any]:
-        return {**first_version(file_id, file, self.instrument, self.now), "first_discovered_at": self.now}
+        insert_many(self.session, FileVersion, versions)
 
     def _record_of(self, file_id: uuid.UUID, file: SourceFile) -> dict[str, Any]:
         folder, _, filename = file.source_path.rpartition("/")
@@ -173,8 +174,17 @@ def record_changes(session: Session, instrument: Instrument, changes: Sequence[C
     update_many(
         session, FileVersion, [_other_content(*change, instrument, now, published=published) for change in in_place]
     )
-    _add_versions(session, instrument, [change for change in changes if change[0].version_id in archived], now)
-    update_many(session, FileRecord, [_of_record(known, file) for known, file in changes])
+    further = [
+        {**first_version(known.file_id, file, instrument, now), "number": known.number + 1}
+        for known, file in changes
+        if known.version_id in archived
+    ]
+    insert_many(session, FileVersion, further)
+    records = [
+        {"id": known.file_id, "size_bytes": file.size_bytes, "source_mtime": file.mtime, "gone_at": None}
+        for known, file in changes
+    ]
+    update_many(session, FileRecord, records)
 
 
 def _superseded(version: VersionFields, now: datetime) -> VersionFields:
@@ -188,10 +198,6 @@ def _superseded(version: VersionFields, now: datetime) -> VersionFields:
 def _in_place(version: VersionFields, file: SourceFile, now: datetime) -> VersionFields:
     if file.unreadable:
         return version.entering(VersionState.UNREADABLE, file.unreadable, now, retry_at=None)
-    return _settling_anew(version, now)
-
-
-def _settling_anew(version: VersionFields, now: datetime) -> VersionFields:
     reason = "changed since the last scan"
     if version.state in WATCHED:
         return version._replace(reason=reason, decided_hooks=None)
@@ -205,17 +211,6 @@ def _other_content(
     """If bytes of the earlier content may have the final name, this one gets another name, by its number."""
     number = known.number + 1 if known.version_id in published else known.number
     return {"id": known.version_id, "number": number, **observation_of(file, instrument, now)}
-
-
-def _add_versions(session: Session, instrument: Instrument, changes: Sequence[Change], now: datetime) -> None:
-    rows = [
-        {**first_version(known.file_id, file, instrument, now), "number": known.number + 1} for known, file in changes
-    ]
-    insert_many(session, FileVersion, rows)
-
-
-def _of_record(known: KnownFile, file: SourceFile) -> dict[str, Any]:
-    return {"id": known.file_id, "size_bytes": file.size_bytes, "source_mtime": file.mtime, "gone_at": None}
 
 
 def _perhaps_published(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

@@ -1,6 +1,5 @@
 """Scans on record: a scan is written down before it begins, and its outcome when it ends."""
 
-import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.leases import BEAT_SECONDS, LEASE_SECONDS
+from streamweave.catalog.leases import BEAT_SECONDS, LEASE_SECONDS, beating
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Scan, ScanOutcome
 from streamweave.errors import StreamWeaveError
@@ -111,15 +110,21 @@ def scan_on_record(facility: Facility, instrument_id: uuid.UUID, dagster_run_id:
         scan = Scan(instrument_id=instrument_id, dagster_run_id=dagster_run_id, started_at=facility.now())
         session.add(scan)
     result = ScanResult()
-    with heartbeat(facility.sessions, scan.id):
+    scan_id = scan.id
+
+    def beat() -> None:
+        with facility.sessions.begin() as session:
+            session.execute(update(Scan).where(Scan.id == scan_id).values(heartbeat_at=func.now()))
+
+    with beating(beat, every_seconds=BEAT_SECONDS, name=f"scan-{scan_id}"):
         try:
             yield result
         except BaseException as error:
             result.fail(error)
             with suppress(SQLAlchemyError):  # the first error counts; ``end_dead_scans`` ends the scan
-                _finish(facility, scan.id, result)
+                _finish(facility, scan_id, result)
             raise
-        _finish(facility, scan.id, result)
+        _finish(facility, scan_id, result)
 
 
 def _finish(facility: Facility, scan_id: uuid.UUID, result: ScanResult) -> None:
@@ -133,25 +138,6 @@ def _finish(facility: Facility, scan_id: uuid.UUID, result: ScanResult) -> None:
         for each in fields(result):
             if each.name not in NOT_COLUMNS:
                 setattr(scan, each.name, getattr(result, each.name))
-
-
-@contextmanager
-def heartbeat(sessions: Sessions, scan_id: uuid.UUID) -> Iterator[None]:
-    """Updates the scan's ``heartbeat_at`` until the block ends."""
-    ended = threading.Event()
-    thread = threading.Thread(target=_beat, args=(sessions, scan_id, ended), name=f"scan-{scan_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _beat(sessions: Sessions, scan_id: uuid.UUID, ended: threading.Event) -> None:
-    while not ended.wait(BEAT_SECONDS):
-        with suppress(SQLAlchemyError), sessions.begin() as session:  # a database that restarts ends no scan
-            session.execute(update(Scan).where(Scan.id == scan_id).values(heartbeat_at=func.now()))
 
 
 def end_dead_scans(sessions: Sessions) -> int:

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from queue import SimpleQueue
 
@@ -133,6 +134,7 @@ def sweep(facility: Facility, storage_location_id: uuid.UUID, storage: Storage) 
     return len(stale) + len(ours)
 
 
+@dataclass
 class ClaimBuffer:
     """Claims due transfers of an instrument, or of some acquisition days of it, and puts them on the work queue.
 
@@ -140,21 +142,13 @@ class ClaimBuffer:
     begun: the next ``refill`` gives it back.
     """
 
-    def __init__(
-        self,
-        facility: Facility,
-        instrument: Instrument,
-        run_id: uuid.UUID,
-        days: Collection[date] | None,
-        queue: WorkQueue,
-    ) -> None:
-        self.held: dict[uuid.UUID, Claim] = {}
-        self._facility = facility
-        self._instrument = instrument
-        self._run_id = run_id
-        self._days = days
-        self._queue = queue
-        self._is_exhausted = False
+    facility: Facility
+    instrument: Instrument
+    run_id: uuid.UUID
+    days: Collection[date] | None
+    queue: WorkQueue
+    held: dict[uuid.UUID, Claim] = field(default_factory=dict)
+    is_exhausted: bool = False
 
     def refill(self, into: Collection[uuid.UUID], committing: int) -> None:
         """Claim for these storage locations as much as there is room for.
@@ -162,20 +156,20 @@ class ClaimBuffer:
         Once nothing more was due, the database is asked again only at the end: when nothing is held, and none of the
         released claims is being committed.
         """
-        if self._queue.is_closed:
+        if self.queue.is_closed:
             self.withdraw()
         elif into and self._has_room(committing):
             claims = claim_transfers(
-                self._facility, self._instrument, self._run_id, into=into, limit=CLAIMED_AT_ONCE, days=self._days
+                self.facility, self.instrument, self.run_id, into=into, limit=CLAIMED_AT_ONCE, days=self.days
             )
             self.held |= {claim.claim_id: claim for claim in claims}
-            self._is_exhausted = len(claims) < CLAIMED_AT_ONCE
-            self._queue.add(claims)
+            self.is_exhausted = len(claims) < CLAIMED_AT_ONCE
+            self.queue.add(claims)
 
     def _has_room(self, committing: int) -> bool:
-        if self._is_exhausted:
+        if self.is_exhausted:
             return not self.held and not committing
-        small, large = self._queue.waiting()
+        small, large = self.queue.waiting()
         return (small < CLAIMED_AT_ONCE or not large) and len(self.held) <= CLAIMED_AT_MOST - CLAIMED_AT_ONCE
 
     def release(self, claims: Iterable[Claim]) -> None:
@@ -185,18 +179,18 @@ class ClaimBuffer:
 
     def end(self) -> None:
         """Begin nothing more. What is under way is finished: half a file is of no use."""
-        self._queue.close()
+        self.queue.close()
         self.withdraw()
 
     def withdraw(self, which: Callable[[Claim], bool] = lambda _: True) -> None:
         """Give back the claims that no worker has begun with."""
-        if claims := self._queue.withdraw(which):
-            give_back(self._facility, claims)
+        if claims := self.queue.withdraw(which):
+            give_back(self.facility, claims)
             self.release(claims)
 
     def give_back_all(self) -> None:
         """Give everything back, begun or not: the run is over."""
-        give_back(self._facility, self.held.values())
+        give_back(self.facility, self.held.values())
 
 
 class CircuitBreaker:
@@ -236,32 +230,24 @@ class CircuitBreaker:
         return False
 
 
+@dataclass
 class _Transfer:
     """One run's transfers: what is claimed, what is being copied, what waits to be catalogued."""
 
-    def __init__(
-        self,
-        facility: Facility,
-        instrument: Instrument,
-        run_id: uuid.UUID,
-        days: Collection[date] | None,
-        storages: dict[uuid.UUID, Storage],
-        journals: JournalKeeper,
-        meter: Meter,
-        on_outcomes: Listener,
-    ) -> None:
+    facility: Facility
+    instrument: Instrument
+    run_id: uuid.UUID
+    days: Collection[date] | None
+    storages: dict[uuid.UUID, Storage]
+    journals: JournalKeeper
+    meter: Meter
+    on_outcomes: Listener
+
+    def __post_init__(self) -> None:
         self._report = HarvestReport()
-        self._facility = facility
-        self._instrument = instrument
-        self._run_id = run_id
-        self._days = days
-        self._storages = storages
-        self._breaker = CircuitBreaker(storages)
-        self._meter = meter
-        self._on_outcomes = on_outcomes
-        self._limits = limits_of(instrument)
+        self._breaker = CircuitBreaker(self.storages)
+        self._limits = limits_of(self.instrument)
         self._pace = Pace(self._limits.bytes_per_second)
-        self._journals = journals
         self._finished: list[Copied | NotCopied] = []
         self._since_last_batch = Interval(BATCH_SECONDS)
         self._committed: SimpleQueue[Committed] = SimpleQueue()
@@ -272,12 +258,12 @@ class _Transfer:
         """Work until nothing is due any more, or nothing more can be done."""
         workers = CopyWorkers(
             self._limits.connections,
-            lambda: self._facility.open_source(self._instrument),
-            self._storages,
+            lambda: self.facility.open_source(self.instrument),
+            self.storages,
             self._slow_down_and_count,
-            lambda: self._limits.opens_at(self._facility.now()) is None,
+            lambda: self._limits.opens_at(self.facility.now()) is None,
         )
-        buffer = ClaimBuffer(self._facility, self._instrument, self._run_id, self._days, workers.queue)
+        buffer = ClaimBuffer(self.facility, self.instrument, self.run_id, self.days, workers.queue)
         try:
             with BackgroundThread("commit") as committer:
                 while self._has_work(buffer):
@@ -299,11 +285,11 @@ class _Transfer:
             raise InterruptedError("the run was ended")
         self._pace.take(number_of_bytes)
         if is_large(claim):
-            self._meter.read(claim.claim_id, number_of_bytes)
+            self.meter.read(claim.claim_id, number_of_bytes)
 
     def _has_work(self, buffer: ClaimBuffer) -> bool:
         """Claim as much as there is room for; False when all is done."""
-        opening = self._limits.opens_at(self._facility.now())
+        opening = self._limits.opens_at(self.facility.now())
         if opening is not None and not self._report.pause:
             self._report.pause = closed_until(opening)
             buffer.end()
@@ -334,7 +320,7 @@ class _Transfer:
 
     def _commit(self, finished: Finished) -> None:
         self._committed.put(
-            commit_batch(self._facility, self._instrument, self._run_id, finished, self._storages, self._journals)
+            commit_batch(self.facility, self.instrument, self.run_id, finished, self.storages, self.journals)
         )
 
     def _report_committed(self, buffer: ClaimBuffer) -> None:
@@ -344,12 +330,12 @@ class _Transfer:
             for refused in committed.refused:
                 self._note_failure(buffer, refused.claim, refused.error)
             for result in committed.results:
-                self._meter.done(result.claim.claim_id, result.claim.size_bytes)
+                self.meter.done(result.claim.claim_id, result.claim.size_bytes)
                 if not isinstance(result, Failed):
                     self._breaker.archived(result.claim)
             for outcome in committed.outcomes:
                 self._report.add(outcome)
-            self._on_outcomes(committed.outcomes)
+            self.on_outcomes(committed.outcomes)
 
     def _note_failure(self, buffer: ClaimBuffer, claim: Claim, error: StreamWeaveError) -> None:
         """Give back what a share or storage location that is out of order leaves impossible."""
