@@ -24,6 +24,7 @@ from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
+from streamweave.garbage import reduce_gc
 from streamweave.harvest.run import harvest
 from streamweave.journal.keeping import JournalKeeper
 from streamweave.journal.rebuilding import rebuild
@@ -57,6 +58,7 @@ class Clock:
 
 def main() -> None:
     """Measure and compare."""
+    reduce_gc()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=20_000)
     files: int = parser.parse_args().files

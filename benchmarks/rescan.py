@@ -24,6 +24,7 @@ from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import FileVanished
 from streamweave.facility import Facility
+from streamweave.garbage import reduce_gc
 from streamweave.harvest.scan import discover
 from streamweave.sources.base import FolderListing, OpenSourceFile, SourceFile
 from streamweave.storage.opening import open_storage
@@ -125,6 +126,7 @@ def fill(url: str, files: int) -> None:
 
 def look(url: str, files: int) -> Measured:
     """Look at the share once, and measure this process."""
+    reduce_gc()
     with open_catalog(url) as engine:
         facility = Facility(
             sessions=catalog_sessions(engine),

@@ -26,6 +26,7 @@ from soak.power import forget_to_flush
 from soak.wrapping import count_calls, kill_at
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility, facility_of
+from streamweave.garbage import reduce_gc
 from streamweave.harvest.run import harvest
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.settings import Settings
@@ -52,6 +53,7 @@ class Clock:
 
 def main() -> None:
     """Fork a victim for each order, until there are none any more."""
+    reduce_gc()
     for line in sys.stdin:
         print(_run(order_of(line)).as_json(), flush=True)
 

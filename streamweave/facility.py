@@ -22,13 +22,12 @@ from streamweave.storage.opening import storage_opener
 
 @dataclass(frozen=True)
 class Facility:
-    """The catalog, the ways to instruments and storage, the identifiers, the clock, and what hooks can reach.
+    """Access to the catalog, instruments and storage, the identifiers, the clock, and what hooks can use.
 
-    ``open_storage`` compares no mark: what only hands out bytes may use it, all else uses ``open_marked``.
-    ``now`` is the database's clock: two processes, on two machines, must agree on how long a file has been quiet.
-    ``wait`` takes seconds and returns after them; tests hand in a ``now`` and a ``wait`` that belong together.
-    ``storage_notice`` is what the person who runs the host should know of a storage location's place, if anything.
-    ``close`` lets go of the catalog.
+    ``open_storage`` compares no mark: what only reads bytes may use it, all else uses ``open_marked``. ``now`` is the
+    database's clock: processes on several machines must agree on how long a file has been quiet. ``wait`` takes
+    seconds; tests pass a ``now`` and a ``wait`` that belong together. ``storage_notice`` is what an operator should
+    know of where a storage location is, if anything. ``close`` closes the catalog's connections.
     """
 
     sessions: Sessions
@@ -42,7 +41,7 @@ class Facility:
     close: Callable[[], None] = lambda: None
 
     def open_marked(self, location: StorageLocation, *, to_write: bool = False) -> Storage:
-        """The storage behind ``location``, found by its mark to be that place. Raises ``StorageError``."""
+        """The storage of ``location``, whose mark was compared. Raises ``StorageError``."""
         return open_marked(self.sessions, self.open_storage, location, to_write=to_write)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from streamweave.errors import SealBroken, StartError
-from streamweave.garbage import RARELY_IN_FULL
+from streamweave.garbage import SERVING, reduce_gc
 from streamweave.printable import log_printable_lines, printable
 from streamweave.settings import Settings, sentence_of
 from streamweave.storage.roots import start_warnings
@@ -44,7 +44,7 @@ def main() -> int:
     gc.collect()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()
-    gc.set_threshold(*RARELY_IN_FULL)
+    reduce_gc(SERVING)
     uvicorn.run(
         app,
         host=options.host,

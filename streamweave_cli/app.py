@@ -6,6 +6,7 @@ one sentence on standard error. For `certify`, 1 means that it is not safe.
 
 import typer
 
+from streamweave.garbage import reduce_gc
 from streamweave_cli.alerts import alerts
 from streamweave_cli.backup import backup, restore
 from streamweave_cli.certify import certify
@@ -23,6 +24,11 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+@app.callback()
+def _prepare_process() -> None:
+    reduce_gc()
 
 
 for command in (up, demo, harvest, verify, certify, alerts, backup, restore, migrate, create_admin, configure):

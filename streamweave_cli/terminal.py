@@ -3,7 +3,6 @@
 How a command says that it can't be done: one sentence on standard error, and exit code 2.
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -17,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamweave.errors import NotFound, StreamWeaveError
-from streamweave.harvest.progress import Progress, ProgressListener
+from streamweave.harvest.progress import Interval, Progress, ProgressListener
 from streamweave.printable import printable
 from streamweave.settings import sentence_of
 
@@ -53,13 +52,13 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told_at = time.monotonic()
+        self._interval = Interval(SECONDS_BETWEEN_LINES)
 
     def show(self, progress: Progress) -> None:
         """Print it if it is time to, or if everything is done."""
         is_last = progress.files == progress.files_total
-        if is_last or time.monotonic() - self._told_at >= SECONDS_BETWEEN_LINES:
-            self._told_at = time.monotonic()
+        if is_last or self._interval.is_over:
+            self._interval.restart()
             self._console.print(printable(progress.sentence()), highlight=False, soft_wrap=True, markup=False)
 
 

@@ -14,6 +14,7 @@ from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import Instrument, Schedule
 from streamweave.errors import StartError
 from streamweave.facility import Facility
+from streamweave.garbage import reduce_gc
 from streamweave_dagster.checks import instrument_checks
 from streamweave_dagster.harvest import harvest_job, instrument_asset
 from streamweave_dagster.lost_runs import lost_runs_sensor
@@ -37,6 +38,7 @@ def code_location() -> dg.Definitions:
 
     Raises ``StartError`` when there is no catalog, or alerts can't be sent as the settings say.
     """
+    reduce_gc()
     return definitions_of(the_facility(), the_channels())
 
 

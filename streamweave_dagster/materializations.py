@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 
 from streamweave.catalog.tables import VersionState
-from streamweave.harvest.backlog import NEEDS_A_PERSON
+from streamweave.harvest.backlog import NEEDS_ATTENTION
 from streamweave.harvest.report import DayReport, FileOutcome, HarvestReport
 from streamweave.printable import printable
 from streamweave_dagster.standing import WAITING, DayStanding
@@ -35,7 +35,7 @@ def day_metadata(report: HarvestReport, day: date, standing: DayStanding) -> dic
         **pace_metadata(report),
         "skipped": dg.MetadataValue.int(standing.number(VersionState.SKIPPED)),
         "waiting": dg.MetadataValue.int(standing.number(*WAITING)),
-        "failed": dg.MetadataValue.int(standing.number(*NEEDS_A_PERSON)),
+        "failed": dg.MetadataValue.int(standing.number(*NEEDS_ATTENTION)),
         "table": _table(done, standing),
     }
 

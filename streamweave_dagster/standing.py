@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
-from streamweave.harvest.backlog import NEEDS_A_PERSON
+from streamweave.harvest.backlog import NEEDS_ATTENTION
 from streamweave.harvest.report import FileOutcome
 
 WAITING = (VersionState.SETTLING, VersionState.SETTLED, VersionState.PENDING)
@@ -58,7 +58,7 @@ def _unfinished() -> Select[tuple[str, date, str, int, str]]:
             FileVersion.reason,
         )
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
-        .where(FileVersion.state.in_((*WAITING, *NEEDS_A_PERSON)))
+        .where(FileVersion.state.in_((*WAITING, *NEEDS_ATTENTION)))
         .order_by(FileVersion.acquisition_day, FileRecord.source_path)
         .limit(NAMED_FILES)
     )

@@ -8,6 +8,7 @@ from benchmarks.measured import Measured
 from benchmarks.site import instrument_of
 from streamweave.catalog.tables import VersionState
 from streamweave.facility import facility_of
+from streamweave.garbage import reduce_gc
 from streamweave.harvest.run import harvest
 from streamweave.settings import Settings
 
@@ -16,6 +17,7 @@ WHOLE = "harvest"
 
 def main(slug: str, result: str) -> None:
     """Harvest an instrument, its quiet period waited out as in a run, and write down what it took."""
+    reduce_gc()
     measured = Measured()
     with closing(facility_of(Settings())) as facility:
         instrument = instrument_of(facility, slug)

@@ -12,6 +12,7 @@ from benchmarks.measured import Measured
 from benchmarks.site import instrument_of
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.facility import Facility, facility_of
+from streamweave.garbage import reduce_gc
 from streamweave.harvest.run import STEPS, Harvest, Listeners
 from streamweave.settings import Settings
 
@@ -36,6 +37,7 @@ def measure_harvest(facility: Facility, instrument: Instrument) -> Measured:
 
 def main(result: str) -> None:
     """Harvest the instrument that the benchmark has entered, and write down what it took."""
+    reduce_gc()
     with closing(facility_of(Settings())) as facility:
         measure_harvest(facility, instrument_of(facility)).hand_over(Path(result))
 

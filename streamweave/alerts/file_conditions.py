@@ -35,7 +35,7 @@ FILES_NAMED = 10
 """Of each instrument, those that have waited longest."""
 NEEDING_A_PERSON = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE)
 
-_NEEDS_A_PERSON = FileVersion.is_newest & FileVersion.state.in_(NEEDING_A_PERSON)
+_NEEDS_ATTENTION = FileVersion.is_newest & FileVersion.state.in_(NEEDING_A_PERSON)
 
 
 def files_that_need_a_person(session: Session) -> Findings:
@@ -51,7 +51,7 @@ def files_that_need_a_person(session: Session) -> Findings:
 def _counts(session: Session) -> dict[uuid.UUID, dict[str, int]]:
     rows = session.execute(
         select(FileVersion.instrument_id, FileVersion.state, func.count())
-        .where(_NEEDS_A_PERSON)
+        .where(_NEEDS_ATTENTION)
         .group_by(FileVersion.instrument_id, FileVersion.state)
         .order_by(FileVersion.state)
     )
@@ -74,7 +74,7 @@ def _longest(session: Session) -> dict[uuid.UUID, list[Row[Any]]]:
             FileVersion.state_since,
             place.label("place"),
         )
-        .where(_NEEDS_A_PERSON)
+        .where(_NEEDS_ATTENTION)
         .subquery()
     )
     rows = session.execute(

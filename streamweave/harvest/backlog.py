@@ -1,4 +1,4 @@
-"""The backlog: what of an instrument waits for a harvest, and what has waited for too long."""
+"""The backlog: which files of an instrument wait for a harvest, and which have waited too long."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,23 +21,16 @@ from streamweave.catalog.tables.files import DONE
 from streamweave.harvest.claims import is_due
 from streamweave.harvest.policy import Policy
 
-NEEDS_A_PERSON = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
+NEEDS_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
 
 
 def days_with_work(session: Session, instrument: Instrument, policy: Policy, now: datetime) -> list[date]:
     """The acquisition days for which a harvest would do something at this moment, in order."""
-    due = (
-        select(FileVersion.acquisition_day)
-        .join(Transfer, Transfer.version_id == FileVersion.id)
-        .where(is_due(instrument.id, now))
+    of_transfers = select(FileVersion.acquisition_day).join(Transfer, Transfer.version_id == FileVersion.id).distinct()
+    orphaned = of_transfers.join(HarvestRun, HarvestRun.id == Transfer.run_id).where(
+        Transfer.instrument_id == instrument.id, Transfer.status == TransferStatus.IN_PROGRESS, is_dead()
     )
-    orphaned = (
-        select(FileVersion.acquisition_day)
-        .join(Transfer, Transfer.version_id == FileVersion.id)
-        .join(HarvestRun, HarvestRun.id == Transfer.run_id)
-        .where(Transfer.instrument_id == instrument.id, Transfer.status == TransferStatus.IN_PROGRESS, is_dead())
-    )
-    days = set(session.scalars(due.distinct())) | set(session.scalars(orphaned.distinct()))
+    days = {*session.scalars(of_transfers.where(is_due(instrument.id, now))), *session.scalars(orphaned)}
     if policy.destinations:
         undecided = (
             select(FileVersion.acquisition_day)
@@ -49,7 +42,7 @@ def days_with_work(session: Session, instrument: Instrument, policy: Policy, now
                     FileVersion.state != VersionState.SETTLED,
                     FileVersion.retry_at.is_(None),
                     FileVersion.retry_at <= now,
-                    FileVersion.failing_hooks.is_not(None),  # not too early to ask them again, or others now
+                    FileVersion.failing_hooks.is_not(None),  # it is time to ask them again, or the hooks have changed
                 ),
             )
         )
@@ -59,7 +52,7 @@ def days_with_work(session: Session, instrument: Instrument, policy: Policy, now
 
 
 def _days_to_enrich_again(instrument: Instrument, now: datetime) -> Select[tuple[date]]:
-    """The days of archived files for which a hook that calls out has failed, and is to be asked again."""
+    """The days of archived files for which a hook that calls out has failed, and is due to be asked again."""
     return (
         select(FileVersion.acquisition_day)
         .where(
@@ -74,7 +67,7 @@ def _days_to_enrich_again(instrument: Instrument, now: datetime) -> Select[tuple
 
 
 def versions_by_state(session: Session, instrument: Instrument) -> dict[VersionState, int]:
-    """How many of the instrument's files stand where on their way (by their newest version)."""
+    """How many of the instrument's files are in which state (by their newest version)."""
     rows = session.execute(
         select(FileVersion.state, func.count())
         .where(FileVersion.instrument_id == instrument.id, FileVersion.is_newest)
@@ -85,7 +78,7 @@ def versions_by_state(session: Session, instrument: Instrument) -> dict[VersionS
 
 @dataclass(frozen=True, slots=True)
 class Straggler:
-    """A file that needs a person. ``since`` is UTC."""
+    """A file that needs attention. ``since`` is UTC."""
 
     source_path: str
     state: VersionState
@@ -94,14 +87,12 @@ class Straggler:
 
 
 def stragglers(session: Session, instrument: Instrument, limit: int = 100) -> Sequence[Straggler]:
-    """The files that a person has to look after, longest-standing first."""
+    """The files that need attention, those that have waited longest first."""
     rows = session.execute(
         select(FileRecord.source_path, FileVersion.state, FileVersion.reason, FileVersion.state_since)
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
         .where(
-            FileVersion.instrument_id == instrument.id,
-            FileVersion.is_newest,
-            FileVersion.state.in_(NEEDS_A_PERSON),
+            FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.state.in_(NEEDS_ATTENTION)
         )
         .order_by(FileVersion.state_since)
         .limit(limit)

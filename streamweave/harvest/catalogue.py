@@ -1,11 +1,6 @@
-"""Cataloguing: the proof of a copy, or its failure and what follows, goes on record; a batch in one short transaction.
+"""Cataloguing: the proof of a copy, or its failure and what follows, is recorded; a batch in one short transaction.
 
-Only claims that this run still holds are written: a run that was taken for dead finds its claims gone, and its copies
-are taken over by whoever holds them now.
-
-Holders: which versions hold the contents of a file that are archived, and where.
-
-Results reconsidered: what else was archived meanwhile can make a copy one that is not needed, or must not be.
+Only claims that this run still holds are written: those of a run whose lease has ended may be another run's now.
 """
 
 import uuid
@@ -33,7 +28,7 @@ from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
 from streamweave.harvest.copy_verify import other_content
-from streamweave.harvest.file_queries import of_files
+from streamweave.harvest.file_queries import of_files, once_copied
 from streamweave.harvest.record_changes import cancel_waiting_transfers
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.source_check import record_other_contents
@@ -55,90 +50,6 @@ from streamweave.harvest.version_state import (
 )
 from streamweave.journal.keeping import JournalKeeper, note_positions
 
-
-@dataclass(frozen=True, slots=True)
-class ContentOwner:
-    """The version that holds some content, the storage locations that have it, and how often it was damaged there.
-
-    ``is_unfinished``: the instrument may not have finished that content.
-    """
-
-    version_id: uuid.UUID
-    number: int
-    source_mtime: datetime
-    is_unfinished: bool
-    locations: set[uuid.UUID] = field(default_factory=set)
-    damaged: Counter[uuid.UUID] = field(default_factory=Counter)
-
-
-def content_owners(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], ContentOwner]:
-    """Who holds the contents of these files that are archived somewhere, by file and sha256."""
-    rows = session.connection().execute(
-        select(
-            Transfer.file_id,
-            FileVersion.sha256,
-            FileVersion.id,
-            FileVersion.number,
-            FileVersion.source_mtime,
-            FileVersion.unfinished.is_not(None),
-            Transfer.storage_location_id,
-            Transfer.status,
-        )
-        .join(FileVersion, FileVersion.id == Transfer.version_id)
-        .where(of_files(file_ids, *ONCE_COMPLETED))
-    )
-    known: dict[tuple[uuid.UUID, str], ContentOwner] = {}
-    for file_id, sha256, *version, location_id, status in rows:
-        holder = known.setdefault((file_id, sha256), ContentOwner(*version))
-        if status == TransferStatus.COMPLETED:
-            holder.locations.add(location_id)
-        else:
-            holder.damaged[location_id] += 1
-    return known
-
-
-def commit_conflicts(session: Session, results: Sequence[Result]) -> list[Result]:
-    """The results as they hold at this moment. The caller holds the instrument's lock."""
-    return _of_one_content(session, _without_repaired(session, results))
-
-
-def _without_repaired(session: Session, results: Sequence[Result]) -> list[Result]:
-    """A further copy of an earlier version is none when a repair has made that copy meanwhile, or is making it.
-
-    Both publish to the same path, so that whichever comes second takes over the bytes of the first.
-    """
-    further = {each.holder for each in results if isinstance(each, Archived) and each.holder != each.claim.version_id}
-    if not further:
-        return list(results)
-    rows = select(Transfer.version_id, Transfer.storage_location_id).where(
-        is_one_of(Transfer.version_id, further), Transfer.status.in_(LIVE)
-    )
-    taken = {row._tuple() for row in session.connection().execute(rows)}
-    return [
-        Unchanged(each.claim, each.digest)
-        if isinstance(each, Archived)
-        and each.holder in further
-        and (each.holder, each.claim.storage_location_id) in taken
-        else each
-        for each in results
-    ]
-
-
-def _of_one_content(session: Session, results: Sequence[Result]) -> list[Result]:
-    """A copy is none when another run has archived its version with another content meanwhile, elsewhere."""
-    version_ids = [each.claim.version_id for each in results if not isinstance(each, Failed)]
-    rows = select(FileVersion.id, FileVersion.sha256).where(
-        is_one_of(FileVersion.id, version_ids), FileVersion.sha256.is_not(None)
-    )
-    known = dict(session.connection().execute(rows).tuples().all())
-    return [
-        Failed(each.claim, other_content(each.claim))
-        if not isinstance(each, Failed) and known.get(each.claim.version_id, each.digest.sha256) != each.digest.sha256
-        else each
-        for each in results
-    ]
-
-
 OPEN = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
 ON_THE_WAY = (VersionState.PENDING, VersionState.FAILED)
 
@@ -152,27 +63,29 @@ def catalogue(
 ) -> list[FileOutcome]:
     """Write what became of some claims; returns the outcomes of those that this run still held.
 
-    ``journals`` are those in which it was noted. If this run has lost some of the claims, how far they reach is not put
-    on record, and the run goes on in new ones: so no line is passed over whose copy may not be in the catalog.
+    ``journals`` are those in which it was noted. If this run has lost some of the claims, their positions are not
+    recorded, and the run continues in new journals: so no line is skipped whose copy may not be in the catalog.
     """
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
         mine = _end_transfers(session, run_id, commit_conflicts(session, results), now)
         if journals is not None:
-            _note_how_far(session, journals, results, mine)
+            _note_positions(session, journals, results, mine)
         _plan_again(session, mine, instrument, now)
-        open_ends = _open_ends(session, {result.claim.file_id for result in mine})
-        arrived = _archive(session, _plain(mine, open_ends), now)
-        others = [result for result in mine if result.claim.version_id not in arrived]
-        after = _move_on(session, others, open_ends, instrument, now)
+        unfinished = _unfinished_versions(session, {result.claim.file_id for result in mine})
+        complete = _archive(session, _complete(mine, unfinished), now)
+        others = [result for result in mine if result.claim.version_id not in complete]
+        after = _move_on(session, others, unfinished, instrument, now)
         _number_anew(session, mine)
         record_other_contents(session, instrument, _of_other_content(mine), now)
         ends = {version.id: (version.state, version.reason) for version in after.values()}
         return [outcome_of(each, *ends.get(each.claim.version_id, (VersionState.ARCHIVED, ""))) for each in mine]
 
 
-def _note_how_far(session: Session, journals: JournalKeeper, results: Sequence[Result], mine: Sequence[Result]) -> None:
+def _note_positions(
+    session: Session, journals: JournalKeeper, results: Sequence[Result], mine: Sequence[Result]
+) -> None:
     noted = {each.claim.claim_id for each in results if isinstance(each, Archived)}
     if noted <= {each.claim.claim_id for each in mine}:
         note_positions(session, journals.positions)
@@ -209,8 +122,8 @@ def _plan_again(session: Session, results: Sequence[Result], instrument: Instrum
     insert_many(session, Transfer, [next_attempt(each, instrument, now) for each in again])
 
 
-def _open_ends(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """The versions of files that wait for something more. A copy that repairs a damaged one is nothing to wait for."""
+def _unfinished_versions(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of files that wait for a further transfer, other than the repair of a damaged copy."""
     damaged = aliased(Transfer)
     is_repair = exists().where(
         damaged.file_id == Transfer.file_id,
@@ -223,31 +136,22 @@ def _open_ends(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UU
     return set(session.connection().execute(found).scalars())
 
 
-def _once_copied(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """The versions of files that some storage location has, or had until its copy was damaged."""
-    found = select(Transfer.version_id).where(of_files(file_ids, *ONCE_COMPLETED))
-    return set(session.connection().execute(found).scalars())
-
-
-def _plain(results: Sequence[Result], open_ends: Collection[uuid.UUID]) -> list[Archived]:
-    """Those of versions that have arrived wherever they were meant for, with their own contents and without a hitch."""
-    plain: list[Archived] = []
-    others = set(open_ends)
+def _complete(results: Sequence[Result], unfinished: Collection[uuid.UUID]) -> list[Archived]:
+    """The results of versions that are now in all their storage locations, with their own content and no failure."""
+    complete: list[Archived] = []
+    others = set(unfinished)
     for result in results:
-        is_own = isinstance(result, Archived) and result.holder == result.claim.version_id
+        is_own = isinstance(result, Archived) and result.owner == result.claim.version_id
         if isinstance(result, Archived) and is_own and not result.claim.is_unfinished:
-            plain.append(result)
+            complete.append(result)
         else:
             others.add(result.claim.version_id)
-    return [result for result in plain if result.holder not in others]
+    return [result for result in complete if result.owner not in others]
 
 
 def _archive(session: Session, results: Sequence[Archived], now: datetime) -> set[uuid.UUID]:
-    """Call the versions archived that are pending, without reading them first: nearly all are of this kind.
-
-    Returns which were.
-    """
-    digests = {each.holder: {"xxhash": each.digest.xxhash, "sha256": each.digest.sha256} for each in results}
+    """Mark pending versions, as nearly all are, as archived without reading them first; returns which were."""
+    digests = {each.owner: {"xxhash": each.digest.xxhash, "sha256": each.digest.sha256} for each in results}
     rows = [{"id": version_id, **digest, **archived(now)} for version_id, digest in digests.items()]
     is_pending = checked(FileVersion.state == VersionState.PENDING)
     return {version_id for (version_id,) in update_those(session, FileVersion, rows, is_pending, FileVersion.id)}
@@ -256,11 +160,11 @@ def _archive(session: Session, results: Sequence[Archived], now: datetime) -> se
 def _move_on(
     session: Session,
     results: Sequence[Result],
-    open_ends: Collection[uuid.UUID],
+    unfinished: Collection[uuid.UUID],
     instrument: Instrument,
     now: datetime,
 ) -> dict[uuid.UUID, VersionFields]:
-    """Decide where the versions of all others stand, and write it; returns it by their ids."""
+    """Decide the states of all other versions, and write them; returns the fields by the versions' ids."""
     if not results:
         return {}
     before = version_fields(session, {result.claim.version_id for result in results})
@@ -268,22 +172,105 @@ def _move_on(
     for result in results:
         version_id = result.claim.version_id
         after[version_id] = version_after(result, after[version_id], instrument, now)
-    copied = _once_copied(session, {result.claim.file_id for result in results})
+    copied = once_copied(session, {result.claim.file_id for result in results})
     for result in results:
         version = after[result.claim.version_id]
-        if version.id not in open_ends:
+        if version.id not in unfinished:
             after[version.id] = concluded(result, version, now, has_a_copy=version.id in copied)
     write_version_fields(session, zip(before, after.values(), strict=True))
-    strayed = [version.id for version in after.values() if version.id in open_ends and version.state not in ON_THE_WAY]
-    cancel_waiting_transfers(session, strayed, "the file left the way into the archive", now)
+    left = [version.id for version in after.values() if version.id in unfinished and version.state not in ON_THE_WAY]
+    cancel_waiting_transfers(session, left, "the file left the way into the archive", now)
     return after
 
 
 def _number_anew(session: Session, results: Sequence[Result]) -> None:
-    """A file that changed after a run had died: bytes of the earlier content may stand under its final name."""
+    """A file that changed after a run had crashed: bytes of its earlier content may have the final name."""
     changed = [each.claim.version_id for each in results if isinstance(each, Failed) and each.claim.was_begun]
     if changed:
         settles_anew = (
             is_one_of(FileVersion.id, changed) & FileVersion.state.in_(WATCHED) & FileVersion.sha256.is_(None)
         )
         session.execute(update(FileVersion).where(settles_anew).values(number=FileVersion.number + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ContentOwner:
+    """The version that holds some content, the storage locations that have it, and how often it was damaged there.
+
+    ``is_unfinished``: the instrument may not have finished that content.
+    """
+
+    version_id: uuid.UUID
+    number: int
+    source_mtime: datetime
+    is_unfinished: bool
+    locations: set[uuid.UUID] = field(default_factory=set)
+    damaged: Counter[uuid.UUID] = field(default_factory=Counter)
+
+
+def content_owners(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tuple[uuid.UUID, str], ContentOwner]:
+    """The owners of the contents of these files that are archived somewhere, by file and sha256."""
+    rows = session.connection().execute(
+        select(
+            Transfer.file_id,
+            FileVersion.sha256,
+            FileVersion.id,
+            FileVersion.number,
+            FileVersion.source_mtime,
+            FileVersion.unfinished.is_not(None),
+            Transfer.storage_location_id,
+            Transfer.status,
+        )
+        .join(FileVersion, FileVersion.id == Transfer.version_id)
+        .where(of_files(file_ids, *ONCE_COMPLETED))
+    )
+    known: dict[tuple[uuid.UUID, str], ContentOwner] = {}
+    for file_id, sha256, *version, location_id, status in rows:
+        owner = known.setdefault((file_id, sha256), ContentOwner(*version))
+        if status == TransferStatus.COMPLETED:
+            owner.locations.add(location_id)
+        else:
+            owner.damaged[location_id] += 1
+    return known
+
+
+def commit_conflicts(session: Session, results: Sequence[Result]) -> list[Result]:
+    """The results, corrected by what other runs have archived since. The caller holds the instrument's lock."""
+    return _of_one_content(session, _without_repaired(session, results))
+
+
+def _without_repaired(session: Session, results: Sequence[Result]) -> list[Result]:
+    """A further copy of an earlier version is dropped when a repair has made that copy, or is making it.
+
+    Both publish to the same path, so that the second one takes over the bytes of the first.
+    """
+    further = {each.owner for each in results if isinstance(each, Archived) and each.owner != each.claim.version_id}
+    if not further:
+        return list(results)
+    rows = select(Transfer.version_id, Transfer.storage_location_id).where(
+        is_one_of(Transfer.version_id, further), Transfer.status.in_(LIVE)
+    )
+    taken = {row._tuple() for row in session.connection().execute(rows)}
+    return [
+        Unchanged(each.claim, each.digest)
+        if isinstance(each, Archived)
+        and each.owner in further
+        and (each.owner, each.claim.storage_location_id) in taken
+        else each
+        for each in results
+    ]
+
+
+def _of_one_content(session: Session, results: Sequence[Result]) -> list[Result]:
+    """A copy has failed when another run has archived its version elsewhere with another content."""
+    version_ids = [each.claim.version_id for each in results if not isinstance(each, Failed)]
+    rows = select(FileVersion.id, FileVersion.sha256).where(
+        is_one_of(FileVersion.id, version_ids), FileVersion.sha256.is_not(None)
+    )
+    known = dict(session.connection().execute(rows).tuples().all())
+    return [
+        Failed(each.claim, other_content(each.claim))
+        if not isinstance(each, Failed) and known.get(each.claim.version_id, each.digest.sha256) != each.digest.sha256
+        else each
+        for each in results
+    ]

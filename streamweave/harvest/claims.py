@@ -45,9 +45,9 @@ class Claim:
     sha256: str | None
     """Of this version's content, once some storage location has it."""
     is_unfinished: bool = False
-    """The file may grow on: so much as settled is to be copied of it, and no more."""
+    """The file may keep growing: what settled of it is to be copied, and no more."""
     was_begun: bool = False
-    """By a run that died: it may have published bytes that are not on record."""
+    """By a run that crashed: it may have published bytes that are not on record."""
     persistent_id: str = ""
     number: int = 1
     """Of the version."""
@@ -58,8 +58,8 @@ class Claim:
     def staged_name(self) -> str:
         """The name under which the destination stages this claim's bytes.
 
-        It belongs to the claim, not to the transfer: whoever claims a transfer anew, were it the same run, can't write
-        into a file that an earlier claim may yet publish.
+        It belongs to the claim, not to the transfer: a later claim of the same transfer can't write into a file that an
+        earlier claim may yet publish.
         """
         return str(self.claim_id)
 
@@ -73,7 +73,7 @@ def claim_transfers(
     limit: int,
     days: Collection[date] | None = None,
 ) -> list[Claim]:
-    """Take up to ``limit`` transfers into these storage locations whose time has come, as they were planned."""
+    """Claim up to ``limit`` due transfers into these storage locations, in the order in which they were planned."""
     now = facility.now()
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
@@ -82,14 +82,14 @@ def claim_transfers(
 
 
 def open_locations() -> Select[tuple[uuid.UUID]]:
-    """The storage locations that may be written to: enabled ones that nobody has deleted."""
+    """The storage locations that may be written to: enabled, and not deleted."""
     return select(StorageLocation.id).where(StorageLocation.enabled, StorageLocation.deleted_at.is_(None))
 
 
 def is_due(instrument_id: uuid.UUID, now: datetime, days: Collection[date] | None = None) -> ColumnElement[bool]:
-    """Over ``Transfer`` joined to ``FileVersion``: it waits, and its time has come.
+    """Over ``Transfer`` joined to ``FileVersion``: it waits, and may be begun now.
 
-    A version that failed for one storage location may well be waiting for another.
+    A version that failed for one storage location may be waiting for another.
     """
     is_time = or_(FileVersion.retry_at.is_(None), FileVersion.retry_at <= now)
     due = and_(
@@ -150,9 +150,9 @@ def _take_next(session: Session, due: ColumnElement[bool], limit: int, run_id: u
 
 
 def give_back(facility: Facility, claims: Collection[Claim]) -> None:
-    """Let go of claims that were not worked on; those that were lost meanwhile are somebody else's.
+    """Give back claims that were not worked on. Those that this run has lost are another run's, and are left alone.
 
-    What a dead run had begun before them stays begun.
+    What a crashed run had begun before stays marked as begun.
     """
     was_begun = is_one_of(Transfer.id, [claim.transfer_id for claim in claims if claim.was_begun])
     with facility.sessions.begin() as session:
@@ -173,7 +173,7 @@ def give_back(facility: Facility, claims: Collection[Claim]) -> None:
 
 
 def free_claims_of_dead_runs(facility: Facility, instrument: Instrument) -> int:
-    """Let the transfers of runs that died wait again; returns how many there were.
+    """Make the transfers of crashed runs wait again; returns how many there were.
 
     Their ``started_at`` stays: such a run may have published bytes that are not on record.
     """
@@ -196,7 +196,7 @@ def free_claims_of_dead_runs(facility: Facility, instrument: Instrument) -> int:
 def others_at_work(
     facility: Facility, instrument: Instrument, run_id: uuid.UUID, days: Collection[date] | None = None
 ) -> bool:
-    """Whether some other run holds claims on versions of this instrument, or of some acquisition days of it."""
+    """Whether another run holds claims on versions of this instrument, or of some acquisition days of it."""
     others = (
         select(Transfer.id)
         .join(FileVersion, FileVersion.id == Transfer.version_id)
@@ -213,7 +213,7 @@ def others_at_work(
 
 
 def staged_names_under_way(session: Session, storage_location_id: uuid.UUID) -> set[str]:
-    """The names under which runs may be staging files in a storage location at this moment."""
+    """The names under which runs may be staging files in a storage location now."""
     claim_ids = session.scalars(
         select(Transfer.claim_id).where(
             Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
@@ -223,9 +223,9 @@ def staged_names_under_way(session: Session, storage_location_id: uuid.UUID) -> 
 
 
 def early_names_of_ours(session: Session, staged_names: Iterable[str]) -> set[str]:
-    """Those names, of files staged when catalogs shared one staging area, that belong to ended claims of this catalog.
+    """The names that belong to ended claims of this catalog, of files staged when catalogs shared one staging area.
 
-    Whatever this catalog does not know may be another one's, which may be writing it at this moment.
+    What this catalog does not know may be another one's, which may be writing it now.
     """
     ids = {name for name in staged_names if _is_uuid(name)}
     ours = select(Transfer.claim_id).where(Transfer.claim_id.in_(ids), Transfer.status != TransferStatus.IN_PROGRESS)

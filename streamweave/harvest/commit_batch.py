@@ -1,18 +1,16 @@
-"""Arrival: copies that were proven get their final names, durably, and go on record: one batch at a time.
+"""Commit: proven, staged copies get their final names, durably, and go on record, one batch at a time.
 
-Publication: proven, staged copies get their final names. Nothing that exists there already is ever overwritten.
+Nothing that exists under a final name is ever overwritten.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from queue import SimpleQueue
 
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused
 from streamweave.facility import Facility
-from streamweave.harvest.background_writer import BackgroundWriter
 from streamweave.harvest.catalogue import ContentOwner, catalogue, content_owners
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Copied, Digest, Finished, NotCopied, digest_of, other_content
@@ -28,105 +26,17 @@ NUMBERED_NAMES = 16
 Outcome = str | StorageError
 
 
-def publish(storage: Storage, paths: Mapping[str, str], digests: Mapping[str, Digest]) -> dict[str, Outcome]:
-    """Give staged copies their final names: the paths that they got, or what went wrong, by their staged names.
-
-    ``paths`` are the wanted ones. A run that died between publishing and cataloguing leaves the very bytes under the
-    very name: they are read again, and taken over when they are the same. Where a path can't be used otherwise,
-    ``naming.next_path`` gives the next one. What can't get any name is dropped from the staging area.
-    """
-    outcomes: dict[str, Outcome] = {}
-    trying = dict(paths)
-    tries = 0
-    while trying:
-        failed = storage.publish_many(trying)
-        outcomes |= {name: path for name, path in trying.items() if name not in failed}
-        following: dict[str, str] = {}
-        for name, error in failed.items():
-            try:
-                if _is_taken_over(storage, name, trying[name], digests[name], error):
-                    outcomes[name] = trying[name]
-                elif another := _another(paths[name], trying[name], error, tries):
-                    following[name] = another
-                else:
-                    outcomes[name] = _given_up(storage, name, error)
-            except StorageError as failure:
-                outcomes[name] = failure
-        trying = following
-        tries += 1
-    return outcomes
-
-
-def _is_taken_over(storage: Storage, staged_name: str, path: str, digest: Digest, error: StorageError) -> bool:
-    """Whether the very bytes that were staged have the final name already; the staged copy is dropped then.
-
-    What can't be read as a file is something else.
-    """
-    if not isinstance(error, DestinationOccupied):
-        return False
-    try:
-        found = digest_of(storage.read(path, length=digest.size_bytes + 1))
-    except StorageRefused:
-        return False
-    if found == digest:
-        storage.discard(staged_name)
-    return found == digest
-
-
-def _another(wanted: str, path: str, error: StorageError, tries: int) -> str | None:
-    if not isinstance(error, PathUnusable):
-        return None
-    return next_path(wanted, path, error.part if tries < NUMBERED_NAMES else None)
-
-
-def _given_up(storage: Storage, staged_name: str, error: StorageError) -> StorageError:
-    """What goes on record. A storage that doesn't even take the last resort is out of order itself."""
-    if not isinstance(error, PathUnusable):
-        return error
-    storage.discard(staged_name)
-    return error if error.part is not None else StorageRefused(str(error))
-
-
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What became of a batch.
 
-    ``results`` has every claim, ``refused`` those of them that had a copy, which its storage did not take in.
-    ``outcomes`` are of the claims that this run still held.
+    ``results`` has every claim, ``refused`` those whose copy the storage did not accept; ``outcomes`` are of the claims
+    that this run still held.
     """
 
     results: Sequence[Result]
     refused: Sequence[Failed]
     outcomes: Sequence[FileOutcome]
-
-
-class CommitQueue:
-    """Takes in one batch after the other, in a thread of its own, while whoever hands them over claims and copies on.
-
-    ``under_way`` is how many files were handed over, and not told of yet.
-    """
-
-    def __init__(self, behind: BackgroundWriter, commit_batch: Callable[[Finished], Committed]) -> None:
-        self._behind = behind
-        self._take_in = commit_batch
-        self._arrived: SimpleQueue[Committed] = SimpleQueue()
-        self.under_way = 0
-
-    def hand_over(self, finished: Finished) -> None:
-        """Begin with a batch as soon as the one before has been taken in. Raises what that one raised."""
-        self._behind.hand_over(lambda: self._arrived.put(self._take_in(finished)))
-        self.under_way += len(finished)
-
-    def wait(self) -> None:
-        """Until everything is taken in. Raises what that raised."""
-        self._behind.wait()
-
-    def news(self) -> Iterator[Committed]:
-        """What has been taken in since the last question."""
-        while not self._arrived.empty():
-            arrived = self._arrived.get()
-            self.under_way -= len(arrived.results)
-            yield arrived
 
 
 def commit_batch(
@@ -139,12 +49,12 @@ def commit_batch(
 ) -> Committed:
     """Publish a batch, make it durable, note it in the archive's journal, catalogue it.
 
-    In this order: nothing on record can still be lost, and no catalog is needed to know what was archived.
+    In this order, nothing on record can still be lost, and what was archived is known without a catalog.
     """
     copied = [each for each in finished if isinstance(each, Copied)]
     with facility.sessions() as session:
         known = content_owners(session, {each.claim.file_id for each in copied})
-    finished = _of_one_content(finished, {holder.version_id: sha256 for (_, sha256), holder in known.items()}, storages)
+    finished = _of_one_content(finished, {owner.version_id: sha256 for (_, sha256), owner in known.items()}, storages)
     copied = [each for each in finished if isinstance(each, Copied)]
     planned = [_plan(each, instrument, storages[each.claim.storage_location_id], known) for each in copied]
     results: list[Result] = [each for each in planned if not isinstance(each, Archived)]
@@ -159,7 +69,7 @@ def commit_batch(
 def _of_one_content(
     finished: Finished, contents: dict[uuid.UUID, str], storages: Mapping[uuid.UUID, Storage]
 ) -> list[Copied | NotCopied]:
-    """What was finished, but no two contents of one version: the first one stays, be it from this batch.
+    """The batch, in which a further content of one version counts as not copied: the first content stays.
 
     A source can be exchanged between two copies of it without a change of size and mtime.
     """
@@ -184,16 +94,25 @@ def _discarded(claim: Claim, storage: Storage) -> NotCopied:
 def _plan(
     copied: Copied, instrument: Instrument, storage: Storage, known: Mapping[tuple[uuid.UUID, str], ContentOwner]
 ) -> Result:
-    """What a copy is to become: the claimed version, or a further copy of an earlier one that has this content."""
+    """What a copy becomes: the claimed version, or a further copy of an earlier one that has this content."""
     claim, digest = copied.claim, copied.digest
     own = ContentOwner(claim.version_id, claim.number, claim.mtime, claim.is_unfinished)
-    holder = known.get((claim.file_id, digest.sha256), own)
-    path, damaged = claim.destination_path, holder.damaged[claim.storage_location_id]
-    if holder.version_id != claim.version_id:
-        path = destination_path(instrument.archive_folder, claim.source_path, holder.number, damaged)
-    if claim.storage_location_id not in holder.locations:
-        of = holder.number, holder.source_mtime, damaged, holder.is_unfinished
-        return Archived(claim, digest, holder.version_id, path, storage.address(path), *of)
+    owner = known.get((claim.file_id, digest.sha256), own)
+    path, damaged = claim.destination_path, owner.damaged[claim.storage_location_id]
+    if owner.version_id != claim.version_id:
+        path = destination_path(instrument.archive_folder, claim.source_path, owner.number, damaged)
+    if claim.storage_location_id not in owner.locations:
+        return Archived(
+            claim,
+            digest,
+            owner.version_id,
+            path,
+            storage.address(path),
+            owner.number,
+            owner.source_mtime,
+            damaged,
+            owner.is_unfinished,
+        )
     try:
         storage.discard(claim.staged_name)
         return Unchanged(claim, digest)
@@ -231,3 +150,59 @@ def place(
     except StorageError as error:
         return [*refused, *(Failed(each.claim, error) for each in placed)]
     return [*refused, *placed]
+
+
+def publish(storage: Storage, paths: Mapping[str, str], digests: Mapping[str, Digest]) -> dict[str, Outcome]:
+    """Give staged copies their final names; returns the paths that they got, or what went wrong, by staged names.
+
+    ``paths`` are the wanted ones. A run that crashed between publishing and cataloguing leaves the same bytes under the
+    same name: they are read again, and taken over if they are equal. Where a path can't be used otherwise,
+    ``archive_paths.next_path`` gives the next one. What can't get any name is dropped from the staging area.
+    """
+    outcomes: dict[str, Outcome] = {}
+    trying = dict(paths)
+    tries = 0
+    while trying:
+        failed = storage.publish_many(trying)
+        outcomes |= {name: path for name, path in trying.items() if name not in failed}
+        following: dict[str, str] = {}
+        for name, error in failed.items():
+            try:
+                if _is_taken_over(storage, name, trying[name], digests[name], error):
+                    outcomes[name] = trying[name]
+                elif another := _another(paths[name], trying[name], error, tries):
+                    following[name] = another
+                else:
+                    outcomes[name] = _given_up(storage, name, error)
+            except StorageError as failure:
+                outcomes[name] = failure
+        trying = following
+        tries += 1
+    return outcomes
+
+
+def _is_taken_over(storage: Storage, staged_name: str, path: str, digest: Digest, error: StorageError) -> bool:
+    """Whether the bytes that were staged have the final name already; the staged copy is dropped then."""
+    if not isinstance(error, DestinationOccupied):
+        return False
+    try:
+        found = digest_of(storage.read(path, length=digest.size_bytes + 1))
+    except StorageRefused:  # it is no file
+        return False
+    if found == digest:
+        storage.discard(staged_name)
+    return found == digest
+
+
+def _another(wanted: str, path: str, error: StorageError, tries: int) -> str | None:
+    if not isinstance(error, PathUnusable):
+        return None
+    return next_path(wanted, path, error.part if tries < NUMBERED_NAMES else None)
+
+
+def _given_up(storage: Storage, staged_name: str, error: StorageError) -> StorageError:
+    """The error to record. A storage that refuses even the last resort is out of order itself."""
+    if not isinstance(error, PathUnusable):
+        return error
+    storage.discard(staged_name)
+    return error if error.part is not None else StorageRefused(str(error))

@@ -1,36 +1,28 @@
-"""Copying: what is read of a source, what a copy of it must be, and how both are told apart from anything else.
+"""Copying and proving: what a copy must be, and how it is shown to be that.
 
-The source must be what settled, before and after it is read: a file that changed meanwhile is not archived, it settles
-anew. The copy is proven by reading all of it back, from the device where the system lets us ask for that.
+The source must be what settled, before and after it is read: a file that changed in between is not archived, it settles
+again. The copy is proven by reading all of it back, from the device where the system allows that.
 
-What was read is put on record by two digests, XXH64 and SHA-256. What is read back is held against the XXH64 alone. It
-has to show damage done by chance, by memory, a bus or a disk, which 64 well mixed bits miss once in 1.8e19 times, at a
-third of the cost of SHA-256; against somebody who forges bytes on our own device between writing and reading back no
-digest taken there would help. Re-readings of the archive use SHA-256.
+What was read is recorded by two digests, XXH64 and SHA-256. What is read back is compared by XXH64 alone: it has to
+show accidental damage by memory, a bus or a disk, which 64 well mixed bits miss once in 1.8e19 times, at a third of the
+cost of SHA-256. No digest taken there would help against a person who forges bytes on our own device between writing
+and reading back. Re-readings of the archive use SHA-256.
 
-Proving: small files that were read are staged, brought to the device, and read back, a batch at a time.
+Small files are staged, flushed to the device and read back a batch at a time (``prove_batch``). Of large files,
+reading, hashing, writing and reading back overlap, a few pieces apart (``copy_proven``).
 
-Large files: reading, hashing, writing and reading back overlap, a few pieces apart.
-
-Growth: what stands of a file that goes on growing, read so that it is proven all the same.
-
-Asked for is what our last look saw: so many bytes from the file's beginning. They are read twice, one whole reading
-after the other, and must be the same both times, while the file is never shorter than they are; mtime may move. So
-there was a moment, between the two readings, at which the file began with just these bytes: nothing half written is
-among them, unless the instrument itself wrote it and went on. What was rewritten meanwhile, as a header is that counts
-the frames behind it, differs the second time, and there is no copy then.
+Of a file that keeps growing, the bytes that the last scan saw are copied. They are read twice, one whole reading after
+the other, and must be the same both times, while the file is never shorter; its mtime may change. So there was a
+moment, between the two readings, at which the file began with exactly these bytes. What was rewritten in between, such
+as a header that counts the frames behind it, differs the second time, and there is no copy then.
 """
 
 import hashlib
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any
 
 import xxhash
 
@@ -44,14 +36,28 @@ from streamweave.errors import (
     StorageError,
     StreamWeaveError,
 )
+from streamweave.harvest.background_thread import BackgroundThread
 from streamweave.harvest.claims import Claim
 from streamweave.sources.base import FileOpener, SourceFile, WholeFile
 from streamweave.storage.base import StagedWriter, Storage
 
+BATCH_FILES = 128
+BATCH_BYTES = 4 << 20
+BATCH_SECONDS = 1.0
+"""A batch is passed on when it has so many files or bytes, or is so old."""
+PIECES_AHEAD = 8
+SPAN_BYTES = 64 << 20
+SPANS_AHEAD = 2
+"""Reading continues while so many pieces wait to be hashed or written, and so many spans to be read back.
+
+The pieces are some MiB more than a storage writes at a time: while one block is written, the next one gathers.
+"""
+Listener = Callable[[int], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """What some bytes come down to, in hexadecimal: XXH64 (its specification, seed 0) and SHA-256 (FIPS 180-4)."""
+    """The digests of some bytes, in hexadecimal: XXH64 (its specification, seed 0) and SHA-256 (FIPS 180-4)."""
 
     xxhash: str
     sha256: str
@@ -59,7 +65,7 @@ class Digest:
 
 
 class Hashing:
-    """Takes bytes piece by piece and tells their digest."""
+    """Computes the digest of bytes that come in pieces."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
@@ -86,7 +92,7 @@ def digest_of(chunks: Iterable[bytes]) -> Digest:
 
 
 class ReadBack:
-    """Takes a staged copy piece by piece, and tells whether it is what was read of the source."""
+    """Takes a staged copy piece by piece, and compares it with what was read of the source."""
 
     def __init__(self) -> None:
         self.size_bytes = 0
@@ -117,7 +123,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class NotCopied:
-    """No copy, and why."""
+    """A claim without a copy, and why."""
 
     claim: Claim
     error: StreamWeaveError
@@ -156,64 +162,59 @@ def other_content(claim: Claim) -> ContentDiffers:
 
 
 def unexpected(claim: Claim, error: Exception) -> NotCopied:
-    """No copy for a reason that nobody thought of: it is about this file, and must not stop the others."""
+    """No copy because of a bug: it concerns this file, and must not stop the others."""
     return NotCopied(claim, FileReadFailed(f"{claim.source_path}: unexpected {type(error).__name__}: {error}"))
 
 
-BATCH_FILES = 128
-BATCH_BYTES = 4 << 20
-BATCH_SECONDS = 1.0
-"""A batch goes on when it has so many files or bytes, or is so old."""
-
-Answer = WholeFile | StreamWeaveError
+ReadResult = WholeFile | StreamWeaveError
 
 
 @dataclass(slots=True)
 class Batch:
-    """Files that were read, with what came of each."""
+    """Small files that were read: the content of each, or its error."""
 
-    answers: list[tuple[Claim, Answer]] = field(default_factory=list)
+    read: list[tuple[Claim, ReadResult]] = field(default_factory=list)
     size_bytes: int = 0
     begun: float = field(default_factory=time.monotonic)
 
-    def add(self, claim: Claim, answer: Answer) -> None:
-        """One more."""
-        self.answers.append((claim, answer))
-        if isinstance(answer, WholeFile):
-            self.size_bytes += len(answer.content)
+    def add(self, claim: Claim, result: ReadResult) -> None:
+        """Add a file."""
+        self.read.append((claim, result))
+        if isinstance(result, WholeFile):
+            self.size_bytes += len(result.content)
 
     @property
     def is_full(self) -> bool:
-        """Whether it should go on."""
-        enough = len(self.answers) >= BATCH_FILES or self.size_bytes >= BATCH_BYTES
+        """Whether it is to be passed on."""
+        enough = len(self.read) >= BATCH_FILES or self.size_bytes >= BATCH_BYTES
         return enough or time.monotonic() - self.begun >= BATCH_SECONDS
 
 
 def prove_batch(batch: Batch, storages: Mapping[uuid.UUID, Storage]) -> list[Copied | NotCopied]:
     """Stage the files of a batch and read them back. A file without a copy leaves nothing staged."""
     results: list[Copied | NotCopied] = []
-    read: dict[uuid.UUID, list[tuple[Claim, bytes, Digest]]] = {}
-    for claim, answer in batch.answers:
+    usable: dict[uuid.UUID, list[tuple[Claim, bytes, Digest]]] = {}
+    for claim, result in batch.read:
         try:
-            content, digest = _usable(claim, answer)
+            content, digest = _usable(claim, result)
         except StreamWeaveError as error:
             results.append(NotCopied(claim, error))
         else:
-            read.setdefault(claim.storage_location_id, []).append((claim, content, digest))
-    for location_id, copies in read.items():
+            usable.setdefault(claim.storage_location_id, []).append((claim, content, digest))
+    for location_id, copies in usable.items():
         results += _prove(storages[location_id], copies)
     return results
 
 
-def _usable(claim: Claim, answer: Answer) -> tuple[bytes, Digest]:
-    if not isinstance(answer, WholeFile):
-        raise answer
-    expect_settled(claim, answer.at_opening)
-    expect_settled(claim, answer.at_closing)
-    expect_complete(claim, len(answer.content))
-    digest = digest_of([answer.content])
+def _usable(claim: Claim, result: ReadResult) -> tuple[bytes, Digest]:
+    if not isinstance(result, WholeFile):
+        raise result
+    expect_settled(claim, result.at_opening)
+    expect_settled(claim, result.at_closing)
+    expect_complete(claim, len(result.content))
+    digest = digest_of([result.content])
     expect_the_content_archived_elsewhere(claim, digest)
-    return answer.content, digest
+    return result.content, digest
 
 
 def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Iterator[Copied | NotCopied]:
@@ -242,7 +243,7 @@ def _compare(claim: Claim, digest: Digest, content: bytes | StorageError) -> Non
 
 
 def expect_grown(claim: Claim, found: SourceFile) -> None:
-    """Raise ``FileChanged`` unless the source holds at least what our last look saw."""
+    """Raise ``FileChanged`` unless the source holds at least what the last scan saw."""
     if found.size_bytes < claim.size_bytes:
         raise FileChanged(
             f"{claim.source_path}: it was growing with {claim.size_bytes} bytes, and now has only {found.size_bytes}"
@@ -254,24 +255,13 @@ def expect_only_grown(
 ) -> None:
     """Raise ``FileChanged`` unless ``pieces``, a second reading of the source, are what was ``read``."""
 
-    def told() -> Iterator[bytes]:
+    def counted() -> Iterator[bytes]:
         for piece in pieces:
             on_bytes(len(piece))
             yield piece
 
-    if digest_of(told()) != read:
+    if digest_of(counted()) != read:
         raise FileChanged(f"{claim.source_path}: it was rewritten while it was copied, and not only grew")
-
-
-PIECES_AHEAD = 8
-SPAN_BYTES = 64 << 20
-SPANS_AHEAD = 2
-"""Reading goes on while so many pieces wait to be hashed or written, and so many spans to be read back.
-
-The pieces are some MiB more than a storage writes at a time: while a block is on its way, the next one gathers.
-"""
-
-Listener = Callable[[int], None]
 
 
 def copy_proven(
@@ -279,7 +269,7 @@ def copy_proven(
 ) -> Digest:
     """Stage a proven copy of the claimed version in its storage; returns the digest that source and copy share.
 
-    ``on_bytes`` hears of each piece that was read; it may take its time to slow the reading down. Raises
+    ``on_bytes`` is called with the length of each piece that was read; it may wait to slow the reading down. Raises
     ``FileChanged`` when the source is not what settled, ``ContentDiffers``, ``CopyNotProven`` when the bytes read back
     differ, and whatever source and storage raise. Nothing staged is left behind by an error.
     """
@@ -296,11 +286,9 @@ def copy_proven(
 
 
 def pieces(source: FileOpener, claim: Claim) -> Iterator[bytes]:
-    """The content of a file that stays what settled, over as many connections as it takes.
+    """The content of a file that stays what settled; of an unfinished file, which may keep growing, what settled.
 
-    Of an unfinished file, which may grow on, so much as settled.
-
-    After a lost connection the reading goes on where it was, if the file is still the same. Raises
+    After a lost connection the reading resumes where it was, if the file is still the same. Raises
     ``SourceUnreachable`` when a connection was lost twice at the same byte.
     """
     expect = expect_grown if claim.is_unfinished else expect_settled
@@ -314,7 +302,7 @@ def pieces(source: FileOpener, claim: Claim) -> Iterator[bytes]:
                     piece = chunk[: claim.size_bytes - offset] if claim.is_unfinished else chunk
                     offset += len(piece)
                     if offset > claim.size_bytes or not piece:
-                        break  # it grows: reading on might never end
+                        break  # it grows, and the reading might never end
                     yield piece
                 expect(claim, file.now())
                 expect_complete(claim, offset)
@@ -327,18 +315,18 @@ def pieces(source: FileOpener, claim: Claim) -> Iterator[bytes]:
 
 
 def _expect_untouched(source: FileOpener, claim: Claim, expect: Callable[[Claim, SourceFile], None]) -> None:
-    """Raise ``FileChanged`` unless the file, asked for anew, is as ``expect`` wants it.
+    """Raise ``FileChanged`` unless the file, opened once more, is as ``expect`` wants it.
 
-    As long as somebody has a file open, Samba shows to everybody the mtime that it had when it was opened: only after
-    we have closed it can we see that it was written to meanwhile, if it stayed as long. What was read of a file that
-    has been renamed or deleted meanwhile is the last there is, and is taken.
+    While any client has a file open, Samba shows the mtime that it had when it was opened: only after we have closed it
+    can we see that it was written to in the meantime. What was read of a file that has since been renamed or deleted is
+    the last there is, and is accepted.
     """
     with suppress(FileVanished), source.open(claim.source_path) as file:
         expect(claim, file.now())
 
 
 class _Copy:
-    """One file on its way: pieces are hashed and written side by side, and read back behind the writing."""
+    """One large file: pieces are hashed and written side by side, and read back behind the writing."""
 
     def __init__(self, storage: Storage, claim: Claim) -> None:
         self._storage = storage
@@ -349,8 +337,8 @@ class _Copy:
         """Stage all pieces of ``content``."""
         hashing = Hashing()
         with self._storage.stage(self._claim.staged_name, self._claim.mtime) as staged, ExitStack() as threads:
-            hasher, writer = (threads.enter_context(_InOrder(PIECES_AHEAD)) for _ in range(2))
-            prover = threads.enter_context(_InOrder(SPANS_AHEAD))
+            hasher, writer = (threads.enter_context(_thread(PIECES_AHEAD)) for _ in range(2))
+            prover = threads.enter_context(_thread(SPANS_AHEAD))
             taken = 0
             for piece in content:
                 on_bytes(len(piece))
@@ -361,7 +349,7 @@ class _Copy:
                     prover.do(self._prove_settled, staged)
                     taken = 0
             for thread in (hasher, writer, prover):
-                thread.finish()
+                thread.wait()
             digest = hashing.digest()
             expect_the_content_archived_elsewhere(self._claim, digest)
             return digest
@@ -380,29 +368,5 @@ class _Copy:
                 self._read_back.update(piece)
 
 
-class _InOrder:
-    """A thread that does what it is told, in order, at most ``behind`` steps behind whoever tells it."""
-
-    def __init__(self, behind: int) -> None:
-        self._behind = behind
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="copy")
-        self._steps: deque[Future[None]] = deque()
-
-    def do(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Do this next. Raises what an earlier step raised."""
-        while len(self._steps) >= self._behind or (self._steps and self._steps[0].done()):
-            self._steps.popleft().result()
-        self._steps.append(self._thread.submit(step, *arguments))
-
-    def finish(self) -> None:
-        """Return when everything is done; raises what a step raised."""
-        while self._steps:
-            self._steps.popleft().result()
-
-    def __enter__(self) -> "_InOrder":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+def _thread(ahead: int) -> BackgroundThread:
+    return BackgroundThread("copy", ahead=ahead, drop_on_error=True)

@@ -1,4 +1,4 @@
-"""What the catalog knows of an instrument's files, as discovery asks for it."""
+"""Queries and conditions about an instrument's files and versions that several steps share."""
 
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -14,7 +14,7 @@ from streamweave.harvest.scan_compare import Expected, KnownFile
 
 
 def is_claimed() -> ColumnElement[bool]:
-    """Over ``FileVersion``: some run holds a claim on it."""
+    """Over ``FileVersion``: a run holds a claim on it."""
     return exists().where(Transfer.version_id == FileVersion.id, Transfer.status == TransferStatus.IN_PROGRESS)
 
 
@@ -32,8 +32,13 @@ def of_files(file_ids: Collection[uuid.UUID], *statuses: TransferStatus) -> Colu
     return is_one_of(Transfer.file_id, file_ids) & checked(Transfer.status.in_(statuses))
 
 
+def once_copied(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of these files that some storage location has, or had until its copy was damaged."""
+    return set(session.scalars(select(Transfer.version_id).where(of_files(file_ids, *ONCE_COMPLETED))))
+
+
 def expected_files(session: Session, instrument_id: uuid.UUID, which: ColumnElement[bool]) -> Sequence[Expected]:
-    """What should stand there; ``which`` is over ``FileRecord``. One query, whatever the number of folders or paths."""
+    """What should be there; ``which`` is over ``FileRecord``. One query, whatever the number of folders or paths."""
     query = (
         select(
             FileRecord.source_path,
@@ -43,11 +48,7 @@ def expected_files(session: Session, instrument_id: uuid.UUID, which: ColumnElem
             FileVersion.state.in_((VersionState.VANISHED, VersionState.SUPERSEDED)),
         )
         .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
-        .where(
-            FileRecord.instrument_id == instrument_id,
-            FileRecord.gone_at.is_(None),
-            which,
-        )
+        .where(FileRecord.instrument_id == instrument_id, FileRecord.gone_at.is_(None), which)
     )
     return session.connection().execute(query).tuples().all()
 
@@ -76,22 +77,22 @@ def known_files(session: Session, instrument_id: uuid.UUID, source_paths: Collec
 def expected_by_folder(
     session: Session, instrument_id: uuid.UUID, before: datetime, *, gone_since: datetime
 ) -> Iterator[tuple[str, int, int]]:
-    """How many files should stand in each folder, as far as we knew at the moment ``before``.
+    """For each folder, how many files known ``before`` should be in it, and how many archived ones are gone.
 
-    And how many archived ones were called gone after ``gone_since``. Folders come one by one.
+    Those count that were called gone after ``gone_since``. Folders come one by one.
     """
-    stands, is_gone = FileRecord.gone_at.is_(None), FileRecord.gone_at > gone_since
-    # of each by itself: most files are not gone, and for those it is not asked
+    exists_there, is_gone = FileRecord.gone_at.is_(None), FileRecord.gone_at > gone_since
+    # a subquery for each row: most files are not gone, and for those it is not run
     archived = select(FileVersion.id).where(FileVersion.file_id == FileRecord.id, FileVersion.sha256.is_not(None))
     rows = session.execute(
         select(
             FileRecord.folder,
-            func.count().filter(stands),
+            func.count().filter(exists_there),
             func.count().filter(is_gone, archived.limit(1).scalar_subquery().is_not(None)),
         )
         .where(
             FileRecord.instrument_id == instrument_id,
-            or_(stands, is_gone),
+            or_(exists_there, is_gone),
             FileRecord.first_discovered_at < before,
         )
         .group_by(FileRecord.folder)

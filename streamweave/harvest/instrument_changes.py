@@ -1,24 +1,21 @@
-"""Moving: an instrument gets another host, share or base path, and what is known of its files goes along or is gone.
+"""Changes of an instrument's address: what is known of its files moves along, or is recorded as gone.
 
-Source paths begin with the share's name and the base path. So a new address leaves two possibilities, and only a person
-knows which one is true (``AddressChange``). The question is asked where files are known and the host, the share or the
-base path changes. Another port, or capitals in a host's or share's name, name the same place: nothing is asked.
+Source paths begin with the share's name and the base path. So a new host, share or base path can mean two things, and
+the user who changes it says which (``AddressChange``). The question is raised where files are known. Another port, or
+capitals in a host's or share's name, mean the same place, and raise none.
 
-*The same files* are found like this. Where only the base path changes, and one of the two folders lies in the other,
-the share is what it was: no path moves, and what lies outside of the new folder is gone. In all other cases what was in
-the old base folder is in the new one, under the same path below it.
+*The same files*: where only the base path changes, and one of the two folders contains the other, no path changes, and
+what is outside of the new folder is gone. In all other cases what was in the old base folder is in the new one, under
+the same path below it. An instrument that came from a journal has no host yet: any that is entered is taken for that of
+the same share. Where an early journal did not name the base folder either, files keep their paths within the share.
 
-An instrument that came from a journal has no host yet: whichever is entered, the share is what it was. Where an early
-journal did not name the base folder either, files keep their paths within the share.
-
-In either case the next scan proves it: certificates count only scans of the present address, and a scan that finds too
-few of the known files where they should be concludes nothing.
+The next scan checks the answer: certificates count only scans of the present address, and a scan that finds too few of
+the known files where they should be concludes nothing.
 """
 
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, delete, func, literal, select, true, update
@@ -31,6 +28,7 @@ from streamweave.errors import Conflict
 from streamweave.harvest.record_changes import Recorder
 from streamweave.instruments.addresses import NO_ADDRESS, AddressChange
 from streamweave.instruments.instruments import checked_changes, instrument_by_id
+from streamweave.printable import counted
 
 FIELDS = ("cifs_host", "cifs_share", "cifs_base_path")
 OTHERS_THERE = "the instrument's address was changed, to one with other files,"
@@ -44,6 +42,11 @@ class Address:
     host: str
     share: str
     folder: str
+
+    def is_on_same_share(self, other: "Address") -> bool:
+        """Whether both are on one share: capitals don't count in the names of hosts and shares."""
+        mine, others = (self.host, self.share), (other.host, other.share)
+        return [name.casefold() for name in mine] == [name.casefold() for name in others]
 
 
 def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mapping[str, Any]) -> Instrument:
@@ -62,14 +65,15 @@ def update_instrument(session: Session, instrument_id: uuid.UUID, changes: Mappi
 def asks_what_is_there(session: Session, instrument: Instrument, changes: Mapping[str, Any]) -> str | None:
     """The question that these (checked) changes of an instrument raise, as a sentence; None if they raise none."""
     before, after = _before_and_after(instrument, changes)
-    if _is_one_place(before, after) or not _has_files(session, instrument.id):
+    known = select(FileRecord.id).where(_of(instrument.id)).exists()
+    if _is_one_place(before, after) or not session.scalar(select(known)):
         return None
     same, folder = "their source paths stay as they are", _folder_of_the_same_files(before, after)
     if folder != before.folder:
         same = f"their source paths move from {before.folder}/ to {folder}/"
     if _is_within(after.folder, folder):
         outside = _number_outside(session, instrument.id, before.folder + after.folder.removeprefix(folder))
-        same += f", and {_counted(outside)} outside of the new base path would count as gone" if outside else ""
+        same += f", and {counted(outside, 'file')} outside of the new base path would count as gone" if outside else ""
     return (
         f"{instrument.name} has files, and its address would change from //{before.host}/{before.folder} to "
         f"//{after.host}/{after.folder}: say with address_change what is there. same_files: the known files (records, "
@@ -79,9 +83,9 @@ def asks_what_is_there(session: Session, instrument: Instrument, changes: Mappin
 
 
 def move(session: Session, instrument: Instrument, changes: Mapping[str, Any], answer: AddressChange | None) -> None:
-    """Take what is known of an instrument's files along to its new address, or call it gone.
+    """Move what is known of an instrument's files to its new address, or record it as gone.
 
-    Call it before the changes are made, in the same transaction; it takes the instrument's lock. Without a change of
+    To be called before the changes are made, in the same transaction; takes the instrument's lock. Without a change of
     address nothing happens. Raises ``Conflict``: without an answer where there is a question, while a run is under way,
     and when the new paths are those of other files of the instrument.
     """
@@ -93,15 +97,16 @@ def move(session: Session, instrument: Instrument, changes: Mapping[str, Any], a
         raise Conflict(question)
     _expect_no_run(session, instrument)
     now = session.scalars(select(func.now())).one()
+    recorder = Recorder(session, instrument, _mints_nothing, now)
     if _is_one_place(before, after) or answer != AddressChange.OTHER_FILES:
         folder = _folder_of_the_same_files(before, after)
         if folder != before.folder:
             _move_paths(session, instrument, before.folder, folder)
             _move_grants(session, instrument.id, before.folder, folder)
         if _is_within(after.folder, folder):
-            _call_gone(session, instrument, ~_is_below(FileRecord.source_path, after.folder), OUTSIDE, now)
+            recorder.conclude_gone(~_is_below(FileRecord.source_path, after.folder), known_before=None, because=OUTSIDE)
     else:
-        _call_gone(session, instrument, true(), OTHERS_THERE, now)
+        recorder.conclude_gone(true(), known_before=None, because=OTHERS_THERE)
     session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument.id))
     instrument.address_changed_at = now
 
@@ -117,35 +122,27 @@ def _address(fields: Mapping[str, Any]) -> Address:
 
 
 def _is_one_place(one: Address, other: Address) -> bool:
-    """Whether both name one folder: capitals don't count in the names of hosts and shares."""
+    """Whether both are the same folder."""
     below = (one.folder.removeprefix(one.share), other.folder.removeprefix(other.share))
-    return below[0] == below[1] and _place(one) == _place(other)
+    return below[0] == below[1] and one.is_on_same_share(other)
 
 
 def _folder_of_the_same_files(before: Address, after: Address) -> str:
-    """Where that is now which was in the old base folder, if the files are the same."""
-    if _is_scope(before, after):
+    """The folder that now has what was in the old base folder, if the files are the same."""
+    if _is_nested(before, after):
         return before.folder
     return after.share if before.host == NO_ADDRESS and before.folder == before.share else after.folder
 
 
-def _is_scope(before: Address, after: Address) -> bool:
-    """Whether the same share is seen, from further up or down in it."""
-    is_one_server = before.host == NO_ADDRESS or _place(before) == _place(after)
-    is_nested = _is_within(before.folder, after.folder) or _is_within(after.folder, before.folder)
-    return is_nested and before.share == after.share and is_one_server
+def _is_nested(before: Address, after: Address) -> bool:
+    """Whether both are on the same share, and one of the folders contains the other."""
+    is_one_server = before.host == NO_ADDRESS or before.is_on_same_share(after)
+    contains = _is_within(before.folder, after.folder) or _is_within(after.folder, before.folder)
+    return contains and before.share == after.share and is_one_server
 
 
 def _is_within(folder: str, other: str) -> bool:
     return folder.startswith(f"{other}/")
-
-
-def _place(address: Address) -> tuple[str, str]:
-    return address.host.casefold(), address.share.casefold()
-
-
-def _has_files(session: Session, instrument_id: uuid.UUID) -> bool:
-    return bool(session.scalar(select(select(FileRecord.id).where(_of(instrument_id)).exists())))
 
 
 def _of(instrument_id: uuid.UUID) -> ColumnElement[bool]:
@@ -161,22 +158,11 @@ def _number_outside(session: Session, instrument_id: uuid.UUID, folder: str) -> 
     return session.scalars(select(func.count()).where(_of(instrument_id), FileRecord.gone_at.is_(None), outside)).one()
 
 
-def _counted(number: int) -> str:
-    return f"{number} file" if number == 1 else f"{number} files"
-
-
 def _expect_no_run(session: Session, instrument: Instrument) -> None:
-    """A run under way goes on at the old address, with paths that it has read already."""
+    """A run under way keeps using the old address, with paths that it has read already."""
     alive = select(HarvestRun.id).where(HarvestRun.instrument_id == instrument.id, ~is_dead())
     if session.scalar(select(alive.exists())):
         raise Conflict(f"a harvest of {instrument.name} is under way: change its address when that has ended")
-
-
-def _call_gone(
-    session: Session, instrument: Instrument, which: ColumnElement[bool], because: str, now: datetime
-) -> None:
-    recorder = Recorder(session, instrument, _mints_nothing, now)
-    recorder.conclude_gone(which, known_before=None, because=because)
 
 
 def _mints_nothing() -> str:
@@ -192,7 +178,7 @@ def _move_paths(session: Session, instrument: Instrument, old: str, new: str) ->
     _expect_free(session, instrument, old, new)
     steps = [(old, new)]
     if f"{new}/".startswith(f"{old}/") or f"{old}/".startswith(f"{new}/"):
-        aside = f"{uuid.uuid4()}"  # or a path could meet one that has yet to move
+        aside = f"{uuid.uuid4()}"  # or a path could collide with one that has yet to move
         steps = [(old, aside), (aside, new)]
     for before, after in steps:
         session.execute(
@@ -226,7 +212,7 @@ def _expect_free(session: Session, instrument: Instrument, old: str, new: str) -
 
 
 def _move_grants(session: Session, instrument_id: uuid.UUID, old: str, new: str) -> None:
-    """Let grants on folders follow the files: those on ``old`` and below it, and those that covered ``old`` whole."""
+    """Move grants on folders with the files: those on and below ``old``, and those on a folder that contains it."""
     grants = session.scalars(select(InstrumentGrant).where(InstrumentGrant.instrument_id == instrument_id)).all()
     inside = [grant for grant in grants if f"{grant.path_prefix}/".startswith(f"{old}/")]
     above = [grant for grant in grants if grant.path_prefix and f"{old}/".startswith(f"{grant.path_prefix}/")]

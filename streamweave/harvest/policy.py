@@ -31,7 +31,7 @@ from streamweave.instruments.schedules import destinations, why_no_destination
 
 @dataclass(frozen=True)
 class Policy:
-    """Fingerprints tell whether an earlier decision was made under the same hooks and for the same destinations."""
+    """Fingerprints show whether an earlier decision was made under the same hooks and for the same destinations."""
 
     hooks: Sequence[PreTransferHook]
     hooks_fingerprint: str
@@ -44,15 +44,14 @@ class Policy:
 
     @property
     def calls_out(self) -> bool:
-        """Whether somebody else is asked about files: without a destination nobody is."""
+        """Whether a hook that calls out is asked about files: without a destination none is."""
         return bool(self.destinations) and call_out(self.hooks)
 
     def is_undecided(self, now: datetime) -> ColumnElement[bool]:
         """Over ``FileVersion`` joined to ``FileRecord``: under this policy something is to be decided for it now."""
         other_hooks = is_other(FileVersion.decided_hooks, self.hooks_fingerprint)
         other_destinations = and_(
-            is_other(FileVersion.decided_destinations, self.destinations_fingerprint),
-            ~FileVersion.redirected,
+            is_other(FileVersion.decided_destinations, self.destinations_fingerprint), ~FileVersion.redirected
         )
         is_done = FileVersion.state.in_(DONE)
         return and_(

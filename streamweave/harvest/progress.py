@@ -1,7 +1,4 @@
-"""Progress: how far a run's transfers are, how fast they go, and how long they will take. On our monotonic clock.
-
-The workload: how much is due to be transferred, and how far the run that does it has come.
-"""
+"""Progress: how far a run's transfers are, how fast they go, and how long they will take. On our monotonic clock."""
 
 import threading
 import time
@@ -20,17 +17,18 @@ from streamweave.facility import Facility
 from streamweave.harvest.claims import is_due
 
 WINDOW_SECONDS = 30.0
-"""Rates are those of the time before, so long at most: what is slow now shows, and what was slow is forgotten."""
+"""Rates are means over the last so many seconds at most."""
 FILE_COSTS_BYTES = 64 << 10
 """Opening and cataloguing a file takes about as long as reading so many bytes more."""
+REPORT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where the transfers of a run stand. ``files`` are done, archived or not; the totals hold what is due by now.
+    """How far the transfers of a run are. ``files`` are done, archived or not; the totals hold what is due by now.
 
-    ``bytes`` counts those of done files and what has been read of large ones. ``seconds_left`` is None while nothing
-    can be said about it.
+    ``bytes`` counts those of done files and what has been read of large ones. ``seconds_left`` is None while it is not
+    known.
     """
 
     files: int
@@ -42,16 +40,19 @@ class Progress:
     seconds_left: float | None
 
     def as_row(self) -> dict[str, Any]:
-        """As it is kept with the run, and shown by the API."""
+        """As it is stored with the run, and shown by the API."""
         return asdict(self)
 
     def sentence(self) -> str:
-        """For a person."""
+        """For people."""
         left = "" if self.seconds_left is None else f", {_duration(self.seconds_left)} left"
         return (
             f"{self.files:,} of {self.files_total:,} files, {_size(self.bytes)} of {_size(self.bytes_total)}, "
             f"{self.files_per_second:,.0f} files/s, {_size(self.bytes_per_second)}/s{left}"
         )
+
+
+ProgressListener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Meter:
         self._lock = threading.Lock()
 
     def expect(self, files: int, size_bytes: int) -> None:
-        """So much is due beside what is done."""
+        """So much is due besides what is done."""
         with self._lock:
             self._files_total = self._files + files
             self._bytes_total = self._bytes + size_bytes
@@ -86,14 +87,14 @@ class Meter:
             self._under_way[file] = self._under_way.get(file, 0) + number_of_bytes
 
     def done(self, file: object, size_bytes: int) -> None:
-        """A file is done, one way or the other."""
+        """A file is done, archived or not."""
         with self._lock:
             self._under_way.pop(file, None)
             self._files += 1
             self._bytes += size_bytes
 
     def progress(self) -> Progress:
-        """Where it stands at this moment."""
+        """How far it is at this moment."""
         with self._lock:
             files, size = self._files, self._bytes + sum(self._under_way.values())
             files_total, bytes_total = max(self._files_total, files), max(self._bytes_total, size)
@@ -140,11 +141,6 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-REPORT_SECONDS = 1.0
-
-ProgressListener = Callable[[Progress], None]
-
-
 def due_work(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> tuple[int, int]:
     """How many transfers are due, and how many bytes they come to."""
     with facility.sessions() as session:
@@ -158,7 +154,7 @@ def due_work(facility: Facility, instrument: Instrument, days: Collection[date] 
 
 
 def progress_of(session: Session, dagster_run_id: str) -> Progress | None:
-    """How far a run of Dagster's has come with its transfers; None while it has not begun with them."""
+    """How far the transfers of a Dagster run are; None before they have begun."""
     row = session.scalar(
         select(HarvestRun.progress)
         .where(HarvestRun.dagster_run_id == dagster_run_id, HarvestRun.progress.is_not(None))
@@ -168,24 +164,41 @@ def progress_of(session: Session, dagster_run_id: str) -> Progress | None:
     return None if row is None else Progress(**row)
 
 
+class Interval:
+    """Whether a time in seconds has passed since it was made, or restarted."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._started = time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether so many seconds have passed."""
+        return time.monotonic() - self._started >= self._seconds
+
+    def restart(self) -> None:
+        """Begin the time anew."""
+        self._started = time.monotonic()
+
+
 class ProgressReports:
-    """Tells of a run's progress, at most once a second: to a listener, and in the run's row."""
+    """Reports a run's progress, at most once a second: to a listener, and in the run's row."""
 
     def __init__(self, facility: Facility, run_id: uuid.UUID, meter: Meter, on_progress: ProgressListener) -> None:
         self._facility = facility
         self._run_id = run_id
         self._meter = meter
         self._on_progress = on_progress
-        self._told_at = time.monotonic()
+        self._interval = Interval(REPORT_SECONDS)
 
-    def tell(self) -> None:
-        """Tell if it is time to."""
-        if time.monotonic() - self._told_at >= REPORT_SECONDS:
-            self.tell_now()
+    def report_if_due(self) -> None:
+        """Report unless the last report was a moment ago."""
+        if self._interval.is_over:
+            self.report_now()
 
-    def tell_now(self) -> None:
-        """Tell, whether or not it is time to."""
-        self._told_at = time.monotonic()
+    def report_now(self) -> None:
+        """Report, however long ago the last report was."""
+        self._interval.restart()
         progress = self._meter.progress()
         with self._facility.sessions.begin() as session:
             session.execute(update(HarvestRun).where(HarvestRun.id == self._run_id).values(progress=progress.as_row()))

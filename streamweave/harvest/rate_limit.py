@@ -1,4 +1,4 @@
-"""Limits of an instrument: a control PC must never suffer from being harvested."""
+"""Rate limits: an instrument's control PC must never suffer from being harvested."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from streamweave.instruments.acquisition import Span, opens_at, span
 
 DEFAULT_CONNECTIONS = 4
 BURST_SECONDS = 1.0
-"""What was not used during so long a time may be made up for."""
+"""The rate that was not used during so many seconds may be used later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class Limits:
     timezone: str
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """When copying may go on, by the clock on the instrument's wall; None when it may go on now."""
+        """When copying may resume, in the instrument's local time; None when it may be done now."""
         return opens_at(self.hours, self.timezone, now)
 
 
 def limits_of(instrument: Instrument) -> Limits:
-    """The instrument's limits, as ``streamweave.instruments.fields`` has let them in."""
+    """The instrument's limits, as ``streamweave.instruments.fields`` has validated them."""
     config = instrument.transfer_config or {}
     return Limits(
         connections=int(config.get("connections", DEFAULT_CONNECTIONS)),
@@ -43,14 +43,14 @@ def limits_of(instrument: Instrument) -> Limits:
 
 
 def closed_until(opening: datetime) -> str:
-    """The sentence for a person."""
+    """The sentence for people."""
     return f"outside the instrument's hours: nothing more is copied before {opening:%Y-%m-%d %H:%M %Z}"
 
 
 class Pace:
-    """A token bucket that all readers of a run share: whoever takes bytes out waits until they are due.
+    """A token bucket that all readers of a run share: a reader that takes bytes waits until they are due.
 
-    Debts are allowed, so that a file larger than the bucket passes; it is the next who waits. ``wait`` takes seconds.
+    It may be overdrawn, so that a file larger than the bucket passes; the next reader waits. ``wait`` takes seconds.
     """
 
     def __init__(

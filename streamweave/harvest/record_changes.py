@@ -1,12 +1,6 @@
-"""Writes what a discovery found. The caller holds the instrument's lock and commits.
+"""Writes what a scan found. The caller holds the instrument's lock and commits.
 
-Changes: a file is not what it was at our last look. The caller holds the instrument's lock and commits.
-
-What has been archived stays as it is, and a further version is added; what has not becomes another content.
-
-Observations: what one look at a file tells about the content that stands there. Pure.
-
-Withdrawal: transfers that were planned and never begun end, with the reason.
+What has been archived stays as it is, and a changed file gets a further version; what has not is changed in place.
 """
 
 import uuid
@@ -19,163 +13,18 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, insert_many, is_one_of, update_many
-from streamweave.catalog.tables import (
-    LIVE,
-    ONCE_COMPLETED,
-    FileRecord,
-    FileVersion,
-    Instrument,
-    Transfer,
-    TransferStatus,
-    VersionState,
-)
+from streamweave.catalog.tables import LIVE, FileRecord, FileVersion, Instrument, Transfer, TransferStatus, VersionState
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
-from streamweave.harvest.file_queries import has_a_copy, is_claimed, of_files
+from streamweave.harvest.file_queries import has_a_copy, is_claimed, once_copied
 from streamweave.harvest.scan_compare import Differences, KnownFile
 from streamweave.harvest.version_state import GONE, VersionFields, version_fields, write_version_fields
 from streamweave.instruments.acquisition import acquisition
 from streamweave.sources.base import SourceFile
 
-
-def observation_of(file: SourceFile, instrument: Instrument, now: datetime) -> dict[str, Any]:
-    """The columns of a version that say what was seen of it just now, for the first time."""
-    acquired = acquisition(
-        file.mtime, timezone=instrument.timezone, first_day=instrument.first_acquisition_day, now=now
-    )
-    return {
-        "size_bytes": file.size_bytes,
-        "source_mtime": file.mtime,
-        "acquisition_day": acquired.day,
-        "clock_skew_seconds": acquired.clock_skew_seconds,
-        "unchanged_since": now,
-        "observed_at": now,
-    }
-
-
-def first_version(file_id: uuid.UUID, file: SourceFile, instrument: Instrument, now: datetime) -> dict[str, Any]:
-    """The row of a version that was just discovered, as the first of its file."""
-    return {
-        "id": uuid7(),
-        "file_id": file_id,
-        "instrument_id": instrument.id,
-        "number": 1,
-        "discovered_at": now,
-        "state": VersionState.UNREADABLE if file.unreadable else VersionState.SETTLING,
-        "reason": file.unreadable or "seen for the first time",
-        "state_since": now,
-        **observation_of(file, instrument, now),
-    }
-
-
-def cancel_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID], why: str, now: datetime) -> None:
-    """Withdraw what waits for these versions, and leave what is under way."""
-    if version_ids:
-        session.execute(
-            update(Transfer)
-            .where(
-                is_one_of(Transfer.version_id, version_ids),
-                Transfer.status.in_(LIVE),  # for the index
-                checked(Transfer.status == TransferStatus.PENDING),
-            )
-            .values(status=TransferStatus.SKIPPED, error_message=why, completed_at=now)
-        )
-
-
 STORAGE_FAULTS = (StorageUnavailable.kind(), StorageRefused.kind())
-
 Change = tuple[KnownFile, SourceFile]
-
-
-def record_changes(session: Session, instrument: Instrument, changes: Sequence[Change], now: datetime) -> None:
-    """Write what changed, by a handful of statements whatever the number of files."""
-    if not changes:
-        return
-    ids = [known.version_id for known, _ in changes]
-    before = version_fields(session, ids)
-    file_ids = [known.file_id for known, _ in changes]
-    copied, published = _copied(session, file_ids), _perhaps_published(session, file_ids)
-    archived = {each.id for each in before if each.id in copied or each.state == VersionState.UNCHANGED}
-    cancel_waiting_transfers(session, ids, "the file changed before this copy began", now)
-    files = {known.version_id: file for known, file in changes}
-    write_version_fields(
-        session,
-        [
-            (each, _superseded(each, now) if each.id in archived else _in_place(each, files[each.id], now))
-            for each in before
-        ],
-    )
-    in_place = [(known, file) for known, file in changes if known.version_id not in archived]
-    update_many(
-        session, FileVersion, [_other_content(*change, instrument, now, published=published) for change in in_place]
-    )
-    _add_versions(session, instrument, [change for change in changes if change[0].version_id in archived], now)
-    update_many(session, FileRecord, [_of_record(known, file) for known, file in changes])
-
-
-def _superseded(version: VersionFields, now: datetime) -> VersionFields:
-    """As it stays behind a further version: what some storage locations lack of it they will never get."""
-    if version.state in (VersionState.ARCHIVED, VersionState.UNCHANGED):
-        return version._replace(is_newest=False)
-    reason = "changed at the source before every storage location had it"
-    return version.entering(VersionState.SUPERSEDED, reason, now, is_newest=False)
-
-
-def _in_place(version: VersionFields, file: SourceFile, now: datetime) -> VersionFields:
-    if file.unreadable:
-        return version.entering(VersionState.UNREADABLE, file.unreadable, now, retry_at=None)
-    return _settling_anew(version, now)
-
-
-def _settling_anew(version: VersionFields, now: datetime) -> VersionFields:
-    reason = "changed since our last look"
-    if version.state in WATCHED:
-        return version._replace(reason=reason, decided_hooks=None)
-    anew: dict[str, Any] = {"decided_hooks": None, "failures": 0, "retry_at": None, "unfinished": None}
-    return version.entering(VersionState.SETTLING, reason, now, **anew)
-
-
-def _other_content(
-    known: KnownFile, file: SourceFile, instrument: Instrument, now: datetime, *, published: Collection[uuid.UUID]
-) -> dict[str, Any]:
-    """Bytes of the earlier content may stand under the final name: then this one gets another, by its number."""
-    number = known.number + 1 if known.version_id in published else known.number
-    return {"id": known.version_id, "number": number, **observation_of(file, instrument, now)}
-
-
-def _add_versions(session: Session, instrument: Instrument, changes: Sequence[Change], now: datetime) -> None:
-    rows = [
-        {**first_version(known.file_id, file, instrument, now), "number": known.number + 1} for known, file in changes
-    ]
-    insert_many(session, FileVersion, rows)
-
-
-def _of_record(known: KnownFile, file: SourceFile) -> dict[str, Any]:
-    return {
-        "id": known.file_id,
-        "size_bytes": file.size_bytes,
-        "source_mtime": file.mtime,
-        "gone_at": None,
-    }
-
-
-def _copied(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """The versions of files that some storage location has, or had until its copy was damaged."""
-    return set(session.scalars(select(Transfer.version_id).where(of_files(file_ids, *ONCE_COMPLETED))))
-
-
-def _perhaps_published(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """The versions of files of which a run died, or its storage failed, between publishing and cataloguing.
-
-    What was left by the dead may have been withdrawn since.
-    """
-    not_under_way = Transfer.status.in_((TransferStatus.PENDING, TransferStatus.SKIPPED))
-    left_by_the_dead = not_under_way & Transfer.started_at.is_not(None)
-    left_by_storage = (Transfer.status == TransferStatus.FAILED) & Transfer.error_kind.in_(STORAGE_FAULTS)
-    left = is_one_of(Transfer.file_id, file_ids) & checked(left_by_the_dead | left_by_storage)
-    return set(session.scalars(select(Transfer.version_id).where(left)))
-
 
 NOT_YET_ARCHIVED = (
     VersionState.SETTLING,
@@ -196,14 +45,14 @@ class Recorder:
     now: datetime
 
     def record(self, differences: Differences) -> None:
-        """Write all that a closer look at some files found."""
+        """Write all differences."""
         self._add(differences.new)
         record_changes(self.session, self.instrument, differences.changed, self.now)
-        self.look_again(differences.watched)
-        self._welcome_back(differences.returned)
+        self.mark_observed(differences.watched)
+        self._mark_returned(differences.returned)
 
-    def look_again(self, version_ids: Collection[uuid.UUID]) -> None:
-        """Watched versions were as they had been; but not those of which somebody has seen another content since."""
+    def mark_observed(self, version_ids: Collection[uuid.UUID]) -> None:
+        """Watched versions are unchanged, except those of which another scan has seen another content since."""
         if version_ids:
             self.session.execute(
                 update(FileVersion)
@@ -216,7 +65,7 @@ class Recorder:
             )
 
     def conclude_gone(self, which: ColumnElement[bool], *, known_before: datetime | None, because: str = GONE) -> int:
-        """Put on record that files are gone from the source, but none that became known since; returns how many.
+        """Record that files are gone from the source, if they were ``known_before``; returns how many.
 
         ``which`` is over ``FileRecord``. What is archived of the files stays as it is.
         """
@@ -252,11 +101,12 @@ class Recorder:
 
     def _add(self, files: Sequence[SourceFile]) -> None:
         identified = [(uuid7(), file) for file in files]
+        versions = (
+            {**first_version(file_id, file, self.instrument, self.now), "first_discovered_at": self.now}
+            for file_id, file in identified
+        )
         insert_many(self.session, FileRecord, (self._record_of(*each) for each in identified))
-        insert_many(self.session, FileVersion, (self._version_of(*each) for each in identified))
-
-    def _version_of(self, file_id: uuid.UUID, file: SourceFile) -> dict[str, Any]:
-        return {**first_version(file_id, file, self.instrument, self.now), "first_discovered_at": self.now}
+        insert_many(self.session, FileVersion, versions)
 
     def _record_of(self, file_id: uuid.UUID, file: SourceFile) -> dict[str, Any]:
         folder, _, filename = file.source_path.rpartition("/")
@@ -273,7 +123,7 @@ class Recorder:
             "metadata_": "{}",
         }
 
-    def _welcome_back(self, file_ids: Collection[uuid.UUID]) -> None:
+    def _mark_returned(self, file_ids: Collection[uuid.UUID]) -> None:
         if not file_ids:
             return
         self.session.execute(
@@ -297,6 +147,123 @@ class Recorder:
 
     def _end(self, state: VersionState, reason: str, which: ColumnElement[bool], **others: Any) -> Sequence[uuid.UUID]:
         values = {"state": state, "reason": reason, "state_since": self.now, "retry_at": None, **others}
-        # when the file is back, the locations that lack it are still to get it
+        # if the file returns, the locations that lack it are still to get it
         ended = update(FileVersion).where(which).values(**values, decided_destinations=None)
         return self.session.scalars(ended.returning(FileVersion.id)).all()
+
+
+def record_changes(session: Session, instrument: Instrument, changes: Sequence[Change], now: datetime) -> None:
+    """Write what changed, by a few statements whatever the number of files."""
+    if not changes:
+        return
+    ids = [known.version_id for known, _ in changes]
+    before = version_fields(session, ids)
+    file_ids = [known.file_id for known, _ in changes]
+    copied, published = once_copied(session, file_ids), _perhaps_published(session, file_ids)
+    archived = {each.id for each in before if each.id in copied or each.state == VersionState.UNCHANGED}
+    cancel_waiting_transfers(session, ids, "the file changed before this copy began", now)
+    files = {known.version_id: file for known, file in changes}
+    write_version_fields(
+        session,
+        [
+            (each, _superseded(each, now) if each.id in archived else _in_place(each, files[each.id], now))
+            for each in before
+        ],
+    )
+    in_place = [(known, file) for known, file in changes if known.version_id not in archived]
+    update_many(
+        session, FileVersion, [_other_content(*change, instrument, now, published=published) for change in in_place]
+    )
+    further = [
+        {**first_version(known.file_id, file, instrument, now), "number": known.number + 1}
+        for known, file in changes
+        if known.version_id in archived
+    ]
+    insert_many(session, FileVersion, further)
+    records = [
+        {"id": known.file_id, "size_bytes": file.size_bytes, "source_mtime": file.mtime, "gone_at": None}
+        for known, file in changes
+    ]
+    update_many(session, FileRecord, records)
+
+
+def _superseded(version: VersionFields, now: datetime) -> VersionFields:
+    """As it stays behind a further version: storage locations that lack it will never get it."""
+    if version.state in (VersionState.ARCHIVED, VersionState.UNCHANGED):
+        return version._replace(is_newest=False)
+    reason = "changed at the source before every storage location had it"
+    return version.entering(VersionState.SUPERSEDED, reason, now, is_newest=False)
+
+
+def _in_place(version: VersionFields, file: SourceFile, now: datetime) -> VersionFields:
+    if file.unreadable:
+        return version.entering(VersionState.UNREADABLE, file.unreadable, now, retry_at=None)
+    reason = "changed since the last scan"
+    if version.state in WATCHED:
+        return version._replace(reason=reason, decided_hooks=None)
+    anew: dict[str, Any] = {"decided_hooks": None, "failures": 0, "retry_at": None, "unfinished": None}
+    return version.entering(VersionState.SETTLING, reason, now, **anew)
+
+
+def _other_content(
+    known: KnownFile, file: SourceFile, instrument: Instrument, now: datetime, *, published: Collection[uuid.UUID]
+) -> dict[str, Any]:
+    """If bytes of the earlier content may have the final name, this one gets another name, by its number."""
+    number = known.number + 1 if known.version_id in published else known.number
+    return {"id": known.version_id, "number": number, **observation_of(file, instrument, now)}
+
+
+def _perhaps_published(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of files of which a run crashed, or its storage failed, between publishing and cataloguing.
+
+    The transfers of crashed runs may have been cancelled since.
+    """
+    not_under_way = Transfer.status.in_((TransferStatus.PENDING, TransferStatus.SKIPPED))
+    left_by_crash = not_under_way & Transfer.started_at.is_not(None)
+    left_by_storage = (Transfer.status == TransferStatus.FAILED) & Transfer.error_kind.in_(STORAGE_FAULTS)
+    left = is_one_of(Transfer.file_id, file_ids) & checked(left_by_crash | left_by_storage)
+    return set(session.scalars(select(Transfer.version_id).where(left)))
+
+
+def first_version(file_id: uuid.UUID, file: SourceFile, instrument: Instrument, now: datetime) -> dict[str, Any]:
+    """The row of a version that was just discovered, as the first of its file."""
+    return {
+        "id": uuid7(),
+        "file_id": file_id,
+        "instrument_id": instrument.id,
+        "number": 1,
+        "discovered_at": now,
+        "state": VersionState.UNREADABLE if file.unreadable else VersionState.SETTLING,
+        "reason": file.unreadable or "seen for the first time",
+        "state_since": now,
+        **observation_of(file, instrument, now),
+    }
+
+
+def observation_of(file: SourceFile, instrument: Instrument, now: datetime) -> dict[str, Any]:
+    """The columns of a version whose content was seen just now, for the first time."""
+    acquired = acquisition(
+        file.mtime, timezone=instrument.timezone, first_day=instrument.first_acquisition_day, now=now
+    )
+    return {
+        "size_bytes": file.size_bytes,
+        "source_mtime": file.mtime,
+        "acquisition_day": acquired.day,
+        "clock_skew_seconds": acquired.clock_skew_seconds,
+        "unchanged_since": now,
+        "observed_at": now,
+    }
+
+
+def cancel_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID], why: str, now: datetime) -> None:
+    """End the transfers of these versions that were not begun, with the reason; what is under way is left alone."""
+    if version_ids:
+        session.execute(
+            update(Transfer)
+            .where(
+                is_one_of(Transfer.version_id, version_ids),
+                Transfer.status.in_(LIVE),  # for the index
+                checked(Transfer.status == TransferStatus.PENDING),
+            )
+            .values(status=TransferStatus.SKIPPED, error_message=why, completed_at=now)
+        )

@@ -8,7 +8,7 @@ from streamweave.catalog.tables import VersionState
 from streamweave.errors import StreamWeaveError
 
 NAMED_FILES_PER_DAY = 1_000
-"""More files than this are counted but not named: a report has to fit into a page and into memory."""
+"""More files are counted but not named: a report has to fit into a page and into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class HarvestReport:
     troubles: list[StreamWeaveError] = field(default_factory=list)
     """What stopped the harvest as a whole, or kept it from a storage location."""
     pause: str = ""
-    """Why the harvest ended before everything was done though nothing is wrong, and when it goes on."""
+    """Why the harvest ended before everything was done though nothing is wrong, and when it resumes."""
 
     def add(self, outcome: FileOutcome) -> None:
         """Count a file under its acquisition day."""
@@ -79,7 +79,7 @@ class HarvestReport:
         return sum(report.bytes for report in self.days.values())
 
     def sentence(self) -> str:
-        """The outcome for a person."""
+        """The outcome, for people."""
         if not self.days:
             return "nothing to do"
         return ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))

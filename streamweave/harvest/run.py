@@ -1,4 +1,4 @@
-"""Harvesting: the whole way of an instrument's files, from a look at the share to enriched archive entries."""
+"""Harvesting: the way of an instrument's files, from a scan of the share to enriched archive entries."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,6 @@ from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
@@ -27,10 +26,9 @@ from streamweave.journal.readoption import readopt_everywhere
 
 Teller = Callable[[str], None]
 MARGIN_SECONDS = 0.05
-"""Waited beyond a quiet period, so that the next look surely lies behind its end."""
+"""Waited beyond a quiet period, so that the next scan certainly begins after its end."""
 
 
-@reduced_gc()
 def scan(
     facility: Facility,
     instrument: Instrument,
@@ -38,10 +36,11 @@ def scan(
     budget_seconds: float | None = None,
     dagster_run_id: str | None = None,
 ) -> ScanResult:
-    """Look at the share once, and judge what has settled. Raises a ``SourceError`` when it can't be looked at.
+    """Scan the share once, and decide what has settled. Raises a ``SourceError`` when it can't be scanned.
 
-    Claims of runs that died are freed first: what is claimed is left alone, and might have changed since. Then what the
-    archives' journals know and the catalog does not is taken in, lest files be recorded anew under other identifiers.
+    Claims of crashed runs are freed first: claimed versions are not compared, and may have changed. Then what the
+    archives' journals know and the catalog does not is read in, so that no file is recorded anew under another
+    identifier.
     """
     free_claims_of_dead_runs(facility, instrument)
     readopt_everywhere(facility)
@@ -63,11 +62,11 @@ def scan_until_quiet(
     dagster_run_id: str | None = None,
     tell: Teller = lambda sentence: None,
 ) -> ScanResult:
-    """Look at the share and wait out the quiet period of what is there.
+    """Scan the share, wait until the quiet period of what is there has passed, and scan again.
 
-    Afterwards every file that stood on the share in the beginning has settled, or is on record with the reason why not:
-    one that changed while we waited settles later. With ``patience_seconds``, a longer wait is left to somebody else.
-    Raises a ``SourceError`` when the share can't be looked at.
+    Afterwards every file that was on the share at the beginning has settled, or is on record with the reason why not:
+    one that changed while we waited settles later. A wait longer than ``patience_seconds`` is left to a later scan.
+    Raises a ``SourceError`` when the share can't be scanned.
     """
     first = scan(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
     tell(first.sentence())
@@ -203,7 +202,7 @@ def harvest(
 
 
 def note_harvested(facility: Facility, instrument: Instrument) -> None:
-    """Put on record that the instrument was harvested now."""
+    """Record that the instrument was harvested now."""
     with facility.sessions.begin() as session:
         session.execute(
             update(Instrument)

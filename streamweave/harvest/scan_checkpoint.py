@@ -1,7 +1,7 @@
-"""Coverage: what has been seen of a share: by one look, or by several that go on where the last was cut short.
+"""What has been seen of a share: by one scan, or by several of which each resumes where the last ran out of time.
 
-Folders and missing files are kept as ``Digests``, so that millions of them fit. A look that goes on passes
-over the folders that hold no folder and were seen before; the few others are listed again, for they lead to the rest.
+Folders and missing files are stored as ``Digests``, so that millions of them fit. A resumed scan skips the folders that
+hold no folder and were seen before; the few others are listed again, since they lead to the rest.
 """
 
 import uuid
@@ -19,32 +19,31 @@ from streamweave.errors import AddressChanged
 from streamweave.harvest.scan_compare import DIGEST_BYTES, Digests
 
 RESUMED_WITHIN = timedelta(hours=1)
-"""What was seen longer ago is looked at anew."""
-MOST_BLIND_CHARACTERS = 4 << 20
-"""Of paths and reasons that are remembered of folders that could not be listed."""
+"""What was seen longer ago is scanned anew."""
+MOST_UNLISTABLE_CHARACTERS = 4 << 20
+"""Of paths and reasons that are stored of folders that could not be listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedScope:
     """How much of a share has been seen.
 
-    All of it was, since the moment ``since``, but for the folders in ``blind``, which could not be listed, and what is
-    below them. ``since`` is None when not all was seen, or what was seen is not to be believed.
+    All of it was, since the moment ``since``, except ``unlistable_folders`` and what is below them. ``since`` is None
+    when not all was seen, or the scan is not plausible.
     """
 
     since: datetime | None = None
-    blind: frozenset[str] = frozenset()
+    unlistable_folders: frozenset[str] = frozenset()
 
     def has_seen_all_of(self, folder: str) -> bool:
         """Whether the folder was seen, with all that is below it."""
-        places = (f"{blind}/" for blind in self.blind)
-        here = f"{folder}/"
-        return self.since is not None and not any(here.startswith(each) or each.startswith(here) for each in places)
+        here, unlistable = f"{folder}/", [f"{each}/" for each in self.unlistable_folders]
+        return self.since is not None and not any(here.startswith(each) or each.startswith(here) for each in unlistable)
 
 
 @dataclass(slots=True)
 class ScannedFolders:
-    """Some folders of a share: which, how many files stand in them, and which of the expected files do not."""
+    """Some folders of a share: which, how many files are in them, and which of the expected files are missing."""
 
     folders: Digests = field(default_factory=Digests)
     missing: Digests = field(default_factory=Digests)
@@ -53,19 +52,19 @@ class ScannedFolders:
 
 @dataclass(slots=True)
 class ScanCheckpoint:
-    """What has been seen since ``started_at``. ``blind`` says of the folders that could not be listed why.
+    """What has been seen since ``started_at``. ``unlistable_folders`` are those that could not be listed, with reasons.
 
-    Beyond ``MOST_BLIND_CHARACTERS`` they are only counted (``unlisted``), and nothing is concluded about any folder.
-    ``leaves`` are folders that hold no folder, ``branches`` those that do.
+    Beyond ``MOST_UNLISTABLE_CHARACTERS`` they are only counted (``unlisted``), and nothing is concluded about any
+    folder. ``leaves`` are folders that hold no folder, ``branches`` those that do.
     """
 
     started_at: datetime
     leaves: ScannedFolders = field(default_factory=ScannedFolders)
     branches: ScannedFolders = field(default_factory=ScannedFolders)
-    blind: dict[str, str] = field(default_factory=dict)
-    goes_on: bool = False
+    unlistable_folders: dict[str, str] = field(default_factory=dict)
+    is_resumed: bool = False
     unlisted: int = 0
-    _blind_characters: int = 0
+    _unlistable_characters: int = 0
 
     def take(self, folder: str, files: int, *, is_leaf: bool) -> None:
         """A folder was listed completely, with so many files directly in it."""
@@ -75,17 +74,17 @@ class ScanCheckpoint:
 
     def take_unlisted(self, folder: str, reason: str) -> None:
         """A folder could not be listed."""
-        if folder in self.blind:
+        if folder in self.unlistable_folders:
             return
         self.unlisted += 1
-        self._blind_characters += len(folder) + len(reason)
-        if self._blind_characters <= MOST_BLIND_CHARACTERS:
-            self.blind[folder] = reason
+        self._unlistable_characters += len(folder) + len(reason)
+        if self._unlistable_characters <= MOST_UNLISTABLE_CHARACTERS:
+            self.unlistable_folders[folder] = reason
         else:
-            self.blind[folder.partition("/")[0]] = "more folders could not be listed than can be remembered"
+            self.unlistable_folders[folder.partition("/")[0]] = "more folders could not be listed than can be stored"
 
     def miss(self, source_paths: Iterable[str]) -> None:
-        """Files were expected in the folders that were listed, and do not stand there."""
+        """Files were expected in the folders that were listed, and are missing."""
         for path in source_paths:
             in_a_leaf = digest_of_path(path.rpartition("/")[0]) in self.leaves.folders
             (self.leaves if in_a_leaf else self.branches).missing.add(digest_of_path(path))
@@ -100,39 +99,35 @@ class ScanCheckpoint:
         return digest in self.leaves.folders or digest in self.branches.folders
 
     def is_hidden(self, folder: str) -> bool:
-        """Whether it is, or lies below, a folder that could not be listed."""
-        while folder and self.blind:
-            if folder in self.blind:
+        """Whether it is, or is below, a folder that could not be listed."""
+        while folder and self.unlistable_folders:
+            if folder in self.unlistable_folders:
                 return True
             folder = folder.rpartition("/")[0]
         return False
 
     @property
     def files(self) -> int:
-        """How many files stand on what has been seen of the share."""
+        """How many files are on what has been seen of the share."""
         return self.leaves.files + self.branches.files
 
     @property
     def missing(self) -> Iterable[bytes]:
-        """The digests of the files that should stand there, and do not."""
+        """The digests of the files that should be there, and are not."""
         yield from self.leaves.missing
         yield from self.branches.missing
 
     @classmethod
     def resumed(cls, session: Session, instrument: Instrument, now: datetime) -> Self:
-        """What the last look has seen, if it was cut short not long ago, at the share that is meant now; or nothing."""
-        cut_short = session.get(UnfinishedLook, instrument.id)
-        if (
-            cut_short is None
-            or cut_short.cut_short_at < now - RESUMED_WITHIN
-            or cut_short.address != address_of(instrument)
-        ):
+        """What the last scan has seen, if it ran out of time not long ago, at the present address; or nothing."""
+        last = session.get(UnfinishedLook, instrument.id)
+        if last is None or last.cut_short_at < now - RESUMED_WITHIN or last.address != address_of(instrument):
             return cls(now)
-        leaves = ScannedFolders(Digests(_split(cut_short.folders)), Digests(_split(cut_short.missing)), cut_short.files)
-        return cls(cut_short.started_at, leaves, goes_on=True)
+        leaves = ScannedFolders(Digests(_split(last.folders)), Digests(_split(last.missing)), last.files)
+        return cls(last.started_at, leaves, is_resumed=True)
 
-    def keep(self, session: Session, instrument: Instrument, now: datetime) -> None:
-        """Let the next look go on from here."""
+    def save(self, session: Session, instrument: Instrument, now: datetime) -> None:
+        """Let the next scan resume here."""
         session.merge(
             UnfinishedLook(
                 instrument_id=instrument.id,
@@ -146,15 +141,15 @@ class ScanCheckpoint:
         )
 
 
-def forget(session: Session, instrument_id: uuid.UUID) -> None:
-    """The share has been seen as a whole: the next look starts from the beginning."""
+def delete_checkpoint(session: Session, instrument_id: uuid.UUID) -> None:
+    """The whole share has been seen: the next scan starts from the beginning."""
     session.execute(delete(UnfinishedLook).where(UnfinishedLook.instrument_id == instrument_id))
 
 
 def expect_address(session: Session, instrument: Instrument) -> None:
     """Raise ``AddressChanged`` when the catalog has another address for the instrument than this run knows of.
 
-    The caller holds the instrument's lock, as whoever changes an address does.
+    The caller holds the instrument's lock; a change of address takes it too.
     """
     row = select(Instrument.cifs_host, Instrument.cifs_port, Instrument.cifs_share, Instrument.cifs_base_path)
     host, port, share, base_path = session.execute(row.where(Instrument.id == instrument.id)).one()
@@ -163,7 +158,7 @@ def expect_address(session: Session, instrument: Instrument) -> None:
 
 
 def address_of(instrument: Instrument) -> str:
-    """Which folder of which share is looked at."""
+    """Which folder of which share is scanned."""
     return _address(instrument.cifs_host, instrument.cifs_port, instrument.cifs_share, instrument.cifs_base_path)
 
 

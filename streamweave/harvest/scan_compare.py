@@ -1,9 +1,7 @@
-"""What a listing tells, held against what the catalog knows. Pure.
+"""A listing compared with what the catalog knows. Pure.
 
-``find_candidates`` finds in whole folders, cheaply, what is not as expected; ``compare`` then examines those files
-alone.
-
-Sets of digests that stay small, however many there are.
+``find_candidates`` finds in whole folders, cheaply, what is not as expected; ``compare`` then examines only those
+files.
 """
 
 import uuid
@@ -15,41 +13,43 @@ from streamweave.catalog.tables import VersionState
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.sources.base import SourceFile
 
+DIGEST_BYTES = 16
+
 Expected = tuple[str, int, datetime, uuid.UUID | None, bool]
-"""A file that should stand on the share: its path, its size in bytes, its mtime; the version's id while it is watched;
-and whether it calls for a closer look even when it is as it was."""
+"""A file that should be on the share: its path, its size in bytes, its mtime; the version's id while it is watched; and
+whether it is to be compared closely even if size and mtime are unchanged."""
 
 
 @dataclass(slots=True)
 class Candidates:
-    """``conspicuous`` files need a closer look, ``watched`` versions are as they were, ``missing`` paths are not there.
+    """``differing`` files are to be compared closely, ``watched`` versions are unchanged, ``missing`` paths are absent.
 
     All other files are as expected.
     """
 
-    conspicuous: list[SourceFile] = field(default_factory=list)
+    differing: list[SourceFile] = field(default_factory=list)
     watched: list[uuid.UUID] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def include(self, other: "Candidates") -> None:
-        """Take in what was found among further files."""
-        self.conspicuous += other.conspicuous
+        """Add what was found among further files."""
+        self.differing += other.differing
         self.watched += other.watched
         self.missing += other.missing
 
 
 def find_candidates(listed: Iterable[SourceFile], expected: Iterable[Expected]) -> Candidates:
     """Compare completely listed folders with all that is expected in them."""
-    sifted = Candidates()
+    candidates = Candidates()
     unseen = {row[0]: row for row in expected}
     for file in listed:
         row = unseen.pop(file.source_path, None)
         if row is None or row[4] or row[1] != file.size_bytes or row[2] != file.mtime:
-            sifted.conspicuous.append(file)
+            candidates.differing.append(file)
         elif row[3] is not None:
-            sifted.watched.append(row[3])
-    sifted.missing.extend(unseen)
-    return sifted
+            candidates.watched.append(row[3])
+    candidates.missing.extend(unseen)
+    return candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class KnownFile:
 
 @dataclass(slots=True)
 class Differences:
-    """What must be written. Files that are as they were appear nowhere."""
+    """What must be written. Unchanged files appear nowhere."""
 
     new: list[SourceFile] = field(default_factory=list)
     changed: list[tuple[KnownFile, SourceFile]] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Differences:
 def compare(listed: Iterable[SourceFile], known: Mapping[str, KnownFile]) -> Differences:
     """Compare files with what is known of them, by source path.
 
-    A version that a run is copying at this moment is left alone: the next look sees its change again.
+    A version that a run is copying at this moment is left alone: the next scan sees its change again.
     """
     differences = Differences()
     once = {file.source_path: file for file in listed}  # a server may list a name twice
@@ -95,9 +95,9 @@ def compare(listed: Iterable[SourceFile], known: Mapping[str, KnownFile]) -> Dif
 
 
 def _compare_one(file: SourceFile, before: KnownFile, differences: Differences) -> None:
-    if _is_growing_on(file, before):
+    if _keeps_growing(file, before):
         return
-    has_other_content = before.state == VersionState.SUPERSEDED  # a copy has seen it, and size and mtime don't tell
+    has_other_content = before.state == VersionState.SUPERSEDED  # seen by a copy; size and mtime are the same
     if has_other_content or (file.size_bytes, file.mtime) != (before.size_bytes, before.mtime):
         differences.changed.append((before, file))
     elif before.is_gone or before.state == VersionState.VANISHED:
@@ -106,19 +106,16 @@ def _compare_one(file: SourceFile, before: KnownFile, differences: Differences) 
         differences.watched.append(before.version_id)
 
 
-def _is_growing_on(file: SourceFile, before: KnownFile) -> bool:
-    """What stood of it is about to be copied, and still stands at its beginning: what it gains is a later version."""
+def _keeps_growing(file: SourceFile, before: KnownFile) -> bool:
+    """Its first bytes are about to be copied, and are still the same: what it gains is a later version."""
     is_on_its_way = before.is_unfinished and before.state in (VersionState.SETTLED, VersionState.PENDING)
     return is_on_its_way and not before.is_gone and file.size_bytes >= before.size_bytes
 
 
-DIGEST_BYTES = 16
-
-
 class Digests:
-    """A set of MD5 digests in little more than the 16 bytes that each takes; Python's own needs 110 for one.
+    """A set of MD5 digests in little more than the 16 bytes that each takes; a Python set needs 110 for each.
 
-    Those that begin alike stand in one string, which is searched through: about 250 where there are a million.
+    Those that begin with the same 12 bits are in one string, which is searched: about 250 where there are a million.
     """
 
     def __init__(self, digests: Iterable[bytes] = ()) -> None:

@@ -1,26 +1,19 @@
-"""Settling an instrument's files: all that are watched, alike ones judged at once, and put on record.
+"""Settling: decide which watched files the instrument has finished, and record it.
 
-Watching: which files there is something to decide about, and what is on record of them.
-
-Acquisitions: folders whose files settle as one, each judged once, whatever the number of its files.
-
-Reopening: an acquisition that changes again before a copy of it has begun was not complete after all.
-
-Writers: which of the files that are otherwise quiet some client holds open. Asking disturbs nobody.
+Files that are alike are decided on once. ``settle_rules`` decides, purely.
 """
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Row,
     Select,
     TableValuedAlias,
     Text,
@@ -60,21 +53,76 @@ from streamweave.harvest.settle_rules import AcquisitionFiles, Observation, Sett
 from streamweave.harvest.version_state import version_fields, write_version_fields
 from streamweave.sources.base import Source
 
+BEGUN = (TransferStatus.IN_PROGRESS, *ONCE_COMPLETED)
+ON_ITS_WAY = (VersionState.SETTLED, VersionState.PENDING)
+REOPENED = "its acquisition folder changed again before it was harvested"
 
-class Watched(NamedTuple):
-    """What is on record of a watched version; of those that were found together it is the same."""
 
-    state: str
-    reason: str
-    unchanged_since: datetime
-    observed_at: datetime
-    state_since: datetime
-    marker_exists: bool
-    acquisition: str | None
+def settle(facility: Facility, instrument: Instrument, extent: ScannedScope) -> int:
+    """Decide on every watched version of an instrument; returns how many have settled.
+
+    ``extent`` is how much of the share the last scan has seen. Raises a ``SourceError`` when the probe for open writers
+    can't reach the share.
+    """
+    with facility.sessions() as session:
+        acquisitions = acquisitions_of(session, instrument, extent)
+    reopen(facility, instrument, [folder for folder, each in acquisitions.items() if not each.is_harvested])
+    writers = open_writers(facility, instrument, acquisitions) if instrument.probe_open_writer else {}
+    for folder in {folder for folder in writers.values() if folder in acquisitions}:
+        acquisitions[folder] = replace(acquisitions[folder], has_open_writer=True)
+    now = facility.now()
+    ripe = select(FileVersion.id).join(FileRecord, FileRecord.id == FileVersion.file_id).where(is_ripe(instrument, now))
+    return sum(
+        _settle(facility, instrument, batch, acquisitions, writers, now)
+        for batch in id_batches(facility.sessions, ripe)
+    )
+
+
+def _settle(
+    facility: Facility,
+    instrument: Instrument,
+    version_ids: Sequence[uuid.UUID],
+    acquisitions: Mapping[str, AcquisitionFiles],
+    writers: Container[uuid.UUID],
+    now: datetime,
+) -> int:
+    decided: dict[SettleDecision, list[uuid.UUID]] = defaultdict(list)
+    with facility.sessions.begin() as session:
+        lock_instrument(session, instrument.id)
+        ripe = checked(is_ripe(instrument, now)) & is_one_of(FileVersion.id, version_ids)
+        alike: dict[tuple[Any, ...], list[uuid.UUID]] = defaultdict(list)
+        for version_id, *recorded in session.connection().execute(watched_versions(instrument, ripe)):
+            alike[*recorded, version_id in writers].append(version_id)
+        for (folder, state, reason, unchanged_since, observed_at, since, has_marker, is_written), ids in alike.items():
+            if folder is not None and folder not in acquisitions:
+                continue  # found since the acquisitions were read: the next scan decides on it
+            observation = Observation(
+                unchanged_since=unchanged_since,
+                observed_at=observed_at,
+                watched_since=since,
+                is_overdue=state == VersionState.OVERDUE,
+                marker_exists=has_marker,
+                has_open_writer=is_written,
+                acquisition=acquisitions.get(folder),
+            )
+            decision = judge(observation, instrument, now)
+            if (decision.state, decision.reason) != (state, reason):
+                decided[decision] += ids
+        return sum(_record(session, decision, ids, now) for decision, ids in decided.items())
+
+
+def _record(session: Session, decision: SettleDecision, version_ids: list[uuid.UUID], now: datetime) -> int:
+    since = case((FileVersion.state != decision.state, now), else_=FileVersion.state_since)
+    session.execute(
+        update(FileVersion)
+        .where(is_one_of(FileVersion.id, version_ids))
+        .values(state=decision.state, reason=decision.reason, state_since=since, unfinished=decision.unfinished)
+    )
+    return len(version_ids) if decision.state == VersionState.SETTLED else 0
 
 
 def is_watched(instrument: Instrument) -> ColumnElement[bool]:
-    """Over ``FileVersion``: the instrument may still be writing it, as far as we know."""
+    """Over ``FileVersion``: the instrument may still be writing it."""
     return and_(FileVersion.instrument_id == instrument.id, FileVersion.state.in_(WATCHED))
 
 
@@ -87,7 +135,7 @@ def is_quiet(instrument: Instrument) -> ColumnElement[bool]:
 def is_ripe(instrument: Instrument, now: datetime) -> ColumnElement[bool]:
     """Over ``FileVersion`` joined to ``FileRecord``: there is something to decide.
 
-    Of all others the judgement is known: they still settle, and what was last seen of them stays their reason.
+    All others still settle, and keep their reason.
     """
     waited_too_long = FileVersion.state_since < now - timedelta(seconds=instrument.max_wait_seconds)
     is_overdue = FileVersion.state == VersionState.OVERDUE
@@ -96,46 +144,30 @@ def is_ripe(instrument: Instrument, now: datetime) -> ColumnElement[bool]:
 
 
 def watched_versions(instrument: Instrument, which: ColumnElement[bool]) -> Select[Any]:
-    """The ids of versions, and what ``Watched`` says of each."""
+    """The ids of versions with what ``_settle`` needs, in its order."""
     return (
         select(
             FileVersion.id,
+            acquisition_folder(instrument),
             FileVersion.state,
             FileVersion.reason,
             FileVersion.unchanged_since,
             FileVersion.observed_at,
             FileVersion.state_since,
             marker_exists(instrument),
-            acquisition_folder(instrument),
         )
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
         .where(which)
     )
 
 
-def acquisition_folder(instrument: Instrument) -> ColumnElement[Any]:
-    """Over ``FileRecord``: the acquisition folder that it lies in, at any depth; null when it lies in none."""
-    if instrument.acquisition_depth is None:
-        return null()
-    names = base_folder(instrument).count("/") + 1 + instrument.acquisition_depth
-    parts = func.string_to_array(FileRecord.folder, "/", type_=ARRAY(Text))
-    folder = func.array_to_string(parts[1:names], "/", type_=Text())
-    return case((func.cardinality(parts) >= names, folder))
-
-
-def base_folder(instrument: Instrument) -> str:
-    """The instrument's base folder, written like a ``source_path``."""
-    inner = instrument.cifs_base_path.replace("\\", "/").split("/")
-    return "/".join([instrument.cifs_share, *filter(None, inner)])
-
-
 def marker_exists(instrument: Instrument) -> ColumnElement[bool]:
-    """Over ``FileRecord``: its marker file stands beside it, or it is a marker file itself, or there need be none."""
+    """Over ``FileRecord``: its marker file is beside it, or it is a marker file itself, or there need be none."""
     if not instrument.marker_suffix:
         return true()
     suffix = instrument.marker_suffix
     marker = aliased(FileRecord)
-    stands = exists().where(
+    has_marker = exists().where(
         marker.instrument_id == instrument.id,
         func.md5(marker.source_path) == func.md5(FileRecord.source_path + suffix),
         marker.gone_at.is_(None),
@@ -143,10 +175,7 @@ def marker_exists(instrument: Instrument) -> ColumnElement[bool]:
     is_marker = FileRecord.source_path.endswith(suffix, autoescape=True)
     if instrument.marker_name:
         is_marker |= FileRecord.filename == instrument.marker_name
-    return or_(is_marker, stands)
-
-
-BEGUN = (TransferStatus.IN_PROGRESS, *ONCE_COMPLETED)
+    return or_(is_marker, has_marker)
 
 
 def acquisitions_of(session: Session, instrument: Instrument, extent: ScannedScope) -> dict[str, AcquisitionFiles]:
@@ -166,35 +195,35 @@ def acquisitions_of(session: Session, instrument: Instrument, extent: ScannedSco
         .group_by(folder)
     ).all()
     folders = [row[0] for row in rows]
-    marked, harvested = _marked(session, instrument, folders), _harvested(session, instrument.id, folders)
+    marked, harvested = _marked(session, instrument, folders), _begun(session, instrument.id, folders)
     return {
         path: AcquisitionFiles(
             folder=path,
             last_changed=last_changed,
             seen_until=_seen_until(extent, path, observed_at),
-            markers_stand=markers_stand and path in marked,
+            markers_exist=markers_exist and path in marked,
             is_harvested=path in harvested,
         )
-        for path, last_changed, observed_at, markers_stand in rows
+        for path, last_changed, observed_at, markers_exist in rows
     }
 
 
 def _seen_until(extent: ScannedScope, folder: str, observed_at: datetime) -> datetime | None:
-    """A file that nobody has listed yet may be new: the folder was seen no later than the looks began that saw all."""
+    """Files may have come since the scans began that saw all of the folder: it was not seen later than that."""
     return min(extent.since, observed_at) if extent.since and extent.has_seen_all_of(folder) else None
 
 
 def _marked(session: Session, instrument: Instrument, folders: Collection[str]) -> Collection[str]:
-    """Those of the folders that hold their marker, or all when there need be none."""
+    """The folders that hold their marker, or all when there need be none."""
     if not instrument.marker_name:
         return folders
     markers = [digest_of_path(f"{folder}/{instrument.marker_name}") for folder in folders]
-    standing = (FileRecord.instrument_id == instrument.id) & FileRecord.gone_at.is_(None)
-    return set(session.scalars(select(FileRecord.folder).where(standing, is_at(markers))))
+    present = (FileRecord.instrument_id == instrument.id) & FileRecord.gone_at.is_(None)
+    return set(session.scalars(select(FileRecord.folder).where(present, is_at(markers))))
 
 
-def _harvested(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> set[str]:
-    """Those of the folders of which a copy has begun."""
+def _begun(session: Session, instrument_id: uuid.UUID, folders: Collection[str]) -> set[str]:
+    """The folders of which a copy has begun."""
     folder = in_folders(folders)
     begun = exists().where(
         FileRecord.instrument_id == instrument_id,
@@ -205,20 +234,33 @@ def _harvested(session: Session, instrument_id: uuid.UUID, folders: Collection[s
     return set(session.scalars(select(folder.c.path).where(begun)))
 
 
+def acquisition_folder(instrument: Instrument) -> ColumnElement[Any]:
+    """Over ``FileRecord``: the acquisition folder that it is in, at any depth; null when it is in none."""
+    if instrument.acquisition_depth is None:
+        return null()
+    names = base_folder(instrument).count("/") + 1 + instrument.acquisition_depth
+    parts = func.string_to_array(FileRecord.folder, "/", type_=ARRAY(Text))
+    folder = func.array_to_string(parts[1:names], "/", type_=Text())
+    return case((func.cardinality(parts) >= names, folder))
+
+
+def base_folder(instrument: Instrument) -> str:
+    """The instrument's base folder, written like a ``source_path``."""
+    inner = instrument.cifs_base_path.replace("\\", "/").split("/")
+    return "/".join([instrument.cifs_share, *filter(None, inner)])
+
+
 def in_folders(folders: Collection[str]) -> TableValuedAlias:
     """The folders as rows with a ``path``."""
     rows = func.unnest(literal(list(folders), ARRAY(Text(collation="C"))))
     return rows.table_valued("path").render_derived(name="acquisition")
 
 
-ON_ITS_WAY = (VersionState.SETTLED, VersionState.PENDING)
-REOPENED = "its acquisition folder changed again before it was harvested"
-
-
 def reopen(facility: Facility, instrument: Instrument, folders: Collection[str]) -> int:
-    """Let what had settled in these folders, and nobody copies yet, settle again with the rest; returns how many.
+    """Make what has settled in these folders, and no run copies yet, settle again with the rest; returns how many.
 
-    What goes on unfinished has left its folder behind, and goes on.
+    An acquisition that changes again before a copy of it has begun was not complete. Files that are copied unfinished
+    are left alone.
     """
     if not folders:
         return 0
@@ -262,9 +304,9 @@ def _may_wait(instrument: Instrument) -> ColumnElement[bool]:
 def open_writers(
     facility: Facility, instrument: Instrument, acquisitions: Mapping[str, AcquisitionFiles]
 ) -> dict[uuid.UUID, str | None]:
-    """The versions that are held open for writing, with the acquisition folder of each.
+    """The versions that a client holds open for writing, with the acquisition folder of each; probing disturbs none.
 
-    The files of an acquisition that is not quiet are not asked about. Raises a ``SourceError`` when the share can't be
+    The files of an acquisition that is not quiet are not probed. Raises a ``SourceError`` when the share can't be
     reached.
     """
     quiet = (
@@ -288,85 +330,8 @@ def _may_settle(instrument: Instrument, folder: str | None, acquisitions: Mappin
 
 
 def _is_written(source: Source, source_path: str) -> bool:
-    """A file that can't be probed counts as unwritten: its copy will tell what is wrong with it."""
+    """A file that can't be probed counts as unwritten: its copy will show what is wrong with it."""
     try:
         return source.has_open_writer(source_path)
     except SourceFileError:
         return False
-
-
-@dataclass(frozen=True)
-class _Surroundings:
-    """What a file is judged by beside its own row."""
-
-    acquisitions: Mapping[str, AcquisitionFiles]
-    writers: Collection[uuid.UUID]
-
-
-def settle(facility: Facility, instrument: Instrument, extent: ScannedScope) -> int:
-    """Judge every watched version of an instrument; returns how many have settled.
-
-    ``extent`` is how much of the share the look just taken has seen. Raises a ``SourceError`` when the probe for open
-    writers can't reach the share.
-    """
-    with facility.sessions() as session:
-        acquisitions = acquisitions_of(session, instrument, extent)
-    reopen(facility, instrument, [folder for folder, each in acquisitions.items() if not each.is_harvested])
-    writers = open_writers(facility, instrument, acquisitions) if instrument.probe_open_writer else {}
-    for folder in {folder for folder in writers.values() if folder in acquisitions}:
-        acquisitions[folder] = replace(acquisitions[folder], has_open_writer=True)
-    surroundings = _Surroundings(acquisitions, writers.keys())
-    now = facility.now()
-    ripe = select(FileVersion.id).join(FileRecord, FileRecord.id == FileVersion.file_id).where(is_ripe(instrument, now))
-    return sum(_settle(facility, instrument, batch, surroundings, now) for batch in id_batches(facility.sessions, ripe))
-
-
-def _settle(
-    facility: Facility,
-    instrument: Instrument,
-    version_ids: Sequence[uuid.UUID],
-    surroundings: _Surroundings,
-    now: datetime,
-) -> int:
-    judged: dict[SettleDecision, list[uuid.UUID]] = defaultdict(list)
-    with facility.sessions.begin() as session:
-        lock_instrument(session, instrument.id)
-        ripe = checked(is_ripe(instrument, now)) & is_one_of(FileVersion.id, version_ids)
-        rows = session.connection().execute(watched_versions(instrument, ripe))
-        for (watched, is_written), ids in _alike(rows, surroundings.writers).items():
-            if watched.acquisition is not None and watched.acquisition not in surroundings.acquisitions:
-                continue  # found since we asked which acquisitions there are: the next look judges it
-            judgement = judge(_observation(watched, surroundings, is_written=is_written), instrument, now)
-            if (judgement.state, judgement.reason) != (watched.state, watched.reason):
-                judged[judgement] += ids
-        return sum(_put_on_record(session, judgement, ids, now) for judgement, ids in judged.items())
-
-
-def _alike(rows: Iterable[Row[Any]], writers: Collection[uuid.UUID]) -> dict[tuple[Watched, bool], list[uuid.UUID]]:
-    """Rows of ``watched_versions`` by what they say: those alike are judged once."""
-    alike: dict[tuple[Watched, bool], list[uuid.UUID]] = defaultdict(list)
-    for version_id, *recorded in rows:
-        alike[Watched._make(recorded), version_id in writers].append(version_id)
-    return alike
-
-
-def _observation(watched: Watched, surroundings: _Surroundings, *, is_written: bool) -> Observation:
-    return Observation(
-        unchanged_since=watched.unchanged_since,
-        observed_at=watched.observed_at,
-        watched_since=watched.state_since,
-        is_overdue=watched.state == VersionState.OVERDUE,
-        marker_exists=watched.marker_exists,
-        has_open_writer=is_written,
-        acquisition=surroundings.acquisitions.get(watched.acquisition) if watched.acquisition else None,
-    )
-
-
-def _put_on_record(session: Session, judgement: SettleDecision, version_ids: list[uuid.UUID], now: datetime) -> int:
-    moves = case((FileVersion.state != judgement.state, now), else_=FileVersion.state_since)
-    session.execute(
-        update(FileVersion)
-        .where(is_one_of(FileVersion.id, version_ids))
-        .values(state=judgement.state, reason=judgement.reason, state_since=moves, unfinished=judgement.unfinished)
-    )
-    return len(version_ids) if judgement.state == VersionState.SETTLED else 0

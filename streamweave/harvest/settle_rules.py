@@ -1,8 +1,8 @@
-"""Judging: what follows for a file from our looks at it. Pure.
+"""The rules of settling: what follows for a file from our scans. Pure.
 
-A file has settled when at least two of our looks, a quiet period apart, saw the same size and mtime, its marker file
-(where the instrument writes one) stands beside it, and (where the instrument's row asks for the probe) nobody holds it
-open for writing. The files of an acquisition folder settle as one: once all of that is true of each of them.
+A file has settled when at least two scans, a quiet period apart, saw the same size and mtime, its marker file (where
+the instrument writes one) is beside it, and (where the instrument's row asks for the probe) no client holds it open for
+writing. The files of an acquisition folder settle as one: once all of that is true of each of them.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from streamweave.catalog.tables import GrowingFiles, Instrument, VersionState
 class AcquisitionFiles:
     """A folder whose files settle as one: what is known of those, at any depth, that have not settled. Times are UTC.
 
-    ``last_changed`` is our first look at what is newest in it. ``seen_until`` is up to when we have seen all of it as
-    it was; None when some of it could not be seen. Once a copy of it has begun it ``is_harvested``: what comes then is
-    late, and settles by itself.
+    ``last_changed`` is the first scan that saw what is newest in it. ``seen_until`` is until when all of it was seen
+    unchanged; None when some of it could not be seen. Once a copy of it has begun it ``is_harvested``: what comes then
+    is late, and settles alone.
     """
 
     folder: str
     last_changed: datetime
     seen_until: datetime | None
-    markers_stand: bool
+    markers_exist: bool
     is_harvested: bool
     has_open_writer: bool = False
 
@@ -35,7 +35,7 @@ class AcquisitionFiles:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What our looks at one version saw. Times are UTC, on our clock."""
+    """What our scans saw of one version. Times are UTC, on our clock."""
 
     unchanged_since: datetime
     observed_at: datetime
@@ -48,7 +48,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class SettleDecision:
-    """The state that follows, and why. ``unfinished`` says why it goes on though it has not been finished."""
+    """The state that follows, and why. ``unfinished`` is why it is harvested though it has not been finished."""
 
     state: VersionState
     reason: str
@@ -70,7 +70,7 @@ def judge(observation: Observation, instrument: Instrument, now: datetime) -> Se
         return SettleDecision(VersionState.SETTLED, f"unchanged over the quiet period{remark}")
     reason, longest = f"{obstacles[0].reason}{remark}", instrument.max_wait_seconds
     has_waited_long = now - observation.watched_since > timedelta(seconds=longest)
-    if has_waited_long and _may_go_on(obstacles, instrument):
+    if has_waited_long and _is_harvested_unfinished(obstacles, instrument):
         unfinished = f"still growing or changing after {longest} s: {reason}"
         return SettleDecision(VersionState.SETTLED, unfinished, unfinished)
     if has_waited_long or observation.is_overdue:
@@ -84,13 +84,13 @@ def _remark(acquisition: AcquisitionFiles | None) -> str:
     return f"; it came after its acquisition folder {acquisition.folder} was harvested"
 
 
-def _may_go_on(obstacles: Sequence[_Obstacle], instrument: Instrument) -> bool:
-    """Whether what stands is harvested as a version; a marker that is missing is a person's business all the same."""
+def _is_harvested_unfinished(obstacles: Sequence[_Obstacle], instrument: Instrument) -> bool:
+    """Whether what there is is harvested as a version; a missing marker needs attention all the same."""
     return instrument.growing_files == GrowingFiles.VERSIONS and all(each.is_growth for each in obstacles)
 
 
 def _obstacles(observation: Observation, instrument: Instrument) -> list[_Obstacle]:
-    """What the file waits for: first for its acquisition folder, unless that has been harvested, then by itself."""
+    """What the file waits for: its acquisition folder, unless that has been harvested, and then its own obstacles."""
     acquisition = observation.acquisition
     is_part = acquisition is not None and not acquisition.is_harvested
     found = [_obstacle_of_folder(acquisition, instrument)] if acquisition and is_part else []
@@ -115,9 +115,11 @@ def _obstacle_of_folder(acquisition: AcquisitionFiles, instrument: Instrument) -
         return _Obstacle(f"{itself} has not been seen as a whole")
     if not acquisition.is_quiet(instrument):
         changed = f"{acquisition.last_changed:%Y-%m-%d %H:%M:%S} UTC"
-        reason = f"{itself} was last seen to change at {changed}; it must be quiet for "
-        return _Obstacle(f"{reason}{instrument.quiet_period_seconds} s", is_growth=True)
-    if not acquisition.markers_stand:
+        reason = (
+            f"{itself} was last seen to change at {changed}; it must be quiet for {instrument.quiet_period_seconds} s"
+        )
+        return _Obstacle(reason, is_growth=True)
+    if not acquisition.markers_exist:
         return _Obstacle(f"{itself} lacks a marker file ({_markers(instrument)})")
     if acquisition.has_open_writer:
         return _Obstacle(f"{itself} holds a file that is still open for writing at the instrument", is_growth=True)

@@ -1,14 +1,8 @@
-"""Sampling: which archived files are read again next. The least recently read come first, so each has its turn.
+"""The source check: one round of reading archived files again at the source, the least recently read first.
 
-Rereading: the sources of archived versions, over one connection. Holds up nobody: see ``ReadLimits``.
-
-Findings: what came of reading sources again goes on record. The caller holds the instrument's lock and commits.
-
-Rehashing: one round of reading archived files again at the source.
-
-It belongs to the runs that look at a whole share, and comes last in them: a sensor's tick has no time for it, and new
-files go first. It ends after a minute, or as soon as new files wait, and reads over a single connection at the
-instrument's own pace, in its hours.
+It belongs to the runs that scan a whole share, and is their last step: a sensor's tick has no time for it, and new
+files come first. It ends after a minute, or as soon as new files wait, and reads over a single connection at the
+instrument's own rate, in its hours.
 """
 
 import math
@@ -35,14 +29,19 @@ from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.copy_verify import Digest, digest_of
 from streamweave.harvest.file_queries import known_files
 from streamweave.harvest.policy import policy_for
+from streamweave.harvest.progress import Interval
 from streamweave.harvest.rate_limit import Limits, Pace, closed_until, limits_of
 from streamweave.harvest.record_changes import record_changes
 from streamweave.harvest.scan_compare import KnownFile
+from streamweave.printable import counted
 from streamweave.sources.base import WHOLE_FILE_BYTES, Source, SourceFile, WholeFile
 
 MOST_FILES = 2_000
-"""More are not read again by one harvest, whatever their share: opening a file costs an instrument's PC more than its
-bytes."""
+"""More are not read again by one harvest: opening a file costs an instrument's PC more than its bytes."""
+FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
+SECONDS = 60.0
+WORK_ASKED_EVERY_SECONDS = 5.0
+RECORDED_AT_ONCE = 200
 
 
 class ArchivedSource(NamedTuple):
@@ -56,8 +55,8 @@ class ArchivedSource(NamedTuple):
     is_gone: bool
 
 
-def sample(session: Session, instrument: Instrument) -> list[ArchivedSource]:
-    """Whose turn it is, those that are gone from the source among them: their turn passes.
+def _selection(session: Session, instrument: Instrument) -> list[ArchivedSource]:
+    """The versions to read next, including those that are gone from the source, which are skipped.
 
     At least one file, however large it is; none while earlier rounds have read too much.
     """
@@ -88,7 +87,7 @@ def _is_archived(instrument: Instrument) -> ColumnElement[bool]:
 
 
 def _within(budget: int, subjects: Iterable[ArchivedSource]) -> Iterator[ArchivedSource]:
-    """The first ones; the last of them may be larger than what is left of the budget."""
+    """The first ones that fit; the last of them may be larger than what is left of the budget."""
     for subject in subjects:
         yield subject
         budget -= 0 if subject.is_gone else subject.size_bytes
@@ -96,8 +95,8 @@ def _within(budget: int, subjects: Iterable[ArchivedSource]) -> Iterator[Archive
             return
 
 
-def pay(session: Session, instrument: Instrument, read_bytes: int) -> None:
-    """What was read beyond a round's budget is made up for by the following rounds."""
+def _record_debt(session: Session, instrument: Instrument, read_bytes: int) -> None:
+    """The following rounds read less by what was read beyond the budget."""
     debt = Instrument.rehash_debt_bytes + read_bytes - Instrument.rehash_bytes
     session.execute(
         update(Instrument)
@@ -107,7 +106,7 @@ def pay(session: Session, instrument: Instrument, read_bytes: int) -> None:
 
 
 class SourceOutcome(StrEnum):
-    """What came of reading a source again. ``unknown``: it could not be read, or has changed so that a look tells."""
+    """The result of reading a source again. ``unknown``: it could not be read, or has changed visibly to a scan."""
 
     IDENTICAL = "identical"
     DIFFERENT = "different"
@@ -118,41 +117,41 @@ class SourceOutcome(StrEnum):
 class ReadLimits:
     """What keeps the reading from being a burden.
 
-    ``before_reading`` is told how many bytes come next, and may take its time. A file is begun only while
-    ``may_begin``; one under way is left as it is, not read to its end, once ``gives_way``.
+    ``before_reading`` is called with the number of bytes that come next, and may wait. A file is begun only while
+    ``may_begin``; one under way is not read to its end once ``must_end``.
     """
 
     before_reading: Callable[[int], None]
     may_begin: Callable[[], bool]
-    gives_way: Callable[[], bool]
+    must_end: Callable[[], bool]
 
 
 Reread = tuple[ArchivedSource, SourceOutcome, int]
-"""The number is that of the bytes that were read."""
+"""The number is how many bytes were read."""
 
 
-def reread(source: Source, subjects: Sequence[ArchivedSource], restraint: ReadLimits) -> Iterator[Reread]:
-    """Read what may be read, the small files first. Raises a ``SourceError`` when the share fails."""
-    standing = []
+def reread(source: Source, subjects: Sequence[ArchivedSource], limits: ReadLimits) -> Iterator[Reread]:
+    """Read what the limits allow, the small files first. Raises a ``SourceError`` when the share fails."""
+    present = []
     for subject in subjects:
         if subject.is_gone:
             yield subject, SourceOutcome.UNKNOWN, 0
         else:
-            standing.append(subject)
-    yield from _small(source, [each for each in standing if each.size_bytes <= WHOLE_FILE_BYTES], restraint)
-    for subject in standing:
-        if subject.size_bytes > WHOLE_FILE_BYTES and restraint.may_begin():
-            yield _large(source, subject, restraint)
+            present.append(subject)
+    yield from _small(source, [each for each in present if each.size_bytes <= WHOLE_FILE_BYTES], limits)
+    for subject in present:
+        if subject.size_bytes > WHOLE_FILE_BYTES and limits.may_begin():
+            yield _large(source, subject, limits)
 
 
-def _small(source: Source, subjects: Sequence[ArchivedSource], restraint: ReadLimits) -> Iterator[Reread]:
+def _small(source: Source, subjects: Sequence[ArchivedSource], limits: ReadLimits) -> Iterator[Reread]:
     asked: deque[ArchivedSource] = deque()
 
     def files() -> Iterator[SourceFile]:
         for subject in subjects:
-            if not restraint.may_begin():
+            if not limits.may_begin():
                 return
-            restraint.before_reading(subject.size_bytes)
+            limits.before_reading(subject.size_bytes)
             asked.append(subject)
             yield SourceFile(subject.source_path, subject.size_bytes, subject.mtime)
 
@@ -160,55 +159,52 @@ def _small(source: Source, subjects: Sequence[ArchivedSource], restraint: ReadLi
         subject = asked.popleft()
         if isinstance(answer, WholeFile):
             is_same_file = _is_as_archived(subject, answer.at_opening) and _is_as_archived(subject, answer.at_closing)
-            yield subject, _judged(subject, digest_of([answer.content]), is_same_file), len(answer.content)
+            yield subject, _outcome(subject, digest_of([answer.content]), is_same_file), len(answer.content)
         else:
             yield subject, SourceOutcome.UNKNOWN, 0
 
 
-def _large(source: Source, subject: ArchivedSource, restraint: ReadLimits) -> Reread:
+def _large(source: Source, subject: ArchivedSource, limits: ReadLimits) -> Reread:
     read = 0
 
-    def told(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def metered(chunks: Iterator[bytes]) -> Iterator[bytes]:
         nonlocal read
         for chunk in chunks:
             read += len(chunk)
-            restraint.before_reading(len(chunk))
+            limits.before_reading(len(chunk))
             yield chunk
-            if read > subject.size_bytes or restraint.gives_way():
+            if read > subject.size_bytes or limits.must_end():
                 return
 
     try:
         with source.open(subject.source_path) as file:
             is_same_file = _is_as_archived(subject, file.now())
-            digest = digest_of(told(file.chunks()) if is_same_file else ())
+            digest = digest_of(metered(file.chunks()) if is_same_file else ())
             is_same_file = is_same_file and _is_as_archived(subject, file.now())
     except SourceFileError:
         return subject, SourceOutcome.UNKNOWN, read
-    return subject, _judged(subject, digest, is_same_file), read
+    return subject, _outcome(subject, digest, is_same_file), read
 
 
 def _is_as_archived(subject: ArchivedSource, found: SourceFile) -> bool:
     return (found.size_bytes, found.mtime) == (subject.size_bytes, subject.mtime)
 
 
-def _judged(subject: ArchivedSource, read: Digest, is_same_file: bool) -> SourceOutcome:
+def _outcome(subject: ArchivedSource, read: Digest, is_same_file: bool) -> SourceOutcome:
     if not is_same_file or read.size_bytes != subject.size_bytes:
         return SourceOutcome.UNKNOWN
     return SourceOutcome.IDENTICAL if read.sha256 == subject.sha256 else SourceOutcome.DIFFERENT
 
 
-FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
-
-
 def record_findings(session: Session, instrument: Instrument, reread: Sequence[Reread], now: datetime) -> list[str]:
     """Write what was found; returns the paths of the files that get a further version, which is to settle.
 
-    What has changed since it was read, or is just being copied, is left to the looks at the share.
+    What has changed since it was read, or is just being copied, is left to the scans.
     """
     _stamp(session, [subject.version_id for subject, _, _ in reread], source_reread_at=now)
     identical = [subject.version_id for subject, finding, _ in reread if finding == SourceOutcome.IDENTICAL]
     _stamp(session, identical, source_verified_at=now)
-    _call_finished(session, identical, instrument, now)
+    _mark_finished(session, identical, instrument, now)
     different = {
         subject.version_id: subject.source_path for subject, found, _ in reread if found == SourceOutcome.DIFFERENT
     }
@@ -220,7 +216,7 @@ def record_other_contents(
 ) -> list[str]:
     """Add a version after each of these, given with their paths: the source has another content now.
 
-    Returns the paths of those that are still the newest, and that nobody copies.
+    Returns the paths of those that are still the newest, and that no run copies.
     """
     known = known_files(session, instrument.id, versions.values()).values()
     changed = [each for each in known if each.version_id in versions and not each.is_claimed and not each.is_gone]
@@ -239,10 +235,10 @@ def _stamp(session: Session, version_ids: Collection[uuid.UUID], **times: dateti
     )
 
 
-def _call_finished(session: Session, version_ids: Collection[uuid.UUID], instrument: Instrument, now: datetime) -> None:
-    """Of those archived while they grew: the ones that have been quiet since, and are as they were archived.
+def _mark_finished(session: Session, version_ids: Collection[uuid.UUID], instrument: Instrument, now: datetime) -> None:
+    """Mark as finished what was archived while it grew, has been quiet since, and is as it was archived.
 
-    Where files count as unfinished while they are open, however quiet, being quiet tells nothing of that.
+    Not where files count as unfinished while they are open: then being quiet does not show that they are finished.
     """
     if instrument.probe_open_writer:
         return
@@ -264,11 +260,6 @@ def _as_seen(known: KnownFile) -> SourceFile:
     return SourceFile(known.source_path, known.size_bytes, known.mtime)
 
 
-SECONDS = 60.0
-WORK_ASKED_EVERY_SECONDS = 5.0
-RECORDED_AT_ONCE = 200
-
-
 @dataclass(slots=True)
 class RehashReport:
     """What one round found. ``changed`` are the paths of files that get a further version."""
@@ -280,35 +271,35 @@ class RehashReport:
     trouble: SourceError | None = None
 
     def sentence(self) -> str:
-        """The outcome for a person."""
+        """The outcome, for people."""
         if self.pause:
             return f"nothing read again: {self.pause}"
-        told = f"{self.counts.total()} archived files read again at the source ({self.bytes} bytes): " + ", ".join(
-            f"{self.counts[finding]} {finding}" for finding in SourceOutcome
-        )
-        return f"{told}; ended early: {self.trouble}" if self.trouble else told
+        files = counted(self.counts.total(), "archived file")
+        outcomes = ", ".join(f"{self.counts[outcome]} {outcome}" for outcome in SourceOutcome)
+        sentence = f"{files} read again at the source ({counted(self.bytes, 'byte')}): {outcomes}"
+        return f"{sentence}; ended early: {self.trouble}" if self.trouble else sentence
 
 
 def rehash(facility: Facility, instrument: Instrument) -> RehashReport:
     """Read a share of the archived files again; what differs becomes a version that settles as any other.
 
-    A share that fails meanwhile is the report's ``trouble``: the next look tells the same.
+    The failure of the share is the report's ``trouble``; the next scan reports it too.
     """
-    limits, report = limits_of(instrument), RehashReport()
-    if (opening := limits.opens_at(facility.now())) is not None:
+    rates, report = limits_of(instrument), RehashReport()
+    if (opening := rates.opens_at(facility.now())) is not None:
         report.pause = closed_until(opening)
         return report
     with facility.sessions() as session:
-        subjects = sample(session, session.get_one(Instrument, instrument.id))
+        subjects = _selection(session, session.get_one(Instrument, instrument.id))
     try:
         with closing(facility.open_source(instrument)) as source:
-            found = reread(source, subjects, _restraint(facility, instrument, limits)) if subjects else ()
+            found = reread(source, subjects, _read_limits(facility, instrument, rates)) if subjects else ()
             for batch in batches(found, RECORDED_AT_ONCE):
                 _record(facility, instrument, batch, report)
     except SourceError as error:
         report.trouble = error
     with facility.sessions.begin() as session:
-        pay(session, instrument, report.bytes)
+        _record_debt(session, instrument, report.bytes)
     return report
 
 
@@ -320,27 +311,21 @@ def _record(facility: Facility, instrument: Instrument, batch: Sequence[Reread],
     report.bytes += sum(read for _, _, read in batch)
 
 
-def _restraint(facility: Facility, instrument: Instrument, limits: Limits) -> ReadLimits:
+def _read_limits(facility: Facility, instrument: Instrument, rates: Limits) -> ReadLimits:
     ends_at = time.monotonic() + SECONDS
-    gives_way = _asked_now_and_then(lambda: _has_work(facility, instrument))
+    interval, has_work = Interval(WORK_ASKED_EVERY_SECONDS), False
+
+    def must_end() -> bool:
+        nonlocal has_work
+        if not has_work and interval.is_over:
+            interval.restart()
+            has_work = _has_work(facility, instrument)
+        return has_work
 
     def may_begin() -> bool:
-        return time.monotonic() < ends_at and limits.opens_at(facility.now()) is None and not gives_way()
+        return time.monotonic() < ends_at and rates.opens_at(facility.now()) is None and not must_end()
 
-    return ReadLimits(Pace(limits.bytes_per_second).take, may_begin, gives_way)
-
-
-def _asked_now_and_then(question: Callable[[], bool]) -> Callable[[], bool]:
-    """The answer, asked anew every few seconds; for good once it is yes."""
-    asked_at, answer = time.monotonic(), False
-
-    def ask() -> bool:
-        nonlocal asked_at, answer
-        if not answer and time.monotonic() - asked_at >= WORK_ASKED_EVERY_SECONDS:
-            asked_at, answer = time.monotonic(), question()
-        return answer
-
-    return ask
+    return ReadLimits(Pace(rates.bytes_per_second).take, may_begin, must_end)
 
 
 def _has_work(facility: Facility, instrument: Instrument) -> bool:

@@ -1,4 +1,4 @@
-"""The agenda: claims that wait for a reader, the small files apart from the large ones."""
+"""The work queue: claims that wait for a reader, the small files apart from the large ones."""
 
 import threading
 from collections import deque
@@ -14,10 +14,7 @@ def is_large(claim: Claim) -> bool:
 
 
 class WorkQueue:
-    """Safe to share between threads. Once it is closed, nothing more is begun.
-
-    It closes by itself when ``may_begin`` says no to whoever wants to take a file.
-    """
+    """Safe to share between threads. It closes when ``may_begin`` returns False to a reader that wants a file."""
 
     def __init__(self, may_begin: Callable[[], bool] = lambda: True) -> None:
         self._may_begin = may_begin
@@ -27,7 +24,7 @@ class WorkQueue:
         self._closed = False
 
     def add(self, claims: Iterable[Claim]) -> None:
-        """More to do; at the end, in the order given."""
+        """Append claims, in the order given."""
         with self._changed:
             for claim in claims:
                 (self._large if is_large(claim) else self._small).append(claim)
@@ -64,18 +61,18 @@ class WorkQueue:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing more is begun."""
+        """Whether nothing more is taken."""
         return self._closed
 
     def close(self, unread: Iterable[Claim] = ()) -> None:
-        """From now on nothing is taken. What waits can still be withdrawn, ``unread`` with it: taken but not read."""
+        """From now on nothing is taken. What waits can be withdrawn, and so can ``unread``: taken but not read."""
         with self._changed:
             self._small.extend(unread)
             self._closed = True
             self._changed.notify_all()
 
     def withdraw(self, whether: Callable[[Claim], bool] = lambda claim: True) -> list[Claim]:
-        """Take off the agenda what nobody has begun and ``whether`` is true of."""
+        """Remove and return the claims that no reader has begun and that ``whether`` is true of."""
         with self._changed:
             waiting = [*self._small, *self._large]
             self._small = deque(claim for claim in self._small if not whether(claim))

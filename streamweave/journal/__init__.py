@@ -1,14 +1,14 @@
-"""The archive's own record: what was archived, written beside the copies before the catalog knows of it.
+"""The archive's own record: what was archived, written next to the copies before the catalog knows of it.
 
 ``entries``
     what a line says, and how it is written and read
 ``keeping``
-    a run's journals, how far each is in the catalog, and journals for what was archived before there were any
+    a run's journals, how far each is in the catalog, and journals for copies that no journal holds
 ``merging``
-    what entries make of a file that the catalog knows otherwise, or not at all: pure. ``known_files`` reads and writes
-    such files, ``conflicts`` are what could not be merged without a person
+    what entries mean for a file that the catalog knows differently, or not at all: pure. ``known_files`` reads and
+    writes such files, ``conflicts`` are what could not be merged and needs attention
 ``readoption``
-    what the catalog does not know is taken from the journals: after a restore of an older catalog, before a scan
+    what the catalog does not know is read from the journals: after a restore of an older catalog, before a scan
 ``rebuilding``
     a new catalog from journals alone
 """

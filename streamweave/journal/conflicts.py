@@ -1,4 +1,4 @@
-"""Conflicts: what journals and catalog say differently of a storage location. A person has to read them."""
+"""Conflicts: what journals and catalog say differently of a storage location. They need attention."""
 
 import uuid
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.tables import Readoption
 
 SHOWN_FOR = timedelta(days=14)
-"""After they were found. They stay on record for ever."""
+"""After they were found. They stay on record."""
 
 
 @dataclass(slots=True)
 class Conflicts:
-    """Those of one location: ``found_at`` is when the last were found; ``illegible`` lines of journals may be more."""
+    """The conflicts of one location. ``found_at`` is when the last were found; ``illegible`` lines may hold more."""
 
     found_at: datetime
     named: list[str] = field(default_factory=list)

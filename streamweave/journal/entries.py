@@ -2,11 +2,10 @@
 
 A journal is JSON Lines in UTF-8. Each batch begins with a *heading*, which says for which catalog, storage location,
 instrument and run the entries below it were written; an *entry* is one copy of one version. Every line ends in
-``,"check":"…"}``: the XXH64 of all that stands before the comma. So a line that was torn when its writer died, or
-damaged since, is recognised; it is passed over and counted.
+``,"check":"…"}``: the XXH64 of all that is before the comma. So a line that was torn when its writer crashed, or was
+damaged since, is recognised; it is skipped and counted.
 
-``FORMAT`` is in every heading. Readers take lines of their own format and of earlier ones; keys that they do not know
-are left alone.
+``FORMAT`` is in every heading. Readers take lines of their own format and of earlier ones, and ignore unknown keys.
 """
 
 import json
@@ -27,9 +26,10 @@ _quoted: Callable[[str], str] = json.encoder.encode_basestring
 
 @dataclass(frozen=True, slots=True)
 class InstrumentFacts:
-    """What is needed to know an instrument again, and to make it anew: no host, no account.
+    """What is needed to recognise an instrument, and to create it anew: no host, no account.
 
-    ``base_folder`` begins its source paths: the share, and the base path within it. Early journals don't name it.
+    ``base_folder`` is the beginning of its source paths: the share, and the base path within it. Early journals lack
+    it.
     """
 
     id: uuid.UUID
@@ -54,7 +54,7 @@ class Heading:
 
 
 class Entry(NamedTuple):
-    """A copy of a version that stands, proven and durable, at ``archived_path`` within the location. Times are UTC.
+    """A copy of a version, proven and durable, at ``archived_path`` within the location. Times are UTC.
 
     A tuple, because a harvest makes one for each file.
 
@@ -128,19 +128,19 @@ def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _line(fields: Mapping[str, Any]) -> bytes:
-    return _checked(_encode(fields).encode()[:-1])
+    return _with_check(_encode(fields).encode()[:-1])
 
 
-def _checked(told: bytes) -> bytes:
-    return told + _CHECK + xxhash.xxh64_hexdigest(told).encode() + _END + b"\n"
+def _with_check(content: bytes) -> bytes:
+    return content + _CHECK + xxhash.xxh64_hexdigest(content).encode() + _END + b"\n"
 
 
 def _fields_of(line: bytes) -> dict[str, Any]:
     """What a line says. Raises ``ValueError`` when it is not whole."""
-    told, mark, check = line.rpartition(_CHECK)
-    if not mark or check != xxhash.xxh64_hexdigest(told).encode() + _END:
+    content, mark, check = line.rpartition(_CHECK)
+    if not mark or check != xxhash.xxh64_hexdigest(content).encode() + _END:
         raise ValueError("it is not whole")
-    fields: dict[str, Any] = json.loads(told + b"}")
+    fields: dict[str, Any] = json.loads(content + b"}")
     return fields
 
 
@@ -165,8 +165,8 @@ def _heading_fields(heading: Heading) -> dict[str, Any]:
 
 
 def _entry_line(entry: Entry) -> bytes:
-    """Written by hand: the encoder takes twice as long, and a harvest writes one for each file."""
-    told = (
+    """Formatted without the encoder, which takes twice as long: a harvest writes one for each file."""
+    content = (
         f'{{"ark":{_quoted(entry.persistent_id)},"instrument":"{entry.instrument_id}","file":"{entry.file_id}",'
         f'"source_path":{_quoted(entry.source_path)},"discovered_at":"{entry.discovered_at.isoformat()}",'
         f'"version":"{entry.version_id}","number":{entry.number},"size":{entry.size_bytes},'
@@ -175,10 +175,10 @@ def _entry_line(entry: Entry) -> bytes:
         f'"archived_at":"{entry.archived_at.isoformat()}"'
     )
     if entry.repairs:
-        told += f',"repairs":{entry.repairs}'
+        content += f',"repairs":{entry.repairs}'
     if entry.is_unfinished:
-        told += ',"unfinished":true'
-    return _checked(told.encode())
+        content += ',"unfinished":true'
+    return _with_check(content.encode())
 
 
 def _heading(fields: Mapping[str, Any]) -> Heading:

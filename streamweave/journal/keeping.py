@@ -1,11 +1,7 @@
-"""Keeping journals: each batch that a run has made durable is noted beside its files, before it is catalogued.
+"""Keeping journals: each batch that a run has made durable is noted next to its files, before it is catalogued.
 
-Completing: copies that no journal of their location holds are noted: from before there were any, or one was lost.
-
-Positions: how far each journal is in the catalog. What lies beyond, the catalog does not know yet.
-
-They are written in the transaction that catalogues a batch. So a catalog that was restored from an older dump finds, by
-comparing them with the journals, what has been archived since that dump was made.
+How far each journal is in the catalog (its *position*) is written in the transaction that catalogues a batch. So a
+catalog that was restored from an older dump finds what has been archived since, by comparing positions with journals.
 """
 
 import secrets
@@ -35,6 +31,8 @@ from streamweave.facility import Facility
 from streamweave.journal.entries import Entry, Heading, InstrumentFacts, lines_of
 from streamweave.storage.base import Reached, Storage
 
+UUID_LENGTH = 36
+
 
 class Position(NamedTuple):
     """Of one journal: so many bytes of it are in the catalog."""
@@ -44,67 +42,14 @@ class Position(NamedTuple):
     catalogued_bytes: int
 
 
-def note_positions(session: Session, positions: Iterable[Position]) -> None:
-    """Put them on record; the caller commits. A journal never falls back behind where it was."""
-    rows = [position._asdict() for position in positions]
-    if not rows:
-        return
-    statement = insert(JournalPosition).values(rows)
-    further = func.greatest(JournalPosition.catalogued_bytes, statement.excluded.catalogued_bytes)
-    keys = [JournalPosition.storage_location_id, JournalPosition.name]
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"catalogued_bytes": further}))
-
-
-def is_catalogued(session: Session, storage_location_id: uuid.UUID, reached: Reached) -> bool:
-    """Whether all of a journal is in the catalog."""
-    position = session.get(JournalPosition, (storage_location_id, reached.name))
-    return position is not None and position.catalogued_bytes >= reached.size
-
-
-def positions_of(session: Session, storage_location_id: uuid.UUID, since: str = "") -> Mapping[str, int]:
-    """How far each journal of a location is in the catalog; of those whose names are not less than ``since``."""
-    rows = session.execute(
-        select(JournalPosition.name, JournalPosition.catalogued_bytes).where(
-            JournalPosition.storage_location_id == storage_location_id, JournalPosition.name >= since
-        )
-    )
-    return dict(rows.tuples().all())
-
-
-def forget_lost(session: Session, storage_location_id: uuid.UUID, before: str, sizes: Mapping[str, int]) -> bool:
-    """Forget what journals of names less than ``before`` no longer hold; returns whether anything was lost.
-
-    ``sizes`` are the lengths of those that exist. The caller commits.
-    """
-    known = positions_of(session, storage_location_id).items()
-    lost = [name for name, reached in known if name < before and sizes.get(name, 0) < reached]
-    which = (JournalPosition.storage_location_id == storage_location_id) & is_one_of(JournalPosition.name, lost)
-    session.execute(delete(JournalPosition).where(which))
-    note_positions(session, [Position(storage_location_id, name, sizes[name]) for name in lost if name in sizes])
-    return bool(lost)
-
-
-def newest_name(session: Session, storage_location_id: uuid.UUID) -> str | None:
-    """The name of the newest journal that the catalog knows of."""
-    newest = select(func.max(JournalPosition.name)).where(JournalPosition.storage_location_id == storage_location_id)
-    return session.scalar(newest)
-
-
-UUID_LENGTH = 36
-
-
 class JournalKeeper:
     """One run's journals: in each storage location one for each day (UTC). Not to be shared between threads.
 
-    Nobody else writes to them: their names hold the run's id, and a word of this keeper's own.
+    No other process writes to them: their names hold the run's id, and a random suffix.
     """
 
     def __init__(
-        self,
-        catalog_id: uuid.UUID,
-        location_names: Mapping[uuid.UUID, str],
-        instrument: Instrument,
-        run_id: uuid.UUID,
+        self, catalog_id: uuid.UUID, location_names: Mapping[uuid.UUID, str], instrument: Instrument, run_id: uuid.UUID
     ) -> None:
         self._catalog_id = catalog_id
         self._location_names = location_names
@@ -113,8 +58,8 @@ class JournalKeeper:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Leave the journals as they are, and go on in new ones: what the catalog lacks of them is read later."""
-        self._word = f"{self._run_id}-{secrets.token_hex(4)}"
+        """Leave the journals as they are, and continue in new ones: what the catalog lacks of them is read later."""
+        self._name = f"{self._run_id}-{secrets.token_hex(4)}"
         self._positions: dict[uuid.UUID, Position] = {}
 
     def note(self, storage: Storage, location_id: uuid.UUID, entries: Sequence[Entry]) -> None:
@@ -126,7 +71,7 @@ class JournalKeeper:
             self._catalog_id, location_id, self._location_names[location_id], self._run_id, self._instrument, now
         )
         lines = lines_of(heading, entries)
-        name = f"{now:%Y-%m-%d}/{self._word}"
+        name = f"{now:%Y-%m-%d}/{self._name}"
         last = self._positions.get(location_id)
         offset = last.catalogued_bytes if last and last.name == name else 0
         storage.journal(self._catalog_id).append(name, offset, lines)
@@ -139,12 +84,12 @@ class JournalKeeper:
 
     @property
     def positions(self) -> list[Position]:
-        """How far the journals reach that this run writes to: for whoever catalogues what they say."""
+        """How far the journals reach that this run writes to: to be recorded with what they say."""
         return list(self._positions.values())
 
 
 def keep_journals(session: Session, instrument: Instrument, run_id: uuid.UUID) -> JournalKeeper:
-    """The journals of a run that begins."""
+    """The journals of a new run."""
     names = dict(session.execute(select(StorageLocation.id, StorageLocation.name)).tuples().all())
     return JournalKeeper(catalog_id(session), names, instrument, run_id)
 
@@ -167,39 +112,81 @@ def run_named_by(journal: str) -> str:
     return journal.partition("/")[2][:UUID_LENGTH]
 
 
-def complete_journal(facility: Facility, location: StorageLocation) -> None:
-    """Note all copies of a location in a journal of its own, if journals do not hold them all.
+def note_positions(session: Session, positions: Iterable[Position]) -> None:
+    """Record positions; the caller commits. None ever becomes smaller."""
+    rows = [position._asdict() for position in positions]
+    if not rows:
+        return
+    statement = insert(JournalPosition).values(rows)
+    further = func.greatest(JournalPosition.catalogued_bytes, statement.excluded.catalogued_bytes)
+    keys = [JournalPosition.storage_location_id, JournalPosition.name]
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_={"catalogued_bytes": further}))
 
-    A location that can't be reached, or fails, is left for the next time.
+
+def is_catalogued(session: Session, storage_location_id: uuid.UUID, reached: Reached) -> bool:
+    """Whether all of a journal is in the catalog."""
+    position = session.get(JournalPosition, (storage_location_id, reached.name))
+    return position is not None and position.catalogued_bytes >= reached.size
+
+
+def positions_of(session: Session, storage_location_id: uuid.UUID, since: str = "") -> Mapping[str, int]:
+    """How far each journal of a location is in the catalog, of those whose names are not less than ``since``."""
+    rows = session.execute(
+        select(JournalPosition.name, JournalPosition.catalogued_bytes).where(
+            JournalPosition.storage_location_id == storage_location_id, JournalPosition.name >= since
+        )
+    )
+    return dict(rows.tuples().all())
+
+
+def newest_name(session: Session, storage_location_id: uuid.UUID) -> str | None:
+    """The name of the newest journal that the catalog knows of."""
+    newest = select(func.max(JournalPosition.name)).where(JournalPosition.storage_location_id == storage_location_id)
+    return session.scalar(newest)
+
+
+def complete_journal(facility: Facility, location: StorageLocation) -> None:
+    """Note all copies of a location in a new journal, if its journals do not hold them all.
+
+    They may be older than the first journal, or a journal was lost. A location that fails is left for the next time.
     """
     try:
         storage = facility.open_marked(location, to_write=True)
         with facility.sessions.begin() as session:
             lock_journals(session, location.id)
-            if not _has_lost_some(facility, session, location, storage) and _is_complete(session, location):
+            is_complete = session.get_one(StorageLocation, location.id).journal_is_complete
+            if not _has_lost_some(facility, session, location, storage) and is_complete:
                 return
-            position = _note_all(facility, session, location, storage)
-            note_positions(session, [position])
+            note_positions(session, [_note_all(facility, session, location, storage)])
             session.execute(
                 update(StorageLocation)
                 .where(StorageLocation.id == location.id)
                 .values(journal_is_complete=True, updated_at=StorageLocation.updated_at)
             )
-    except StorageError:  # sweeps tell of it
+    except StorageError:  # sweeps report it
         return
-
-
-def _is_complete(session: Session, location: StorageLocation) -> bool:
-    return session.get_one(StorageLocation, location.id).journal_is_complete
 
 
 def _has_lost_some(facility: Facility, session: Session, location: StorageLocation, storage: Storage) -> bool:
     """Whether a journal on record is missing or shorter there.
 
-    The newest are left for the next nights: a network file system may still show them shorter than they are.
+    The newest are checked in a later night: a network file system may still show them shorter than they are.
     """
     before = f"{facility.now() - timedelta(days=1):%Y-%m-%d}"
     return forget_lost(session, location.id, before, storage.journal(catalog_id(session)).sizes())
+
+
+def forget_lost(session: Session, storage_location_id: uuid.UUID, before: str, sizes: Mapping[str, int]) -> bool:
+    """Correct the positions of journals that no longer hold as much; returns whether any lines were lost.
+
+    Only of journals with names less than ``before``. ``sizes`` are the lengths of those that exist. The caller commits.
+    """
+    known = positions_of(session, storage_location_id).items()
+    lost = [name for name, reached in known if name < before and sizes.get(name, 0) < reached]
+    which = (JournalPosition.storage_location_id == storage_location_id) & is_one_of(JournalPosition.name, lost)
+    session.execute(delete(JournalPosition).where(which))
+    note_positions(session, [Position(storage_location_id, name, sizes[name]) for name in lost if name in sizes])
+    return bool(lost)
 
 
 def _note_all(facility: Facility, session: Session, location: StorageLocation, storage: Storage) -> Position:
@@ -217,7 +204,7 @@ def _note_all(facility: Facility, session: Session, location: StorageLocation, s
 def _entries(session: Session, location: StorageLocation, instrument: Instrument) -> Iterator[list[Entry]]:
     """The copies of an instrument's files, some at a time, oldest first.
 
-    Without those that came with the journals of another location, which go on to say so, and were not read here yet.
+    Without those that came with the journals of another location, and were not read here yet.
     """
     rows = session.execute(
         select(

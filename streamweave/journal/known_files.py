@@ -1,11 +1,11 @@
-"""The files that entries of a journal are about: read from the catalog, and written back as the entries want them."""
+"""The files that entries of a journal are about: read from the catalog, and written back as the entries say."""
 
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, inspect, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import digest_of_path, insert_many, is_at, is_one_of, update_many
@@ -18,69 +18,12 @@ from streamweave.journal.merging import File, Row, new_file
 
 
 class Written(NamedTuple):
-    """How many rows the catalog lacked, and what it says otherwise than the journal."""
+    """How many rows the catalog lacked, and the conflicts."""
 
     files: int
     versions: int
     copies: int
     conflicts: list[str]
-
-
-_VERSION = [
-    "id",
-    "file_id",
-    "instrument_id",
-    "first_discovered_at",
-    "number",
-    "is_newest",
-    "size_bytes",
-    "source_mtime",
-    "acquisition_day",
-    "clock_skew_seconds",
-    "xxhash",
-    "sha256",
-    "state",
-    "reason",
-    "state_since",
-    "discovered_at",
-    "unchanged_since",
-    "observed_at",
-    "failures",
-    "retry_at",
-    "archived_at",
-    "unfinished",
-]
-_TRANSFER = [
-    "id",
-    "file_id",
-    "version_id",
-    "instrument_id",
-    "storage_location_id",
-    "destination_path",
-    "status",
-    "run_id",
-    "bytes_transferred",
-    "source_checksum",
-    "dest_checksum",
-    "checksum_verified",
-    "created_at",
-    "started_at",
-    "completed_at",
-    "last_verified_at",
-    "damage",
-    "damage_found_at",
-]
-_RECORD = [
-    "id",
-    "instrument_id",
-    "source_path",
-    "folder",
-    "filename",
-    "persistent_id",
-    "size_bytes",
-    "source_mtime",
-    "first_discovered_at",
-]
 
 
 class KnownFiles:
@@ -101,7 +44,7 @@ class KnownFiles:
         self._read()
 
     def take_all(self, now: datetime) -> None:
-        """Let all files be as the entries say."""
+        """Make all files as the entries say."""
         facts = facts_of(self._instrument)
         live = set(self._session.scalars(select(HarvestRun.id).where(~is_dead())))
         for entry in self._entries:
@@ -136,12 +79,12 @@ class KnownFiles:
             FileRecord.id.in_(aliases),
             of_ours & is_at(digest_of_path(entry.source_path) for entry in self._entries),
         ):
-            for row in self._rows(FileRecord, _RECORD, which):
+            for row in self._rows(FileRecord, which):
                 self._files.setdefault(row["id"], File(row))
         ids = list(self._files)
-        for row in self._rows(FileVersion, _VERSION, is_one_of(FileVersion.file_id, ids)) if ids else ():
+        for row in self._rows(FileVersion, is_one_of(FileVersion.file_id, ids)) if ids else ():
             self._files[row["file_id"]].versions[row["id"]] = row
-        for row in self._rows(Transfer, _TRANSFER, is_one_of(Transfer.file_id, ids)) if ids else ():
+        for row in self._rows(Transfer, is_one_of(Transfer.file_id, ids)) if ids else ():
             self._files[row["file_id"]].transfers[row["id"]] = row
         known = select(IdentifierAlias.persistent_id, IdentifierAlias.file_id)
         for alias, file_id in self._session.execute(known.where(is_one_of(IdentifierAlias.file_id, ids))):
@@ -150,7 +93,8 @@ class KnownFiles:
         for file in list(self._files.values()):
             self._know(file)
 
-    def _rows(self, table: type[Base], names: Sequence[str], which: ColumnElement[bool]) -> Iterator[Row]:
+    def _rows(self, table: type[Base], which: ColumnElement[bool]) -> Iterator[Row]:
+        names = inspect(table).column_attrs.keys()
         columns = [getattr(table, name) for name in names]
         for values in self._session.connection().execute(select(*columns).where(which)).all():
             row = dict(zip(names, values, strict=True))
@@ -158,13 +102,13 @@ class KnownFiles:
             yield row
 
     def write(self) -> Written:
-        """Write what differs: what gives way first, so that no two rows claim the same in between."""
+        """Write what differs: rows that release a unique value first, so that no two rows hold the same in between."""
         files = list(self._files.values())
         versions = [row for file in files for row in file.versions.values()]
         transfers = [row for file in files for row in file.transfers.values()]
         records = [file.record for file in files]
         self._change(FileRecord, records)
-        self._let_go_of_newest(versions)
+        self._release_newest(versions)
         self._change(FileVersion, sorted(versions, key=lambda row: -int(row["number"])))
         self._change(Transfer, sorted(transfers, key=lambda row: row["damage"] is None))
         files_added = self._add(FileRecord, records, metadata_="{}")
@@ -178,11 +122,11 @@ class KnownFiles:
         return [row for row in rows if self._before.get((table, row["id"]), row) != row]
 
     def _change(self, table: type[Base], rows: Sequence[Row]) -> None:
-        for row in self._changed(table, rows):  # few: most of what a journal speaks of is known as it is, or not at all
+        for row in self._changed(table, rows):  # few: most files of a journal are known as they are, or not at all
             before = self._before[table, row["id"]]
             update_many(self._session, table, [{"id": row["id"]} | {k: v for k, v in row.items() if before[k] != v}])
 
-    def _let_go_of_newest(self, versions: Sequence[Row]) -> None:
+    def _release_newest(self, versions: Sequence[Row]) -> None:
         changed = self._changed(FileVersion, versions)
         was_newest = [row for row in changed if self._before[FileVersion, row["id"]]["is_newest"]]
         update_many(

@@ -1,16 +1,16 @@
-"""What the entries of a journal make of one file, in a catalog that knows it otherwise, or not at all. Pure.
+"""What the entries of a journal mean for one file, in a catalog that knows it differently, or not at all. Pure.
 
-Rows are mappings of columns, as they stand and as they are to be. The rules:
+Rows are mappings of columns, changed in place. The rules:
 
-- A file is known again by its id, by an identifier of its own, or by its path. If it had been given another identifier
-  meanwhile, both stay; the one that was given first leads.
-- A content that a version of the file has already is a further copy of that version. Else it belongs to the version
-  that it was archived as, if nothing else was seen of that since; or it becomes a version of its own, under its number.
-- A number that somebody else holds goes to whoever was archived first; the other gets the next free one.
-- A copy that was proven in another storage location, whose disk was copied with its journals, is one that nothing is
-  known of but that it should exist: it was never re-read.
-- A version that is not archived, and is not what the journal speaks of, comes after all that are: it was seen later.
-- Whatever can't be told like this stays where it is in the archive, and is told as a conflict.
+- A file is recognised by its id, by one of its identifiers, or by its path. If it was given another identifier in the
+  meantime, both stay; the older one leads.
+- A content that a version of the file has already is a further copy of that version. Otherwise it belongs to the
+  version that it was archived as, if nothing else was seen of that since; or it becomes a version of its own.
+- A number that two versions claim goes to the one that was archived first; the other gets the next free one.
+- A copy that was proven in another storage location, whose disk was copied with its journals, is only known to be
+  expected here: it was never re-read.
+- A version that is not archived, and is not in the journal, comes after all that are: it was seen later.
+- What can't be decided like this stays where it is in the archive, and is reported as a conflict.
 """
 
 import uuid
@@ -33,10 +33,7 @@ REPAIRED_SINCE = "it was found damaged, and repaired, after this catalog's backu
 
 @dataclass
 class File:
-    """A file with all of its versions and transfers, as they are to be. New rows have ids that nobody knows yet.
-
-    ``live_runs`` are the runs that live: what they hold claims on is theirs.
-    """
+    """A file with all of its versions and transfers, as they are to be. New rows have ids that are not in use."""
 
     record: Row
     versions: dict[uuid.UUID, Row] = field(default_factory=dict)
@@ -52,7 +49,7 @@ class File:
         live_runs: Collection[uuid.UUID],
         now: datetime,
     ) -> None:
-        """Let the file be as the entry says."""
+        """Make the file as the entry says. What one of the ``live_runs`` holds a claim on is left alone."""
         self._identify(entry)
         version = self._version_with_the_content(entry) or self._version_that_it_was(entry)
         if version is None:
@@ -60,7 +57,7 @@ class File:
         if self._is_being_copied(version, location_id, live_runs):
             return
         self._prove(version, entry, instrument)
-        self._reserve(version, entry)
+        self._mark_unfinished(version, entry)
         self._copy(version, entry, location_id)
         self._conclude(version, entry, now)
         self._find_newest(instrument)
@@ -74,19 +71,19 @@ class File:
             self.aliases.add(known)
         else:
             self.aliases.add(entry.persistent_id)
-        self._tell(f"has two identifiers now, {known} and {entry.persistent_id}; both lead to it")
+        self._report(f"has two identifiers now, {known} and {entry.persistent_id}; both resolve to it")
 
     def _version_with_the_content(self, entry: Entry) -> Row | None:
         for version in self.versions.values():
             if version["sha256"] == entry.sha256 and version["state"] != VersionState.UNCHANGED:
                 if version["number"] != entry.number:
-                    self._tell(f"version {entry.number} of the journal is version {version['number']} here")
+                    self._report(f"version {entry.number} of the journal is version {version['number']} here")
                 return version
         return None
 
     def _version_that_it_was(self, entry: Entry) -> Row | None:
-        """A version without a proof that the entry is about: the very one, unless something else was seen of it since;
-        or what was recorded of the same file anew.
+        """The version that the entry is about, if it has no proof: the same one, unless something else was seen of it
+        since; or what was recorded anew of the same file.
         """
         same = self.versions.get(entry.version_id)
         if same and same["sha256"] is None and same["unchanged_since"] <= entry.archived_at:
@@ -127,8 +124,8 @@ class File:
         version |= {"xxhash": entry.xxhash, "sha256": entry.sha256, **_observed(entry, instrument)}
         self._number(version, entry, instrument)
 
-    def _reserve(self, version: Row, entry: Entry) -> None:
-        """Whichever line says that the content may be unfinished: it is the same content in all of them."""
+    def _mark_unfinished(self, version: Row, entry: Entry) -> None:
+        """If any line says that the content may be unfinished, it may: it is the same content in all of them."""
         if entry.is_unfinished and version["unfinished"] is None:
             version["unfinished"] = UNFINISHED
             if version["state"] == VersionState.ARCHIVED:
@@ -142,7 +139,7 @@ class File:
             version["number"] = entry.number
         elif _was_archived_before(holder, entry):
             version["number"] = self._next_number()
-            self._tell(f"version {entry.number} of the journal is version {version['number']} here")
+            self._report(f"version {entry.number} of the journal is version {version['number']} here")
         else:
             self._put_last(holder, instrument)
             version["number"] = entry.number
@@ -151,7 +148,7 @@ class File:
         return 1 + max(int(each["number"]) for each in self.versions.values())
 
     def _put_last(self, version: Row, instrument: InstrumentFacts) -> None:
-        """Number it after all others, as well as the places that wait for it."""
+        """Number it after all others, and so the paths of its waiting transfers."""
         version["number"] = self._next_number()
         path = destination_path(instrument.archive_folder, self.record["source_path"], version["number"])
         for transfer in self.transfers.values():
@@ -179,7 +176,7 @@ class File:
             if each["status"] == TransferStatus.COMPLETED:
                 is_of_one_place = was_proven_here or each["last_verified_at"] is None
                 if not (entry.repairs and is_of_one_place and each["completed_at"] < entry.archived_at):
-                    self._tell(f"a further copy of version {version['number']} stands at {entry.archived_path}")
+                    self._report(f"a further copy of version {version['number']} is at {entry.archived_path}")
                     return
                 damaged = {"damage": REPAIRED_SINCE, "damage_found_at": entry.archived_at}
                 each |= {"status": TransferStatus.DAMAGED, **damaged}
@@ -218,7 +215,7 @@ class File:
         version |= {"archived_at": since, "failures": 0, "retry_at": None}
 
     def _find_newest(self, instrument: InstrumentFacts) -> None:
-        """The last one; what was the newest and is not archived was seen after all that the journal speaks of."""
+        """The last one; what was the newest and is not archived was seen after everything in the journal."""
         was_newest = next((each for each in self.versions.values() if each["is_newest"]), None)
         if was_newest and was_newest["sha256"] is None and was_newest["number"] + 1 < self._next_number():
             self._put_last(was_newest, instrument)
@@ -227,12 +224,12 @@ class File:
             version["is_newest"] = version is newest
         self.record |= {name: newest[name] for name in ("size_bytes", "source_mtime")}
 
-    def _tell(self, what: str) -> None:
+    def _report(self, what: str) -> None:
         self.conflicts.append(f"{self.record['source_path']}: {what}")
 
 
 def new_file(entry: Entry) -> File:
-    """A file that the catalog does not know, before anything is said of its versions."""
+    """A file that the catalog does not know, without versions."""
     folder, _, filename = entry.source_path.rpartition("/")
     return File(
         {

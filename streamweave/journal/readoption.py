@@ -1,14 +1,14 @@
-"""Readoption: what the journals speak of and the catalog does not know is taken into the catalog.
+"""Readoption: what the journals hold and the catalog does not know is read into the catalog.
 
-That is so when the catalog was restored from an older backup, or when a run died between journal and catalog. Before
-each scan one small read for each location compares the head of its journals with their positions on record, so that
-nothing is recorded anew that has an identifier already. A head names one journal only, and two runs may write to one
-location. So before a harvest or a repair writes to it, all journals of the last days are compared with the positions;
-and all there are while the head says that the catalog is older, and by ``verify``: journals are dated by the clocks of
-those who wrote them, which may have been wrong.
+That happens when the catalog was restored from an older backup, or when a run crashed between journal and catalog.
+Before each scan one small read for each location compares the head of its journals with their positions on record, so
+that no file is recorded anew that has an identifier already. A head names one journal only, and two runs may write to
+one location. So before a harvest or a repair writes to it, all journals of the last days are compared with the
+positions; and all of them while the head shows that the catalog is older, and by ``verify``: journals are dated by the
+clocks of their writers, which may have been wrong.
 
-Whatever was taken in can be taken in again: a readoption that dies is simply begun anew. Runs that live and are just
-between journal and catalogue are left alone: what they have noted is theirs.
+Reading the same again changes nothing: a readoption that crashed is simply done again. Runs that are alive and between
+journal and catalogue are left alone: they will catalogue what they have noted.
 """
 
 import logging
@@ -32,11 +32,11 @@ from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation
 from streamweave.catalog.tables import Readoption as ReadoptionRow
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.facility import Facility
-from streamweave.garbage import reduced_gc
 from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
 from streamweave.journal.keeping import Position, is_catalogued, newest_name, note_positions, positions_of, run_named_by
 from streamweave.journal.known_files import KnownFiles, Written
+from streamweave.printable import counted
 from streamweave.storage.base import Journal, Reached, Storage
 from streamweave.storage.marking import answered
 
@@ -49,9 +49,9 @@ Listener = Callable[["Readoption"], None]
 
 @dataclass(slots=True)
 class Readoption:
-    """What was taken in so far. ``entries`` counts what was read, the other numbers what the catalog did not know.
+    """What was read so far: ``entries`` in all, the other numbers are what the catalog did not know.
 
-    ``instruments`` are the slugs of those that had to be made anew; they are disabled, and have no address.
+    ``instruments`` are the slugs of those that had to be created; they are disabled, and have no address.
     """
 
     location: str
@@ -64,47 +64,46 @@ class Readoption:
     conflicts: list[str] = field(default_factory=list)
 
     def add(self, written: Written) -> None:
-        """Some more was taken in."""
+        """Count what was written."""
         self.files += written.files
         self.versions += written.versions
         self.copies += written.copies
         self.conflicts += written.conflicts
 
     def sentence(self) -> str:
-        """For a person."""
-        told = (
-            f"{self.location}: its journals held what the catalog did not: {self.files} files, "
-            f"{self.versions} versions and {self.copies} copies"
-        )
+        """For people."""
+        rows = f"{counted(self.files, 'file')}, {counted(self.versions, 'version')}"
+        copies = counted(self.copies, "copy", "copies")
+        sentence = f"{self.location}: its journals held what the catalog did not: {rows} and {copies}"
         if self.illegible:
-            told += f"; {self.illegible} lines could not be read"
+            sentence += f"; {counted(self.illegible, 'line')} could not be read"
         if self.conflicts:
-            told += f"; {len(self.conflicts)} conflicts, the first: {self.conflicts[0]}"
-        return told
+            sentence += f"; {counted(len(self.conflicts), 'conflict')}, the first: {self.conflicts[0]}"
+        return sentence
 
 
 def readopt_everywhere(facility: Facility) -> list[Readoption]:
-    """Read the journals of all storage locations. One that does not answer, or fails, stops none of the others: it is
-    tried again by the next scan, and before anything is written to it.
+    """Read the journals of all storage locations. One that does not answer, or fails, stops no other one.
+
+    It is tried again by the next scan, and before anything is written to it.
     """
     with facility.sessions() as session:
         locations = session.scalars(listing(StorageLocation)).all()
     found = []
     for location in locations:
         try:
-            if storage := answered(f"journals of {location.id}", partial(_opened_if_ahead, facility, location)):
+            if storage := answered(f"journals of {location.id}", partial(_open_if_ahead, facility, location)):
                 found.append(readopt(facility, location, storage))
         except (StorageError, TimeoutError):  # harvests and sweeps report it
             continue
     return [each for each in found if each is not None]
 
 
-def _opened_if_ahead(facility: Facility, location: StorageLocation) -> Storage | None:
+def _open_if_ahead(facility: Facility, location: StorageLocation) -> Storage | None:
     storage = facility.open_marked(location)
     return storage if _is_ahead(facility, location.id, storage) else None
 
 
-@reduced_gc()
 def readopt(
     facility: Facility,
     location: StorageLocation,
@@ -113,10 +112,10 @@ def readopt(
     *,
     of_all_days: bool = False,
 ) -> Readoption | None:
-    """Take in what the journals of one location speak of and the catalog does not know; None when it knows all.
+    """Read what the journals of one location hold and the catalog does not know; None when it knows all.
 
-    Journals that are older than those of the last days are compared ``of_all_days`` only, or while the head says that
-    the catalog is older. Whoever else wants the same waits until it is done. Raises ``StorageError``.
+    Journals older than those of the last days are compared with ``of_all_days`` only, or while the head shows that the
+    catalog is older. A second process waits until it is done. Raises ``StorageError``.
     """
     reading = _Reading(facility, location, storage, on_progress, of_all_days=of_all_days)
     if not reading.unread():
@@ -125,33 +124,17 @@ def readopt(
         with facility.sessions.begin() as waiting:
             lock_journals(waiting, location.id)
             readoption = reading.run()
-    except (IntegrityError, DataError, ValueError) as error:  # so it is trouble of this location alone
-        logger.exception("%s: its journals could not be taken in", location.name)
-        raise StorageRefused(f"{location.name}: its journals could not be taken in: {error}") from error
+    except (IntegrityError, DataError, ValueError) as error:  # so only this location is affected
+        logger.exception("%s: its journals could not be read into the catalog", location.name)
+        raise StorageRefused(f"{location.name}: its journals could not be read into the catalog: {error}") from error
     if not (readoption.copies or readoption.conflicts or readoption.illegible):
         return None
     logger.warning(readoption.sentence())
-    _put_on_record(facility, location.id, readoption)
+    _record(facility, location.id, readoption)
     return readoption
 
 
-def _is_ahead(facility: Facility, location_id: uuid.UUID, storage: Storage) -> bool:
-    """Whether the journal that was last written to says more than the catalog knows of."""
-    with facility.sessions() as session:
-        head = storage.journal(catalog_id(session)).head()
-        return head is not None and _is_unknown(session, location_id, head)
-
-
-def _is_unknown(session: Session, location_id: uuid.UUID, head: Reached) -> bool:
-    """Whether there is more in it than is catalogued; but what a run that lives has just noted is about to be."""
-    return not is_catalogued(session, location_id, head) and run_named_by(head.name) not in _live_runs(session)
-
-
-def _live_runs(session: Session) -> set[str]:
-    return {str(run_id) for run_id in session.scalars(select(HarvestRun.id).where(~is_dead()))}
-
-
-def _put_on_record(facility: Facility, location_id: uuid.UUID, readoption: Readoption) -> None:
+def _record(facility: Facility, location_id: uuid.UUID, readoption: Readoption) -> None:
     with facility.sessions.begin() as session:
         session.add(
             ReadoptionRow(
@@ -190,19 +173,19 @@ class _Reading:
         self._read: list[Position] = []
 
     def run(self) -> Readoption:
-        """Read, in the order of names; the head's journal comes last, since it says whether all is known."""
+        """Read, in the order of names; the head's journal comes last, since it shows whether all is known."""
         for name, start, end in self.unread():
             for entry in self._reader.entries(self._journal.read(name, start)):
                 self._batch.append(entry)
                 if len(self._batch) == BATCH:
-                    self._take_in()
+                    self._write()
             self._read.append(Position(self._location_id, name, end))
-        self._take_in()
+        self._write()
         self._readoption.illegible = self._reader.illegible
         return self._readoption
 
     def unread(self) -> Sequence[tuple[str, int, int]]:
-        """The journals that reach beyond what is catalogued, but for those of runs that live: name, start and end."""
+        """The journals that hold more than is catalogued, except those of live runs: name, start and end."""
         head = self._journal.head()
         with self._facility.sessions() as session:
             since, live = self._since(session, head), _live_runs(session)
@@ -217,28 +200,28 @@ class _Reading:
     def _since(self, session: Session, head: Reached | None) -> str:
         """The first name to compare; an empty one means all.
 
-        A run writes into the journal of the day, so what a run left that died is in those of the last days: by the
-        clock of the newest journal that is known, and by that of the last that was written to. No clock is believed
-        while the catalog is older than the archive.
+        A run writes into the journal of the day, so what a crashed run left is in those of the last days: by the clock
+        of the newest journal that is known, and by that of the last that was written to. No clock is trusted while the
+        catalog is older than the archive.
         """
         if self._of_all_days or head is None or _is_unknown(session, self._location_id, head):
             return ""
         return min(_day_before(newest_name(session, self._location_id) or ""), _day_before(head.name))
 
-    def _take_in(self) -> None:
-        """What has been read so far goes into the catalog: an instrument at a time, and then how far that is."""
+    def _write(self) -> None:
+        """Write what has been read so far: an instrument at a time, and then the positions."""
         of_instruments: dict[uuid.UUID, list[Entry]] = defaultdict(list)
         for entry in self._batch:
             of_instruments[entry.instrument_id].append(entry)
         for instrument_id, entries in of_instruments.items():
-            self._take_in_of(instrument_id, entries)
+            self._write_instrument(instrument_id, entries)
         with self._facility.sessions.begin() as session:
             note_positions(session, self._read)
         self._readoption.entries += len(self._batch)
         self._batch, self._read = [], []
         self._on_progress(self._readoption)
 
-    def _take_in_of(self, instrument_id: uuid.UUID, entries: Sequence[Entry]) -> None:
+    def _write_instrument(self, instrument_id: uuid.UUID, entries: Sequence[Entry]) -> None:
         with self._facility.sessions.begin() as session:
             instrument = self._instrument(session, instrument_id, entries[0])
             if instrument is None:
@@ -295,3 +278,19 @@ def _instrument_of(session: Session, facts: InstrumentFacts, base_folder: str) -
 def _is_taken(session: Session, name: str) -> bool:
     same = listing(Instrument).where(func.lower(Instrument.name) == func.lower(name))
     return session.scalars(same).first() is not None
+
+
+def _is_ahead(facility: Facility, location_id: uuid.UUID, storage: Storage) -> bool:
+    """Whether the journal that was last written to holds more than the catalog."""
+    with facility.sessions() as session:
+        head = storage.journal(catalog_id(session)).head()
+        return head is not None and _is_unknown(session, location_id, head)
+
+
+def _is_unknown(session: Session, location_id: uuid.UUID, head: Reached) -> bool:
+    """Whether it holds more than is catalogued, apart from what a run that is alive is about to catalogue."""
+    return not is_catalogued(session, location_id, head) and run_named_by(head.name) not in _live_runs(session)
+
+
+def _live_runs(session: Session) -> set[str]:
+    return {str(run_id) for run_id in session.scalars(select(HarvestRun.id).where(~is_dead()))}

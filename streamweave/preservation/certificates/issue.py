@@ -23,7 +23,6 @@ from streamweave.catalog.tables import Instrument, IssuedCertificate
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.files import DONE
 from streamweave.errors import NothingKnown
-from streamweave.garbage import reduced_gc
 from streamweave.instruments.instruments import instrument_by_id
 from streamweave.preservation.certificates.archive_check import Archive, OpenMarked, Rereader
 from streamweave.preservation.certificates.document import (
@@ -147,9 +146,8 @@ class Issuer:
         circumstances, archive = self._beginning(instrument, in_full=in_full)
         while True:
             draft = _Draft(manifest)
-            with reduced_gc():
-                for batch, found in self._batches(subject, circumstances, archive, ahead=rereader is None):
-                    draft.add(batch, found, rereader)
+            for batch, found in self._batches(subject, circumstances, archive, ahead=rereader is None):
+                draft.add(batch, found, rereader)
             if archive.is_still_there():
                 break
             archive.begin_again()  # a location was lost meanwhile: what was found in it is found no longer

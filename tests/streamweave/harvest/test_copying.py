@@ -16,7 +16,7 @@ from streamweave.errors import CopyNotProven, FileChanged, SourceFileError, Sour
 from streamweave.harvest import copy_verify
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import copy_proven, digest_of
-from streamweave.harvest.copy_workers import IN_A_ROW
+from streamweave.harvest.copy_workers import LOSSES_IN_A_ROW
 from streamweave.harvest.report import HarvestReport
 from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile, WholeFile
 from streamweave.sources.memory import Laboratory, MemorySource, OpenMemoryFile
@@ -275,7 +275,7 @@ def test_a_file_that_breaks_connections_takes_no_others_along(bench: Any, conten
         (b"small", range(10), 1),
         (b"small", range(2, 10), 1),
         (LARGE, range(10), 1),
-        (LARGE, range(2, 10), IN_A_ROW + 1),
+        (LARGE, range(2, 10), LOSSES_IN_A_ROW + 1),
     ],
 )
 def test_a_share_that_breaks_connections_on_every_file_is_left_alone(

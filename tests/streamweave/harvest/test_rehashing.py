@@ -58,7 +58,7 @@ def test_a_file_that_is_as_it_was_archived_gets_the_time_of_its_reading(quiet: A
     report = reread(quiet)
 
     assert report.sentence() == (
-        "1 archived files read again at the source (23 bytes): 1 identical, 0 different, 0 unknown"
+        "1 archived file read again at the source (23 bytes): 1 identical, 0 different, 0 unknown"
     )
     assert quiet.version(SCAN).source_verified_at == quiet.clock.time
     assert quiet.version(SCAN).state == VersionState.ARCHIVED

@@ -68,7 +68,7 @@ def test_a_share_that_takes_longer_than_a_look_is_seen_as_a_whole_by_successive_
     assert [sighting.outcome for sighting in sightings] == [ScanOutcome.PARTIAL] * 2 + [ScanOutcome.COMPLETE]
     assert [sighting.continued for sighting in sightings] == [False, True, True]
     assert sum(sighting.new_files for sighting in sightings) == len(slow.states()) == 2 * FOLDERS
-    assert "continued from the last look" in sightings[-1].sentence()
+    assert "resumed from the last scan" in sightings[-1].sentence()
     with slow.facility.sessions() as session:
         assert session.scalars(select(Scan.continued).order_by(Scan.started_at)).all() == [False, True, True]
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from streamweave.catalog.tables import Scan, ScanOutcome, VersionState
 from streamweave.errors import FileDenied, FileUnreadable
 from streamweave.harvest.scan import discover
-from streamweave.harvest.scan_checkpoint import MOST_BLIND_CHARACTERS, ScanCheckpoint
+from streamweave.harvest.scan_checkpoint import MOST_UNLISTABLE_CHARACTERS, ScanCheckpoint
 from streamweave.harvest.scan_record import LARGEST_COUNT, ScanResult, end_dead_scans, scan_on_record, unlisted_sentence
 from streamweave.sources.base import FolderListing, SourceFile
 from streamweave.sources.memory import MemoryFile
@@ -55,13 +55,13 @@ def test_a_scan_that_named_folders_before_reasons_were_kept_says_so() -> None:
 
 
 def test_of_more_unlisted_folders_than_can_be_remembered_nothing_at_all_is_concluded(bench: Any) -> None:
-    coverage = ScanCheckpoint(bench.clock.time)
-    longest = MOST_BLIND_CHARACTERS // 1_000
+    checkpoint = ScanCheckpoint(bench.clock.time)
+    longest = MOST_UNLISTABLE_CHARACTERS // 1_000
     for number in range(1_200):
-        coverage.take_unlisted(f"share/base/{number:0{longest}}", "denied")
-    assert coverage.unlisted == 1_200
-    assert len(coverage.blind) < 1_000
-    assert coverage.is_hidden("share/base/some other folder")
+        checkpoint.take_unlisted(f"share/base/{number:0{longest}}", "denied")
+    assert checkpoint.unlisted == 1_200
+    assert len(checkpoint.unlistable_folders) < 1_000
+    assert checkpoint.is_hidden("share/base/some other folder")
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(1), MemoryError(), RuntimeError("a bug")])
@@ -89,7 +89,7 @@ def test_a_killed_scan_is_ended_as_failed_by_the_next_one(bench: Any) -> None:
 
     killed, next_one = scans(bench)
     assert (killed.outcome, killed.error_kind) == (ScanOutcome.FAILED, "interrupted")
-    assert killed.error_message.startswith("the process that scanned has ended without a word; it was last heard of ")
+    assert killed.error_message.startswith("the process that scanned has crashed; its last heartbeat was at ")
     assert killed.finished_at is not None
     assert next_one.outcome == ScanOutcome.COMPLETE
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamweave.catalog.tables import Instrument, ScanOutcome, VersionState
 from streamweave.harvest.run import scan
 from streamweave.harvest.scan import discover
-from streamweave.harvest.share_guard import FEW_FILES, Expectations, doubt
+from streamweave.harvest.share_guard import FEW_FILES, Expectations, suspicion
 
 COMPLETE, SUSPECT = ScanOutcome.COMPLETE, ScanOutcome.SUSPECT
 
@@ -148,7 +148,7 @@ def test_a_persons_word_is_good_for_the_one_look_that_needs_it(bench: Any) -> No
     sighting = discover(bench.facility, bench.instrument)
 
     assert (sighting.outcome, sighting.gone_files, sighting.acknowledged) == (COMPLETE, 30, True)
-    assert "believed because a person said that the share was cleaned up" in sighting.sentence()
+    assert "accepted because a user said that the share was cleaned up" in sighting.sentence()
     assert outcome(bench) == COMPLETE  # what was acknowledged no longer counts as lost
     lose(bench, 9)
     assert (outcome(bench), gone(bench)) == (SUSPECT, 30)
@@ -171,6 +171,6 @@ def test_what_is_believed_leaves_the_chosen_share_of_the_known_files(
     missing = data.draw(st.integers(0, known))
     seen = data.draw(st.integers(known - missing, 400))
     expectations = Expectations(known, missing, gone_lately)
-    if doubt(Instrument(shrink_threshold=threshold), expectations, seen=seen) is None and missing:
+    if suspicion(Instrument(shrink_threshold=threshold), expectations, seen=seen) is None and missing:
         assert seen > 0
         assert known + gone_lately < FEW_FILES or known - missing >= threshold * (known + gone_lately)

@@ -255,12 +255,12 @@ def test_journals_of_one_location_that_can_not_be_taken_in_are_its_own_trouble(
             raise IntegrityError("INSERT", {}, Exception("taken"))
         take_in(reading)
 
-    monkeypatch.setattr(readoption._Reading, "_take_in", fails_for_the_mirror)
+    monkeypatch.setattr(readoption._Reading, "_write", fails_for_the_mirror)
     assert [each.location for each in readopt_everywhere(restored.facility)] == ["archive"]
-    assert "mirror: its journals could not be taken in" in caplog.text
+    assert "mirror: its journals could not be read into the catalog" in caplog.text
     restored.write(X2, b"x2")
     (trouble,) = restored.harvest().troubles
-    assert "mirror: its journals could not be taken in" in str(trouble)
+    assert "mirror: its journals could not be read into the catalog" in str(trouble)
     assert {each.storage_location_id for each in restored.transfers(X2) if each.status == "completed"} == {
         bench.location.id
     }

@@ -18,16 +18,16 @@ def peak_bytes() -> int:
 def main(address: str, most_listings: str) -> None:
     told = json.loads(address)
     source = SmbSource(SmbAddress(**{**told, "limits": ListingLimits(**told["limits"])}))
-    coverage, files = ScanCheckpoint(datetime.now(UTC)), 0
+    checkpoint, files = ScanCheckpoint(datetime.now(UTC)), 0
     before = peak_bytes()
     for listing in islice(source.listings(), int(most_listings)):
         files += len(listing.files)
         if listing.problem:
-            coverage.take_unlisted(listing.folder, str(listing.problem))
+            checkpoint.take_unlisted(listing.folder, str(listing.problem))
         else:
-            coverage.take(listing.folder, len(listing.files), is_leaf=not listing.folders)
-    first = dict(islice(coverage.blind.items(), 5))
-    print(json.dumps({"grown": peak_bytes() - before, "files": files, "unlisted": coverage.unlisted, "first": first}))
+            checkpoint.take(listing.folder, len(listing.files), is_leaf=not listing.folders)
+    first = dict(islice(checkpoint.unlistable_folders.items(), 5))
+    print(json.dumps({"grown": peak_bytes() - before, "files": files, "unlisted": checkpoint.unlisted, "first": first}))
 
 
 if __name__ == "__main__":

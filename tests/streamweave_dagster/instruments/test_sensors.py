@@ -30,13 +30,13 @@ def change(lab: Any, instrument: Instrument, **fields: object) -> None:
 def test_an_empty_share_has_nothing_to_harvest(orchestra: Any, microscope: Instrument) -> None:
     tick = orchestra.tick(microscope)
     assert tick.run_requests == []
-    assert tick.skip_message == "0 files in 1 folders: 0 new, 0 changed; nothing to harvest"
+    assert tick.skip_message == "0 files in 1 folder: 0 new, 0 changed; nothing to harvest"
 
 
 def test_new_files_are_reported_while_they_settle(lab: Any, orchestra: Any, microscope: Instrument) -> None:
     lab.write(microscope, "a.csv")
     tick = orchestra.tick(microscope)
-    assert tick.skip_message == "1 files in 1 folders: 1 new, 0 changed; 1 still settling"
+    assert tick.skip_message == "1 file in 1 folder: 1 new, 0 changed; 1 still settling"
 
 
 def test_settled_files_get_a_run_for_their_day(lab: Any, orchestra: Any, microscope: Instrument) -> None:
@@ -47,7 +47,7 @@ def test_settled_files_get_a_run_for_their_day(lab: Any, orchestra: Any, microsc
     assert request.tags["instrument"] == "microscope_01"
     assert request.run_key is None
     assert request.asset_check_keys == []
-    assert tick.cursor.endswith(f"UTC: 1 files in 1 folders: 0 new, 0 changed; requested {lab.day(2)}")
+    assert tick.cursor.endswith(f"UTC: 1 file in 1 folder: 0 new, 0 changed; requested {lab.day(2)}")
 
 
 def test_outside_the_instruments_hours_no_run_is_requested(lab: Any, orchestra: Any, microscope: Instrument) -> None:

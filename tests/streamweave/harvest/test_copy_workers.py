@@ -1,4 +1,4 @@
-"""What the lanes hand over of what they have finished."""
+"""What the workers hand over of what they have finished."""
 
 import uuid
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def claim_of(path: str, content: bytes) -> Claim:
     )
 
 
-def lanes_of(open_source: Callable[[], Source]) -> CopyWorkers:
+def workers_of(open_source: Callable[[], Source]) -> CopyWorkers:
     return CopyWorkers(2, open_source, {LOCATION: MemoryStorage()}, lambda claim, length: None, lambda: True)
 
 
@@ -44,24 +44,24 @@ def test_all_batches_that_are_finished_are_handed_over_at_once() -> None:
     paths = [f"share/{number}.csv" for number in range(3 * BATCH_FILES)]
     for path in paths:
         laboratory.write(path, path.encode(), WRITTEN_AT)
-    lanes = lanes_of(laboratory.source)
-    lanes.agenda.add(claim_of(path, path.encode()) for path in paths)
-    first = list(lanes.finished(10))
-    while lanes.agenda.waiting() != (0, 0):
-        first += lanes.finished(10)
-    lanes.close()
-    rest = lanes.finished(0)
+    workers = workers_of(laboratory.source)
+    workers.queue.add(claim_of(path, path.encode()) for path in paths)
+    first = list(workers.finished(10))
+    while workers.queue.waiting() != (0, 0):
+        first += workers.finished(10)
+    workers.close()
+    rest = workers.finished(0)
     assert sorted(each.claim.source_path for each in (*first, *rest)) == sorted(paths)
     assert all(isinstance(each, Copied) for each in (*first, *rest))
-    assert lanes.finished(0) == []
+    assert workers.finished(0) == []
 
 
 def test_a_fault_of_our_own_ends_the_run() -> None:
     def open_source() -> Source:
         raise RuntimeError("nobody thought of this")
 
-    lanes = lanes_of(open_source)
-    lanes.agenda.add([claim_of("share/a.csv", b"1")])
+    workers = workers_of(open_source)
+    workers.queue.add([claim_of("share/a.csv", b"1")])
     with pytest.raises(RuntimeError, match="nobody thought"):
-        lanes.finished(10)
-    lanes.close()
+        workers.finished(10)
+    workers.close()
