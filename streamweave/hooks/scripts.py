@@ -286,4 +286,4 @@ def _end_of(told: IO[bytes]) -> str:
 
 @cache
 def _launcher() -> str:
-    return (Path(__file__).with_name("launcher.py")).read_text()
+    return (Path(__file__).with_name("script_launcher.py")).read_text()

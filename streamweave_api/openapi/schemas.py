@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic.json_schema import models_json_schema
 
-from streamweave.access import grants, groups, projects, tokens, users
+from streamweave.access import grants, groups, tokens, users
 from streamweave.alerts import alerts
 from streamweave.files import commands as files
 from streamweave.hooks import configuration as hooks
@@ -37,13 +37,13 @@ RULES: dict[str, Mapping[str, Rule]] = {
     "NewApiToken": tokens.FIELDS,
     "NewGrant": grants.TO_GRANTEE,
     "NewGroup": groups.FIELDS,
-    "NewGroupMember": groups.MEMBER,
+    "NewGroupMember": groups.GROUP_MEMBER,
     "NewHook": hooks.FIELDS,
     "NewInstrument": instruments.AT_CREATION,
     "NewInstrumentGrant": grants.ON_INSTRUMENT,
     "NewInstrumentRequest": requests.FIELDS,
     "NewProject": groups.FIELDS,
-    "NewProjectMember": projects.MEMBER,
+    "NewProjectMember": groups.PROJECT_MEMBER,
     "NewSchedule": schedules.AT_CREATION,
     "NewServiceAccount": service_accounts.FIELDS,
     "NewStorageLocation": locations.AT_CREATION,
