@@ -33,7 +33,18 @@ from streamweave.catalog.tables import (
     User,
 )
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.validation import CONTROL, Rule, checked, identity, one_word_of, optional, require, shaped, sound, text
+from streamweave.validation import (
+    CONTROL,
+    Rule,
+    checked,
+    identity,
+    one_word_of,
+    optional,
+    require,
+    shaped_text,
+    sound,
+    text,
+)
 
 GranteeRow = User | Group | Project
 
@@ -120,11 +131,8 @@ _GRANTED = Order(FileGrant.granted_at, FileGrant.id)
 _GRANTED_ON_INSTRUMENT = Order(InstrumentGrant.granted_at, InstrumentGrant.id)
 
 
-@shaped(
-    type="string",
-    minLength=1,
-    maxLength=LONGEST_PREFIX,
-    pattern=sound(CONTROL, besides=r"(?!/*$)(?!(?:.*/)?\.{1,2}(?:/|$))"),
+@shaped_text(
+    min_length=1, max_length=LONGEST_PREFIX, pattern=sound(CONTROL, besides=r"(?!/*$)(?!(?:.*/)?\.{1,2}(?:/|$))")
 )
 def path_prefix(field: str, value: Any) -> str:
     """A folder as in ``source_path``: the share's name first, ``/`` between its parts."""

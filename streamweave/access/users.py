@@ -21,7 +21,7 @@ from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import GranteeType, MailedToken, Role, User
 from streamweave.errors import Conflict, InvalidInput, NotFound, StartError
-from streamweave.validation import Rule, checked, flag, one_word_of, require, shaped
+from streamweave.validation import Rule, checked, flag, one_word_of, require, shaped_text
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024
@@ -32,7 +32,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
 
-@shaped(type="string", maxLength=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")
+@shaped_text(max_length=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")
 def email_address(field: str, value: Any) -> str:
     """An e-mail address, as browsers accept it."""
     if not isinstance(value, str) or len(value) > LONGEST_EMAIL or not EMAIL.fullmatch(value):
@@ -40,7 +40,7 @@ def email_address(field: str, value: Any) -> str:
     return value
 
 
-@shaped(type="string", minLength=SHORTEST_PASSWORD, maxLength=LONGEST_PASSWORD)
+@shaped_text(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
 def password(field: str, value: Any) -> str:
     """Any text of a length that is neither easily guessed nor costly to hash, and that is not on the blocklist."""
     if not isinstance(value, str) or not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:

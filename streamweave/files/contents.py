@@ -109,8 +109,8 @@ def contents_selected(session: Session, viewer: User, selection: Selection) -> l
 
     Raises ``NotFound`` if none remains, and ``InvalidInput`` if there are too many.
     """
-    openings = access_scope_asked(session, viewer, selection)
-    ids = selected(viewer, selection, openings).with_only_columns(FileRecord.id)
+    scope = access_scope_asked(session, viewer, selection)
+    ids = selected(viewer, selection, scope).with_only_columns(FileRecord.id)
     wanted = session.scalars(ids.limit(LARGEST_SELECTION + 1), selection.values).all()
     _check_number("filters", len(wanted))
     found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))

@@ -38,7 +38,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import InvalidInput, NotFound
-from streamweave.files.listing import NEWEST_FIRST, Sort, filtered_page, filtered_page_of, order_of
+from streamweave.files.listing import NEWEST_FIRST, Sort, order_of, visible_page
 from streamweave.files.selection import EVERYTHING, Selection, access_scope_asked, selected
 from streamweave.harvest.source_check import FOUND_BY_REREADING
 
@@ -87,11 +87,7 @@ def files(
     Raises ``InvalidInput``, also for a cursor of another selection or order.
     """
     begin = bookmark(order_of(sort), request, selection.scope)
-    openings = access_scope_asked(session, viewer, selection)
-    if openings is None:
-        first = filtered_page(session, selection, begin)
-    else:
-        first = filtered_page_of(session, openings, selection, begin, withdrawn_too=viewer.is_admin)
+    first = visible_page(session, viewer, selection, begin)
     return begin.page(session.execute(_listed(sort), {"ids": first}).all() if first else [])
 
 
@@ -106,11 +102,11 @@ def _listed(sort: Sort) -> Select[Any]:
 
 def count_of_files(session: Session, viewer: User, selection: Selection = EVERYTHING) -> int:
     """How many files of ``selection`` ``viewer`` may see. Costs time in proportion to that number."""
-    openings = access_scope_asked(session, viewer, selection)
-    if openings is not None and openings.kinds and not selection.filters:
+    scope = access_scope_asked(session, viewer, selection)
+    if scope is not None and scope.kinds and not selection.filters:
         # of all that is open, indexes tell: no file has to be looked at
-        return session.scalar(_number_open(openings.kinds, withdrawn_too=viewer.is_admin), openings.values) or 0
-    found = selected(viewer, selection, openings).with_only_columns(func.count(), maintain_column_froms=True)
+        return session.scalar(_number_open(scope.kinds, withdrawn_too=viewer.is_admin), scope.values) or 0
+    found = selected(viewer, selection, scope).with_only_columns(func.count(), maintain_column_froms=True)
     return session.scalar(found, selection.values) or 0
 
 
@@ -123,9 +119,9 @@ def _number_open(kinds: tuple[Kind, ...], *, withdrawn_too: bool) -> Select[tupl
 
 def file_by_id(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
     """The newest version of a file, with the record in ``file``. ``NotFound`` for what ``viewer`` may not see, too."""
-    openings = None if viewer.is_admin else access_scope_of(session, viewer)
-    values = {"file_id": file_id} if openings is None else {"file_id": file_id, **openings.values}
-    version = session.scalar(_one_file(openings and openings.kinds), values)
+    scope = None if viewer.is_admin else access_scope_of(session, viewer)
+    values = {"file_id": file_id} if scope is None else {"file_id": file_id, **scope.values}
+    version = session.scalar(_one_file(scope and scope.kinds), values)
     if version is None:
         raise NotFound("File")
     return version
@@ -133,7 +129,7 @@ def file_by_id(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersio
 
 @cache
 def _one_file(kinds: tuple[Kind, ...] | None) -> Select[tuple[FileVersion]]:
-    """For those whose openings are of these kinds; None for who sees everything."""
+    """For those whose scope are of these kinds; None for who sees everything."""
     found = _with_records().where(FileVersion.is_newest, FileRecord.id == bindparam("file_id"))
     return found if kinds is None else found.where(visible_by(kinds))
 

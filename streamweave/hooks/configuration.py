@@ -48,6 +48,7 @@ from streamweave.validation import (
     optional,
     require,
     shaped,
+    shaped_text,
     text,
 )
 from streamweave.webhooks import LONGEST_URL, SECRET_PATTERN, WEBHOOK_URL, EgressPolicy, check_url, signing_key
@@ -214,17 +215,17 @@ def _config(field: str, value: Any) -> dict[str, Any]:
     return value
 
 
-@shaped(type="string", minLength=4, maxLength=LONGEST_NAME, pattern=SCRIPT_PATH)
+@shaped_text(min_length=4, max_length=LONGEST_NAME, pattern=SCRIPT_PATH)
 def _script_path(field: str, value: Any) -> str:
     return _accepted(check_script_path, field, name(field, value))
 
 
-@shaped(type="string", minLength=10, maxLength=LONGEST_URL, pattern=WEBHOOK_URL)
+@shaped_text(min_length=10, max_length=LONGEST_URL, pattern=WEBHOOK_URL)
 def _webhook_url(field: str, value: Any) -> str:
     return _accepted(check_url, field, text(longest=LONGEST_URL)(field, value))
 
 
-@shaped(type="string", pattern=SECRET_PATTERN)
+@shaped_text(pattern=SECRET_PATTERN)
 def _webhook_secret(field: str, value: Any) -> str:
     _accepted(signing_key, field, text()(field, value))
     return str(value)

@@ -27,6 +27,7 @@ from streamweave.validation import (
     optional,
     schema_of,
     shaped,
+    shaped_text,
     sound,
     text,
 )
@@ -36,10 +37,9 @@ LONGEST_SLUG = 63
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
-@shaped(
-    type="string",
-    minLength=1,
-    maxLength=LONGEST_ARCHIVE_FOLDER,
+@shaped_text(
+    min_length=1,
+    max_length=LONGEST_ARCHIVE_FOLDER,
     pattern=sound(CONTROL + r"/\\<>:\"|?*%\ufdd0-\ufdef\ufffe\uffff", besides=r"(?![. ])(?!.*[. ]$)"),
 )
 def instrument_name(field: str, value: Any) -> str:
@@ -50,7 +50,7 @@ def instrument_name(field: str, value: Any) -> str:
     return checked
 
 
-@shaped(type="string", maxLength=LONGEST_SLUG, pattern=f"^{_SLUG.pattern}$")
+@shaped_text(max_length=LONGEST_SLUG, pattern=f"^{_SLUG.pattern}$")
 def slug(field: str, value: Any) -> str:
     """Lower-case letters, digits and underscores."""
     if not isinstance(value, str) or len(value) > LONGEST_SLUG or not _SLUG.fullmatch(value):
@@ -100,7 +100,7 @@ def day(field: str, value: Any) -> date:
     return read
 
 
-@shaped(type="string", minLength=1, maxLength=LONGEST_MARKER_SUFFIX, pattern=sound(CONTROL + r"/\\"))
+@shaped_text(min_length=1, max_length=LONGEST_MARKER_SUFFIX, pattern=sound(CONTROL + r"/\\"))
 def marker_suffix(field: str, value: Any) -> str:
     """What is added to a file's name to make its marker's name."""
     suffix: str = text(longest=LONGEST_MARKER_SUFFIX)(field, value)
@@ -109,7 +109,7 @@ def marker_suffix(field: str, value: Any) -> str:
     return suffix
 
 
-@shaped(type="string", minLength=1, maxLength=LONGEST_NAME, pattern=sound(CONTROL + r"/\\"))
+@shaped_text(min_length=1, max_length=LONGEST_NAME, pattern=sound(CONTROL + r"/\\"))
 def marker_name(field: str, value: Any) -> str:
     """The name of the file that marks an acquisition folder as complete."""
     name: str = text(longest=LONGEST_NAME)(field, value)

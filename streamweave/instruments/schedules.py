@@ -32,7 +32,7 @@ from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.errors import InvalidInput
-from streamweave.validation import Rule, checked, flag, identity, require, shaped, text
+from streamweave.validation import Rule, checked, flag, identity, require, shaped_text, text
 
 _CREATION = Order(Schedule.created_at, Schedule.id)
 
@@ -102,7 +102,7 @@ LINE = re.compile(
 )
 
 
-@shaped(type="string", maxLength=LONGEST, pattern=f"^{LINE.pattern}$")
+@shaped_text(max_length=LONGEST, pattern=f"^{LINE.pattern}$")
 def cron_expression(field: str, value: Any) -> str:
     """A cron line with minute, hour, day of month, month and day of week; a day that never comes is refused."""
     line: str = text(longest=LONGEST)(field, value)
