@@ -235,11 +235,7 @@ def certify_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -
         instrument = record.instrument
     return _body(
         service.certificate_issuer.issue(
-            instrument,
-            issued_to=viewer.email,
-            path=record.source_path,
-            file_id=file_id,
-            in_full=viewer.is_admin,
+            instrument, issued_to=viewer.email, path=record.source_path, file_id=file_id, in_full=viewer.is_admin
         )
     )
 

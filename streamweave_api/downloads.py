@@ -266,11 +266,7 @@ async def download_version(
 
 @post("/archive", status_code=200, opt=ONLY_READS, responses=ZIP, summary="Download many files as a ZIP")
 async def download_archive(
-    service: TheService,
-    viewer: Viewer,
-    request: Asked,
-    selection: SelectionAsked,
-    data: JSONBody[ArchiveRequest],
+    service: TheService, viewer: Viewer, request: Asked, selection: SelectionAsked, data: JSONBody[ArchiveRequest]
 ) -> ASGIResponse:
     """A ZIP of the newest archived versions of ``file_ids``, or, without them, of what the list's filters select.
 

@@ -144,13 +144,7 @@ def reinstate_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID])
         reinstate(session, viewer, file_id)
 
 
-@post(
-    "/{file_id:uuid}/retry",
-    sync_to_thread=True,
-    status_code=200,
-    guards=[admin_only],
-    summary="Retry a failed file",
-)
+@post("/{file_id:uuid}/retry", sync_to_thread=True, status_code=200, guards=[admin_only], summary="Retry a failed file")
 def retry_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
     """Schedule a failed file for another attempt."""
     with service.sessions.begin() as session:

@@ -94,13 +94,7 @@ ANSWERS = {
 }
 
 
-@route(
-    "/ark:/{name:path}",
-    http_method=READING,
-    opt=LOGIN_OPTIONAL,
-    responses=ANSWERS,
-    summary="Resolve an identifier",
-)
+@route("/ark:/{name:path}", http_method=READING, opt=LOGIN_OPTIONAL, responses=ANSWERS, summary="Resolve an identifier")
 async def resolve_with_slash(
     service: TheService, viewer: MaybeViewer, request: Asked, name: FromPath[str], info: Info = None
 ) -> Response[Any]:

@@ -291,10 +291,7 @@ def acknowledge(service: TheService, instrument_id: FromPath[UUID]) -> Instrumen
 
 @get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the looks at an instrument's share")
 def list_scans(
-    service: TheService,
-    page: PageAsked,
-    request: Asked,
-    instrument_id: FromPath[UUID],
+    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
 ) -> Response[list[ScanBody]]:
     """The looks at the instrument's share, newest first."""
     with service.reading() as session:

@@ -77,13 +77,7 @@ async def change_own_password(
     )
 
 
-@post(
-    "/auth/forgot-password",
-    opt=OPEN_TO_ALL,
-    status_code=202,
-    responses=errors(429),
-    summary="Forgot the password",
-)
+@post("/auth/forgot-password", opt=OPEN_TO_ALL, status_code=202, responses=errors(429), summary="Forgot the password")
 async def forgot_password(
     service: TheService, data: JSONBody[MailWanted], client_address: ClientAddress
 ) -> Response[MailPromised]:
@@ -91,13 +85,7 @@ async def forgot_password(
     return await _mail_promised(service, mail_password_reset, data.email, client_address)
 
 
-@post(
-    "/auth/reset-password",
-    opt=OPEN_TO_ALL,
-    status_code=204,
-    responses=errors(429),
-    summary="Set a new password",
-)
+@post("/auth/reset-password", opt=OPEN_TO_ALL, status_code=204, responses=errors(429), summary="Set a new password")
 async def reset_forgotten_password(
     service: TheService, data: JSONBody[PasswordReset], client_address: ClientAddress
 ) -> None:

@@ -53,11 +53,7 @@ ToDay = Annotated[date | None, QueryParameter(description="Last acquisition day,
 
 @get("/api/summary", sync_to_thread=True, tags=["Summary"], summary="Sum up what one may see")
 def summary(
-    service: TheService,
-    viewer: Viewer,
-    request: Asked,
-    from_day: FromDay = None,
-    to_day: ToDay = None,
+    service: TheService, viewer: Viewer, request: Asked, from_day: FromDay = None, to_day: ToDay = None
 ) -> SummaryBody:
     """Files and bytes by instrument and acquisition day, and the states that files stand in, with their ages."""
     for name in request.query_params:

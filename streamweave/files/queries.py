@@ -76,11 +76,7 @@ _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 
 
 def files(
-    session: Session,
-    viewer: User,
-    request: PageRequest,
-    selection: Selection = EVERYTHING,
-    sort: Sort = NEWEST_FIRST,
+    session: Session, viewer: User, request: PageRequest, selection: Selection = EVERYTHING, sort: Sort = NEWEST_FIRST
 ) -> Page[ListedFile]:
     """The files of ``selection`` that ``viewer`` may see.
 

@@ -14,9 +14,7 @@ from streamweave.hooks.external_hook import CalledHook, called_hook
 from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.run import fingerprint
 
-PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {
-    "file_filter": FileFilter.configured,
-}
+PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {"file_filter": FileFilter.configured}
 POST_TRANSFER: Mapping[str, Callable[[str, object], PostTransferHook]] = {
     "metadata_enrichment": MetadataEnrichment.configured,
     "access_assignment": AccessAssignment.configured,

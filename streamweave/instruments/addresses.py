@@ -31,11 +31,7 @@ class AddressChange(StrEnum):
 
 @shaped(
     type="string",
-    anyOf=[
-        {"pattern": f"^{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST},
-        {"format": "ipv4"},
-        {"format": "ipv6"},
-    ],
+    anyOf=[{"pattern": f"^{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST}, {"format": "ipv4"}, {"format": "ipv6"}],
 )
 def host(field: str, value: Any) -> str:
     """A host name (RFC 1123, section 2.1), or an IP address. Digits and dots alone are an address, or nothing."""

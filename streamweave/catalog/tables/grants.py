@@ -129,10 +129,7 @@ class GroupMember(Identified, Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     added_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
 
-    __table_args__ = (
-        UniqueConstraint("group_id", "user_id"),
-        Index("ix_group_members_user_id", user_id, group_id),
-    )
+    __table_args__ = (UniqueConstraint("group_id", "user_id"), Index("ix_group_members_user_id", user_id, group_id))
 
 
 class MemberType(StrEnum):

@@ -50,10 +50,7 @@ class User(Identified, Dated, Base):
         default=0, server_default="0", comment="counted up to end all tokens issued before"
     )
 
-    __table_args__ = (
-        one_of("role", Role),
-        Index("uq_users_email", func.lower(email), unique=True),
-    )
+    __table_args__ = (one_of("role", Role), Index("uq_users_email", func.lower(email), unique=True))
 
     @property
     def is_admin(self) -> bool:
@@ -81,10 +78,7 @@ class ApiToken(Identified, Base):
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None] = mapped_column(comment="to the minute")
 
-    __table_args__ = (
-        one_of("scope", TokenScope),
-        Index("ix_api_tokens_user_id", user_id, created_at),
-    )
+    __table_args__ = (one_of("scope", TokenScope), Index("ix_api_tokens_user_id", user_id, created_at))
 
 
 class MailPurpose(StrEnum):
