@@ -1,8 +1,8 @@
 """Text that is safe to show at a terminal and to write into a log.
 
-Names come from shares, hooks and strangers, and may hold anything: escape sequences that a terminal obeys, carriage
-returns that overwrite a line, line breaks that forge one, marks that turn the direction of writing. Whoever prints,
-logs or reports to Dagster passes such text through ``printable``.
+Names come from shares, hooks and strangers, and may hold escape sequences that a terminal obeys, carriage returns that
+overwrite a line, line breaks that forge one, or marks that change the direction of writing. All such text passes
+through ``printable`` before it is printed, logged or reported to Dagster.
 """
 
 import logging

@@ -1,6 +1,6 @@
-"""The bodies of grants. ``grantee_id`` is the user's, group's or project's own id.
+"""Who may see which files, for admins: grants on files, instruments and folders.
 
-Who may see which files, for admins: grants on files, instruments and folders.
+``grantee_id`` is the user's, group's or project's own id.
 """
 
 from datetime import datetime

@@ -1,7 +1,4 @@
-"""The bodies of alerts.
-
-Alerts, for admins: what is or was wrong, who was told, and who is on it.
-"""
+"""Alerts, for admins: what is or was wrong, who was notified, and who is working on it."""
 
 from datetime import datetime
 from functools import partial

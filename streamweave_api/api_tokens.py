@@ -1,7 +1,4 @@
-"""The bodies of API tokens. The token itself is shown once.
-
-One's own API tokens. They are made with a login only: a token can't make its successor.
-"""
+"""The viewer's own API tokens. They are created with a login only: a token can't create its successor."""
 
 from datetime import datetime
 from functools import partial

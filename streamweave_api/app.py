@@ -1,9 +1,4 @@
-"""The service as one application. Building it touches neither network nor database.
-
-Headers that every answer carries: errors, downloads, pages and redirects too.
-
-Whether the service can do its work.
-"""
+"""The service as one application. Building it touches neither network nor database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,9 +1,4 @@
-"""The body of an entry of the audit log.
-
-For whom a request works: what it changes is on record as theirs.
-
-The audit log, for admins.
-"""
+"""The audit log, for admins; and the actor to whom the changes of a request are attributed."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""Who asks: what a request shows becomes a ``User``, and guards say what it takes to come in."""
+"""Authentication: the credentials of a request become a ``User``, and guards check what a route requires."""
 
 from typing import Any, cast
 

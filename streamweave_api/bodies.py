@@ -1,9 +1,4 @@
-"""Between rows and bodies.
-
-What comes in may hold no field that we don't know; what goes out is named field by field.
-
-Lists of what can be deleted.
-"""
+"""Bodies of requests and responses, and how rows become bodies."""
 
 from typing import Annotated, Any, TypeVar
 

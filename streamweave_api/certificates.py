@@ -1,6 +1,7 @@
-"""The bodies of certificates: field by field what was signed, so times and ids are texts. Sizes are in bytes.
+"""Certificates of what may be deleted at the source: of one file for its viewers; of folders and instruments for
+admins.
 
-Certificates: of one file for everyone who may see it; of folders and instruments for admins.
+The body of a certificate is field by field what was signed, so times and ids are texts. Sizes are in bytes.
 """
 
 from datetime import datetime

@@ -1,8 +1,6 @@
-"""The few things that are asked of Dagster, over the GraphQL of its webserver (Dagster 1.13).
+"""Dagster over its GraphQL (Dagster 1.13): launching and showing runs, and reloading the code location.
 
-What is asked of Dagster, in the words of its GraphQL schema (Dagster 1.13).
-
-Keeps Dagster's code location in step with the catalog, whose rows it reads once, when it is loaded.
+The code location reads the catalog's rows once, when it is loaded; it is reloaded after changes of the configuration.
 """
 
 import logging

@@ -1,8 +1,7 @@
-"""Downloads: one archived version, or a ZIP of many, streamed from wherever a copy of it can be read.
+"""Downloads: one archived version, or a ZIP of many, streamed from any copy that can be read.
 
-Conditional requests and ranges (RFC 9110, sections 13 and 14): what the headers of a download ask for.
-
-Bodies that are read while they are sent, in threads of their own: slow downloads never keep a list waiting.
+Conditional requests and ranges follow RFC 9110, sections 13 and 14. Bodies are read while they are sent, in threads of
+their own, so that slow downloads don't delay other responses.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""From errors to answers: one table of statuses, and ``{"detail": "…"}`` as the body of every error."""
+"""From errors to responses: one table of statuses, and ``{"detail": "…"}`` as the body of every error."""
 
 import logging
 import re

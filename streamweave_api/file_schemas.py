@@ -1,7 +1,4 @@
-"""The bodies of files and their versions. Sizes are in bytes, times in UTC.
-
-The query parameters of lists of files.
-"""
+"""The bodies of files and their versions, and the query parameters of lists of files. Sizes in bytes, times in UTC."""
 
 from datetime import date, datetime
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Files, for everyone who may see them."""
+"""Files, for users who may see them."""
 
 from functools import partial
 from uuid import UUID

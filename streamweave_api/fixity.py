@@ -1,7 +1,4 @@
-"""The bodies of what re-readings found. Times are in UTC.
-
-Re-readings: of a file for whoever may see it; damage, sweeps and holds for admins.
-"""
+"""Fixity checks of a file, for its viewers; damage, sweeps and holds, for admins. Times are in UTC."""
 
 from datetime import datetime
 from functools import partial

@@ -1,9 +1,4 @@
-"""The bodies of hooks.
-
-Hooks, for admins.
-
-What hooks that call out were asked, for admins.
-"""
+"""Hooks and the runs of those that call out, for admins."""
 
 from datetime import datetime
 from functools import partial

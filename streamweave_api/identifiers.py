@@ -1,8 +1,6 @@
-"""What the resolver answers about what was withdrawn.
+"""The resolver: an identifier redirects users who may see its file; for all others it only exists.
 
-What is told about a named file, and where its parts are: citation, description, and links (Signposting).
-
-The resolver: identifiers lead to files, for those who may see them; to all others they only exist.
+It also serves the citation, a description, the links of Signposting, and the tombstone of a withdrawn file.
 """
 
 from typing import Annotated, Any

@@ -1,7 +1,4 @@
-"""The bodies of instrument requests.
-
-Instrument requests: everyone may ask, admins decide.
-"""
+"""Instrument requests: every user may file one, admins decide."""
 
 from datetime import datetime
 from functools import partial

@@ -1,7 +1,4 @@
-"""The bodies of instruments and their scans. Units are in the names; times are in UTC.
-
-Instruments and their scans, for admins.
-"""
+"""Instruments and their scans, for admins. Units are in the names; times are in UTC."""
 
 from datetime import date, datetime
 from functools import partial

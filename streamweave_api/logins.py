@@ -1,10 +1,6 @@
-"""The bodies of logins.
+"""Logging in and out: with a bearer token for programs, with cookies for browsers (RFC 6265).
 
-A browser's login as cookies (RFC 6265).
-
-The login itself is out of reach for scripts; the token against forged requests is for them to read and repeat.
-
-Logging in and out: with a bearer token for programs, with cookies for browsers.
+The cookie of the login is not readable for scripts; the token against forged requests is, so that they can repeat it.
 """
 
 from typing import Any, Literal

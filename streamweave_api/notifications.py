@@ -1,7 +1,4 @@
-"""The bodies of notifications.
-
-What one was told, for everyone.
-"""
+"""The viewer's own notifications."""
 
 from datetime import datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""Lists in HTTP: ``limit`` and ``cursor`` come in, a JSON array and a ``Link`` to the next page go out (RFC 8288)."""
+"""Lists over HTTP: ``limit`` and ``cursor`` come in, a JSON array and a ``Link`` to the next page go out (RFC 8288)."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""The bodies of changed and forgotten passwords, and of verified addresses.
-
-New passwords, and what is sent by mail to get them.
-"""
+"""Changed and forgotten passwords, and verified addresses."""
 
 from collections.abc import Callable
 

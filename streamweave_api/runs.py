@@ -1,7 +1,4 @@
-"""The body of a run.
-
-How a harvest that was triggered is getting on.
-"""
+"""The progress of a harvest that was launched."""
 
 from datetime import datetime
 

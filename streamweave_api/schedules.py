@@ -1,7 +1,4 @@
-"""The bodies of schedules.
-
-Schedules, for admins, and the harvest by hand.
-"""
+"""Schedules, for admins, and launching their harvests by hand."""
 
 from datetime import datetime
 from functools import partial

@@ -1,7 +1,4 @@
-"""The bodies of service accounts. A password goes in and never comes out.
-
-Service accounts, for admins.
-"""
+"""Service accounts, for admins. A password comes in and is never shown."""
 
 from datetime import datetime
 from functools import partial

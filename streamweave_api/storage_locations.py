@@ -1,7 +1,4 @@
-"""The bodies of storage locations.
-
-Storage locations, for admins.
-"""
+"""Storage locations, for admins."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -1,7 +1,4 @@
-"""The body of the summary. Sizes are in bytes, times in UTC.
-
-A summary of what one may see.
-"""
+"""A summary of the files that the viewer may see. Sizes are in bytes, times in UTC."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated

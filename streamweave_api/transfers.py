@@ -1,7 +1,4 @@
-"""The body of a transfer.
-
-Transfers, for everyone who may see their files.
-"""
+"""Transfers, for users who may see their files."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,9 +1,4 @@
-"""The bodies of users. A password goes in and never comes out.
-
-Registering, and who one is.
-
-Users, for admins.
-"""
+"""Users: registering, the viewer's own account, and management by admins. A password comes in and is never shown."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,9 +1,8 @@
-"""Who acts. The catalog's triggers write the audit log (migration 0004); what they need to be told is for whom.
+"""The audit log: who is acting, and which changes were made.
 
-So a change is audited however it is made, by object, by statement or by cascade, in the transaction that makes it, and
-no call can be forgotten. Whoever acts for nobody, as a harvest does, leaves no entries.
-
-What is asked about changes.
+The catalog's triggers write it (migration 0004), so a change is recorded however it is made (by object, by statement or
+by cascade), in the transaction that makes it. What they need is the actor of the transaction. Without one, as in a
+harvest, no entry is written.
 """
 
 import json

@@ -1,10 +1,7 @@
-"""Grants on files, on instruments, and on folders of instruments. The caller commits.
+"""Grants on files, on instruments and on folders of instruments, and the owners of files. The caller commits.
 
-Who something can be granted to: users, groups and projects, by id or by name.
-
-Whose files are whose. The caller commits.
-
-Access that hooks assign: granted at once to those who are in the catalog, and noted for those who are not yet.
+A grantee is a user, a group or a project, by id or by name. Hooks assign access by name, too: grantees that are in the
+catalog are granted at once, and a pending grant is recorded for names that are not there yet.
 """
 
 import uuid

@@ -1,11 +1,9 @@
-"""Logging in with an e-mail address and a password.
+"""Logging in with an e-mail address and a password, and the limits on attempts.
 
-Limits on attempts to log in. They are counted in the catalog, so all processes of the service count together.
-
-Three counts: one address on one account, one address on all accounts, and one account from all addresses. When a count
-is used up, further attempts are refused unseen until its lock ends; they are not counted, so nobody can keep a lock
-alive by knocking. The third count doesn't concern addresses from which the account has logged in before: strangers, be
-they ever so many, can't lock somebody out of their own desk.
+Attempts are counted in the catalog, so all processes of the service count together. There are three counts: one address
+on one account, one address on all accounts, and one account from all addresses. When a count is used up, further
+attempts are refused unchecked until its lock ends; these are not counted, so a lock can't be prolonged. The third count
+doesn't concern addresses from which the account has logged in before: strangers can't lock a user out of it there.
 
 Registrations, password resets and requests for mails are counted by address likewise, each kind for itself.
 """

@@ -1,7 +1,4 @@
-"""What a user asks about what they were told. Nobody sees what others were told.
-
-Telling people something, and what they do with it. The caller commits.
-"""
+"""Notifications: messages to single users, which no other user sees. The caller commits."""
 
 import uuid
 from collections.abc import Iterable

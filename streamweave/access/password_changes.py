@@ -1,6 +1,7 @@
-"""A new password: for who knows the old one, or receives the account's mail. Either ends all earlier tokens.
+"""Changing a password, by the old one or by a token that was mailed. Both end all earlier tokens.
 
-Tokens that go out by mail: each works once, for one purpose, and not for long. The caller commits.
+A mailed token works once, for one purpose, and for a short time. Functions that take a session leave the commit to the
+caller.
 """
 
 import uuid

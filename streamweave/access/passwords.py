@@ -1,12 +1,12 @@
-"""Passwords are kept as argon2id hashes (RFC 9106). Whoever hashes or compares one goes through one short queue.
+"""Password hashes (argon2id, RFC 9106) and the passwords that are too easily guessed.
 
-A hash takes 64 MiB and some 0.1 s of processor time. So few are worked out side by side, in threads of low priority on
-half of the cores, and few may wait: a request beyond those is refused at once, with the time after which to try again.
-A flood of logins so takes neither memory, nor the service's threads, nor the cores that its other answers need.
+A hash takes 64 MiB and about 0.1 s of processor time. Therefore all of them pass through one short queue: few are
+computed side by side, in threads of low priority on half of the cores, and few may wait. A request beyond those is
+refused at once, with the time after which to try again, so a flood of logins takes neither memory, nor the service's
+threads, nor the cores that its other responses need.
 
-Passwords that are tried first: the commonest ones, plain sequences, and the words of this place.
-
-NIST SP 800-63B, section 5.1.1.2: a password is long enough and not on such a list; there are no rules of composition.
+A password must be long enough and not be on a list of those that are tried first; there are no rules of composition
+(NIST SP 800-63B, section 5.1.1.2).
 """
 
 import contextlib

@@ -1,9 +1,8 @@
-"""Registering oneself, where that is open to everybody. Nobody learns by it which addresses have an account.
+"""Self-registration, where it is open, and the verification of e-mail addresses.
 
-Known and unknown addresses get the same answer after the same work. Where mails are sent, the address is told what
-happened, and a new account opens once its address is verified: so trying to log in tells nothing either.
-
-Whether an e-mail address is its user's own: they are sent a token, and send it back.
+It doesn't reveal which addresses have an account: known and unknown ones get the same response after the same work.
+Where mails are sent, the owner of the address is notified, and a new account opens once its address is verified, so
+that an attempt to log in reveals nothing either. An address is verified by a token that is mailed to it.
 """
 
 from dataclasses import replace

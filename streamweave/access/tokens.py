@@ -1,21 +1,9 @@
-"""The tokens of logins: JSON Web Tokens (RFC 7519), signed with HMAC SHA-256.
+"""Tokens: of logins, against forged requests, and personal ones for programs. The caller commits.
 
-From a token to its user, in one query.
-
-Against forged requests: what a page must send along when the browser adds the login's cookie by itself.
-
-The signed double-submit cookie of OWASP's "Cross-Site Request Forgery Prevention", bound to one login: nothing is
-stored, and a token that another login was given, or that was planted, proves nothing.
-
-The end of tokens: one by one at logout, all of a user's at once, and those that time has overtaken.
-
-Tokens that mean nothing in themselves: 32 random bytes, of which only a digest is kept.
-
-A plain SHA-256 suffices: unlike passwords, they can't be guessed.
-
-Personal tokens for programs: shown once, kept as a digest, and ended by themselves after a while.
-
-The caller commits.
+Login tokens are JSON Web Tokens (RFC 7519), signed with HMAC SHA-256; they can be ended one by one, or all of a user's
+at once. The token against forged requests is the signed double-submit cookie of OWASP's "Cross-Site Request Forgery
+Prevention", bound to one login, so nothing is stored for it. All other tokens are 32 random bytes, of which only the
+SHA-256 is kept: unlike passwords they can't be guessed.
 """
 
 import hashlib

@@ -1,8 +1,6 @@
-"""People who log in: how they register, how they are found, and how the first admin comes to be.
+"""Users: the rules of their fields, finding them, and managing them. The caller commits.
 
-What may be entered about a user: one rule for each field.
-
-What admins do to users. The caller commits. There is always an active admin: the last one can't be taken away.
+There is always an active admin: the last one can't be removed.
 """
 
 import re

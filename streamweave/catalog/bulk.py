@@ -1,6 +1,6 @@
-"""Many rows at once: one statement for all of them, whatever their number. The caller commits.
+"""Many rows at once, by one statement whatever their number. The caller commits.
 
-Rows as PostgreSQL's COPY reads them: a line each, tabs between the columns (its manual, COPY, Text Format).
+Inserts use PostgreSQL's COPY in its text format: a line for each row, tabs between the columns.
 """
 
 import hashlib

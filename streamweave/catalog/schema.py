@@ -1,7 +1,4 @@
-"""The catalog's schema: brought up to date, and never touched when a newer StreamWeave has been here.
-
-The identity of the catalog: which catalog this is, among all that may reach the same storage.
-"""
+"""The catalog's schema, brought up to date unless a newer StreamWeave made it, and the identity of the catalog."""
 
 import uuid
 

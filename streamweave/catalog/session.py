@@ -1,9 +1,4 @@
-"""How the catalog is reached: one engine for each process, short transactions, none of them open across a copy.
-
-Changing a row.
-
-Locks that last as long as a transaction.
-"""
+"""Access to the catalog: one engine per process, short transactions (none is open across a copy), and their locks."""
 
 import select
 import uuid

@@ -1,4 +1,4 @@
-"""What a person can do to a file. The caller commits."""
+"""What a user can do to a file. The caller commits."""
 
 import uuid
 

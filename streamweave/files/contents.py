@@ -1,7 +1,4 @@
-"""Where the bytes of an archived version are, for those who may see its file.
-
-Reading archived versions: whichever copy can be opened, a span of it, piece by piece.
-"""
+"""The content of archived versions: which copies a viewer may read, and reading a span of the first one that opens."""
 
 import logging
 import uuid

@@ -1,16 +1,9 @@
-"""What is asked about files: each with its newest version, and only those that the viewer may see.
+"""Queries on files: lists, single files and versions, history, and summaries; only what the viewer may see.
 
-What a list tells of a file: its record, and where its newest version stands.
-
-Rows rather than objects: to make objects of a page's rows takes longer than to find them.
-
-A file's history: one list of dated events, told by the rows that the harvest left.
-
-A summary of what a viewer may see: files and bytes by instrument and day, and the states with their ages.
-
-What it costs: the days read an index of the newest versions by acquisition day, so only the days asked for count; the
-states read an index of the newest versions by state, once over, which takes some tenths of a second at a million files.
-For others than admins all that is open to them is collected, and held against these.
+A list yields rows rather than objects: to make objects of a page took longer than to find it. Summaries by day read an
+index of the newest versions by acquisition day, so only the days asked for count. Summaries by state read an index by
+state completely, which takes some tenths of a second at a million files. For users with partial access, all files in
+their scope are collected and joined with these.
 """
 
 import uuid

@@ -1,9 +1,8 @@
-"""From an identifier, however it is written, to what it names, for whoever asks.
+"""Resolving an identifier, however it is written, to what it names for a viewer; and its citation.
 
-Electronic Resource Citations: who, what, when, where, and what is promised (draft-kunze-erc, in ANVL).
-
-``?info`` after an ARK answers with such a record: the citation, then the support block that says who stands behind the
-identifier, and how firmly (draft-kunze-ark, section 5).
+Citations are Electronic Resource Citations: who, what, when, where (draft-kunze-erc, in ANVL). ``?info`` after an ARK
+yields the citation and a support block: who is responsible for the identifier, and what they promise (draft-kunze-ark,
+section 5).
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Hooks made of their rows, whatever their implementation, and the fingerprint that tells whether they have changed.
+"""Hooks made of their rows, whatever their implementation; and the fingerprint by which a change is detected.
 
-The hooks that are built in, and how a configured row becomes one. A new one is one more line in its table.
+A new built-in hook is one more line in ``BUILTINS``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,7 @@
-"""The built-in hook ``file_filter``: which files are transferred, and to where.
+"""The built-in hooks.
 
-The built-in hook ``metadata_enrichment``: metadata from a file's path or name.
-
-The built-in hook ``access_assignment``: who may see a file, by its configuration or by the file's metadata.
+``file_filter`` decides which files are transferred, and to where; ``metadata_enrichment`` takes metadata from a file's
+path or name; ``access_assignment`` grants files by its configuration or by their metadata.
 """
 
 import uuid

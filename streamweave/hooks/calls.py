@@ -1,6 +1,6 @@
-"""Calls: the hooks of one run, asked about several files side by side. Nobody holds a session or a lock meanwhile.
+"""The calls of hooks in one run: several files are asked about side by side, while no session and no lock is held.
 
-Answers: what hooks said about many versions while nothing was locked, and whether it still counts.
+The answers carry what they depend on, so that the caller can check under a lock whether they still hold.
 """
 
 import uuid

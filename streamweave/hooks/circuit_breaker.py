@@ -1,4 +1,4 @@
-"""The circuit: a hook that doesn't answer in time is left alone for the rest of a run, lest all files wait for it."""
+"""The circuit breaker: a hook that keeps timing out is skipped for the rest of a run, so that not all files wait."""
 
 import uuid
 from collections import Counter

@@ -1,8 +1,6 @@
-"""Hooks as they are configured: how they are entered, changed, removed, and which ones run. The caller commits.
+"""Hooks as they are configured: creating, changing and deleting them, and which ones run. The caller commits.
 
-A webhook's secret is sealed as it goes in, and never comes out.
-
-Implementations: which fields each of them needs, and the form in which its row is kept.
+A webhook's secret is sealed as it comes in, and never shown.
 """
 
 import ipaddress

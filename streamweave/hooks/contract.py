@@ -1,7 +1,7 @@
-"""The contract in JSON: what a hook that calls out is told about a file, and how its answer is read.
+"""The contract in JSON: what a hook that calls out is sent about a file, and how its answer is read.
 
-An answer is read strictly: what is not understood is a failure, and never taken for consent. Nothing in a question
-changes from attempt to attempt, so that the same question is the same message.
+An answer is read strictly: one that is not understood is a failure, and never consent. Nothing in a question changes
+from attempt to attempt, so that the same question is the same message.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Hooks that call out, made of their rows. One that can't be used fails when it is asked: no harvest stops for it.
+"""Hooks that call out to a script or a webhook, and their configuration.
 
-The configuration of a hook that calls out: how long it may take, and what follows from a failure.
+A hook that can't be used fails when it is asked; no harvest stops for it.
 """
 
 import hashlib

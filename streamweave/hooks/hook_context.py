@@ -1,4 +1,4 @@
-"""Reach: what hooks that call out may run and whom they may ask. The facility's settings say it, never a hook's row."""
+"""What hooks that call out may run and reach. The facility's settings say it, never a hook's row."""
 
 from typing import Self
 

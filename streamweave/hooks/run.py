@@ -1,4 +1,4 @@
-"""Running several hooks on one file, and telling whether hooks have changed since."""
+"""Running several hooks on one file, and the fingerprint of hooks."""
 
 import hashlib
 import json

@@ -1,13 +1,10 @@
-"""Who runs scripts: ourselves, or where we are root, somebody whom nothing belongs to.
+"""Scripts: the folder that they are in, the account that they run under, and running them with limits.
 
-Not ``nobody``: that is whom the embedded PostgreSQL's files belong to (``streamweave_cli.postgres.cluster``).
-
-The folder of scripts: whoever may write there decides what runs. Admins of the service choose among its files.
-
-Running a script: a fresh interpreter, a group of its own, nothing inherited, and limits.
-
-Question and answer are files, not pipes: nobody has to read while somebody writes, and the limit on the size of files
-is also that of the answer.
+Users who can write to the folder decide what runs; admins of the service choose among its files. A script runs in a
+fresh interpreter and process group that inherits nothing, under our own account, or where that is root, under a user id
+that owns nothing (not ``nobody``, which owns the embedded PostgreSQL's files, ``streamweave_cli.postgres.cluster``).
+Question and answer are files, not pipes: neither side has to read while the other writes, and the limit on the size of
+files also limits the answer.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Trials: what a hook says about a file that is made up. Nothing is changed, recorded or tried again."""
+"""Trials: what a hook answers about a made-up file. Nothing is changed, recorded or retried."""
 
 import time
 from collections.abc import Mapping

@@ -1,8 +1,7 @@
-"""The acquisition day: the day on which an instrument wrote a file, by the calendar on its wall.
+"""An instrument's calendar, in its local time: the acquisition day of a file, and the hours of harvesting. Pure.
 
-Hours in which an instrument may be harvested, as ``HH:MM-HH:MM`` by the clock on its wall. Pure.
-
-A span whose end is not after its beginning goes on past midnight. Several spans may overlap. The end itself is outside.
+Hours are spans ``HH:MM-HH:MM``. A span whose end is not after its beginning continues past midnight; spans may overlap;
+the end itself is outside.
 """
 
 import functools

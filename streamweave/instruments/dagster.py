@@ -1,8 +1,6 @@
-"""What is asked of Dagster, over the GraphQL of its webserver (Dagster 1.13).
+"""Requests to Dagster's webserver over GraphQL (Dagster 1.13), and the run config of the job ``harvest``.
 
-How the job ``harvest`` is told which instrument to harvest: the one place that knows its shape.
-
-Both who launches it from outside and the code location that defines it build on this.
+The code location that defines the job and the programs that launch it from outside both build on this.
 """
 
 from typing import Any

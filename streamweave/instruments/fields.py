@@ -1,7 +1,4 @@
-"""What may be entered about an instrument: one rule for each field, and the rules between fields.
-
-What an instrument is called: its name for people, and the slug that code and Dagster know it by.
-"""
+"""The rules of an instrument's fields, one for each, and the slug by which code and Dagster know it."""
 
 import re
 import unicodedata

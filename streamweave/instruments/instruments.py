@@ -1,7 +1,4 @@
-"""What can be done to instruments. The caller commits.
-
-What is asked about instruments and their scans.
-"""
+"""Instruments and their scans: queries, creation, changes, deletion. The caller commits."""
 
 import uuid
 from collections.abc import Mapping, Sequence

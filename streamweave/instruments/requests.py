@@ -1,7 +1,4 @@
-"""Asking for an instrument, and deciding about it. The caller commits.
-
-What is asked about instrument requests: an admin sees all of them, others see their own.
-"""
+"""Requests for instruments, and the decisions on them. Admins see all, others their own. The caller commits."""
 
 import math
 import uuid

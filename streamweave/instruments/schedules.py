@@ -1,10 +1,6 @@
-"""What is asked about schedules.
+"""Schedules: cron lines by which instruments are harvested into storage locations. The caller commits.
 
-What can be done to schedules. The caller commits.
-
-Cron lines: the five classic fields, in the dialect that croniter and Dagster share.
-
-How long nobody may look at an instrument's share.
+A line has the five classic fields, in the dialect that croniter and Dagster share.
 """
 
 import re

@@ -1,8 +1,8 @@
-"""Service accounts: how they are entered, changed and removed. The caller commits.
+"""Service accounts: SMB credentials. The caller commits.
 
-A password is sealed as it goes in, and never comes out. It is sent to the hosts in ``allowed_hosts`` only
-(``streamweave.hosts`` says how they are written). Whoever changes these must enter the password anew:
-somebody who got hold of an admin's session, but doesn't know the password, can't have it sent to a host of theirs.
+A password is sealed as it comes in, and never shown. It is sent only to the hosts in ``allowed_hosts``
+(``streamweave.hosts`` says how they are written). To change these takes the password: an attacker with an admin's
+session, but without the password, can't have it sent to another host.
 """
 
 import uuid

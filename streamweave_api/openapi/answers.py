@@ -1,7 +1,4 @@
-"""The errors that each route may answer with, in the OpenAPI document: derived from what kind of route it is.
-
-The headers of answers, by what kind of answer it is.
-"""
+"""The errors and headers of each response in the document, derived from the kind of route."""
 
 from typing import Any
 

@@ -1,11 +1,4 @@
-"""How the document and its page are made.
-
-The document as it is served: Litestar's, completed.
-
-What each route asks for by way of credentials, in the OpenAPI document.
-
-What the parts of the service are for.
-"""
+"""The document as it is served: Litestar's, completed with schemas, examples, headers, credentials and descriptions."""
 
 from collections.abc import Iterator
 from importlib.metadata import version

@@ -1,7 +1,4 @@
-"""What the fields of bodies take: the core's rules, as far as a JSON Schema can say them.
-
-What parameters mean whose handlers say no more than their type.
-"""
+"""The schemas of bodies, from the core's rules as far as a JSON Schema can express them; and parameters' descriptions."""
 
 from collections.abc import Iterable, Mapping
 from inspect import cleandoc

@@ -1,4 +1,4 @@
-"""Swagger UI, from files of our own: the page asks no other host for anything, and isn't allowed to."""
+"""Swagger UI, from files of our own: the page requests nothing from other hosts, and isn't allowed to."""
 
 import mimetypes
 from importlib.resources import files

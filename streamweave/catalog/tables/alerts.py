@@ -1,4 +1,4 @@
-"""Alerts: what is wrong with an instrument or a storage location, from when to when, and who was told of it."""
+"""Alerts: what is wrong with an instrument or a storage location, from when to when, and who was notified of it."""
 
 import uuid
 from datetime import datetime

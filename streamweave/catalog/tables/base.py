@@ -1,8 +1,6 @@
-"""What all tables share: named constraints, UUID keys, times in UTC with their zone, and words for states.
+"""What all tables share: named constraints, UUID keys, times in UTC, words for states, deletion that can be undone.
 
-Rows that people delete, and may want back.
-
-Who this catalog is: told by the marks of its storage locations from every other catalog.
+And the identity of the catalog, by which the marks of storage locations distinguish it from other catalogs.
 """
 
 import secrets

@@ -1,8 +1,5 @@
-"""File records: one path on one instrument, with the identifier it keeps for ever.
-
-Versions: one content of a file record, and where it stands on its way into the archive.
-
-Transfers: attempts to archive one version in one storage location.
+"""File records (one path on one instrument, with a permanent identifier), versions (one content of a record, and its
+state on the way into the archive), and transfers (attempts to archive a version in a storage location).
 """
 
 import uuid

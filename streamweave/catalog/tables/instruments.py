@@ -1,11 +1,4 @@
-"""Instruments: where their files are, how they settle, and what they are called in the archive.
-
-When instruments are harvested, and into which storage location.
-
-SMB credentials.
-
-Instruments that people wish to have connected.
-"""
+"""Instruments, their schedules and service accounts, and requests for new instruments."""
 
 import uuid
 from datetime import date, datetime

@@ -1,18 +1,6 @@
-"""People who log in.
+"""Users, their tokens and login counts, notifications, and the audit log.
 
-Personal tokens for programs.
-
-Tokens that were sent by mail, and prove who received it.
-
-Logins that were ended before their time.
-
-How often somebody has tried to log in, and from where they have succeeded.
-
-Keys are digests of accounts and addresses: nobody's whereabouts can be read here.
-
-What people are told.
-
-Who changed what, and when.
+Keys of login counts are digests of accounts and addresses, so that no user's whereabouts can be read here.
 """
 
 import uuid

@@ -1,7 +1,4 @@
-"""Fixity: what re-readings of the archive found, which sweeps made them, and what a person has to look at first.
-
-Issued certificates: who was told what about deleting at the source, and when.
-"""
+"""Fixity checks, the sweeps that made them, holds that need attention, and issued certificates."""
 
 import uuid
 from datetime import datetime

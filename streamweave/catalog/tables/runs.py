@@ -1,11 +1,4 @@
-"""Scans: every look at a share, whether it saw anything or not.
-
-Harvest runs: who holds which claims, and whether that process still lives.
-
-Unfinished looks: how far the last look at a share came before its time was over.
-
-Leases of runs: which runs of the orchestrator have shown lately that they live.
-"""
+"""Scans of shares, unfinished scans, harvest runs with their claims, and the leases of Dagster's runs."""
 
 import uuid
 from datetime import datetime
