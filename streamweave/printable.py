@@ -25,10 +25,10 @@ def printable_besides_colours(text: str) -> str:
 
 
 class PrintableFormatter(logging.Formatter):
-    """One line for each message; those of a traceback follow, each indented, so that none looks like a message."""
+    """One line for each message; those of a traceback follow, indented, so that none is taken for a message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as it stands in the log."""
+        """The record as it is logged."""
         record.message = record.getMessage()
         traceback = self.formatException(record.exc_info).splitlines() if record.exc_info else []
         return "\n".join([printable(self.formatMessage(record)), *(f"  {printable(line)}" for line in traceback)])

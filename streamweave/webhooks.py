@@ -147,9 +147,9 @@ AT_ONCE = 4096
 
 
 class CheckedNetwork(httpcore.NetworkBackend):
-    """Looks a name up once, judges every address, and connects to these very addresses.
+    """Resolves a name once, checks every address, and connects to these very addresses.
 
-    A name that leads to a single forbidden address is forbidden: it may well lead there at the next attempt.
+    A name that leads to a single forbidden address is forbidden: it may resolve to that one at the next attempt.
     """
 
     def __init__(self, policy: EgressPolicy, deadline: Deadline, *, encrypted: bool) -> None:
@@ -162,14 +162,14 @@ class CheckedNetwork(httpcore.NetworkBackend):
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ARG002 - the deadline is stricter
-        local_address: str | None = None,  # noqa: ARG002 - nobody sets it
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - nobody sets any
+        local_address: str | None = None,  # noqa: ARG002 - never set
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - never set
     ) -> httpcore.NetworkStream:
         """Connect to the first of the addresses that answers. Raises ``WebhookForbidden`` or ``WebhookUnavailable``."""
         addresses = addresses_of(host, self.deadline)
         if not all(map(self._allows, addresses)):
-            way = "" if self._encrypted else " without https"
-            raise WebhookForbidden(f"{host} has an address that webhooks may not reach{way}")
+            condition = "" if self._encrypted else " without https"
+            raise WebhookForbidden(f"{host} has an address that webhooks may not reach{condition}")
         for address in addresses:
             try:
                 stream = httpcore.SyncBackend().connect_tcp(str(address), port, self.deadline.left())
@@ -177,7 +177,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
                 continue
             return HurriedStream(stream, self.deadline)
         self.deadline.left()
-        raise WebhookUnavailable(f"nobody answers at {host}, port {port}")
+        raise WebhookUnavailable(f"no answer from {host}, port {port}")
 
 
 class HurriedStream(httpcore.NetworkStream):
@@ -246,7 +246,7 @@ TOLERANCE_SECONDS = 300
 
 
 def signing_key(secret: str) -> bytes:
-    """The key that a secret stands for. Raises ``ValueError``, which never repeats the secret."""
+    """The key in a secret. Raises ``ValueError``, which never repeats the secret."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):

@@ -52,7 +52,7 @@ def list_api_tokens(
         return listed(request, api_tokens_of(session, viewer, page), api_token_body)
 
 
-@post("/", sync_to_thread=True, guards=[login_only], summary="Make an API token")
+@post("/", sync_to_thread=True, guards=[login_only], summary="Create an API token")
 def add_api_token(service: TheService, viewer: Viewer, data: JSONBody[NewApiToken]) -> CreatedApiToken:
     """A new token. It is shown now and never again. For reading and for 90 days, unless said otherwise."""
     with service.sessions.begin() as session:
@@ -63,7 +63,7 @@ def add_api_token(service: TheService, viewer: Viewer, data: JSONBody[NewApiToke
 
 @delete("/{token_id:uuid}", sync_to_thread=True, summary="End an API token")
 def remove_api_token(service: TheService, viewer: Viewer, token_id: FromPath[UUID]) -> None:
-    """The token counts no longer."""
+    """End the token."""
     with service.sessions.begin() as session:
         delete_api_token(session, viewer, token_id)
 

@@ -19,7 +19,7 @@ from streamweave_api.service import TheService
 class AuditEntryBody(Outgoing):
     """One change of one row: ``changes`` maps fields to ``{"before": …, "after": …}``; secrets are ``***``.
 
-    ``entity_type`` is the table's name. Without an actor it was somebody who was not logged in.
+    ``entity_type`` is the table's name. Without an actor the user was not logged in.
     """
 
     id: UUID

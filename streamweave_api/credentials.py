@@ -21,7 +21,7 @@ LOGIN_COOKIE = "streamweave_login"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A token as it came, not looked at yet."""
+    """A token as it came, not checked yet."""
 
     token: str
     by_cookie: bool

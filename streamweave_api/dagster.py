@@ -103,12 +103,12 @@ class Dagster:
         return str(answer["run"]["runId"])
 
     def run(self, run_id: str) -> Run:
-        """How the run stands. Raises ``NotFound``."""
+        """The state of the run. Raises ``NotFound``."""
         answer = self._ask(RUN, {"runId": run_id})["runOrError"]
         if answer["__typename"] == "RunNotFoundError":
             raise NotFound("Run")
         if answer["__typename"] != "Run":
-            raise OrchestratorUnavailable(f"Dagster can't tell about the run: {message_of(answer)}")
+            raise OrchestratorUnavailable(f"Dagster can't report on the run: {message_of(answer)}")
         return Run(
             run_id=answer["runId"],
             status=answer["status"],

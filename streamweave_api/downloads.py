@@ -111,7 +111,7 @@ def provide_conditions(
 
 
 def is_known(conditions: Conditions, etag: str, last_modified: datetime) -> bool:
-    """Whether whoever asks has this content already: 304. Raises 412 where ``If-Match`` or its date fails.
+    """Whether the client has this content already: 304. Raises 412 where ``If-Match`` or its date fails.
 
     A date counts only where there is no ETag to go by (RFC 9110, section 13.2.2). An older file may have taken the
     place of a newer one, so only the very date of this content says that it is known.

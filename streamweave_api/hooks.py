@@ -151,7 +151,7 @@ def list_hooks(
         return listed(request, hooks(session, page, include_deleted=include_deleted), hook_body)
 
 
-@post("/", sync_to_thread=True, summary="Enter a hook")
+@post("/", sync_to_thread=True, summary="Create a hook")
 def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
     """A new hook; its configuration must be one that it takes. A script lies in the facility's folder of scripts."""
     with service.sessions.begin() as session:
@@ -181,14 +181,14 @@ def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
 
 @post("/{hook_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a hook")
 def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
-    """Take a deleted hook back into use."""
+    """Restore a deleted hook."""
     with service.sessions.begin() as session:
         return hook_body(restore_hook(session, hook_id))
 
 
 @post("/{hook_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a hook")
 def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookSample]) -> HookAnswered | HookNotUsable:
-    """Ask a hook about a file that is made up, and tell what it answered. Nothing is changed."""
+    """Ask a hook about a made-up file, and return its answer. Nothing is changed."""
     sample = sample_from(given(data))
     with service.reading() as session:
         hook = hook_by_id(session, hook_id)

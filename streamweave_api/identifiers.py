@@ -77,7 +77,7 @@ def links_of(named: Named, public_url: str) -> str:
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 LINKED_DATA, PLAIN_TEXT = "application/ld+json", "text/plain"
 OFFERED = ["application/json", "text/html", LINKED_DATA, PLAIN_TEXT]
-INFLECTION = b"?"  # the second one of `??`, as ARKs had it; a single one can't be told from none
+INFLECTION = b"?"  # the second one of `??`, as ARKs had it; a single one is the same as none
 
 Info = Annotated[
     str | None, QueryParameter(description="`?info`, without a value: the ERC record and the commitment statement")
@@ -111,7 +111,7 @@ async def resolve_without_slash(
     name: FromPath[str],
     info: Info = None,
 ) -> Response[Any]:
-    """``/ark:NAAN/name``, which is the same for ever, and the label in upper case."""
+    """``/ark:NAAN/name``, which means the same, and the label in upper case."""
     if not label.lower().startswith("ark:"):
         raise NotFoundException
     return await _answer(service, viewer, request, info, f"{label}/{name.lstrip('/')}")
@@ -141,8 +141,10 @@ def _tombstone(service: Service, named: Named, headers: dict[str, str]) -> Respo
     record = named.record
     assert record.withdrawn_at is not None, "only what was withdrawn has a tombstone"
     why = record.withdrawn_reason or ""
-    told = tombstone(citation_of(named, service.support), why, record.withdrawn_at)
-    return Response({"detail": f"This file was withdrawn: {why}", "tombstone": told}, status_code=410, headers=headers)
+    remains = tombstone(citation_of(named, service.support), why, record.withdrawn_at)
+    return Response(
+        {"detail": f"This file was withdrawn: {why}", "tombstone": remains}, status_code=410, headers=headers
+    )
 
 
 identifiers_router = Router("/", route_handlers=[resolve_with_slash, resolve_without_slash], tags=["Identifiers"])

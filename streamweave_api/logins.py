@@ -93,7 +93,7 @@ async def log_in_for_cookies(
 
 @post("/jwt/logout", sync_to_thread=True, status_code=204, guards=[login_only], summary="Log out")
 def log_out_token(service: TheService, credential: ShownCredential) -> None:
-    """End the token that is shown; it counts no longer."""
+    """End the token that is sent."""
     _end(service, credential)
 
 
@@ -116,10 +116,10 @@ def log_out_cookies(service: TheService, credential: ShownCredential) -> Respons
     sync_to_thread=False,
     status_code=204,
     guards=[not_for_reading_only, admin_only],
-    summary="Is this an admin?",
+    summary="Check for an admin's login",
 )
 def check_admin() -> None:
-    """For a reverse proxy, before it lets somebody into Dagster's pages: 204 for an admin, else 401 or 403."""
+    """For a reverse proxy, before it lets a user into Dagster's pages: 204 for an admin, else 401 or 403."""
 
 
 def _token(service: Service, login: Login, client_address: str) -> str:

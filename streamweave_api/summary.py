@@ -25,7 +25,7 @@ class DayBody(Outgoing):
 
 
 class StateBody(Outgoing):
-    """How many files stand in a state, and since when the oldest of them does."""
+    """How many files are in a state, and since when the oldest of them is."""
 
     state: str
     files: int
@@ -48,11 +48,11 @@ FromDay = Annotated[date | None, QueryParameter(description="First acquisition d
 ToDay = Annotated[date | None, QueryParameter(description="Last acquisition day, included; today in UTC")]
 
 
-@get("/api/summary", sync_to_thread=True, tags=["Summary"], summary="Sum up what one may see")
+@get("/api/summary", sync_to_thread=True, tags=["Summary"], summary="Summarise the visible files")
 def summary(
     service: TheService, viewer: Viewer, request: Asked, from_day: FromDay = None, to_day: ToDay = None
 ) -> SummaryBody:
-    """Files and bytes by instrument and acquisition day, and the states that files stand in, with their ages."""
+    """Files and bytes by instrument and acquisition day, and the states of files, with their ages."""
     for name in request.query_params:
         if name not in PARAMETERS:
             raise InvalidInput(name, "unknown parameter")

@@ -95,8 +95,8 @@ async def register_user(
 ) -> Response[UserBody]:
     """A new user, who sees nothing until something is granted. Where registration is closed, admins make users.
 
-    An address that has an account gets the same answer, and nothing changes. Where mails are sent, its owner is told,
-    and a new account can be used once its address is verified with the mail that was sent to it.
+    An address that has an account gets the same answer, and nothing changes. Where mails are sent, its owner is
+    notified, and a new account can be used once its address is verified with the mail that was sent to it.
     """
     if not service.registration_open:
         raise NotAllowed("Registration is closed: ask an admin for an account")
@@ -113,7 +113,7 @@ async def register_user(
     return Response(user_body(user), background=mailed(service, mail_registered, data.email) if is_told else None)
 
 
-@get("/users/me", sync_to_thread=False, summary="Who am I?")
+@get("/users/me", sync_to_thread=False, summary="Show one's own account")
 def who_am_i(viewer: Viewer) -> UserBody:
     """Who the token or cookie belongs to."""
     return user_body(viewer)
@@ -129,7 +129,7 @@ def list_users(service: TheService, page: PageAsked, request: Asked) -> Response
         return listed(request, users(session, page), managed_user_body)
 
 
-@post("/", summary="Make a user")
+@post("/", summary="Create a user")
 async def add_user(service: TheService, data: JSONBody[NewUser]) -> ManagedUserBody:
     """A new user, also where registration is closed."""
     return await apart_for_passwords(_add, service, data)

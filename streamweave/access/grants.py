@@ -56,7 +56,7 @@ NAMES: dict[GranteeType, InstrumentedAttribute[str]] = {
     GranteeType.GROUP: Group.name,
     GranteeType.PROJECT: Project.name,
 }
-# anybody may register under any address: it stands for its user only once that is verified
+# any address can be registered: it names its user only once it is verified
 GOES_BY_ITS_NAME: dict[GranteeType, ColumnElement[bool]] = {
     GranteeType.USER: User.is_verified.is_(True),
     GranteeType.GROUP: Group.deleted_at.is_(None),
@@ -67,7 +67,7 @@ NAMES_LOCK = 7_236_118_345_901  # a number of our own among the database's advis
 
 @dataclass(frozen=True, slots=True)
 class Grantee:
-    """Somebody in the catalog."""
+    """A user, group or project in the catalog."""
 
     type: GranteeType
     id: uuid.UUID
@@ -80,7 +80,7 @@ class Grantee:
 
 @dataclass(frozen=True, slots=True)
 class NamedGrantee:
-    """Somebody who may not be in the catalog yet: a user's e-mail address, or a group's or project's name.
+    """A grantee who may not be in the catalog yet: a user's e-mail address, or a group's or project's name.
 
     Upper and lower case are the same in names, as the catalog sees it.
     """
@@ -102,7 +102,7 @@ def grantees_in_use(session: Session, grantees: Collection[Grantee]) -> set[Gran
 
 
 def grantees_named(session: Session, names: Collection[NamedGrantee]) -> dict[NamedGrantee, Grantee]:
-    """Whom ``names`` stand for; those that stand for nobody yet are left out."""
+    """The grantees that ``names`` name; unknown names are left out."""
     known: dict[NamedGrantee, Grantee] = {}
     for kind, table in TABLES.items():
         if wanted := [named.name for named in names if named.type == kind]:
@@ -114,10 +114,10 @@ def grantees_named(session: Session, names: Collection[NamedGrantee]) -> dict[Na
 
 
 def lock_names(session: Session, *, shared: bool = False) -> None:
-    """Let nobody appear under a new name while others note names that they don't know; held until the transaction ends.
+    """Keep new names from being given while unknown names are noted; held until the transaction ends.
 
-    Who looks names up and notes the unknown ones shares the lock. Who gives names holds it alone, and takes it before
-    any row's lock.
+    Transactions that look up names and note the unknown ones share the lock. One that gives a name holds it alone, and
+    takes it before any row's lock.
     """
     session.execute(sql_text(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(:key)"), {"key": NAMES_LOCK})
 
@@ -172,7 +172,7 @@ def grant_file(session: Session, viewer: User, file_id: uuid.UUID, values: Mappi
 
 
 def revoke_file_grant(session: Session, file_id: uuid.UUID, grant_id: uuid.UUID) -> None:
-    """Take a grant on a file back. Raises ``NotFound``."""
+    """Revoke a grant on a file. Raises ``NotFound``."""
     grant = session.get(FileGrant, grant_id)
     if grant is None or grant.file_id != file_id:
         raise NotFound("Grant")
@@ -188,7 +188,7 @@ def instrument_grants(session: Session, instrument_id: uuid.UUID, request: PageR
 
 
 def grant_instrument(session: Session, instrument_id: uuid.UUID, values: Mapping[str, Any]) -> InstrumentGrant:
-    """Show an instrument's files, or those below ``path_prefix``, to somebody, and those that are yet to come.
+    """Grant an instrument's present and future files, or those below ``path_prefix``.
 
     Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
     """
@@ -210,7 +210,7 @@ def grant_instrument(session: Session, instrument_id: uuid.UUID, values: Mapping
 
 
 def revoke_instrument_grant(session: Session, instrument_id: uuid.UUID, grant_id: uuid.UUID) -> None:
-    """Take a grant on an instrument back. Raises ``NotFound``."""
+    """Revoke a grant on an instrument. Raises ``NotFound``."""
     grant = session.get(InstrumentGrant, grant_id)
     if grant is None or grant.instrument_id != instrument_id:
         raise NotFound("Grant")
@@ -230,7 +230,7 @@ OWNER: dict[str, Rule] = {"owner_id": optional(identity)}
 
 
 def set_owner(session: Session, viewer: User, file_id: uuid.UUID, values: Mapping[str, Any]) -> None:
-    """Let the file belong to the user ``owner_id``, or to nobody. Raises ``NotFound`` or ``InvalidInput``."""
+    """Make the user ``owner_id`` the file's owner; None for no owner. Raises ``NotFound`` or ``InvalidInput``."""
     record = visible_file(session, viewer, file_id)
     fields = checked(OWNER, values)
     require(fields, "owner_id")
@@ -247,7 +247,7 @@ _NEWEST = Order(PendingGrant.noted_at, PendingGrant.id, newest_first=True)
 
 
 def assign_access(session: Session, wanted: Wanted) -> set[Grantee]:
-    """Show files, by their ids, to those who are named. What was granted or noted before is not granted twice.
+    """Grant files, by their ids, to the grantees of each. What was granted or noted before is not granted twice.
 
     Returns the grantees that are not in the catalog any more: they can't be granted anything.
     """
@@ -273,7 +273,7 @@ def assign_access(session: Session, wanted: Wanted) -> set[Grantee]:
 
 
 def apply_pending_grants(session: Session, name: NamedGrantee) -> int:
-    """Give whoever has just got that name what waits for it; returns how many grants that were.
+    """Grant what waits for a name to the grantee who has just got it; returns the number of grants.
 
     The names' lock is held since before the name was given (``lock_names``). A user gets a name once it is verified.
     """
@@ -288,12 +288,12 @@ def apply_pending_grants(session: Session, name: NamedGrantee) -> int:
 
 
 def pending_grants(session: Session, request: PageRequest) -> Page[PendingGrant]:
-    """What waits for somebody to appear, newest first."""
+    """The pending grants, newest first."""
     return page_of(session, select(PendingGrant), _NEWEST, request)
 
 
 def withdraw_pending_grant(session: Session, pending_id: uuid.UUID) -> None:
-    """Let a file no longer wait for somebody to appear. Raises ``NotFound``, also for what was granted meanwhile."""
+    """Remove a pending grant. Raises ``NotFound``, also for one that was granted in the meantime."""
     pending = session.get(PendingGrant, pending_id, with_for_update=True)
     if pending is None:
         raise NotFound("Pending grant")

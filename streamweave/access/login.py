@@ -45,7 +45,7 @@ class LoginLimits:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who tries: an account's e-mail address, whether it exists or not, and a client's network address."""
+    """An attempt to log in: an account's e-mail address, whether it exists or not, and a client's network address."""
 
     email: str
     address: str
@@ -68,9 +68,9 @@ class Attempt:
 
 @contextmanager
 def counted_attempt(sessions: Sessions, limits: LoginLimits, attempt: Attempt) -> Iterator[None]:
-    """Count an attempt to log in, before anybody looks at it: many at once must not slip through.
+    """Count an attempt to log in before it is checked: many at once must not slip through.
 
-    Raises ``TooManyAttempts``. An attempt that ends with ``TooBusy`` was not looked at, and doesn't count.
+    Raises ``TooManyAttempts``. An attempt that ends with ``TooBusy`` was not checked, and doesn't count.
     """
     allowed = {attempt.pair: limits.attempts, attempt.place: limits.attempts_per_address}
     with sessions() as session:
@@ -96,7 +96,7 @@ def counted_request(
 
 
 def forgive_attempt(session: Session, attempt: Attempt) -> None:
-    """It succeeded: this account starts anew from here, and the other counts are as they were before it."""
+    """Clear the count of this account from this address, and take the attempt back from the other counts."""
     for key in sorted((attempt.pair, attempt.place, attempt.account)):
         if key == attempt.pair:
             session.execute(delete(LoginCount).where(LoginCount.key == key))

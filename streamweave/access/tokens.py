@@ -142,7 +142,7 @@ def end_all_tokens(session: Session, user: User) -> None:
 
 
 def sweep(session: Session) -> None:
-    """Remove what has expired, and waits for nobody: rows in use are left for the next time."""
+    """Remove expired rows without waiting: those that are locked are left for the next time."""
     for key, ends_at in _EXPIRING:
         expired = select(key).where(ends_at < func.now()).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
         session.execute(delete(key.class_).where(key.in_(expired)))
@@ -179,7 +179,7 @@ _CREATION = Order(ApiToken.created_at, ApiToken.id)
 def create_api_token(session: Session, user: User, values: Mapping[str, Any]) -> tuple[ApiToken, str]:
     """A new token (``name``, ``scope``, ``expires_in_days``) and its text, which can't be had again.
 
-    Raises ``InvalidInput``, and ``NotAllowed`` when somebody else than an admin wants the scope ``admin``.
+    Raises ``InvalidInput``, and ``NotAllowed`` when a user who is no admin wants the scope ``admin``.
     """
     fields = {**DEFAULTS, **checked(FIELDS, values)}
     require(fields, "name")
@@ -205,7 +205,7 @@ def api_tokens_of(session: Session, user: User, request: PageRequest) -> Page[Ap
 
 
 def delete_api_token(session: Session, user: User, token_id: uuid.UUID) -> None:
-    """End one of the user's tokens. Raises ``NotFound``, also for somebody else's."""
+    """End one of the user's tokens. Raises ``NotFound``, also for another user's."""
     token = session.get(ApiToken, token_id)
     if token is None or token.user_id != user.id:
         raise NotFound("API token")

@@ -106,7 +106,7 @@ def ensure_admin(sessions: Sessions, email: str, given_password: str | None) -> 
     """Make sure that there is an admin with that address; an existing one keeps their password.
 
     Returns the password that was made up when an admin was made without one given, else None. Raises ``InvalidInput``,
-    and ``StartError`` when the address belongs to somebody who is not an admin: they may have registered it themselves.
+    and ``StartError`` when the address belongs to a user who is no admin: they may have registered it themselves.
     """
     with sessions.begin() as session:
         user = user_by_email(session, email)
@@ -119,7 +119,7 @@ def ensure_admin(sessions: Sessions, email: str, given_password: str | None) -> 
         return None
 
 
-# whoever had a token may have had it for the wrong reasons
+# a token may have been obtained by what is changed here
 ENDS_TOKENS = ("password_hash", "role", "is_active")
 
 
@@ -186,18 +186,18 @@ def _locked(session: Session, user_id: uuid.UUID) -> User:
 
 
 def _locked_admins(session: Session) -> set[uuid.UUID]:
-    """The active admins; none of them can be taken away by somebody else until this transaction ends."""
+    """The active admins, locked: none of them can be removed or changed by others until this transaction ends."""
     active = select(User.id).where(User.role == Role.ADMIN, User.is_active)
     return set(session.scalars(active.order_by(User.id).with_for_update()))
 
 
 def _check_another_admin(user: User, admins: set[uuid.UUID]) -> None:
     if admins == {user.id}:
-        raise Conflict(f"{user.email} is the last active admin: make somebody else an admin first")
+        raise Conflict(f"{user.email} is the last active admin: make another user an admin first")
 
 
 def _hashed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Done before the catalog is asked for anything: it takes a while, and connections are few."""
+    """Done before any query: hashing takes a while, and connections are few."""
     kept = {field: value for field, value in fields.items() if field != "password"}
     if "password" in fields:
         kept["password_hash"] = hash_password(fields["password"])

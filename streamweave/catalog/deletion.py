@@ -1,7 +1,7 @@
-"""Deleting without forgetting: what is deleted is out of use and out of sight, and can be restored.
+"""Deletion that can be undone: a deleted row is neither used nor listed, and can be restored.
 
-Whoever deletes a row holds its lock, and whoever lets another row refer to it holds it too (``referable``): so nothing
-new can refer to a row that is just being deleted.
+A transaction that deletes a row holds its lock, and so does one that makes another row refer to it (``referable``), so
+nothing new can refer to a row that is being deleted.
 """
 
 import uuid
@@ -52,7 +52,7 @@ def to_restore(session: Session, table: type[Row], row_id: uuid.UUID, noun: str)
 def referable(session: Session, table: type[Row], row_id: uuid.UUID, *, exclusively: bool = False) -> Row | None:
     """The row if another one may refer to it; it can't be deleted until the transaction ends.
 
-    With ``exclusively`` nobody else can refer to it meanwhile: for whoever may change it too.
+    With ``exclusively`` no other transaction can make a row refer to it: for callers that may change it, too.
     """
     lock = {"read": not exclusively, "of": table}
     row = session.get(table, row_id, with_for_update=lock, populate_existing=exclusively)
@@ -60,7 +60,7 @@ def referable(session: Session, table: type[Row], row_id: uuid.UUID, *, exclusiv
 
 
 def mark_deleted(session: Session, rows: Iterable[Deletable]) -> None:
-    """Delete the rows. Rows that go together bear the same time, by which they are found again."""
+    """Delete the rows, all with the same time, by which rows that were deleted together are found."""
     now = datetime.now(UTC)
     for row in rows:
         row.deleted_at = now
@@ -68,7 +68,7 @@ def mark_deleted(session: Session, rows: Iterable[Deletable]) -> None:
 
 
 def mark_restored(session: Session, rows: Iterable[Deletable]) -> None:
-    """Take the rows back into use."""
+    """Restore the rows."""
     for row in rows:
         row.deleted_at = None
         session.flush()
@@ -76,7 +76,7 @@ def mark_restored(session: Session, rows: Iterable[Deletable]) -> None:
 
 
 def require_present(session: Session, table: type[Needed], row_id: uuid.UUID, noun: str) -> None:
-    """Something can't come back without that row, and holds it as ``referable`` does. ``Conflict`` if it is deleted."""
+    """Lock a row that is needed by one to be restored, as ``referable`` does. Raises ``Conflict`` if it is deleted."""
     needed = session.get_one(table, row_id, with_for_update={"read": True, "of": table})
     if needed.is_deleted:
         raise Conflict(f"the {noun} {needed.name} is deleted: restore it first")

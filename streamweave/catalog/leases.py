@@ -4,7 +4,7 @@ A run of the orchestrator holds a lease from its first step to its last. After `
 lease is lost: the process was killed, or its machine or network is down. The next process that checks ends the run on
 record. A run that is alive all the same does no harm: what it may write depends on its claims (``harvest.claims``).
 
-A harvest run holds claims on transfers in the same way. When it dies, its claims are free.
+A harvest run holds claims on transfers in the same way. When it crashes, its claims are free.
 
 Beats are stamped and judged by the database's clock alone, so that the clocks of machines need not agree.
 """
@@ -29,25 +29,25 @@ from streamweave.catalog.tables import HarvestRun, RunLease
 def beating(beat: Callable[[], object], *, every_seconds: float, name: str) -> Iterator[None]:
     """Call ``beat`` every so many seconds, in a thread called ``name``, until the block ends.
 
-    A beat that meets a database in trouble is dropped: a restart must not end what lives, and the next beat tries
-    again.
+    A beat that fails with a database error is dropped: a restart of the database must not end the process, and the next
+    beat tries again.
     """
     ended = threading.Event()
 
-    def go_on() -> None:
+    def beat_until_ended() -> None:
         while not ended.wait(every_seconds):
             try:
                 beat()
             except SQLAlchemyError:
                 continue
 
-    heart = threading.Thread(target=go_on, name=name, daemon=True)
-    heart.start()
+    thread = threading.Thread(target=beat_until_ended, name=name, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        heart.join()
+        thread.join()
 
 
 RUN_BEAT_SECONDS = 5.0
@@ -100,7 +100,9 @@ def _is_of(run_ids: Collection[str]) -> ColumnElement[bool]:
 
 
 def _is_silent() -> ColumnElement[bool]:
-    """While the database was down nobody could beat: silence counts from its start at the earliest."""
+    """Whether it has missed its beats; while the database was down none could be made, so silence counts from its
+    start.
+    """
     since = func.greatest(RunLease.heartbeat_at, func.pg_postmaster_start_time())
     return since < func.now() - timedelta(seconds=RUN_LEASE_SECONDS)
 

@@ -93,7 +93,7 @@ def count_of_files(session: Session, viewer: User, selection: Selection = EVERYT
     """How many files of ``selection`` ``viewer`` may see. Costs time in proportion to that number."""
     scope = access_scope_asked(session, viewer, selection)
     if scope is not None and scope.kinds and not selection.filters:
-        # of all that is open, indexes tell: no file has to be looked at
+        # indexes suffice for all open files: no record is read
         return session.scalar(_number_open(scope.kinds, withdrawn_too=viewer.is_admin), scope.values) or 0
     found = selected(viewer, selection, scope).with_only_columns(func.count(), maintain_column_froms=True)
     return session.scalar(found, selection.values) or 0
@@ -139,13 +139,13 @@ def version_by_number(session: Session, viewer: User, file_id: uuid.UUID, number
 
 
 def scans_of_file(session: Session, viewer: User, file_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
-    """The looks at the file's share since the one that discovered it, newest first. Raises ``NotFound``.
+    """The scans of the file's share since the one that discovered it, newest first. Raises ``NotFound``.
 
-    Their counts tell of files that ``viewer`` may not see: show none of them.
+    Their counts include files that ``viewer`` may not see: show none of them.
     """
     record = file_by_id(session, viewer, file_id).file
-    looked = or_(Scan.finished_at.is_(None), Scan.finished_at >= record.first_discovered_at)
-    query = select(Scan).where(Scan.instrument_id == record.instrument_id, looked)
+    since = or_(Scan.finished_at.is_(None), Scan.finished_at >= record.first_discovered_at)
+    query = select(Scan).where(Scan.instrument_id == record.instrument_id, since)
     return page_of(session, query, _NEWEST_SCAN, request, scope=str(file_id))
 
 
@@ -163,7 +163,7 @@ class Event:
     Words: ``discovered``, ``changed`` (a new version was seen), ``planned`` (a copy into ``storage_location``),
     ``copying``, ``transferred``, ``transfer_failed``, ``verified`` (its copy was re-read later), ``damaged``,
     ``source_verified`` (the source was read again, and has the archived content), ``gone``, ``withdrawn``, ``hook_ran``
-    and ``hook_failed`` (a script or webhook); and each state of a version that it stands in now, such as ``settling``,
+    and ``hook_failed`` (a script or webhook); and the present state of each version, such as ``settling``,
     ``skipped`` or ``archived``.
     """
 
@@ -239,8 +239,8 @@ def _of_transfer(transfer: Transfer) -> Iterator[Event]:
 
 def _of_hook_run(run: HookRun) -> Event:
     event = "hook_failed" if run.outcome in FAILURES else "hook_ran"
-    told = f"{run.outcome}: {run.message}" if run.message else run.outcome
-    return Event(run.started_at, event, run.version.number, f"{run.hook.name}: {told}")
+    outcome = f"{run.outcome}: {run.message}" if run.message else run.outcome
+    return Event(run.started_at, event, run.version.number, f"{run.hook.name}: {outcome}")
 
 
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
@@ -260,7 +260,7 @@ class Harvested:
 
 @dataclass(frozen=True, slots=True)
 class StateCount:
-    """How many files stand in a state, and since when the oldest of them does (UTC)."""
+    """How many files are in a state, and since when the oldest of them is (UTC)."""
 
     state: str
     files: int
@@ -284,7 +284,7 @@ def harvested(session: Session, viewer: User, first_day: date, last_day: date) -
 
 
 def state_counts(session: Session, viewer: User) -> list[StateCount]:
-    """The states that files stand in, in alphabetical order."""
+    """The states that files are in, in alphabetical order."""
     query = _newest(session, select(FileVersion.state, func.count(), func.min(FileVersion.state_since)), viewer)
     rows = session.execute(query.group_by(FileVersion.state).order_by(FileVersion.state))
     return [StateCount(state, files, since) for state, files, since in rows]

@@ -42,7 +42,7 @@ class Named:
 
 
 def resolve(session: Session, viewer: User | None, text: str, *, hide_private: bool) -> Named:
-    """What ``text`` names. ``viewer`` is None for somebody who is not logged in.
+    """What ``text`` names. ``viewer`` is None without a login.
 
     Raises ``IdentifierMistyped`` for what can't be an identifier of ours, ``NotFound`` for an unknown one, and for one
     of a private file ``IdentifierPrivate``, or the same as for an unknown one with ``hide_private``.
@@ -125,7 +125,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Who stands behind the identifier, and what they promise."""
+    """Who is responsible for the identifier, and what they promise."""
 
     who: str
     commitment: str

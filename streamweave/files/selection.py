@@ -156,7 +156,7 @@ def _metadata(key: str, value: str) -> list[dict[str, Any]]:
 
 
 def _meanings(text: str) -> list[Any]:
-    """The JSON values that ``text`` may stand for: always itself as text."""
+    """The JSON values that ``text`` may mean: always itself as text."""
     if _NUMBER.fullmatch(text):
         return [text, float(text) if "." in text else int(text)]
     return [text, _WORDS_OF_JSON[text]] if text in _WORDS_OF_JSON else [text]

@@ -119,7 +119,7 @@ def entered_id(entered: object) -> uuid.UUID:
 
 
 class GrantRule(HookConfig):
-    """A grant to ``grantee_id``; or, with ``match``, to whoever the metadata's value under ``key`` names.
+    """A grant to ``grantee_id``; or, with ``match``, to the grantee that the metadata's value under ``key`` names.
 
     It names a group or a project, or a user by e-mail address; ``mail_domain`` is added to a value without ``@``.
     """
@@ -147,7 +147,7 @@ class GrantRule(HookConfig):
 
 
 class AccessAssignmentConfig(HookConfig):
-    """All rules apply. A file without the metadata that a rule asks for is granted to nobody by that rule."""
+    """All rules apply. A rule grants nothing for a file without the metadata that it asks for."""
 
     grants: list[GrantRule] = Field(min_length=1)
 

@@ -69,7 +69,7 @@ SEALED = "sealed_webhook_secret"
 def settled(fields: Mapping[str, Any], known: Hook | None, reach: HookReach) -> dict[str, Any]:
     """The fields of a new hook, or of a change to a ``known`` one, in the form in which they are kept.
 
-    A secret that is known goes on to be used for the same address only. Raises ``InvalidInput`` or ``SealBroken``.
+    A known secret is kept for the same address only. Raises ``InvalidInput`` or ``SealBroken``.
     """
     kept = {field: value for field, value in fields.items() if field != SECRET}
     whole = Hook(**{field: fields.get(field, getattr(known, field, None)) for field in MADE_OF})
@@ -118,7 +118,7 @@ def _sealed(whole: Hook, secret: str | None, known: Hook | None, reach: HookReac
 
 
 def _check_reachable(url: str, policy: EgressPolicy) -> None:
-    """As far as can be told without asking anybody: what a name leads to is judged at every call."""
+    """As far as it can be checked without a connection: what a name resolves to is checked at every call."""
     parts = check_url(url)
     encrypted = parts.scheme == "https"
     if not encrypted and not policy.networks:
@@ -189,7 +189,7 @@ def delete_hook(session: Session, hook_id: uuid.UUID) -> None:
 
 
 def restore_hook(session: Session, hook_id: uuid.UUID) -> Hook:
-    """Take a deleted hook back into use.
+    """Restore a deleted hook.
 
     Raises ``NotFound``, or ``Conflict`` while its instrument is deleted, or when it can't be built any more.
     """

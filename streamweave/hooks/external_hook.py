@@ -67,7 +67,7 @@ Ask = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class CalledHook:
-    """A hook that asks somebody else. ``made_of`` is what its answers depend on, as JSON can hold it.
+    """A hook that calls out. ``made_of`` is what its answers depend on, as JSON can hold it.
 
     ``ask`` takes the question and returns the answer; it raises ``HookFailed``.
     """
@@ -84,7 +84,7 @@ class CalledHook:
         return decision_from(self._answer(context))
 
     def enrich(self, context: HookContext) -> Enrichment:
-        """What the answer tells about one file. Raises ``HookFailed``."""
+        """What the answer adds to one file. Raises ``HookFailed``."""
         return enrichment_from(self._answer(context))
 
     def _answer(self, context: HookContext) -> bytes:

@@ -10,7 +10,7 @@ from streamweave.webhooks import EgressPolicy
 
 
 class HookReach:
-    """Unless told, no script may be run, public addresses may be asked, and no secret can be sealed or opened."""
+    """By default no script may be run, public addresses may be asked, and no secret can be sealed or opened."""
 
     def __init__(
         self, scripts: ScriptFolder | None = None, egress: EgressPolicy | None = None, sealer: Sealer | None = None

@@ -73,7 +73,7 @@ SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From ``begin`` to before ``end``, every day, by the wall's clock."""
+    """From ``begin`` to before ``end``, every day, in local time."""
 
     begin: time
     end: time
@@ -98,7 +98,7 @@ def span(text: str) -> Span:
 
 
 def opens_at(hours: Sequence[Span], timezone: str, now: datetime) -> datetime | None:
-    """When harvesting may go on, by the wall's clock; None when it may go on now, and always so without ``hours``."""
+    """When harvesting may resume, in local time; None if it may run now, and always so without ``hours``."""
     if not hours:
         return None
     wall = ZoneInfo(timezone)

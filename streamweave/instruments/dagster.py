@@ -42,7 +42,7 @@ mutation Reload($location: String!) {
 
 def orchestrator(url: str, token: str = "") -> httpx.Client:
     """The way to the webserver at ``url``, to be closed in the end; ``token`` is what its guard lets programs in by."""
-    # Dagster stands beside us: a proxy that the environment names is not the way to it
+    # Dagster is on our own network: no proxy of the environment is used for it
     return httpx.Client(base_url=url, headers=shown_to_guard(token), timeout=ANSWER_SECONDS, trust_env=False)
 
 

@@ -117,7 +117,7 @@ def marker_name(field: str, value: Any) -> str:
 
 @shaped(type="array", minItems=1, maxItems=MOST_SPANS, items={"type": "string", "pattern": A_SPAN})
 def hours(field: str, value: Any) -> list[str]:
-    """Spans of hours like 19:00-07:00, at least one, by the clock on the instrument's wall."""
+    """Spans of hours like 19:00-07:00, at least one, in local time."""
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_SPANS:
         raise InvalidInput(field, f'must be a list of 1 to {MOST_SPANS} spans like ["19:00-07:00"]')
     for each in value:

@@ -45,7 +45,7 @@ def instruments(session: Session, request: PageRequest, *, include_deleted: bool
 
 
 def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
-    """The looks at an instrument's share, newest first. Raises ``NotFound`` for an unknown instrument."""
+    """The scans of an instrument's share, newest first. Raises ``NotFound`` for an unknown instrument."""
     instrument_by_id(session, instrument_id)
     return page_of(session, select(Scan).where(Scan.instrument_id == instrument_id), _NEWEST_SCAN, request)
 
@@ -102,9 +102,9 @@ def delete_instrument(session: Session, instrument_id: uuid.UUID) -> None:
 
 
 def restore_instrument(session: Session, instrument_id: uuid.UUID) -> Instrument:
-    """Take a deleted instrument back into use, with the schedules and hooks that were deleted with it.
+    """Restore a deleted instrument, with the schedules and hooks that were deleted with it.
 
-    Raises ``NotFound``, or ``Conflict`` when its name was taken meanwhile, or something that it needs is deleted.
+    Raises ``NotFound``, or ``Conflict`` when its name is taken, or something that it needs is deleted.
     """
     instrument = to_restore(session, Instrument, instrument_id, "Instrument")
     _check_name_is_free(session, instrument.name)
@@ -177,7 +177,7 @@ def _check_waiting(fields: Mapping[str, Any]) -> None:
 
 def _check_acquisitions(fields: Mapping[str, Any]) -> None:
     if fields["marker_name"] is not None and fields["acquisition_depth"] is None:
-        raise InvalidInput("marker_name", "needs acquisition_depth, which says in which folders it stands")
+        raise InvalidInput("marker_name", "needs acquisition_depth, which says in which folders it is")
 
 
 def _check_first_day(fields: Mapping[str, Any]) -> None:

@@ -38,8 +38,8 @@ REVIEW: dict[str, Rule] = {
 def request_instrument(session: Session, requester: User, values: Mapping[str, Any]) -> InstrumentRequest:
     """A wish for an instrument: ``name`` and ``justification``, if wished ``location`` and ``description``.
 
-    All admins are told. Raises ``InvalidInput``, ``Conflict`` while too many of the requester's wait for a decision, or
-    ``TooManyAttempts`` after too many within a day.
+    All admins are notified. Raises ``InvalidInput``, ``Conflict`` while too many of the requester's wait for a
+    decision, or ``TooManyAttempts`` after too many within a day.
     """
     fields = checked(FIELDS, values)
     require(fields, "name", "justification")
@@ -61,7 +61,7 @@ def request_instrument(session: Session, requester: User, values: Mapping[str, A
 def review_instrument_request(
     session: Session, reviewer: User, request_id: uuid.UUID, values: Mapping[str, Any]
 ) -> InstrumentRequest:
-    """Decide about a request: ``status`` (approved or rejected), and a ``note`` if wished. The requester is told.
+    """Decide about a request: ``status`` (approved or rejected), and optionally a ``note``. The requester is notified.
 
     Raises ``NotFound``, ``InvalidInput``, or ``Conflict`` for one that was decided about before.
     """

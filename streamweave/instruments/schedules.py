@@ -151,7 +151,7 @@ def delete_schedule(session: Session, schedule_id: uuid.UUID) -> None:
 
 
 def restore_schedule(session: Session, schedule_id: uuid.UUID) -> Schedule:
-    """Take a deleted schedule back into use.
+    """Restore a deleted schedule.
 
     Raises ``NotFound``, or ``Conflict`` while its instrument or its storage location is deleted.
     """
@@ -175,11 +175,11 @@ def _check_storage_location(session: Session, fields: Mapping[str, Any]) -> None
 
 POLLING_INTERVALS = 3
 GRACE = timedelta(minutes=10)
-"""A look takes its time, and so may the daemon that orders it."""
+"""A scan takes time, and so may the daemon that starts it."""
 
 
 def longest_pause(instrument: Instrument, crons: Sequence[str], now: datetime) -> timedelta:
-    """How old the last look may be: a few polling intervals, or the period of the schedule that comes most often.
+    """How old the last scan may be: a few polling intervals, or the period of the most frequent schedule.
 
     ``crons`` are the lines of the instrument's enabled schedules.
     """
@@ -189,7 +189,7 @@ def longest_pause(instrument: Instrument, crons: Sequence[str], now: datetime) -
 
 
 def _period(cron: str, now: datetime) -> timedelta:
-    """From the last time to the next one, by the calendar on the instrument's wall."""
+    """From the last time to the next one, in the instrument's local time."""
     last: datetime = croniter(cron, now).get_prev(datetime)
     following: datetime = croniter(cron, now).get_next(datetime)
     return following - last

@@ -90,7 +90,7 @@ def delete_service_account(session: Session, account_id: uuid.UUID) -> None:
 
 
 def restore_service_account(session: Session, account_id: uuid.UUID) -> ServiceAccount:
-    """Take a deleted account back into use. Raises ``NotFound``, or ``Conflict`` when its name was taken meanwhile."""
+    """Restore a deleted account. Raises ``NotFound``, or ``Conflict`` when its name is taken."""
     account = to_restore(session, ServiceAccount, account_id, "Service account")
     _check_name_is_free(session, account.name)
     mark_restored(session, [account])

@@ -1,4 +1,4 @@
-"""The schemas of bodies, from the core's rules as far as a JSON Schema can express them; and parameters' descriptions."""
+"""The schemas of bodies, from the core's rules as far as a JSON Schema can express them; and texts of parameters."""
 
 from collections.abc import Iterable, Mapping
 from inspect import cleandoc
@@ -77,8 +77,8 @@ def with_rules(schemas: Schemas) -> Schemas:
 
 def with_descriptions(schemas: Schemas, bodies: Iterable[type[Struct]]) -> Schemas:
     """The components, with what the bodies of their names are for."""
-    told = {body.__name__: cleandoc(body.__doc__ or "") for body in bodies}
-    described = {name: {"description": told[name], **schemas[name]} for name in schemas if name in told}
+    texts = {body.__name__: cleandoc(body.__doc__ or "") for body in bodies}
+    described = {name: {"description": texts[name], **schemas[name]} for name in schemas if name in texts}
     return {**schemas, **described}
 
 
@@ -125,7 +125,7 @@ DESCRIPTIONS = {
     "request_id": "The instrument request",
     "run_id": "The run's id in Dagster",
     "schedule_id": "The schedule",
-    "status": "Only transfers that stand so",
+    "status": "Only transfers in this state",
     "token_id": "The API token",
     "transfer_id": "The transfer",
     "user_id": "The user",

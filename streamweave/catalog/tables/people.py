@@ -92,7 +92,7 @@ class MailedToken(Base):
 
 
 class RevokedToken(Base):
-    """A token that counts no longer. Once it has expired by itself, its row is of no use and is swept."""
+    """A token that was ended. Once it has expired, its row is of no use and is swept."""
 
     __tablename__ = "revoked_tokens"
 
@@ -155,7 +155,7 @@ class AuditAction(StrEnum):
 
 
 class AuditEntry(Identified, Base):
-    """One change of one row. Triggers write it (``streamweave.access.audit``), and nobody can change it afterwards.
+    """One change of one row. Triggers write it (``streamweave.access.audit``), and it can't be changed afterwards.
 
     ``changes`` maps each changed field to ``{"before": …, "after": …}``, with secrets as ``***``. There is no foreign
     key: what an entry speaks of may be gone, the entry stays as it is.
