@@ -79,15 +79,8 @@ class PendingGrantBody(Outgoing):
 
 
 def instrument_grant_body(grant: InstrumentGrant) -> InstrumentGrantBody:
-    """The grant, without a prefix where it is on everything."""
-    return InstrumentGrantBody(
-        id=grant.id,
-        instrument_id=grant.instrument_id,
-        path_prefix=grant.path_prefix or None,
-        grantee_type=grant.grantee_type,
-        grantee_id=grant.grantee_id,
-        granted_at=grant.granted_at,
-    )
+    """The grant; without a prefix it is on all files."""
+    return shown(grant, InstrumentGrantBody, path_prefix=grant.path_prefix or None)
 
 
 grant_body = partial(shown, body=GrantBody)
@@ -117,11 +110,7 @@ def remove_file_grant(service: TheService, file_id: FromPath[UUID], grant_id: Fr
         revoke_file_grant(session, file_id, grant_id)
 
 
-@get(
-    "/instruments/{instrument_id:uuid}/access",
-    sync_to_thread=True,
-    summary="List the grants on an instrument",
-)
+@get("/instruments/{instrument_id:uuid}/access", sync_to_thread=True, summary="List the grants on an instrument")
 def list_instrument_grants(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
 ) -> Response[list[InstrumentGrantBody]]:

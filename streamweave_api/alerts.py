@@ -125,9 +125,7 @@ def show_alert(service: TheService, alert_id: FromPath[UUID]) -> AlertWithDelive
     with service.reading() as session:
         alert = alert_by_id(session, alert_id)
         deliveries = [shown(delivery, AlertDeliveryBody) for delivery in deliveries_of(session, alert)]
-        body = alert_body(alert)
-    fields = {field: getattr(body, field) for field in body.__struct_fields__}
-    return AlertWithDeliveries(**fields, deliveries=deliveries)
+        return shown(alert, AlertWithDeliveries, deliveries=deliveries)
 
 
 @post("/{alert_id:uuid}/acknowledge", sync_to_thread=True, status_code=200, summary="Acknowledge an alert")

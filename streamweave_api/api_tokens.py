@@ -57,8 +57,7 @@ def add_api_token(service: TheService, viewer: Viewer, data: JSONBody[NewApiToke
     """A new token. It is shown now and never again. For reading and for 90 days, unless said otherwise."""
     with service.sessions.begin() as session:
         token, text = create_api_token(session, viewer, given(data))
-        fields = {field: getattr(token, field) for field in ApiTokenBody.__struct_fields__}
-        return CreatedApiToken(**fields, token=text)
+        return shown(token, CreatedApiToken, token=text)
 
 
 @delete("/{token_id:uuid}", sync_to_thread=True, summary="End an API token")

@@ -124,19 +124,7 @@ class HookRunBody(Outgoing):
 
 def hook_run_body(run: HookRun) -> HookRunBody:
     """The run, with its hook's name."""
-    return HookRunBody(
-        id=run.id,
-        hook_id=run.hook_id,
-        hook_name=run.hook.name,
-        file_id=run.file_id,
-        version_id=run.version_id,
-        trigger=run.trigger,
-        started_at=run.started_at,
-        seconds=run.seconds,
-        outcome=run.outcome,
-        message=run.message,
-        diagnostics=run.diagnostics,
-    )
+    return shown(run, HookRunBody, hook_name=run.hook.name)
 
 
 hook_body = partial(shown, body=HookBody)

@@ -153,9 +153,8 @@ def storage_location_body(
     """The row as it is shown, with what is to be known of its place, and the conflicts that were ``found``."""
     posix = location.type == StorageType.POSIX
     notice = service.storage_roots.notice(location.base_path) if posix and not location.is_deleted else None
-    fields: dict[str, Any] = {field: getattr(location, field, None) for field in StorageLocationBody.__struct_fields__}
     conflicts = found[location.id].sentence() if location.id in found else None
-    return StorageLocationBody(**{**fields, "notice": notice, "journal_conflicts": conflicts})
+    return shown(location, StorageLocationBody, notice=notice, journal_conflicts=conflicts)
 
 
 def _shown(service: Service, session: Session) -> Callable[[StorageLocation], StorageLocationBody]:

@@ -12,7 +12,7 @@ from streamweave.access.users import create_user, delete_user, update_user, user
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
-from streamweave_api.bodies import Incoming, Outgoing, given
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.credentials import ClientAddress
 from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import Asked, PageAsked, listed
@@ -64,29 +64,12 @@ class ManagedUserBody(UserBody, kw_only=True):
 
 def user_body(user: User) -> UserBody:
     """The user as shown to themselves."""
-    return UserBody(
-        id=user.id,
-        email=user.email,
-        is_active=user.is_active,
-        is_superuser=user.is_admin,
-        is_verified=user.is_verified,
-        role=user.role,
-    )
+    return shown(user, UserBody, is_superuser=user.is_admin)
 
 
 def managed_user_body(user: User) -> ManagedUserBody:
     """The user as shown to admins."""
-    return ManagedUserBody(
-        id=user.id,
-        email=user.email,
-        is_active=user.is_active,
-        is_superuser=user.is_admin,
-        is_verified=user.is_verified,
-        role=user.role,
-        awaits_verification=user.awaits_verification,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-    )
+    return shown(user, ManagedUserBody, is_superuser=user.is_admin)
 
 
 @post("/auth/register", opt=OPEN_TO_ALL, responses=errors(403, 429), summary="Register as a user")

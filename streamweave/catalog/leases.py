@@ -15,8 +15,9 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -60,16 +61,11 @@ FORGOTTEN_AFTER = timedelta(days=1)
 def run_lease(sessions: Sessions, dagster_run_id: str) -> Iterator[None]:
     """Hold the lease of a run while the block runs."""
 
-    def beat() -> None:
-        with sessions.begin() as session:
-            session.execute(
-                update(RunLease).where(RunLease.dagster_run_id == dagster_run_id).values(heartbeat_at=func.now())
-            )
-
+    beat = update(RunLease).where(RunLease.dagster_run_id == dagster_run_id).values(heartbeat_at=func.now())
     with sessions.begin() as session:
         _begin(session, [dagster_run_id])
     try:
-        with beating(beat, every_seconds=RUN_BEAT_SECONDS, name=f"lease-{dagster_run_id}"):
+        with beating(partial(_execute, sessions, beat), every_seconds=RUN_BEAT_SECONDS, name=f"lease-{dagster_run_id}"):
             yield
     finally:
         with sessions.begin() as session:
@@ -86,6 +82,11 @@ def take_lost_leases(session: Session, running: Collection[str]) -> Mapping[str,
     session.execute(delete(RunLease).where(RunLease.heartbeat_at < func.now() - FORGOTTEN_AFTER, ~_is_of(running)))
     lost = delete(RunLease).where(_is_of(running), _is_silent())
     return dict(session.execute(lost.returning(RunLease.dagster_run_id, RunLease.heartbeat_at)).tuples().all())
+
+
+def _execute(sessions: Sessions, statement: Update) -> None:
+    with sessions.begin() as session:
+        session.execute(statement)
 
 
 def _begin(session: Session, run_ids: Collection[str]) -> None:
@@ -113,7 +114,7 @@ LEASE_SECONDS = 15.0
 
 
 def is_dead() -> ColumnElement[bool]:
-    """Over ``HarvestRun``: the run has ended, or its heart has stopped."""
+    """Over ``HarvestRun``: the run has ended, or makes no beats any more."""
     silence = func.make_interval(0, 0, 0, 0, 0, 0, LEASE_SECONDS)
     return or_(HarvestRun.finished_at.is_not(None), HarvestRun.heartbeat_at < func.now() - silence)
 
@@ -121,24 +122,14 @@ def is_dead() -> ColumnElement[bool]:
 @contextmanager
 def harvest_run(sessions: Sessions, instrument_id: uuid.UUID, dagster_run_id: str | None = None) -> Iterator[uuid.UUID]:
     """A run that beats until the block ends; yields its id, which claims carry."""
-    run_id = uuid.uuid4()
+    run_id, now = uuid.uuid4(), func.now()
+    run = {"id": run_id, "instrument_id": instrument_id, "dagster_run_id": dagster_run_id}
     with sessions.begin() as session:
-        session.add(
-            HarvestRun(
-                id=run_id,
-                instrument_id=instrument_id,
-                dagster_run_id=dagster_run_id,
-                started_at=func.now(),
-                heartbeat_at=func.now(),
-            )
-        )
+        session.add(HarvestRun(**run, started_at=now, heartbeat_at=now))
 
-    def beat() -> None:
-        with sessions.begin() as session:
-            session.execute(update(HarvestRun).where(HarvestRun.id == run_id).values(heartbeat_at=func.now()))
-
+    beat = update(HarvestRun).where(HarvestRun.id == run_id).values(heartbeat_at=func.now())
     try:
-        with beating(beat, every_seconds=BEAT_SECONDS, name=f"heart-{run_id}"):
+        with beating(partial(_execute, sessions, beat), every_seconds=BEAT_SECONDS, name=f"heart-{run_id}"):
             yield run_id
     finally:
         with sessions.begin() as session:
