@@ -8,7 +8,7 @@ and patterns are ``msgspec.Meta``; only what that can't express is written as a 
 
 import unicodedata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -75,12 +75,14 @@ def sound(forbidden: str, *, besides: str = "") -> str:
     return rf"^{besides}[^{forbidden}]*[^\s{forbidden}][^{forbidden}]*$"
 
 
-def checked(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values, each by its rule. A field without a rule is unknown."""
+def checked(rules: Mapping[str, Rule], values: Mapping[str, Any], *, required: Iterable[str] = ()) -> dict[str, Any]:
+    """The given values, each by its rule. A field without a rule is unknown; all of ``required`` must be given."""
     for field in values:
         if field not in rules:
             raise InvalidInput(field, "unknown field")
-    return {field: rules[field](field, value) for field, value in values.items()}
+    kept = {field: rules[field](field, value) for field, value in values.items()}
+    require(kept, *required)
+    return kept
 
 
 def require(values: Mapping[str, Any], *fields: str) -> None:

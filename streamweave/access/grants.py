@@ -15,8 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.access.visibility import visible_files
-from streamweave.catalog.deletion import present, referable
+from streamweave.catalog.deletion import present, referable, remove
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import add
 from streamweave.catalog.tables import (
     Deletable,
     FileGrant,
@@ -30,18 +31,7 @@ from streamweave.catalog.tables import (
     User,
 )
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.validation import (
-    CONTROL,
-    Rule,
-    checked,
-    identity,
-    one_word_of,
-    optional,
-    require,
-    shaped_text,
-    sound,
-    text,
-)
+from streamweave.validation import CONTROL, Rule, checked, identity, one_word_of, optional, shaped_text, sound, text
 
 GranteeRow = User | Group | Project
 
@@ -161,23 +151,17 @@ def file_grants(session: Session, viewer: User, file_id: uuid.UUID, request: Pag
 def grant_file(session: Session, viewer: User, file_id: uuid.UUID, values: Mapping[str, Any]) -> FileGrant:
     """Show a file to the ``grantee_id`` of ``grantee_type``. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
     record = visible_file(session, viewer, file_id)
-    grantee = _grantee(session, checked(TO_GRANTEE, values))
+    grantee = _grantee(session, checked(TO_GRANTEE, values, required=TO_GRANTEE))
     same = select(FileGrant.id).where(FileGrant.file_id == file_id, FileGrant.grantee_id == grantee.id)
     if session.scalar(same) is not None:
         raise Conflict(f"the file is granted to this {grantee.type} already")
     grant = FileGrant(file_id=file_id, discovered_at=record.first_discovered_at, **grantee.columns)
-    session.add(grant)
-    session.flush()
-    return grant
+    return add(session, grant)
 
 
 def revoke_file_grant(session: Session, file_id: uuid.UUID, grant_id: uuid.UUID) -> None:
     """Revoke a grant on a file. Raises ``NotFound``."""
-    grant = session.get(FileGrant, grant_id)
-    if grant is None or grant.file_id != file_id:
-        raise NotFound("Grant")
-    session.delete(grant)
-    session.flush()
+    remove(session, FileGrant, grant_id, "Grant", file_id=file_id)
 
 
 def instrument_grants(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[InstrumentGrant]:
@@ -194,7 +178,7 @@ def grant_instrument(session: Session, instrument_id: uuid.UUID, values: Mapping
     """
     if referable(session, Instrument, instrument_id) is None:
         raise NotFound("Instrument")
-    fields = checked(ON_INSTRUMENT, values)
+    fields = checked(ON_INSTRUMENT, values, required=TO_GRANTEE)
     grantee, prefix = _grantee(session, fields), fields.get("path_prefix") or ""
     same = select(InstrumentGrant.id).where(
         InstrumentGrant.instrument_id == instrument_id,
@@ -204,22 +188,15 @@ def grant_instrument(session: Session, instrument_id: uuid.UUID, values: Mapping
     if session.scalar(same) is not None:
         raise Conflict(f"the same is granted to this {grantee.type} already")
     grant = InstrumentGrant(instrument_id=instrument_id, path_prefix=prefix, **grantee.columns)
-    session.add(grant)
-    session.flush()
-    return grant
+    return add(session, grant)
 
 
 def revoke_instrument_grant(session: Session, instrument_id: uuid.UUID, grant_id: uuid.UUID) -> None:
     """Revoke a grant on an instrument. Raises ``NotFound``."""
-    grant = session.get(InstrumentGrant, grant_id)
-    if grant is None or grant.instrument_id != instrument_id:
-        raise NotFound("Grant")
-    session.delete(grant)
-    session.flush()
+    remove(session, InstrumentGrant, grant_id, "Grant", instrument_id=instrument_id)
 
 
 def _grantee(session: Session, fields: Mapping[str, Any]) -> Grantee:
-    require(fields, "grantee_type", "grantee_id")
     grantee = Grantee(GranteeType(fields["grantee_type"]), fields["grantee_id"])
     if referable_grantee(session, grantee) is None:
         raise InvalidInput("grantee_id", f"there is no such {grantee.type}")
@@ -232,8 +209,7 @@ OWNER: dict[str, Rule] = {"owner_id": optional(identity)}
 def set_owner(session: Session, viewer: User, file_id: uuid.UUID, values: Mapping[str, Any]) -> None:
     """Make the user ``owner_id`` the file's owner; None for no owner. Raises ``NotFound`` or ``InvalidInput``."""
     record = visible_file(session, viewer, file_id)
-    fields = checked(OWNER, values)
-    require(fields, "owner_id")
+    fields = checked(OWNER, values, required=("owner_id",))
     owner_id = fields["owner_id"]
     if owner_id is not None and referable_grantee(session, Grantee(GranteeType.USER, owner_id)) is None:
         raise InvalidInput("owner_id", "there is no such user")
@@ -294,11 +270,7 @@ def pending_grants(session: Session, request: PageRequest) -> Page[PendingGrant]
 
 def withdraw_pending_grant(session: Session, pending_id: uuid.UUID) -> None:
     """Remove a pending grant. Raises ``NotFound``, also for one that was granted in the meantime."""
-    pending = session.get(PendingGrant, pending_id, with_for_update=True)
-    if pending is None:
-        raise NotFound("Pending grant")
-    session.delete(pending)
-    session.flush()
+    remove(session, PendingGrant, pending_id, "Pending grant")
 
 
 def _grant(session: Session, grants: Collection[tuple[uuid.UUID, Grantee]]) -> None:

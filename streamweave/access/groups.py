@@ -24,10 +24,10 @@ from streamweave.access.grants import (
 )
 from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
+from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import GranteeType, Group, GroupMember, MemberType, Project, ProjectMember
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.validation import Rule, checked, identity, name, one_word_of, optional, require, text
+from streamweave.validation import Rule, checked, identity, name, one_word_of, optional, text
 
 Team = TypeVar("Team", Group, Project)
 
@@ -68,13 +68,11 @@ def team_by_id(session: Session, table: type[Team], team_id: uuid.UUID) -> Team:
 
 def create_team(session: Session, table: type[Team], values: Mapping[str, Any]) -> Team:
     """A new group or project: ``name``, and optionally ``description``. Raises ``InvalidInput`` or ``Conflict``."""
-    fields = checked(FIELDS, values)
-    require(fields, "name")
+    fields = checked(FIELDS, values, required=("name",))
     lock_names(session)
     _check_name_is_free(session, table, fields["name"])
     team = table(**fields)
-    session.add(team)
-    session.flush()
+    add(session, team)
     session.refresh(team)
     return _with_pending_grants(session, team)
 
@@ -115,8 +113,7 @@ def add_team_member(session: Session, table: type[Team], team_id: uuid.UUID, val
     """Add a user (or to a project a group) as a member. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
     team_by_id(session, table, team_id)
     membership = MEMBERSHIPS[table]
-    fields = checked(membership.fields, values)
-    require(fields, *membership.fields)
+    fields = checked(membership.fields, values, required=membership.fields)
     id_field = membership.member_id.key
     kind, member_id = GranteeType(fields.get("member_type", GranteeType.USER)), fields[id_field]
     if referable_grantee(session, Grantee(kind, member_id)) is None:
@@ -124,9 +121,7 @@ def add_team_member(session: Session, table: type[Team], team_id: uuid.UUID, val
     if session.scalar(_member(membership, team_id, member_id)) is not None:
         raise Conflict(f"the {kind} belongs to the {membership.kind} already")
     member = membership.row(**{membership.team_id.key: team_id, COLUMNS[kind]: member_id})
-    session.add(member)
-    session.flush()
-    return member
+    return add(session, member)
 
 
 def remove_team_member(session: Session, table: type[Team], team_id: uuid.UUID, member_id: uuid.UUID) -> None:

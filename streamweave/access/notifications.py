@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.deletion import remove
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import Notification, Role, User
 from streamweave.catalog.tables.base import Identified
@@ -75,5 +76,4 @@ def mark_all_read(session: Session, user: User) -> int:
 
 def discard_notification(session: Session, user: User, notification_id: uuid.UUID) -> None:
     """Remove it permanently. Raises ``NotFound``, also for another user's."""
-    session.delete(notification_of(session, user, notification_id))
-    session.flush()
+    remove(session, Notification, notification_id, "Notification", user_id=user.id)

@@ -23,7 +23,9 @@ from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from streamweave.catalog.deletion import remove
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import add
 from streamweave.catalog.tables import (
     ApiToken,
     KnownAddress,
@@ -34,8 +36,8 @@ from streamweave.catalog.tables import (
     TokenScope,
     User,
 )
-from streamweave.errors import NotAllowed, NotAuthenticated, NotFound
-from streamweave.validation import Rule, checked, integer, name, one_word_of, require
+from streamweave.errors import NotAllowed, NotAuthenticated
+from streamweave.validation import Rule, checked, integer, name, one_word_of
 
 ALGORITHM = "HS256"
 SHORTEST_SECRET = 32
@@ -181,8 +183,7 @@ def create_api_token(session: Session, user: User, values: Mapping[str, Any]) ->
 
     Raises ``InvalidInput``, and ``NotAllowed`` when a user who is no admin wants the scope ``admin``.
     """
-    fields = {**DEFAULTS, **checked(FIELDS, values)}
-    require(fields, "name")
+    fields = {**DEFAULTS, **checked(FIELDS, values, required=("name",))}
     if fields["scope"] == TokenScope.ADMIN and not user.is_admin:
         raise NotAllowed("Admin access required")
     text = random_token(PREFIX)
@@ -193,8 +194,7 @@ def create_api_token(session: Session, user: User, values: Mapping[str, Any]) ->
         token_digest=token_digest(text),
         expires_at=func.now() + timedelta(days=fields["expires_in_days"]),
     )
-    session.add(token)
-    session.flush()
+    add(session, token)
     session.refresh(token)
     return token, text
 
@@ -206,11 +206,7 @@ def api_tokens_of(session: Session, user: User, request: PageRequest) -> Page[Ap
 
 def delete_api_token(session: Session, user: User, token_id: uuid.UUID) -> None:
     """End one of the user's tokens. Raises ``NotFound``, also for another user's."""
-    token = session.get(ApiToken, token_id)
-    if token is None or token.user_id != user.id:
-        raise NotFound("API token")
-    session.delete(token)
-    session.flush()
+    remove(session, ApiToken, token_id, "API token", user_id=user.id)
 
 
 def user_of_api_token(session: Session, text: str) -> tuple[User, TokenScope]:

@@ -16,10 +16,10 @@ from streamweave.access.grants import NamedGrantee, apply_pending_grants, lock_n
 from streamweave.access.passwords import hash_password, weakness
 from streamweave.access.tokens import end_all_tokens
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import Sessions
+from streamweave.catalog.session import Sessions, add
 from streamweave.catalog.tables import GranteeType, MailedToken, Role, User
 from streamweave.errors import Conflict, InvalidInput, NotFound, StartError
-from streamweave.validation import Rule, checked, flag, one_word_of, require, shaped_text
+from streamweave.validation import Rule, checked, flag, one_word_of, shaped_text
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024
@@ -90,9 +90,7 @@ def register(session: Session, email: str, new_password: str, role: Role = Role.
     password_for(email_address("email", email), "password", password("password", new_password))
     user = User(email=email, password_hash=hash_password(new_password), role=role)
     check_email_is_free(session, email)
-    session.add(user)
-    session.flush()
-    return user
+    return add(session, user)
 
 
 def check_email_is_free(session: Session, email: str, besides: uuid.UUID | None = None) -> None:
@@ -125,14 +123,12 @@ ENDS_TOKENS = ("password_hash", "role", "is_active")
 
 def create_user(session: Session, values: Mapping[str, Any]) -> User:
     """A new user: ``email``, ``password``, and what else ``FIELDS`` names. Raises ``InvalidInput`` or ``Conflict``."""
-    fields = checked(FIELDS, values)
-    require(fields, "email", "password")
+    fields = checked(FIELDS, values, required=("email", "password"))
     password_for(fields["email"], "password", fields["password"])
     user = User(**_hashed(fields))
     lock_names(session)
     check_email_is_free(session, fields["email"])
-    session.add(user)
-    session.flush()
+    add(session, user)
     apply_pending_grants(session, NamedGrantee(GranteeType.USER, user.email))
     return user
 

@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.interfaces import ORMOption
 
-from streamweave.catalog.tables import Deletable, Instrument, ServiceAccount, StorageLocation
+from streamweave.catalog.tables import Base, Deletable, Instrument, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, NotFound
 
 Row = TypeVar("Row", bound=Deletable)
@@ -57,6 +57,15 @@ def referable(session: Session, table: type[Row], row_id: uuid.UUID, *, exclusiv
     lock = {"read": not exclusively, "of": table}
     row = session.get(table, row_id, with_for_update=lock, populate_existing=exclusively)
     return None if row is None or row.is_deleted else row
+
+
+def remove(session: Session, table: type[Base], row_id: uuid.UUID, noun: str, **owned: uuid.UUID) -> None:
+    """Remove a row permanently. Raises ``NotFound``, also if its columns are not those of ``owned``."""
+    row = session.get(table, row_id, with_for_update=True)
+    if row is None or any(getattr(row, column) != value for column, value in owned.items()):
+        raise NotFound(noun)
+    session.delete(row)
+    session.flush()
 
 
 def mark_deleted(session: Session, rows: Iterable[Deletable]) -> None:

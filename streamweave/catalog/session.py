@@ -82,6 +82,13 @@ def reading_sessions(engine: Engine) -> Sessions:
 Row = TypeVar("Row", bound=Base)
 
 
+def add(session: Session, row: Row) -> Row:
+    """Add the row to the transaction, and write it."""
+    session.add(row)
+    session.flush()
+    return row
+
+
 def change(session: Session, row: Row, fields: Mapping[str, Any]) -> Row:
     """Set the fields, and read the row anew: the database itself stamps ``updated_at``."""
     for field, value in fields.items():

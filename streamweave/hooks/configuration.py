@@ -24,7 +24,7 @@ from streamweave.catalog.deletion import (
     to_restore,
 )
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
+from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
 from streamweave.errors import Conflict, HookFailed, InvalidInput
 from streamweave.hooks.base import read_config
@@ -44,7 +44,6 @@ from streamweave.validation import (
     name,
     one_word_of,
     optional,
-    require,
     shaped,
     shaped_text,
     text,
@@ -159,14 +158,12 @@ def create_hook(session: Session, values: Mapping[str, Any], reach: HookReach | 
     It must be one that can be built within ``reach``, and may redirect only to storage locations that exist.
     Raises ``InvalidInput``, or ``SealBroken`` for a secret that can't be sealed.
     """
-    fields = {"implementation": HookImplementation.BUILTIN.value, "config": {}, **checked(FIELDS, values)}
-    require(fields, "name", "trigger")
+    given = checked(FIELDS, values, required=("name", "trigger"))
+    fields = {"implementation": HookImplementation.BUILTIN.value, "config": {}, **given}
     hook = Hook(**settled(fields, None, reach or HookReach()))
     _check_built(session, hook)
     _check_instrument(session, fields)
-    session.add(hook)
-    session.flush()
-    return hook
+    return add(session, hook)
 
 
 def update_hook(

@@ -18,12 +18,13 @@ from streamweave.catalog.deletion import (
     to_restore,
 )
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import add
 from streamweave.catalog.tables import Hook, Instrument, Scan, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.acquisition import day_exists
 from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, slug_from
 from streamweave.instruments.service_accounts import bind
-from streamweave.validation import checked, require
+from streamweave.validation import checked
 
 _CREATION = Order(Instrument.created_at, Instrument.id)
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
@@ -63,8 +64,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     The slug is made from the name if none is given. Slug and archive folder never change afterwards.
     Raises ``InvalidInput`` or ``Conflict``.
     """
-    fields = checked(AT_CREATION, values)
-    require(fields, "name", "cifs_host", "cifs_share")
+    fields = checked(AT_CREATION, values, required=("name", "cifs_host", "cifs_share"))
     fields["slug"] = fields.get("slug") or slug_from(fields["name"])
     _check_name_is_free(session, fields["name"])
     _check_slug_is_free(session, fields["slug"])
@@ -74,9 +74,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     _check_acquisitions({**ACQUISITIONS, **fields})
     _check_first_day({**CALENDAR, **fields})
     instrument = Instrument(**{**WAITING, **fields}, archive_folder=fields["name"])
-    session.add(instrument)
-    session.flush()
-    return instrument
+    return add(session, instrument)
 
 
 def checked_changes(session: Session, instrument: Instrument, changes: Mapping[str, Any]) -> dict[str, Any]:

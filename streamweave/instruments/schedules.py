@@ -25,10 +25,10 @@ from streamweave.catalog.deletion import (
     to_restore,
 )
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
+from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.errors import InvalidInput
-from streamweave.validation import Rule, checked, flag, identity, require, shaped_text, text
+from streamweave.validation import Rule, checked, flag, identity, shaped_text, text
 
 _CREATION = Order(Schedule.created_at, Schedule.id)
 
@@ -124,17 +124,14 @@ def create_schedule(session: Session, values: Mapping[str, Any]) -> Schedule:
 
     Its instrument, and with it the name that Dagster knows it by, never changes. Raises ``InvalidInput``.
     """
-    fields = checked(AT_CREATION, values)
-    require(fields, "instrument_id", "default_storage_location_id", "cron_expression")
+    fields = checked(AT_CREATION, values, required=("instrument_id", "default_storage_location_id", "cron_expression"))
     instrument = referable(session, Instrument, fields["instrument_id"])
     if instrument is None:
         raise InvalidInput("instrument_id", "there is no such instrument")
     _check_storage_location(session, fields)
     schedule_id = uuid.uuid4()
     schedule = Schedule(**fields, id=schedule_id, dagster_schedule_name=dagster_name(instrument.slug, schedule_id))
-    session.add(schedule)
-    session.flush()
-    return schedule
+    return add(session, schedule)
 
 
 def update_schedule(session: Session, schedule_id: uuid.UUID, changes: Mapping[str, Any]) -> Schedule:

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, referable, to_delete, to_restore
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
+from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, ServiceAccount
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hosts import may_lead_to
 from streamweave.instruments.addresses import allowed_hosts
 from streamweave.sealing import Sealer
-from streamweave.validation import Rule, checked, name, optional, require, text
+from streamweave.validation import Rule, checked, name, optional, text
 
 LONGEST_PASSWORD = 256
 
@@ -55,13 +55,10 @@ def create_service_account(session: Session, sealer: Sealer, values: Mapping[str
 
     Raises ``InvalidInput`` or ``Conflict``.
     """
-    fields = checked(FIELDS, values)
-    require(fields, "name", "username", "password")
+    fields = checked(FIELDS, values, required=("name", "username", "password"))
     _check_name_is_free(session, fields["name"])
     account = ServiceAccount(**_sealed(sealer, fields))
-    session.add(account)
-    session.flush()
-    return account
+    return add(session, account)
 
 
 def update_service_account(
