@@ -1,7 +1,7 @@
 """Archival Resource Keys: minting, checking, and writing each one in a single way (draft-kunze-ark).
 
 An ARK is ``ark:/NAAN/Name[Suffix]``: the NAAN says who assigns names, the name begins with a shoulder, and a suffix
-beginning with ``/`` or ``.`` leads to a part or a variant of the thing. ``ark:`` and ``ark:/`` are the same for ever;
+beginning with ``/`` or ``.`` leads to a part or a variant of the thing. ``ark:`` and ``ark:/`` are the same;
 we write ``ark:/``.
 """
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from streamweave.errors import InvalidInput
 
-BETANUMERICS = "0123456789bcdfghjkmnpqrstvwxz"  # no vowels, so no words; no l, which looks like 1
+BETANUMERICS = "0123456789bcdfghjkmnpqrstvwxz"  # no vowels, so no words; no l, which resembles 1
 _VALUES = {character: value for value, character in enumerate(BETANUMERICS)}
 BLADE_LENGTH = 18  # 18 · log2(29) = 87 random bits, and short enough for the check character to see every slip
 
@@ -103,12 +103,12 @@ def normalise(text: str) -> Ark:
     """
     parts = _ARK.fullmatch(_HYPHENS.sub("", text.strip()).rstrip("/."))
     if not parts:
-        raise InvalidInput("ark", "must look like ark:/NAAN/name")
+        raise InvalidInput("ark", "must be written ark:/NAAN/name")
     naan, name, suffix = parts["naan"].lower(), parts["name"], parts["suffix"] or ""
     if not _NAAN.fullmatch(naan):
         raise InvalidInput("ark", f"its NAAN must be at least 5 of the characters {BETANUMERICS}")
     if not _ALLOWED.fullmatch(name + suffix):
-        raise InvalidInput("ark", "only letters, digits, = ~ * + @ _ $ . / and %hex may stand after the NAAN")
+        raise InvalidInput("ark", "only letters, digits, = ~ * + @ _ $ . / and %hex may follow the NAAN")
     return Ark(naan, _upper_hex(name), _upper_hex(suffix))
 
 

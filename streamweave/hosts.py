@@ -1,6 +1,4 @@
-"""The addresses of a host, found within a time.
-
-To which hosts a service account's password may be sent. Pure.
+"""The addresses of a host, found within a time; and the hosts to which a service account's password may be sent.
 
 ``allowed`` holds host names (``microscope-07.example.org``), all names below a domain (``*.example.org``), and networks
 in CIDR notation (``10.1.0.0/16``, ``fd00:1::/64``; an address is a network of one).

@@ -51,7 +51,7 @@ class Mailer:
     def _mail(self, receiver: str, subject: str, text: str, name: str | None) -> EmailMessage:
         domain = self.sender.rpartition("@")[2]
         mail = EmailMessage()
-        # names stand in subjects, and may hold what Unicode calls the end of a line
+        # subjects quote names, which may hold what Unicode calls the end of a line
         mail["From"], mail["To"], mail["Subject"] = self.sender, receiver, " ".join(subject.splitlines())
         mail["Date"], mail["Message-ID"] = formatdate(), f"<{name}@{domain}>" if name else make_msgid(domain=domain)
         mail["Auto-Submitted"] = "auto-generated"  # no out-of-office replies, please (RFC 3834)

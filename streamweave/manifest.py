@@ -66,7 +66,7 @@ def apply_manifest(
     """Enter what the manifest describes, in one transaction; what exists already is recognised by its name or slug.
 
     Existing accounts take over the manifest's credentials, existing instruments the fields ``moving`` of their address.
-    Nothing else that exists is changed, and what somebody has deleted does not come back. Where another address asks
+    Nothing else that exists is changed, and what was deleted is not restored. Where another address asks
     what has become of the known files (``harvest.instrument_changes``), ``address_change`` answers for all instruments,
     and that field of an entry for its own. ``reach`` is what hooks that call out may reach, ``roots`` where storage
     locations may lie. Raises ``SealBroken``, ``InvalidInput`` or ``Conflict``, which names all instruments whose

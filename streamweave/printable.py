@@ -1,8 +1,8 @@
 """Text that is safe to show at a terminal and to write into a log.
 
-Names come from shares, hooks and strangers, and may hold anything: escape sequences that a terminal obeys, carriage
-returns that overwrite a line, line breaks that forge one, marks that turn the direction of writing. Whoever prints,
-logs or reports to Dagster passes such text through ``printable``.
+Names come from shares, hooks and strangers, and may hold escape sequences that a terminal obeys, carriage returns that
+overwrite a line, line breaks that forge one, or marks that change the direction of writing. All such text passes
+through ``printable`` before it is printed, logged or reported to Dagster.
 """
 
 import logging
@@ -30,10 +30,10 @@ def counted(number: int, noun: str, nouns: str | None = None) -> str:
 
 
 class PrintableFormatter(logging.Formatter):
-    """One line for each message; those of a traceback follow, each indented, so that none looks like a message."""
+    """One line for each message; those of a traceback follow, indented, so that none is taken for a message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as it stands in the log."""
+        """The record as it is logged."""
         record.message = record.getMessage()
         traceback = self.formatException(record.exc_info).splitlines() if record.exc_info else []
         return "\n".join([printable(self.formatMessage(record)), *(f"  {printable(line)}" for line in traceback)])

@@ -75,12 +75,12 @@ class Settings(BaseSettings):
     public_url: str = Field(default="http://127.0.0.1:8000", description="Where people reach us, for mails and links")
     trusted_proxies: str = Field(
         default="",
-        description="Networks, comma-separated, of reverse proxies whose X-Forwarded-For is believed; empty: nobody's",
+        description="Networks, comma-separated, of reverse proxies whose X-Forwarded-For is trusted; empty: none",
     )
     private_identifiers: Literal["exists", "hidden"] = Field(
         default="exists", description="Whether the identifier of a private file is known to exist, or hidden"
     )
-    facility_name: str = Field(default="StreamWeave", description="Who stands behind the identifiers")
+    facility_name: str = Field(default="StreamWeave", description="Who is responsible for the identifiers")
     commitment: str = Field(
         default="The content is kept unchanged, and never deleted; a change is a new version",
         description="What is promised for what the identifiers name",

@@ -1,16 +1,19 @@
 """Rules for values that people enter: each takes the field's name and the value, and returns the value as it is kept.
 
 All raise ``InvalidInput`` with the field's name. They check types too, because a manifest is as raw as a request.
-What a rule takes it also says as a JSON Schema (draft 2020-12), from which the service's OpenAPI document is made: a
-rule takes nothing that its schema forbids, and refuses hardly anything that its schema allows.
+Each rule also has a JSON Schema (draft 2020-12) of what it takes, from which the service's OpenAPI document is made: a
+rule takes nothing that its schema forbids, and refuses hardly anything that its schema allows. Types, bounds, lengths
+and patterns are ``msgspec.Meta``; only what that can't express is written as a schema.
 """
 
-import math
 import unicodedata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from streamweave.errors import InvalidInput
 
@@ -23,7 +26,6 @@ LONGEST_TEXT = 4000
 # control characters, within brackets of a pattern; halves of surrogate pairs don't get through JSON's UTF-8
 CONTROL = r"\u0000-\u001f\u007f-\u009f"
 CONTROL_BESIDES_LINES = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
-NULL: Schema = {"type": "null"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,30 @@ class Shaped:
 
 
 def shaped(**schema: Any) -> Callable[[Rule], Shaped]:
-    """Says what a rule takes, in the keywords of JSON Schema."""
+    """What a rule takes, in the keywords of JSON Schema."""
     return lambda rule: Shaped(rule, schema)
 
 
+def shaped_text(**meta: Any) -> Callable[[Rule], Shaped]:
+    """What a rule of text takes, as ``msgspec.Meta`` has it: ``min_length``, ``max_length``, ``pattern``."""
+    return lambda rule: Shaped(rule, msgspec.json.schema(Annotated[str, Meta(**meta)]))
+
+
 def schema_of(rule: Rule) -> Schema:
-    """What a rule takes; nothing is said of one that was not ``shaped``."""
+    """The schema of a rule; empty for one without."""
     return rule.schema if isinstance(rule, Shaped) else {}
+
+
+def typed(kind: Any, problem: str) -> Rule:
+    """What msgspec takes for ``kind`` without converting it; ``problem`` is the sentence for everything else."""
+
+    def rule(field: str, value: Any) -> Any:
+        try:
+            return msgspec.convert(value, kind, builtin_types=(uuid.UUID,))
+        except msgspec.ValidationError as error:
+            raise InvalidInput(field, problem) from error
+
+    return Shaped(rule, msgspec.json.schema(kind))
 
 
 def sound(forbidden: str, *, besides: str = "") -> str:
@@ -56,12 +75,14 @@ def sound(forbidden: str, *, besides: str = "") -> str:
     return rf"^{besides}[^{forbidden}]*[^\s{forbidden}][^{forbidden}]*$"
 
 
-def checked(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The given values, each by its rule. A field without a rule is unknown."""
+def checked(rules: Mapping[str, Rule], values: Mapping[str, Any], *, required: Iterable[str] = ()) -> dict[str, Any]:
+    """The given values, each by its rule. A field without a rule is unknown; all of ``required`` must be given."""
     for field in values:
         if field not in rules:
             raise InvalidInput(field, "unknown field")
-    return {field: rules[field](field, value) for field, value in values.items()}
+    kept = {field: rules[field](field, value) for field, value in values.items()}
+    require(kept, *required)
+    return kept
 
 
 def require(values: Mapping[str, Any], *fields: str) -> None:
@@ -80,7 +101,7 @@ def text(*, longest: int = LONGEST_TEXT, lines: bool = False) -> Rule:
     """Text of 1 to ``longest`` characters, without control characters (line breaks and tabs only with ``lines``)."""
     pattern = sound(CONTROL_BESIDES_LINES if lines else CONTROL)
 
-    @shaped(type="string", minLength=1, maxLength=longest, pattern=pattern)
+    @shaped_text(min_length=1, max_length=longest, pattern=pattern)
     def rule(field: str, value: Any) -> str:
         if not isinstance(value, str):
             raise InvalidInput(field, "must be text")
@@ -100,49 +121,24 @@ name = text(longest=LONGEST_NAME)
 
 def integer(lowest: int, highest: int) -> Rule:
     """A whole number within the bounds, both included."""
-
-    @shaped(type="integer", minimum=lowest, maximum=highest)
-    def rule(field: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise InvalidInput(field, f"must be a whole number from {lowest} to {highest}")
-        return value
-
-    return rule
+    whole = Annotated[int, Meta(ge=lowest, le=highest)]
+    return typed(whole, f"must be a whole number from {lowest} to {highest}")
 
 
 def number(lowest: float, highest: float) -> Rule:
-    """A finite number within the bounds, both included."""
-
-    @shaped(type="number", minimum=lowest, maximum=highest)
-    def rule(field: str, value: Any) -> float:
-        usable = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not usable or not lowest <= value <= highest:
-            raise InvalidInput(field, f"must be a number from {lowest:g} to {highest:g}")
-        return float(value)
-
-    return rule
+    """A finite number within the bounds, both included; kept as a float."""
+    finite = Annotated[float, Meta(ge=lowest, le=highest)]
+    return typed(finite, f"must be a number from {lowest:g} to {highest:g}")
 
 
-@shaped(type="boolean")
-def flag(field: str, value: Any) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
-        raise InvalidInput(field, "must be true or false")
-    return value
-
-
-@shaped(type="string", format="uuid")
-def identity(field: str, value: Any) -> uuid.UUID:
-    """The id of another row."""
-    if not isinstance(value, uuid.UUID):
-        raise InvalidInput(field, "must be an id")
-    return value
+flag = typed(bool, "must be true or false")
+identity = typed(uuid.UUID, "must be an id")
 
 
 def optional(rule: Rule) -> Rule:
     """What ``rule`` accepts, or None."""
 
-    @shaped(anyOf=[schema_of(rule), NULL])
+    @shaped(anyOf=[schema_of(rule), {"type": "null"}])
     def optional_rule(field: str, value: Any) -> Any:
         return None if value is None else rule(field, value)
 

@@ -1,4 +1,4 @@
-"""Webhooks: signed requests to addresses that people enter, and only to where the facility lets them go.
+"""Webhooks: signed requests to addresses that users enter, and only to addresses that the facility allows.
 
 A request is signed as Standard Webhooks has it (https://www.standardwebhooks.com), so that ready-made receivers work:
 
@@ -8,25 +8,13 @@ A request is signed as Standard Webhooks has it (https://www.standardwebhooks.co
 ``webhook-signature``  ``v1,`` and, in Base64, HMAC-SHA256 over ``{id}.{timestamp}.{body}``
 =====================  =========================================================================================
 
-The key is what the secret ``whsec_…`` holds in Base64: 24 to 64 bytes. A receiver computes the signature itself,
-compares in constant time, and refuses a timestamp more than five minutes from its own clock: ``signing.is_genuine``
-does all that.
+The key is what the secret ``whsec_…`` holds in Base64: 24 to 64 bytes. A receiver computes the signature, compares it
+in constant time, and refuses a timestamp more than five minutes from its own clock: ``is_genuine`` does all that.
 
-An address is a way into the facility's network for whoever enters it. Therefore names are looked up once, every address
-found is judged (``egress``), and the connection goes to a judged one (``network``). Nothing is redirected, no proxy is
-asked, and one deadline holds for everything together.
-
-Addresses as people enter them: which of them a webhook can have at all.
-
-Deadlines: one for all steps of a request, since a server that drips keeps every single step short.
-
-Egress: which addresses a webhook may reach.
-
-The network as a webhook sees it: only judged addresses, and only until a deadline.
-
-Signing, as the sender does and the receiver checks it.
-
-Delivery: one attempt to hand a message to whoever listens at an address. Trying again is the caller's policy.
+An address that a user enters could lead into the facility's network. Therefore a name is resolved once, every address
+found is checked (``EgressPolicy``), and the connection is made to a checked one (``CheckedNetwork``). Redirects and
+proxies are not followed. One deadline holds for all steps together, since a server that sends byte by byte keeps every
+single step short. ``deliver`` makes one attempt; retrying is up to the caller.
 """
 
 import base64
@@ -158,10 +146,10 @@ AT_ONCE = 4096
 """Bytes that go into any socket's buffer in one go: more of them could wait for a slow reader several times over."""
 
 
-class JudgedNetwork(httpcore.NetworkBackend):
-    """Looks a name up once, judges every address, and connects to these very addresses.
+class CheckedNetwork(httpcore.NetworkBackend):
+    """Resolves a name once, checks every address, and connects to these very addresses.
 
-    A name that leads to a single forbidden address is forbidden: it may well lead there at the next attempt.
+    A name that leads to a single forbidden address is forbidden: it may resolve to that one at the next attempt.
     """
 
     def __init__(self, policy: EgressPolicy, deadline: Deadline, *, encrypted: bool) -> None:
@@ -174,14 +162,14 @@ class JudgedNetwork(httpcore.NetworkBackend):
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ARG002 - the deadline is stricter
-        local_address: str | None = None,  # noqa: ARG002 - nobody sets it
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - nobody sets any
+        local_address: str | None = None,  # noqa: ARG002 - never set
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - never set
     ) -> httpcore.NetworkStream:
         """Connect to the first of the addresses that answers. Raises ``WebhookForbidden`` or ``WebhookUnavailable``."""
         addresses = addresses_of(host, self.deadline)
         if not all(map(self._allows, addresses)):
-            way = "" if self._encrypted else " without https"
-            raise WebhookForbidden(f"{host} has an address that webhooks may not reach{way}")
+            condition = "" if self._encrypted else " without https"
+            raise WebhookForbidden(f"{host} has an address that webhooks may not reach{condition}")
         for address in addresses:
             try:
                 stream = httpcore.SyncBackend().connect_tcp(str(address), port, self.deadline.left())
@@ -189,7 +177,7 @@ class JudgedNetwork(httpcore.NetworkBackend):
                 continue
             return HurriedStream(stream, self.deadline)
         self.deadline.left()
-        raise WebhookUnavailable(f"nobody answers at {host}, port {port}")
+        raise WebhookUnavailable(f"no answer from {host}, port {port}")
 
 
 class HurriedStream(httpcore.NetworkStream):
@@ -258,7 +246,7 @@ TOLERANCE_SECONDS = 300
 
 
 def signing_key(secret: str) -> bytes:
-    """The key that a secret stands for. Raises ``ValueError``, which never repeats the secret."""
+    """The key in a secret. Raises ``ValueError``, which never repeats the secret."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
@@ -346,13 +334,13 @@ def deliver(
         headers=list(headers.items()),
         content=body,
     )
-    network = JudgedNetwork(policy, Deadline(timeout_seconds), encrypted=parts.scheme == "https")
+    network = CheckedNetwork(policy, Deadline(timeout_seconds), encrypted=parts.scheme == "https")
     status, answer = _exchange(request, network, largest_answer)
     _check_taken(status)
     return Delivery(message_id, status, answer, time.monotonic() - started)
 
 
-def _exchange(request: httpcore.Request, network: JudgedNetwork, largest_answer: int) -> tuple[int, bytes]:
+def _exchange(request: httpcore.Request, network: CheckedNetwork, largest_answer: int) -> tuple[int, bytes]:
     """Status and body of the answer. Raises what ``deliver`` does."""
     try:
         with httpcore.ConnectionPool(ssl_context=trusted(), network_backend=network) as connections:

@@ -1,5 +1,5 @@
 """StreamWeave's REST service: the catalog, its configuration, and who may see what.
 
-One folder for each noun: ``schemas.py`` holds the bodies that go in and out, ``routes.py`` translates between HTTP and
-the core. Decisions are the core's; the routes commit.
+One module for each noun, with the bodies that go in and out and the routes, which translate between HTTP and the core.
+Decisions are the core's; the routes commit.
 """

@@ -40,7 +40,7 @@ def main() -> int:
         return _refused(str(error))
     if settings.warn_at_start:
         _warn(app.state.service)
-    # All that is there now stays. Looking through it at each full collection would hold up a request for 0.1 s.
+    # All present objects stay. Visiting them at each full collection would delay a request by 0.1 s.
     gc.collect()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()

@@ -1,6 +1,6 @@
-"""The bodies of grants. ``grantee_id`` is the user's, group's or project's own id.
+"""Who may see which files, for admins: grants on files, instruments and folders.
 
-Who may see which files, for admins: grants on files, instruments and folders.
+``grantee_id`` is the user's, group's or project's own id.
 """
 
 from datetime import datetime
@@ -29,26 +29,26 @@ from streamweave_api.service import TheService
 
 
 class NewGrant(Incoming):
-    """Who is to see a file."""
+    """To whom a file is granted."""
 
     grantee_type: GranteeType
     grantee_id: UUID
 
 
 class NewInstrumentGrant(NewGrant, kw_only=True):
-    """Who is to see an instrument's files: all of them, or those below a folder such as ``share/folder``."""
+    """To whom an instrument's files are granted: all of them, or those below a folder such as ``share/folder``."""
 
     path_prefix: str | UnsetType | None = UNSET
 
 
 class Ownership(Incoming):
-    """Whose a file is; null for nobody's."""
+    """The owner of a file; null for none."""
 
     owner_id: UUID | None
 
 
 class GrantBody(Outgoing):
-    """That somebody may see a file."""
+    """A grant on a file."""
 
     id: UUID
     file_id: UUID
@@ -58,7 +58,7 @@ class GrantBody(Outgoing):
 
 
 class InstrumentGrantBody(Outgoing):
-    """That somebody may see an instrument's files, those to come among them; ``path_prefix`` null means all of them."""
+    """A grant on an instrument's present and future files; ``path_prefix`` null means all of them."""
 
     id: UUID
     instrument_id: UUID
@@ -69,7 +69,7 @@ class InstrumentGrantBody(Outgoing):
 
 
 class PendingGrantBody(Outgoing):
-    """That a file waits to be shown to somebody who is not in the catalog yet: an e-mail address, or a name."""
+    """A grant on a file for a grantee who is not in the catalog yet: an e-mail address or a name."""
 
     id: UUID
     file_id: UUID
@@ -79,22 +79,15 @@ class PendingGrantBody(Outgoing):
 
 
 def instrument_grant_body(grant: InstrumentGrant) -> InstrumentGrantBody:
-    """The grant, without a prefix where it is on everything."""
-    return InstrumentGrantBody(
-        id=grant.id,
-        instrument_id=grant.instrument_id,
-        path_prefix=grant.path_prefix or None,
-        grantee_type=grant.grantee_type,
-        grantee_id=grant.grantee_id,
-        granted_at=grant.granted_at,
-    )
+    """The grant; without a prefix it is on all files."""
+    return shown(grant, InstrumentGrantBody, path_prefix=grant.path_prefix or None)
 
 
 grant_body = partial(shown, body=GrantBody)
 pending_grant_body = partial(shown, body=PendingGrantBody)
 
 
-@get("/files/{file_id:uuid}/access", sync_to_thread=True, summary="List who a file is granted to")
+@get("/files/{file_id:uuid}/access", sync_to_thread=True, summary="List the grants on a file")
 def list_file_grants(
     service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
 ) -> Response[list[GrantBody]]:
@@ -105,23 +98,19 @@ def list_file_grants(
 
 @post("/files/{file_id:uuid}/access", sync_to_thread=True, summary="Grant a file")
 def add_file_grant(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[NewGrant]) -> GrantBody:
-    """Show a file to a user, a group or a project."""
+    """Grant a file to a user, a group or a project."""
     with service.sessions.begin() as session:
         return grant_body(grant_file(session, viewer, file_id, given(data)))
 
 
 @delete("/files/{file_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True, summary="Revoke a grant on a file")
 def remove_file_grant(service: TheService, file_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
-    """Take a grant on a file back."""
+    """Revoke a grant on a file."""
     with service.sessions.begin() as session:
         revoke_file_grant(session, file_id, grant_id)
 
 
-@get(
-    "/instruments/{instrument_id:uuid}/access",
-    sync_to_thread=True,
-    summary="List who an instrument's files are granted to",
-)
+@get("/instruments/{instrument_id:uuid}/access", sync_to_thread=True, summary="List the grants on an instrument")
 def list_instrument_grants(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
 ) -> Response[list[InstrumentGrantBody]]:
@@ -134,7 +123,7 @@ def list_instrument_grants(
 def add_instrument_grant(
     service: TheService, instrument_id: FromPath[UUID], data: JSONBody[NewInstrumentGrant]
 ) -> InstrumentGrantBody:
-    """Show an instrument's files, or those below one of its folders, and those to come, to somebody."""
+    """Grant an instrument's present and future files, or those below one of its folders."""
     with service.sessions.begin() as session:
         return instrument_grant_body(grant_instrument(session, instrument_id, given(data)))
 
@@ -145,21 +134,21 @@ def add_instrument_grant(
     summary="Revoke a grant on an instrument",
 )
 def remove_instrument_grant(service: TheService, instrument_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
-    """Take a grant on an instrument back."""
+    """Revoke a grant on an instrument."""
     with service.sessions.begin() as session:
         revoke_instrument_grant(session, instrument_id, grant_id)
 
 
-@get("/pending-grants", sync_to_thread=True, summary="List what waits for somebody to appear")
+@get("/pending-grants", sync_to_thread=True, summary="List pending grants")
 def list_pending_grants(service: TheService, page: PageAsked, request: Asked) -> Response[list[PendingGrantBody]]:
     """What hooks have noted for people, groups and projects that are not in the catalog yet, newest first."""
     with service.reading() as session:
         return listed(request, pending_grants(session, page), pending_grant_body)
 
 
-@delete("/pending-grants/{pending_id:uuid}", sync_to_thread=True, summary="Remove what waits for somebody to appear")
+@delete("/pending-grants/{pending_id:uuid}", sync_to_thread=True, summary="Remove a pending grant")
 def remove_pending_grant(service: TheService, pending_id: FromPath[UUID]) -> None:
-    """Let a file no longer wait for somebody to appear. A hook that runs for the file again notes it again."""
+    """Remove a pending grant. A hook that runs for the file again records it again."""
     with service.sessions.begin() as session:
         withdraw_pending_grant(session, pending_id)
 

@@ -1,7 +1,4 @@
-"""The bodies of alerts.
-
-Alerts, for admins: what is or was wrong, who was told, and who is on it.
-"""
+"""Alerts, for admins: what is or was wrong, who was notified, and who is working on it."""
 
 from datetime import datetime
 from functools import partial
@@ -64,19 +61,19 @@ class AlertDeliveryBody(Outgoing):
 
 
 class AlertWithDeliveries(AlertBody, kw_only=True):
-    """An alert, and who is told of it."""
+    """An alert, and who is notified of it."""
 
     deliveries: list[AlertDeliveryBody]
 
 
 class Acknowledgement(Incoming):
-    """Somebody is on it; ``note`` says what they do."""
+    """That the user is working on it; ``note`` says how."""
 
     note: str | UnsetType | None = UNSET
 
 
 class AlertWatchBody(Outgoing):
-    """When the alerts were last evaluated, and since when that goes on without a break; null if it never happened."""
+    """When the alerts were last evaluated, and since when without a break; null if never."""
 
     evaluated_at: datetime | None
     watching_since: datetime | None
@@ -112,10 +109,10 @@ def list_alerts(
         return listed(request, alerts(session, page, kind=kind, state=in_state, subject_id=instrument_id), alert_body)
 
 
-@get("/watch", sync_to_thread=True, summary="Show whether anybody watches")
+@get("/watch", sync_to_thread=True, summary="Show when alerts were last evaluated")
 def show_watch(service: TheService) -> AlertWatchBody:
-    """When the alerts were last evaluated. More than ten minutes ago: Dagster's daemon does not run, and nobody is told
-    of anything.
+    """When the alerts were last evaluated. More than ten minutes ago: Dagster's daemon does not run, and no alerts
+    are sent.
     """
     with service.reading() as session:
         watch = last_watch(session)
@@ -124,29 +121,25 @@ def show_watch(service: TheService) -> AlertWatchBody:
 
 @get("/{alert_id:uuid}", sync_to_thread=True, summary="Show an alert")
 def show_alert(service: TheService, alert_id: FromPath[UUID]) -> AlertWithDeliveries:
-    """One alert, with the messages that tell of it."""
+    """One alert, with the messages about it."""
     with service.reading() as session:
         alert = alert_by_id(session, alert_id)
         deliveries = [shown(delivery, AlertDeliveryBody) for delivery in deliveries_of(session, alert)]
-        body = alert_body(alert)
-    fields = {field: getattr(body, field) for field in body.__struct_fields__}
-    return AlertWithDeliveries(**fields, deliveries=deliveries)
+        return shown(alert, AlertWithDeliveries, deliveries=deliveries)
 
 
 @post("/{alert_id:uuid}/acknowledge", sync_to_thread=True, status_code=200, summary="Acknowledge an alert")
 def acknowledge_alert(
     service: TheService, viewer: Viewer, alert_id: FromPath[UUID], data: JSONBody[Acknowledgement]
 ) -> AlertBody:
-    """Tell the others that one is on it. The alert goes on until what it is about is over."""
+    """Record that one is working on it. The alert continues until its condition is over."""
     with service.sessions.begin() as session:
         return alert_body(acknowledge(session, viewer, alert_id, given(data)))
 
 
-@post("/test", sync_to_thread=True, status_code=200, summary="Try the channels of alerts")
+@post("/test", sync_to_thread=True, status_code=200, summary="Test the channels of alerts")
 def try_alerts(service: TheService, viewer: Viewer) -> list[AlertTrial]:
-    """Send a test message to everybody who would be told of an alert (of the notifications only to oneself), and tell
-    how that went.
-    """
+    """Send a test message to all receivers of alerts (the notification only to oneself), and return the results."""
     return [shown(trial, AlertTrial) for trial in try_channels(service.sessions, service.alert_channels, viewer)]
 
 

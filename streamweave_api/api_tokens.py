@@ -1,7 +1,4 @@
-"""The bodies of API tokens. The token itself is shown once.
-
-One's own API tokens. They are made with a login only: a token can't make its successor.
-"""
+"""The viewer's own API tokens. They are created with a login only: a token can't create its successor."""
 
 from datetime import datetime
 from functools import partial
@@ -55,18 +52,17 @@ def list_api_tokens(
         return listed(request, api_tokens_of(session, viewer, page), api_token_body)
 
 
-@post("/", sync_to_thread=True, guards=[login_only], summary="Make an API token")
+@post("/", sync_to_thread=True, guards=[login_only], summary="Create an API token")
 def add_api_token(service: TheService, viewer: Viewer, data: JSONBody[NewApiToken]) -> CreatedApiToken:
     """A new token. It is shown now and never again. For reading and for 90 days, unless said otherwise."""
     with service.sessions.begin() as session:
         token, text = create_api_token(session, viewer, given(data))
-        fields = {field: getattr(token, field) for field in ApiTokenBody.__struct_fields__}
-        return CreatedApiToken(**fields, token=text)
+        return shown(token, CreatedApiToken, token=text)
 
 
 @delete("/{token_id:uuid}", sync_to_thread=True, summary="End an API token")
 def remove_api_token(service: TheService, viewer: Viewer, token_id: FromPath[UUID]) -> None:
-    """The token counts no longer."""
+    """End the token."""
     with service.sessions.begin() as session:
         delete_api_token(session, viewer, token_id)
 

@@ -1,9 +1,4 @@
-"""The service as one application. Building it touches neither network nor database.
-
-Headers that every answer carries: errors, downloads, pages and redirects too.
-
-Whether the service can do its work.
-"""
+"""The service as one application. Building it touches neither network nor database."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,8 +51,8 @@ NOT_TO_BE_KEPT = "no-store"
 async def complete_headers(message: Message, _: Scope) -> None:
     """The hook before an answer is sent.
 
-    No browser is to guess at types. And answers are for whoever asked: what doesn't say how it may be kept is kept by
-    nobody, neither logins and tokens nor lists of files.
+    Browsers must not guess types. Responses are for their user: what doesn't say how it may be cached is not cached,
+    neither logins and tokens nor lists of files.
     """
     if message["type"] == "http.response.start":
         headers = MutableScopeHeaders.from_message(message)
@@ -68,7 +63,7 @@ async def complete_headers(message: Message, _: Scope) -> None:
 PATIENCE_SECONDS = 5.0
 
 
-@get("/health", opt=OPEN_TO_ALL, tags=["Health"], summary="Is everything there?")
+@get("/health", opt=OPEN_TO_ALL, tags=["Health"], summary="Check the service's health")
 async def health(service: TheService) -> dict[str, str]:
     """Answers when the catalog does; 503 when it doesn't within five seconds. Other requests don't hold it up."""
     if not await service.catalog_check.answers_within(PATIENCE_SECONDS):

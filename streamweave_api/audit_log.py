@@ -1,9 +1,4 @@
-"""The body of an entry of the audit log.
-
-For whom a request works: what it changes is on record as theirs.
-
-The audit log, for admins.
-"""
+"""The audit log, for admins; and the actor to whom the changes of a request are attributed."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +19,7 @@ from streamweave_api.service import TheService
 class AuditEntryBody(Outgoing):
     """One change of one row: ``changes`` maps fields to ``{"before": …, "after": …}``; secrets are ``***``.
 
-    ``entity_type`` is the table's name. Without an actor it was somebody who was not logged in.
+    ``entity_type`` is the table's name. Without an actor the user was not logged in.
     """
 
     id: UUID

@@ -1,4 +1,4 @@
-"""Who asks: what a request shows becomes a ``User``, and guards say what it takes to come in."""
+"""Authentication: the credentials of a request become a ``User``, and guards check what a route requires."""
 
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ MaybeViewer = NamedDependency[User | None]
 ShownCredential = NamedDependency[Credential]
 
 OPEN_TO_ALL = {"exclude_from_auth": True}
-# without credentials nobody asks, and ``viewer`` is None; wrong ones are refused all the same
+# without credentials ``viewer`` is None; wrong ones are refused all the same
 LOGIN_OPTIONAL = {"login_optional": True}
 # asked by POST only because the question is too long for an address: tokens for reading may
 ONLY_READS = {"only_reads": True}

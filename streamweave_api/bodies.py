@@ -1,9 +1,4 @@
-"""Between rows and bodies.
-
-What comes in may hold no field that we don't know; what goes out is named field by field.
-
-Lists of what can be deleted.
-"""
+"""Bodies of requests and responses, and how rows become bodies."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -14,7 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import BodyKwarg, QueryParameter
 
-Body = TypeVar("Body")
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class Incoming(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -41,9 +36,15 @@ def given(body: msgspec.Struct) -> dict[str, Any]:
     return {field: value for field, value in fields if value is not msgspec.UNSET}
 
 
-def shown(row: Any, body: type[Body]) -> Body:
-    """The row's attributes that ``body`` has fields for."""
-    return msgspec.convert(row, body, from_attributes=True)
+def shown(row: Any, body: type[Body], **computed: Any) -> Body:
+    """The row's attributes that ``body`` has fields for; ``computed`` ones take the place of attributes."""
+    if not computed:
+        return msgspec.convert(row, body, from_attributes=True)
+    values = {
+        field.encode_name: computed[field.name] if field.name in computed else getattr(row, field.name)
+        for field in msgspec.structs.fields(body)
+    }
+    return msgspec.convert(values, body)
 
 
 IncludeDeleted = Annotated[bool, QueryParameter(description="Whether to list what is deleted, too")]

@@ -1,6 +1,7 @@
-"""The bodies of certificates: field by field what was signed, so times and ids are texts. Sizes are in bytes.
+"""Certificates of what may be deleted at the source: of one file for its viewers; of folders and instruments for
+admins.
 
-Certificates: of one file for everyone who may see it; of folders and instruments for admins.
+The body of a certificate is field by field what was signed, so times and ids are texts. Sizes are in bytes.
 """
 
 from datetime import datetime
@@ -26,7 +27,7 @@ from streamweave_api.service import TheService
 
 
 class RulesBody(Outgoing):
-    """By which rules it was judged; how old the look and the last re-reading of a copy may be."""
+    """The rules that were applied; how old the scan and the last re-reading of a copy may be."""
 
     version: str
     look_within_seconds: int
@@ -34,7 +35,7 @@ class RulesBody(Outgoing):
 
 
 class InstrumentNamed(Outgoing):
-    """Whose files it speaks of."""
+    """The instrument whose files it is about."""
 
     id: str
     slug: str
@@ -42,7 +43,7 @@ class InstrumentNamed(Outgoing):
 
 
 class LookNamed(Outgoing):
-    """The complete look at the share up to which it speaks, and what it therefore does not cover."""
+    """The complete scan of the share that it is based on, and what it therefore does not cover."""
 
     scan: str
     began_at: str
@@ -76,7 +77,7 @@ class FileNamed(Outgoing):
 
 
 class ReasonBody(Outgoing):
-    """Why files must stay: how many, and the first of them. ``sentence`` goes on from "the file …"."""
+    """Why files must stay: how many, and the first of them. ``sentence`` continues "the file …"."""
 
     reason: str
     sentence: str
@@ -190,7 +191,7 @@ class CertificateBody(Outgoing):
 
 
 class IssuedCertificateBody(Outgoing):
-    """A certificate that was issued: who was told what, and when."""
+    """A certificate that was issued: to whom, when, and what it says."""
 
     id: UUID
     issued_at: datetime
@@ -227,7 +228,11 @@ issued_body = partial(shown, body=IssuedCertificateBody)
 NO_KEY = "Certificate key"
 
 
-@get("/files/{file_id:uuid}/certificate", sync_to_thread=True, summary="May this file be deleted at the source?")
+@get(
+    "/files/{file_id:uuid}/certificate",
+    sync_to_thread=True,
+    summary="Certify whether a file may be deleted at the source",
+)
 def certify_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> CertificateBody:
     """Safe to delete at the source with the proof chain behind it, or every reason why not. It is kept on record."""
     with service.reading() as session:
@@ -235,11 +240,7 @@ def certify_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -
         instrument = record.instrument
     return _body(
         service.certificate_issuer.issue(
-            instrument,
-            issued_to=viewer.email,
-            path=record.source_path,
-            file_id=file_id,
-            in_full=viewer.is_admin,
+            instrument, issued_to=viewer.email, path=record.source_path, file_id=file_id, in_full=viewer.is_admin
         )
     )
 
@@ -248,7 +249,7 @@ def certify_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -
     "/instruments/{instrument_id:uuid}/certificate",
     sync_to_thread=True,
     guards=[admin_only],
-    summary="May a folder be deleted at the source?",
+    summary="Certify whether a folder may be deleted at the source",
 )
 def certify_instrument(
     service: TheService, viewer: Viewer, instrument_id: FromPath[UUID], path: PathBelow = None
@@ -263,7 +264,7 @@ def certify_instrument(
     "/instruments/{instrument_id:uuid}/certificate/files",
     sync_to_thread=True,
     guards=[admin_only],
-    summary="List what holds for each file of a folder",
+    summary="List the statements on each file of a folder",
 )
 def list_statements(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID], path: PathBelow = None
@@ -279,7 +280,7 @@ def list_statements(
 def list_certificates(
     service: TheService, page: PageAsked, request: Asked, instrument_id: FromQuery[UUID | None] = None
 ) -> Response[list[IssuedCertificateBody]]:
-    """Who was told what, newest first. Nobody can change or remove an entry."""
+    """Issued certificates, newest first. No entry can be changed or removed."""
     with service.reading() as session:
         return listed(request, certificates(session, page, instrument_id=instrument_id), issued_body)
 

@@ -1,9 +1,7 @@
-"""What a request shows to say who asks: a login's token as bearer or cookie, or an API token as bearer (RFC 6750).
+"""The credentials of a request: a login's token as bearer or cookie, or an API token as bearer (RFC 6750).
 
-Where a request comes from.
-
-Behind a reverse proxy that the settings trust, uvicorn has put in what the proxy says (X-Forwarded-For); what others
-say in that header is not read.
+And the client's address: behind a reverse proxy that the settings trust, uvicorn has put in what X-Forwarded-For says;
+from other clients that header is not read.
 """
 
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ LOGIN_COOKIE = "streamweave_login"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A token as it came, not looked at yet."""
+    """A token as it came, not checked yet."""
 
     token: str
     by_cookie: bool

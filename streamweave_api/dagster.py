@@ -1,8 +1,6 @@
-"""The few things that are asked of Dagster, over the GraphQL of its webserver (Dagster 1.13).
+"""Dagster over its GraphQL (Dagster 1.13): launching and showing runs, and reloading the code location.
 
-What is asked of Dagster, in the words of its GraphQL schema (Dagster 1.13).
-
-Keeps Dagster's code location in step with the catalog, whose rows it reads once, when it is loaded.
+The code location reads the catalog's rows once, when it is loaded; it is reloaded after changes of the configuration.
 """
 
 import logging
@@ -105,12 +103,12 @@ class Dagster:
         return str(answer["run"]["runId"])
 
     def run(self, run_id: str) -> Run:
-        """How the run stands. Raises ``NotFound``."""
+        """The state of the run. Raises ``NotFound``."""
         answer = self._ask(RUN, {"runId": run_id})["runOrError"]
         if answer["__typename"] == "RunNotFoundError":
             raise NotFound("Run")
         if answer["__typename"] != "Run":
-            raise OrchestratorUnavailable(f"Dagster can't tell about the run: {message_of(answer)}")
+            raise OrchestratorUnavailable(f"Dagster can't report on the run: {message_of(answer)}")
         return Run(
             run_id=answer["runId"],
             status=answer["status"],

@@ -1,8 +1,7 @@
-"""Downloads: one archived version, or a ZIP of many, streamed from wherever a copy of it can be read.
+"""Downloads: one archived version, or a ZIP of many, streamed from any copy that can be read.
 
-Conditional requests and ranges (RFC 9110, sections 13 and 14): what the headers of a download ask for.
-
-Bodies that are read while they are sent, in threads of their own: slow downloads never keep a list waiting.
+Conditional requests and ranges follow RFC 9110, sections 13 and 14. Bodies are read while they are sent, in threads of
+their own, so that slow downloads don't delay other responses.
 """
 
 import re
@@ -112,7 +111,7 @@ def provide_conditions(
 
 
 def is_known(conditions: Conditions, etag: str, last_modified: datetime) -> bool:
-    """Whether whoever asks has this content already: 304. Raises 412 where ``If-Match`` or its date fails.
+    """Whether the client has this content already: 304. Raises 412 where ``If-Match`` or its date fails.
 
     A date counts only where there is no ETag to go by (RFC 9110, section 13.2.2). An older file may have taken the
     place of a newer one, so only the very date of this content says that it is known.
@@ -266,11 +265,7 @@ async def download_version(
 
 @post("/archive", status_code=200, opt=ONLY_READS, responses=ZIP, summary="Download many files as a ZIP")
 async def download_archive(
-    service: TheService,
-    viewer: Viewer,
-    request: Asked,
-    selection: SelectionAsked,
-    data: JSONBody[ArchiveRequest],
+    service: TheService, viewer: Viewer, request: Asked, selection: SelectionAsked, data: JSONBody[ArchiveRequest]
 ) -> ASGIResponse:
     """A ZIP of the newest archived versions of ``file_ids``, or, without them, of what the list's filters select.
 

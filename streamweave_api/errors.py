@@ -1,4 +1,4 @@
-"""From errors to answers: one table of statuses, and ``{"detail": "…"}`` as the body of every error."""
+"""From errors to responses: one table of statuses, and ``{"detail": "…"}`` as the body of every error."""
 
 import logging
 import re
@@ -46,7 +46,7 @@ STATUS: dict[type[Exception], int] = {
 }
 SENTENCES: dict[type[Exception], str] = {
     NotAuthenticated: "Unauthorized",
-    IntegrityError: "Somebody else has just changed what this depends on",
+    IntegrityError: "Another request has just changed what this depends on",
     DataError: "A value can't be kept in the catalog",
     OperationalError: "The catalog can't be reached",
     RecursionError: "The body is nested too deeply",
@@ -75,8 +75,8 @@ def known_error(_: Request[Any, Any, Any], error: Exception) -> Response[Body]:
     return answer(STATUS[kind], SENTENCES.get(kind, str(error)))
 
 
-def come_back_later(_: Request[Any, Any, Any], error: TooManyAttempts | TooBusy) -> Response[Body]:
-    """When to come back stands in a header as well (RFC 9110, section 10.2.3)."""
+def retry_later(_: Request[Any, Any, Any], error: TooManyAttempts | TooBusy) -> Response[Body]:
+    """When to retry is in a header as well (RFC 9110, section 10.2.3)."""
     status = 503 if isinstance(error, TooBusy) else 429
     return answer(status, str(error), {"Retry-After": str(error.retry_after_seconds)})
 
@@ -110,8 +110,8 @@ def _fault(fault: dict[str, str]) -> str:
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     **dict.fromkeys(STATUS, known_error),
-    TooManyAttempts: come_back_later,
-    TooBusy: come_back_later,
+    TooManyAttempts: retry_later,
+    TooBusy: retry_later,
     ValidationException: invalid_request,
     HTTPException: http_error,
     StreamWeaveError: unexpected_error,

@@ -1,7 +1,4 @@
-"""The bodies of files and their versions. Sizes are in bytes, times in UTC.
-
-The query parameters of lists of files.
-"""
+"""The bodies of files and their versions, and the query parameters of lists of files. Sizes in bytes, times in UTC."""
 
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -21,7 +18,7 @@ from streamweave_api.pagination import Asked
 
 
 class FileBody(Outgoing):
-    """A file: its record, and where its newest version stands."""
+    """A file: its record, and the state of its newest version."""
 
     id: UUID
     persistent_id: str
@@ -50,7 +47,7 @@ class VersionBody(Outgoing):
     """One content of a file.
 
     ``unfinished`` says why it was archived though the instrument may not have finished it; ``found_by_rereading`` that
-    size and mtime did not tell it from the version before; ``source_verified_at`` when the source was last read again
+    size and mtime were those of the version before; ``source_verified_at`` when the source was last read again
     and had this content.
     """
 
@@ -78,7 +75,7 @@ class VersionBody(Outgoing):
 
 
 class FileScanBody(Outgoing):
-    """One look at a file's share. What else it saw is not told: it may be others' files."""
+    """One scan of a file's share, without what it found else: that may be others' files."""
 
     id: UUID
     outcome: str
@@ -162,7 +159,7 @@ FILTERS = frozenset(
 )
 
 # `state` itself is a reserved word of Litestar's handlers
-State = Annotated[VersionState | None, QueryParameter(name="state", description="Where its newest version stands")]
+State = Annotated[VersionState | None, QueryParameter(name="state", description="The state of its newest version")]
 Project = Annotated[UUID | None, QueryParameter(description="Granted to this project, as file, folder or instrument")]
 From = Annotated[datetime | None, QueryParameter(description="Earliest mtime at the source, with its time zone")]
 To = Annotated[datetime | None, QueryParameter(description="First mtime at the source that is too late")]

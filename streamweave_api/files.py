@@ -1,12 +1,13 @@
-"""Files, for everyone who may see them."""
+"""Files, for users who may see them."""
 
 from functools import partial
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, post
+from litestar import Response, Router, delete, get, patch, post
 from litestar.di import Provide
 from litestar.params import FromPath, JSONBody
 
+from streamweave.access.grants import set_owner
 from streamweave.files.commands import reinstate, try_again, withdraw
 from streamweave.files.listing import NEWEST_FIRST
 from streamweave.files.queries import (
@@ -19,8 +20,9 @@ from streamweave.files.queries import (
     versions_of,
 )
 from streamweave.files.transfers import transfers
+from streamweave_api.access import Ownership
 from streamweave_api.auth import Viewer, admin_only
-from streamweave_api.bodies import shown
+from streamweave_api.bodies import given, shown
 from streamweave_api.downloads import download_archive, download_file, download_version, provide_conditions
 from streamweave_api.file_schemas import (
     Count,
@@ -36,7 +38,6 @@ from streamweave_api.file_schemas import (
     provide_selection,
 )
 from streamweave_api.fixity import list_file_checks
-from streamweave_api.owners import change_owner
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 from streamweave_api.transfers import TransferBody, transfer_body
@@ -55,9 +56,9 @@ def list_files(
     sort: SortBy = NEWEST_FIRST,
     count: Count = False,
 ) -> Response[list[FileBody]]:
-    """The files that one may see and that pass all filters, newest first unless ``sort`` says otherwise.
+    """The visible files that pass all filters, newest first unless ``sort`` says otherwise.
 
-    ``metadata.<key>=<value>`` asks for files with that metadata; dots lead into nested objects.
+    ``metadata.<key>=<value>`` asks for files with that metadata; dots separate the keys of nested objects.
     """
     with service.reading() as session:
         answer = listed(request, files(session, viewer, page, selection, sort), listed_body)
@@ -73,13 +74,17 @@ def show_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> F
         return file_body(file_by_id(session, viewer, file_id))
 
 
+@patch("/{file_id:uuid}", sync_to_thread=True, guards=[admin_only], summary="Set the owner of a file")
+def change_owner(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[Ownership]) -> FileBody:
+    """Set the user who owns a file, and so sees it; null for none."""
+    with service.sessions.begin() as session:
+        set_owner(session, viewer, file_id, given(data))
+        return file_body(file_by_id(session, viewer, file_id))
+
+
 @get("/{file_id:uuid}/versions", sync_to_thread=True, summary="List the versions of a file")
 def list_versions(
-    service: TheService,
-    viewer: Viewer,
-    page: PageAsked,
-    request: Asked,
-    file_id: FromPath[UUID],
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
 ) -> Response[list[VersionBody]]:
     """All versions of a file, newest first."""
     with service.reading() as session:
@@ -95,11 +100,7 @@ def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], n
 
 @get("/{file_id:uuid}/transfers", sync_to_thread=True, summary="List the transfers of a file")
 def list_file_transfers(
-    service: TheService,
-    viewer: Viewer,
-    page: PageAsked,
-    request: Asked,
-    file_id: FromPath[UUID],
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
 ) -> Response[list[TransferBody]]:
     """The transfers of all versions of a file, newest first."""
     with service.reading() as session:
@@ -107,29 +108,25 @@ def list_file_transfers(
         return listed(request, transfers(session, viewer, page, file_id=file_id), transfer_body)
 
 
-@get("/{file_id:uuid}/scans", sync_to_thread=True, summary="List the looks that concern a file")
+@get("/{file_id:uuid}/scans", sync_to_thread=True, summary="List the scans since a file was discovered")
 def list_file_scans(
-    service: TheService,
-    viewer: Viewer,
-    page: PageAsked,
-    request: Asked,
-    file_id: FromPath[UUID],
+    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
 ) -> Response[list[FileScanBody]]:
-    """The looks at the file's share since it was discovered, newest first."""
+    """The scans of the file's share since it was discovered, newest first."""
     with service.reading() as session:
         return listed(request, scans_of_file(session, viewer, file_id, page), scan_body)
 
 
 @get("/{file_id:uuid}/history", sync_to_thread=True, summary="Show the history of a file")
 def show_history(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> list[EventBody]:
-    """What happened to a file, oldest first."""
+    """A file's events, oldest first."""
     with service.reading() as session:
         return [shown(event, EventBody) for event in history_of(session, viewer, file_id)]
 
 
 @post("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=200, guards=[admin_only], summary="Withdraw a file")
 def withdraw_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> FileBody:
-    """Hide a file from all but admins, and let its identifier answer with a tombstone. The archive keeps it."""
+    """Hide a file from all but admins, and let its identifier resolve to a tombstone. The archive keeps the content."""
     with service.sessions.begin() as session:
         return file_body(withdraw(session, viewer, file_id, data.reason))
 
@@ -139,23 +136,17 @@ def withdraw_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID], 
     sync_to_thread=True,
     status_code=204,
     guards=[admin_only],
-    summary="Take a withdrawal back",
+    summary="Reinstate a withdrawn file",
 )
 def reinstate_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> None:
-    """Take a withdrawal back."""
+    """Reinstate a withdrawn file."""
     with service.sessions.begin() as session:
         reinstate(session, viewer, file_id)
 
 
-@post(
-    "/{file_id:uuid}/retry",
-    sync_to_thread=True,
-    status_code=200,
-    guards=[admin_only],
-    summary="Try a failed file again",
-)
+@post("/{file_id:uuid}/retry", sync_to_thread=True, status_code=200, guards=[admin_only], summary="Retry a failed file")
 def retry_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
-    """Let a file that failed be tried again."""
+    """Schedule a failed file for another attempt."""
     with service.sessions.begin() as session:
         return file_body(try_again(session, viewer, file_id))
 

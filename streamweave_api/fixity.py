@@ -1,7 +1,4 @@
-"""The bodies of what re-readings found. Times are in UTC.
-
-Re-readings: of a file for whoever may see it; damage, sweeps and holds for admins.
-"""
+"""Fixity checks of a file, for its viewers; damage, sweeps and holds, for admins. Times are in UTC."""
 
 from datetime import datetime
 from functools import partial
@@ -49,7 +46,7 @@ class FixityStandingBody(Outgoing):
 
 
 class DamagedCopyBody(Outgoing):
-    """A copy that was found damaged. ``destination_path`` is the full path; what stands there is left as it is.
+    """A copy that was found damaged. ``destination_path`` is the full path; what is there is left as it is.
 
     While its transfer's ``status`` is ``completed``, nothing is concluded yet. ``repaired_by`` is the transfer whose
     copy has taken its place.
@@ -154,7 +151,7 @@ def list_holds(service: TheService, page: PageAsked, request: Asked) -> Response
 
 @post("/holds/{hold_id:uuid}/release", sync_to_thread=True, status_code=200, summary="Release a hold")
 def release_hold(service: TheService, viewer: Viewer, hold_id: FromPath[UUID]) -> FixityHoldBody:
-    """Say that a person has looked: the next sweep re-reads what was found, and repairs what is still damaged."""
+    """Release a hold after a check: the next sweep re-reads what was found, and repairs what is still damaged."""
     with service.sessions.begin() as session:
         return hold_body(release(session, viewer, hold_id, service.now()))
 

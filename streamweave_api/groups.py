@@ -1,30 +1,47 @@
-"""The bodies of groups and their members.
+"""Groups and their members, for admins."""
 
-Groups and who belongs to them, for admins.
-"""
-
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
 
 from streamweave.access.groups import (
-    add_group_member,
-    create_group,
-    delete_group,
-    group_by_id,
-    group_members,
-    groups,
-    remove_group_member,
-    restore_group,
-    update_group,
+    add_team_member,
+    create_team,
+    delete_team,
+    remove_team_member,
+    restore_team,
+    team_by_id,
+    team_members,
+    teams,
+    update_team,
 )
+from streamweave.catalog.tables import Group
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.owners import NamedBody, NamedChanges
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
+
+
+class NamedChanges(Incoming):
+    """Any of the fields of a group or a project. ``streamweave.access.groups`` has their rules."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+
+
+class NamedBody(Outgoing):
+    """A group or a project."""
+
+    id: UUID
+    name: str
+    description: str | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
 
 
 class GroupChanges(NamedChanges):
@@ -42,13 +59,13 @@ class GroupBody(NamedBody):
 
 
 class NewGroupMember(Incoming):
-    """The user who is to belong to the group."""
+    """The user to add to the group."""
 
     user_id: UUID
 
 
 class GroupMemberBody(Outgoing):
-    """That a user belongs to a group."""
+    """A user's membership in a group."""
 
     group_id: UUID
     user_id: UUID
@@ -64,42 +81,42 @@ def list_groups(
 ) -> Response[list[GroupBody]]:
     """All groups in order of creation."""
     with service.reading() as session:
-        return listed(request, groups(session, page, include_deleted=include_deleted), group_body)
+        return listed(request, teams(session, Group, page, include_deleted=include_deleted), group_body)
 
 
-@post("/", sync_to_thread=True, summary="Enter a group")
+@post("/", sync_to_thread=True, summary="Create a group")
 def add_group(service: TheService, data: JSONBody[NewGroup]) -> GroupBody:
-    """A new group; what a hook has noted for its name is granted to it."""
+    """A new group; grants that hooks noted for its name are applied."""
     with service.sessions.begin() as session:
-        return group_body(create_group(session, given(data)))
+        return group_body(create_team(session, Group, given(data)))
 
 
 @get("/{group_id:uuid}", sync_to_thread=True, summary="Show a group")
 def show_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
     """One group."""
     with service.reading() as session:
-        return group_body(group_by_id(session, group_id))
+        return group_body(team_by_id(session, Group, group_id))
 
 
 @patch("/{group_id:uuid}", sync_to_thread=True, summary="Change a group")
 def change_group(service: TheService, group_id: FromPath[UUID], data: JSONBody[GroupChanges]) -> GroupBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return group_body(update_group(session, group_id, given(data)))
+        return group_body(update_team(session, Group, group_id, given(data)))
 
 
 @delete("/{group_id:uuid}", sync_to_thread=True, summary="Delete a group")
 def remove_group(service: TheService, group_id: FromPath[UUID]) -> None:
-    """Delete a group: what is granted to it opens nothing until it is restored."""
+    """Delete a group: what is granted to it is visible to no member until it is restored."""
     with service.sessions.begin() as session:
-        delete_group(session, group_id)
+        delete_team(session, Group, group_id)
 
 
 @post("/{group_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a group")
 def bring_back_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
-    """Take a deleted group back into use, with its members and grants."""
+    """Restore a deleted group, with its members and grants."""
     with service.sessions.begin() as session:
-        return group_body(restore_group(session, group_id))
+        return group_body(restore_team(session, Group, group_id))
 
 
 @get("/{group_id:uuid}/members", sync_to_thread=True, summary="List the members of a group")
@@ -108,23 +125,23 @@ def list_group_members(
 ) -> Response[list[GroupMemberBody]]:
     """The members in the order in which they were added."""
     with service.reading() as session:
-        return listed(request, group_members(session, group_id, page), member_body)
+        return listed(request, team_members(session, Group, group_id, page), member_body)
 
 
 @post("/{group_id:uuid}/members", sync_to_thread=True, summary="Add a member to a group")
 def add_member_of_group(
     service: TheService, group_id: FromPath[UUID], data: JSONBody[NewGroupMember]
 ) -> GroupMemberBody:
-    """Let a user belong to the group."""
+    """Add a user to the group."""
     with service.sessions.begin() as session:
-        return member_body(add_group_member(session, group_id, given(data)))
+        return member_body(add_team_member(session, Group, group_id, given(data)))
 
 
 @delete("/{group_id:uuid}/members/{user_id:uuid}", sync_to_thread=True, summary="Remove a member of a group")
 def remove_member_of_group(service: TheService, group_id: FromPath[UUID], user_id: FromPath[UUID]) -> None:
-    """Let a user belong to the group no longer."""
+    """Remove a user from the group."""
     with service.sessions.begin() as session:
-        remove_group_member(session, group_id, user_id)
+        remove_team_member(session, Group, group_id, user_id)
 
 
 groups_router = Router(

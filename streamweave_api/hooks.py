@@ -1,9 +1,4 @@
-"""The bodies of hooks.
-
-Hooks, for admins.
-
-What hooks that call out were asked, for admins.
-"""
+"""Hooks and the runs of those that call out, for admins."""
 
 from datetime import datetime
 from functools import partial
@@ -15,14 +10,7 @@ from litestar.params import FromPath, JSONBody, Parameter, QueryParameter
 from msgspec import UNSET, UnsetType
 
 from streamweave.catalog.tables import HookRun
-from streamweave.hooks.configuration import (
-    create_hook,
-    delete_hook,
-    hook_by_id,
-    hooks,
-    restore_hook,
-    update_hook,
-)
+from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id, hooks, restore_hook, update_hook
 from streamweave.hooks.recorded_hook import hook_runs
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
@@ -136,19 +124,7 @@ class HookRunBody(Outgoing):
 
 def hook_run_body(run: HookRun) -> HookRunBody:
     """The run, with its hook's name."""
-    return HookRunBody(
-        id=run.id,
-        hook_id=run.hook_id,
-        hook_name=run.hook.name,
-        file_id=run.file_id,
-        version_id=run.version_id,
-        trigger=run.trigger,
-        started_at=run.started_at,
-        seconds=run.seconds,
-        outcome=run.outcome,
-        message=run.message,
-        diagnostics=run.diagnostics,
-    )
+    return shown(run, HookRunBody, hook_name=run.hook.name)
 
 
 hook_body = partial(shown, body=HookBody)
@@ -163,7 +139,7 @@ def list_hooks(
         return listed(request, hooks(session, page, include_deleted=include_deleted), hook_body)
 
 
-@post("/", sync_to_thread=True, summary="Enter a hook")
+@post("/", sync_to_thread=True, summary="Create a hook")
 def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
     """A new hook; its configuration must be one that it takes. A script lies in the facility's folder of scripts."""
     with service.sessions.begin() as session:
@@ -193,14 +169,14 @@ def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
 
 @post("/{hook_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a hook")
 def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
-    """Take a deleted hook back into use."""
+    """Restore a deleted hook."""
     with service.sessions.begin() as session:
         return hook_body(restore_hook(session, hook_id))
 
 
 @post("/{hook_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a hook")
 def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookSample]) -> HookAnswered | HookNotUsable:
-    """Ask a hook about a file that is made up, and tell what it answered. Nothing is changed."""
+    """Ask a hook about a made-up file, and return its answer. Nothing is changed."""
     sample = sample_from(given(data))
     with service.reading() as session:
         hook = hook_by_id(session, hook_id)

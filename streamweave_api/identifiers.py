@@ -1,8 +1,6 @@
-"""What the resolver answers about what was withdrawn.
+"""The resolver: an identifier redirects users who may see its file; for all others it only exists.
 
-What is told about a named file, and where its parts are: citation, description, and links (Signposting).
-
-The resolver: identifiers lead to files, for those who may see them; to all others they only exist.
+It also serves the citation, a description, the links of Signposting, and the tombstone of a withdrawn file.
 """
 
 from typing import Annotated, Any
@@ -79,7 +77,7 @@ def links_of(named: Named, public_url: str) -> str:
 READING = [HttpMethod.GET, HttpMethod.HEAD]
 LINKED_DATA, PLAIN_TEXT = "application/ld+json", "text/plain"
 OFFERED = ["application/json", "text/html", LINKED_DATA, PLAIN_TEXT]
-INFLECTION = b"?"  # the second one of `??`, as ARKs had it; a single one can't be told from none
+INFLECTION = b"?"  # the second one of `??`, as ARKs had it; a single one is the same as none
 
 Info = Annotated[
     str | None, QueryParameter(description="`?info`, without a value: the ERC record and the commitment statement")
@@ -94,13 +92,7 @@ ANSWERS = {
 }
 
 
-@route(
-    "/ark:/{name:path}",
-    http_method=READING,
-    opt=LOGIN_OPTIONAL,
-    responses=ANSWERS,
-    summary="Resolve an identifier",
-)
+@route("/ark:/{name:path}", http_method=READING, opt=LOGIN_OPTIONAL, responses=ANSWERS, summary="Resolve an identifier")
 async def resolve_with_slash(
     service: TheService, viewer: MaybeViewer, request: Asked, name: FromPath[str], info: Info = None
 ) -> Response[Any]:
@@ -119,7 +111,7 @@ async def resolve_without_slash(
     name: FromPath[str],
     info: Info = None,
 ) -> Response[Any]:
-    """``/ark:NAAN/name``, which is the same for ever, and the label in upper case."""
+    """``/ark:NAAN/name``, which means the same, and the label in upper case."""
     if not label.lower().startswith("ark:"):
         raise NotFoundException
     return await _answer(service, viewer, request, info, f"{label}/{name.lstrip('/')}")
@@ -149,8 +141,10 @@ def _tombstone(service: Service, named: Named, headers: dict[str, str]) -> Respo
     record = named.record
     assert record.withdrawn_at is not None, "only what was withdrawn has a tombstone"
     why = record.withdrawn_reason or ""
-    told = tombstone(citation_of(named, service.support), why, record.withdrawn_at)
-    return Response({"detail": f"This file was withdrawn: {why}", "tombstone": told}, status_code=410, headers=headers)
+    remains = tombstone(citation_of(named, service.support), why, record.withdrawn_at)
+    return Response(
+        {"detail": f"This file was withdrawn: {why}", "tombstone": remains}, status_code=410, headers=headers
+    )
 
 
 identifiers_router = Router("/", route_handlers=[resolve_with_slash, resolve_without_slash], tags=["Identifiers"])

@@ -1,7 +1,4 @@
-"""The bodies of instrument requests.
-
-Instrument requests: everyone may ask, admins decide.
-"""
+"""Instrument requests: every user may file one, admins decide."""
 
 from datetime import datetime
 from functools import partial
@@ -59,7 +56,7 @@ class InstrumentRequestBody(Outgoing):
     updated_at: datetime
 
 
-Status = Annotated[RequestStatus | None, QueryParameter(description="Only requests that stand so")]
+Status = Annotated[RequestStatus | None, QueryParameter(description="Only requests in this state")]
 
 instrument_request_body = partial(shown, body=InstrumentRequestBody)
 
@@ -78,7 +75,7 @@ def list_instrument_requests(
 def add_instrument_request(
     service: TheService, viewer: Viewer, data: JSONBody[NewInstrumentRequest]
 ) -> InstrumentRequestBody:
-    """Ask for an instrument; all admins are told. Of one person at most 10 wait at once, and 20 a day are taken."""
+    """Ask for an instrument; all admins are notified. Each user may have 10 waiting requests, and file 20 a day."""
     with service.sessions.begin() as session:
         return instrument_request_body(request_instrument(session, viewer, given(data)))
 
@@ -94,7 +91,7 @@ def show_instrument_request(service: TheService, viewer: Viewer, request_id: Fro
 def review_request(
     service: TheService, viewer: Viewer, request_id: FromPath[UUID], data: JSONBody[Review]
 ) -> InstrumentRequestBody:
-    """Decide about a request, once and for all; the requester is told."""
+    """Decide on a request, finally; the requester is notified."""
     with service.sessions.begin() as session:
         return instrument_request_body(review_instrument_request(session, viewer, request_id, given(data)))
 

@@ -1,7 +1,4 @@
-"""The bodies of instruments and their scans. Units are in the names; times are in UTC.
-
-Instruments and their scans, for admins.
-"""
+"""Instruments and their scans, for admins. Units are in the names; times are in UTC."""
 
 from datetime import date, datetime
 from functools import partial
@@ -131,10 +128,10 @@ class InstrumentBody(Outgoing):
 
 
 class ScanBody(Outgoing):
-    """One look at a share: ``outcome`` says what came of it, ``error_kind`` and ``error_message`` why it failed.
+    """One scan of a share: its ``outcome``, and in ``error_kind`` and ``error_message`` why it failed.
 
     ``unreadable_folders`` counts the folders that could not be listed; ``folders_not_listed`` says of the
-    first 1,000 of them, by name, why: what stands in them was not seen.
+    first 1,000 of them, by name, why: what they hold was not seen.
     """
 
     id: UUID
@@ -193,7 +190,7 @@ def list_instruments(
         return listed(request, instruments(session, page, include_deleted=include_deleted), instrument_body)
 
 
-@post("/", sync_to_thread=True, summary="Enter an instrument")
+@post("/", sync_to_thread=True, summary="Create an instrument")
 def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> InstrumentBody:
     """A new instrument; Dagster shows it soon after."""
     with service.sessions.begin() as session:
@@ -234,7 +231,7 @@ def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Non
 
 @post("/{instrument_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore an instrument")
 def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
-    """Take a deleted instrument back into use, with the schedules and hooks that were deleted with it."""
+    """Restore a deleted instrument, with the schedules and hooks that were deleted with it."""
     with service.sessions.begin() as session:
         restored = instrument_body(restore_instrument(session, instrument_id))
     service.location_reload.request()
@@ -248,7 +245,7 @@ def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) ->
     summary="Test the connection to an instrument's share",
 )
 def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> ShareAnswered | ShareRefused:
-    """List the base folder of the share now, and tell what came of it."""
+    """List the base folder of the share now, and return the result."""
     with service.reading() as session:
         instrument = instrument_by_id(session, instrument_id)
     answer = try_share(instrument, service.sealer)
@@ -278,25 +275,22 @@ def harvest_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Ha
     "/{instrument_id:uuid}/acknowledge-cleanup",
     sync_to_thread=True,
     status_code=200,
-    summary="Say that an instrument's share was cleaned up",
+    summary="Acknowledge that an instrument's share was cleaned up",
 )
 def acknowledge(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
-    """Let the next look that finds the share empty or shrunken be believed: that one alone, within 24 hours.
+    """Accept the next scan that finds the share empty or shrunken: that one alone, within 24 hours.
 
-    What is missing then is called gone from the source; the archive keeps it.
+    The missing files are then recorded as gone from the source; the archive keeps them.
     """
     with service.sessions.begin() as session:
         return instrument_body(acknowledge_cleanup(session, instrument_id))
 
 
-@get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the looks at an instrument's share")
+@get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the scans of an instrument's share")
 def list_scans(
-    service: TheService,
-    page: PageAsked,
-    request: Asked,
-    instrument_id: FromPath[UUID],
+    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
 ) -> Response[list[ScanBody]]:
-    """The looks at the instrument's share, newest first."""
+    """The scans of the instrument's share, newest first."""
     with service.reading() as session:
         return listed(request, scans_of(session, instrument_id, page), scan_body)
 

@@ -1,10 +1,6 @@
-"""The bodies of logins.
+"""Logging in and out: with a bearer token for programs, with cookies for browsers (RFC 6265).
 
-A browser's login as cookies (RFC 6265).
-
-The login itself is out of reach for scripts; the token against forged requests is for them to read and repeat.
-
-Logging in and out: with a bearer token for programs, with cookies for browsers.
+The cookie of the login is not readable for scripts; the token against forged requests is, so that they can repeat it.
 """
 
 from typing import Any, Literal
@@ -20,14 +16,7 @@ from streamweave.access.login import Attempt, log_in
 from streamweave.access.tokens import claims_of, csrf_token, end_token, issue_token, sweep
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed, NotAuthenticated
-from streamweave_api.auth import (
-    CSRF_COOKIE,
-    OPEN_TO_ALL,
-    ShownCredential,
-    admin_only,
-    login_only,
-    not_for_reading_only,
-)
+from streamweave_api.auth import CSRF_COOKIE, OPEN_TO_ALL, ShownCredential, admin_only, login_only, not_for_reading_only
 from streamweave_api.bodies import Outgoing
 from streamweave_api.credentials import LOGIN_COOKIE, ClientAddress, Credential
 from streamweave_api.openapi.answers import errors
@@ -104,7 +93,7 @@ async def log_in_for_cookies(
 
 @post("/jwt/logout", sync_to_thread=True, status_code=204, guards=[login_only], summary="Log out")
 def log_out_token(service: TheService, credential: ShownCredential) -> None:
-    """End the token that is shown; it counts no longer."""
+    """End the token that is sent."""
     _end(service, credential)
 
 
@@ -127,10 +116,10 @@ def log_out_cookies(service: TheService, credential: ShownCredential) -> Respons
     sync_to_thread=False,
     status_code=204,
     guards=[not_for_reading_only, admin_only],
-    summary="Is this an admin?",
+    summary="Check for an admin's login",
 )
 def check_admin() -> None:
-    """For a reverse proxy, before it lets somebody into Dagster's pages: 204 for an admin, else 401 or 403."""
+    """For a reverse proxy, before it lets a user into Dagster's pages: 204 for an admin, else 401 or 403."""
 
 
 def _token(service: Service, login: Login, client_address: str) -> str:

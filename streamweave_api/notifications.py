@@ -1,7 +1,4 @@
-"""The bodies of notifications.
-
-What one was told, for everyone.
-"""
+"""The viewer's own notifications."""
 
 from datetime import datetime
 from functools import partial
@@ -19,7 +16,7 @@ from streamweave_api.service import TheService
 
 
 class NotificationBody(Outgoing):
-    """What one was told; ``kind`` is a word for programs, ``about_type`` and ``about_id`` name what it is about."""
+    """A notification; ``kind`` is a word for programs, ``about_type`` and ``about_id`` name what it is about."""
 
     id: UUID
     kind: str

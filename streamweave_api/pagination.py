@@ -1,4 +1,4 @@
-"""Lists in HTTP: ``limit`` and ``cursor`` come in, a JSON array and a ``Link`` to the next page go out (RFC 8288)."""
+"""Lists over HTTP: ``limit`` and ``cursor`` come in, a JSON array and a ``Link`` to the next page go out (RFC 8288)."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -23,11 +23,11 @@ Body = TypeVar("Body")
 WHICH_PART = ("limit", "cursor", "count")
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many entries at most")]
-Cursor = Annotated[str | None, QueryParameter(description="Where to go on, from the Link of the page before")]
+Cursor = Annotated[str | None, QueryParameter(description="Where to continue, from the Link of the page before")]
 
 
 def no_parameter_is_repeated(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """The guard of query parameters: which of two values counts is nobody's guess."""
+    """The guard of query parameters: which of two values would count is not defined."""
     uses = Counter(name for name, _ in connection.query_params.multi_items())
     for name, number in uses.items():
         if number > 1:

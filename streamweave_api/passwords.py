@@ -1,7 +1,4 @@
-"""The bodies of changed and forgotten passwords, and of verified addresses.
-
-New passwords, and what is sent by mail to get them.
-"""
+"""Changed and forgotten passwords, and verified addresses."""
 
 from collections.abc import Callable
 
@@ -78,26 +75,16 @@ async def change_own_password(
 
 
 @post(
-    "/auth/forgot-password",
-    opt=OPEN_TO_ALL,
-    status_code=202,
-    responses=errors(429),
-    summary="Forgot the password",
+    "/auth/forgot-password", opt=OPEN_TO_ALL, status_code=202, responses=errors(429), summary="Request a password reset"
 )
 async def forgot_password(
     service: TheService, data: JSONBody[MailWanted], client_address: ClientAddress
 ) -> Response[MailPromised]:
-    """If a user has that address, they are sent a token that sets a new password. The answer doesn't tell."""
+    """If a user has that address, they are sent a token that sets a new password. The answer doesn't reveal it."""
     return await _mail_promised(service, mail_password_reset, data.email, client_address)
 
 
-@post(
-    "/auth/reset-password",
-    opt=OPEN_TO_ALL,
-    status_code=204,
-    responses=errors(429),
-    summary="Set a new password",
-)
+@post("/auth/reset-password", opt=OPEN_TO_ALL, status_code=204, responses=errors(429), summary="Set a new password")
 async def reset_forgotten_password(
     service: TheService, data: JSONBody[PasswordReset], client_address: ClientAddress
 ) -> None:
@@ -115,12 +102,12 @@ async def reset_forgotten_password(
     opt=OPEN_TO_ALL,
     status_code=202,
     responses=errors(429),
-    summary="Ask for a mail that verifies one's address",
+    summary="Request a mail that verifies one's address",
 )
 async def request_verify_token(
     service: TheService, data: JSONBody[MailWanted], client_address: ClientAddress
 ) -> Response[MailPromised]:
-    """If a user with that address isn't verified yet, they are sent a token. The answer doesn't tell."""
+    """If a user with that address isn't verified yet, they are sent a token. The answer doesn't reveal it."""
     return await _mail_promised(service, mail_verification, data.email, client_address)
 
 

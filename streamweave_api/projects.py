@@ -1,7 +1,4 @@
-"""The bodies of projects and their members.
-
-Projects and who belongs to them, for admins.
-"""
+"""Projects and their members, for admins."""
 
 from functools import partial
 from uuid import UUID
@@ -9,21 +6,21 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 
-from streamweave.access.projects import (
-    add_project_member,
-    create_project,
-    delete_project,
-    project_by_id,
-    project_members,
-    projects,
-    remove_project_member,
-    restore_project,
-    update_project,
+from streamweave.access.groups import (
+    add_team_member,
+    create_team,
+    delete_team,
+    remove_team_member,
+    restore_team,
+    team_by_id,
+    team_members,
+    teams,
+    update_team,
 )
-from streamweave.catalog.tables import MemberType
+from streamweave.catalog.tables import MemberType, Project
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.owners import NamedBody, NamedChanges
+from streamweave_api.groups import NamedBody, NamedChanges
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
@@ -43,14 +40,14 @@ class ProjectBody(NamedBody):
 
 
 class NewProjectMember(Incoming):
-    """The user, or the group with everybody in it, that is to belong to the project."""
+    """The user, or the group with everybody in it, to add to the project."""
 
     member_type: MemberType
     member_id: UUID
 
 
 class ProjectMemberBody(Outgoing):
-    """That a user or a group belongs to a project. ``member_id`` is the user's or group's own id."""
+    """A user's or a group's membership in a project. ``member_id`` is the user's or group's own id."""
 
     id: UUID
     project_id: UUID
@@ -68,42 +65,42 @@ def list_projects(
 ) -> Response[list[ProjectBody]]:
     """All projects in order of creation."""
     with service.reading() as session:
-        return listed(request, projects(session, page, include_deleted=include_deleted), project_body)
+        return listed(request, teams(session, Project, page, include_deleted=include_deleted), project_body)
 
 
-@post("/", sync_to_thread=True, summary="Enter a project")
+@post("/", sync_to_thread=True, summary="Create a project")
 def add_project(service: TheService, data: JSONBody[NewProject]) -> ProjectBody:
-    """A new project; what a hook has noted for its name is granted to it."""
+    """A new project; grants that hooks noted for its name are applied."""
     with service.sessions.begin() as session:
-        return project_body(create_project(session, given(data)))
+        return project_body(create_team(session, Project, given(data)))
 
 
 @get("/{project_id:uuid}", sync_to_thread=True, summary="Show a project")
 def show_project(service: TheService, project_id: FromPath[UUID]) -> ProjectBody:
     """One project."""
     with service.reading() as session:
-        return project_body(project_by_id(session, project_id))
+        return project_body(team_by_id(session, Project, project_id))
 
 
 @patch("/{project_id:uuid}", sync_to_thread=True, summary="Change a project")
 def change_project(service: TheService, project_id: FromPath[UUID], data: JSONBody[ProjectChanges]) -> ProjectBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return project_body(update_project(session, project_id, given(data)))
+        return project_body(update_team(session, Project, project_id, given(data)))
 
 
 @delete("/{project_id:uuid}", sync_to_thread=True, summary="Delete a project")
 def remove_project(service: TheService, project_id: FromPath[UUID]) -> None:
-    """Delete a project: what is granted to it opens nothing until it is restored."""
+    """Delete a project: what is granted to it is visible to no member until it is restored."""
     with service.sessions.begin() as session:
-        delete_project(session, project_id)
+        delete_team(session, Project, project_id)
 
 
 @post("/{project_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a project")
 def bring_back_project(service: TheService, project_id: FromPath[UUID]) -> ProjectBody:
-    """Take a deleted project back into use, with its members and grants."""
+    """Restore a deleted project, with its members and grants."""
     with service.sessions.begin() as session:
-        return project_body(restore_project(session, project_id))
+        return project_body(restore_team(session, Project, project_id))
 
 
 @get("/{project_id:uuid}/members", sync_to_thread=True, summary="List the members of a project")
@@ -112,23 +109,23 @@ def list_project_members(
 ) -> Response[list[ProjectMemberBody]]:
     """The members in the order in which they were added."""
     with service.reading() as session:
-        return listed(request, project_members(session, project_id, page), member_body)
+        return listed(request, team_members(session, Project, project_id, page), member_body)
 
 
 @post("/{project_id:uuid}/members", sync_to_thread=True, summary="Add a member to a project")
 def add_member_of_project(
     service: TheService, project_id: FromPath[UUID], data: JSONBody[NewProjectMember]
 ) -> ProjectMemberBody:
-    """Let a user, or everybody in a group, belong to the project."""
+    """Add a user, or everybody in a group, to the project."""
     with service.sessions.begin() as session:
-        return member_body(add_project_member(session, project_id, given(data)))
+        return member_body(add_team_member(session, Project, project_id, given(data)))
 
 
 @delete("/{project_id:uuid}/members/{member_id:uuid}", sync_to_thread=True, summary="Remove a member of a project")
 def remove_member_of_project(service: TheService, project_id: FromPath[UUID], member_id: FromPath[UUID]) -> None:
-    """Let a user or a group, by its own id, belong to the project no longer."""
+    """Remove a user or a group, named by its own id, from the project."""
     with service.sessions.begin() as session:
-        remove_project_member(session, project_id, member_id)
+        remove_team_member(session, Project, project_id, member_id)
 
 
 projects_router = Router(

@@ -1,7 +1,4 @@
-"""The body of a run.
-
-How a harvest that was triggered is getting on.
-"""
+"""The progress of a harvest that was launched."""
 
 from datetime import datetime
 
@@ -16,7 +13,7 @@ from streamweave_api.service import TheService
 
 
 class ProgressBody(Outgoing):
-    """How far the transfers of a run are, a second ago or less while it goes on.
+    """How far the transfers of a run are, at most a second old while it runs.
 
     ``files`` are done, archived or not; ``bytes`` counts theirs, and what has been read of large files under way. The
     rates are those of the last half minute. ``seconds_left`` is null while nothing can be said about it.
@@ -47,7 +44,7 @@ class RunBody(Outgoing):
 
 @get("/{run_id:str}", sync_to_thread=True, responses=errors(502), summary="Show a run")
 def show_run(service: TheService, run_id: FromPath[str]) -> RunBody:
-    """One run, as Dagster tells it, and how far the catalog says that its transfers are."""
+    """One run, as Dagster reports it, and the progress of its transfers as recorded in the catalog."""
     body = shown(service.dagster.run(run_id), RunBody)
     with service.reading() as session:
         progress = progress_of(session, run_id)

@@ -1,7 +1,4 @@
-"""The bodies of schedules.
-
-Schedules, for admins, and the harvest by hand.
-"""
+"""Schedules, for admins, and launching their harvests by hand."""
 
 from datetime import datetime
 from functools import partial
@@ -76,7 +73,7 @@ def list_schedules(
         return listed(request, schedules(session, page, include_deleted=include_deleted), schedule_body)
 
 
-@post("/", sync_to_thread=True, summary="Enter a schedule")
+@post("/", sync_to_thread=True, summary="Create a schedule")
 def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBody:
     """A new schedule; Dagster shows it soon after."""
     with service.sessions.begin() as session:
@@ -111,7 +108,7 @@ def remove_schedule(service: TheService, schedule_id: FromPath[UUID]) -> None:
 
 @post("/{schedule_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a schedule")
 def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
-    """Take a deleted schedule back into use."""
+    """Restore a deleted schedule."""
     with service.sessions.begin() as session:
         restored = schedule_body(restore_schedule(session, schedule_id))
     service.location_reload.request()
@@ -123,7 +120,7 @@ def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Sch
     sync_to_thread=True,
     status_code=200,
     responses=errors(502),
-    summary="Trigger a schedule",
+    summary="Run a schedule now",
 )
 def trigger_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Triggered:
     """Harvest the schedule's instrument now."""

@@ -1,10 +1,8 @@
 """What the handlers work with, built once from the settings.
 
-Whether the catalog answers, asked apart from everything else: by a thread and over a connection of its own.
-
-Threads apart from the 40 that answer requests: what may take long never keeps other answers waiting.
-
-Mails that are sent after an answer: else the time it takes would tell whether there is such a user.
+Work that may take long runs in threads apart from the 40 that serve requests. Mails are sent after the response: else
+the time it takes would reveal whether a user exists. Whether the catalog responds is checked by a thread and over a
+connection of its own.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""The bodies of service accounts. A password goes in and never comes out.
-
-Service accounts, for admins.
-"""
+"""Service accounts, for admins. A password comes in and is never shown."""
 
 from datetime import datetime
 from functools import partial
@@ -72,7 +69,7 @@ def list_service_accounts(
         return listed(request, service_accounts(session, page, include_deleted=include_deleted), service_account_body)
 
 
-@post("/", sync_to_thread=True, summary="Enter a service account")
+@post("/", sync_to_thread=True, summary="Create a service account")
 def add_service_account(service: TheService, data: JSONBody[NewServiceAccount]) -> ServiceAccountBody:
     """A new service account."""
     with service.sessions.begin() as session:
@@ -104,7 +101,7 @@ def remove_service_account(service: TheService, account_id: FromPath[UUID]) -> N
 
 @post("/{account_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a service account")
 def bring_back_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
-    """Take a deleted service account back into use."""
+    """Restore a deleted service account."""
     with service.sessions.begin() as session:
         return service_account_body(restore_service_account(session, account_id))
 

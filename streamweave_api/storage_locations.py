@@ -1,7 +1,4 @@
-"""The bodies of storage locations.
-
-Storage locations, for admins.
-"""
+"""Storage locations, for admins."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -126,7 +123,7 @@ class StorageLocationBody(Outgoing):
 
 
 class AdoptedPlace(Outgoing, kw_only=True):
-    """A location whose place was taken over, and whose mark stood there before; null where no mark said so."""
+    """A location whose place was taken over, and whose mark was there before; null where no mark said so."""
 
     location: StorageLocationBody
     replaced_catalog_id: UUID | None = None
@@ -156,9 +153,8 @@ def storage_location_body(
     """The row as it is shown, with what is to be known of its place, and the conflicts that were ``found``."""
     posix = location.type == StorageType.POSIX
     notice = service.storage_roots.notice(location.base_path) if posix and not location.is_deleted else None
-    fields: dict[str, Any] = {field: getattr(location, field, None) for field in StorageLocationBody.__struct_fields__}
     conflicts = found[location.id].sentence() if location.id in found else None
-    return StorageLocationBody(**{**fields, "notice": notice, "journal_conflicts": conflicts})
+    return shown(location, StorageLocationBody, notice=notice, journal_conflicts=conflicts)
 
 
 def _shown(service: Service, session: Session) -> Callable[[StorageLocation], StorageLocationBody]:
@@ -175,7 +171,7 @@ def list_storage_locations(
         return listed(request, page_of_locations, _shown(service, session))
 
 
-@post("/", sync_to_thread=True, summary="Enter a storage location")
+@post("/", sync_to_thread=True, summary="Create a storage location")
 def add_storage_location(service: TheService, data: JSONBody[NewStorageLocation]) -> StorageLocationBody:
     """A new storage location; it must be writable, and a posix one must lie in a storage root of the host."""
     with service.sessions.begin() as session:
@@ -210,7 +206,7 @@ def remove_storage_location(service: TheService, location_id: FromPath[UUID]) ->
 
 @post("/{location_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a storage location")
 def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
-    """Take a deleted storage location back into use."""
+    """Restore a deleted storage location."""
     with service.sessions.begin() as session:
         location = restore_storage_location(session, service.sealer, location_id, service.storage_roots)
         return _shown(service, session)(location)
@@ -218,7 +214,7 @@ def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]
 
 @post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a storage location")
 def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageAnswered | StorageNotUsable:
-    """Write a probe, read it back and remove it, and tell what came of it."""
+    """Write a probe, read it back and remove it, and return the result."""
     with service.reading() as session:
         location = storage_location_by_id(session, location_id)
     opener = storage_opener(service.sealer, service.storage_roots)
@@ -226,9 +222,11 @@ def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> S
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)
 
 
-@post("/{location_id:uuid}/adopt", sync_to_thread=True, status_code=200, summary="Take a place over")
+@post(
+    "/{location_id:uuid}/adopt", sync_to_thread=True, status_code=200, summary="Adopt the place of a storage location"
+)
 def take_over_place(service: TheService, location_id: FromPath[UUID]) -> AdoptedPlace:
-    """Mark the location's place as its own, whatever mark stands there now.
+    """Mark the location's place as its own, whatever mark is there now.
 
     Whichever catalog or storage location had marked it is refused there from then on.
     """

@@ -1,7 +1,4 @@
-"""The body of the summary. Sizes are in bytes, times in UTC.
-
-A summary of what one may see.
-"""
+"""A summary of the files that the viewer may see. Sizes are in bytes, times in UTC."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
@@ -28,7 +25,7 @@ class DayBody(Outgoing):
 
 
 class StateBody(Outgoing):
-    """How many files stand in a state, and since when the oldest of them does."""
+    """How many files are in a state, and since when the oldest of them is."""
 
     state: str
     files: int
@@ -51,15 +48,11 @@ FromDay = Annotated[date | None, QueryParameter(description="First acquisition d
 ToDay = Annotated[date | None, QueryParameter(description="Last acquisition day, included; today in UTC")]
 
 
-@get("/api/summary", sync_to_thread=True, tags=["Summary"], summary="Sum up what one may see")
+@get("/api/summary", sync_to_thread=True, tags=["Summary"], summary="Summarise the visible files")
 def summary(
-    service: TheService,
-    viewer: Viewer,
-    request: Asked,
-    from_day: FromDay = None,
-    to_day: ToDay = None,
+    service: TheService, viewer: Viewer, request: Asked, from_day: FromDay = None, to_day: ToDay = None
 ) -> SummaryBody:
-    """Files and bytes by instrument and acquisition day, and the states that files stand in, with their ages."""
+    """Files and bytes by instrument and acquisition day, and the states of files, with their ages."""
     for name in request.query_params:
         if name not in PARAMETERS:
             raise InvalidInput(name, "unknown parameter")

@@ -1,7 +1,4 @@
-"""The body of a transfer.
-
-Transfers, for everyone who may see their files.
-"""
+"""Transfers, for users who may see their files."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +9,7 @@ from litestar.params import FromPath, FromQuery
 from streamweave.catalog.tables import Transfer, TransferStatus
 from streamweave.files.transfers import transfer_by_id, transfers
 from streamweave_api.auth import Viewer
-from streamweave_api.bodies import Outgoing
+from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
@@ -40,27 +37,11 @@ class TransferBody(Outgoing):
 
 
 def transfer_body(transfer: Transfer) -> TransferBody:
-    """The transfer, with its place and its run in the words of others."""
+    """The transfer, with the full path and Dagster's run."""
     base_path, path = transfer.storage_location.base_path, transfer.destination_path
-    return TransferBody(
-        id=transfer.id,
-        file_id=transfer.file_id,
-        version_id=transfer.version_id,
-        storage_location_id=transfer.storage_location_id,
-        destination_path=None if path is None else f"{base_path}/{path}",
-        transfer_adapter=transfer.transfer_adapter,
-        status=transfer.status,
-        attempt=transfer.attempt,
-        bytes_transferred=transfer.bytes_transferred,
-        source_checksum=transfer.source_checksum,
-        dest_checksum=transfer.dest_checksum,
-        checksum_verified=transfer.checksum_verified,
-        created_at=transfer.created_at,
-        started_at=transfer.started_at,
-        completed_at=transfer.completed_at,
-        error_message=transfer.error_message,
-        dagster_run_id=transfer.run.dagster_run_id if transfer.run else None,
-    )
+    full_path = None if path is None else f"{base_path}/{path}"
+    run_id = transfer.run.dagster_run_id if transfer.run else None
+    return shown(transfer, TransferBody, destination_path=full_path, dagster_run_id=run_id)
 
 
 @get("/", sync_to_thread=True, summary="List transfers")

@@ -1,9 +1,4 @@
-"""The bodies of users. A password goes in and never comes out.
-
-Registering, and who one is.
-
-Users, for admins.
-"""
+"""Users: registering, the viewer's own account, and management by admins. A password comes in and is never shown."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,7 +12,7 @@ from streamweave.access.users import create_user, delete_user, update_user, user
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
-from streamweave_api.bodies import Incoming, Outgoing, given
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.credentials import ClientAddress
 from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import Asked, PageAsked, listed
@@ -69,29 +64,12 @@ class ManagedUserBody(UserBody, kw_only=True):
 
 def user_body(user: User) -> UserBody:
     """The user as shown to themselves."""
-    return UserBody(
-        id=user.id,
-        email=user.email,
-        is_active=user.is_active,
-        is_superuser=user.is_admin,
-        is_verified=user.is_verified,
-        role=user.role,
-    )
+    return shown(user, UserBody, is_superuser=user.is_admin)
 
 
 def managed_user_body(user: User) -> ManagedUserBody:
     """The user as shown to admins."""
-    return ManagedUserBody(
-        id=user.id,
-        email=user.email,
-        is_active=user.is_active,
-        is_superuser=user.is_admin,
-        is_verified=user.is_verified,
-        role=user.role,
-        awaits_verification=user.awaits_verification,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-    )
+    return shown(user, ManagedUserBody, is_superuser=user.is_admin)
 
 
 @post("/auth/register", opt=OPEN_TO_ALL, responses=errors(403, 429), summary="Register as a user")
@@ -100,8 +78,8 @@ async def register_user(
 ) -> Response[UserBody]:
     """A new user, who sees nothing until something is granted. Where registration is closed, admins make users.
 
-    An address that has an account gets the same answer, and nothing changes. Where mails are sent, its owner is told,
-    and a new account can be used once its address is verified with the mail that was sent to it.
+    An address that has an account gets the same answer, and nothing changes. Where mails are sent, its owner is
+    notified, and a new account can be used once its address is verified with the mail that was sent to it.
     """
     if not service.registration_open:
         raise NotAllowed("Registration is closed: ask an admin for an account")
@@ -118,7 +96,7 @@ async def register_user(
     return Response(user_body(user), background=mailed(service, mail_registered, data.email) if is_told else None)
 
 
-@get("/users/me", sync_to_thread=False, summary="Who am I?")
+@get("/users/me", sync_to_thread=False, summary="Show one's own account")
 def who_am_i(viewer: Viewer) -> UserBody:
     """Who the token or cookie belongs to."""
     return user_body(viewer)
@@ -134,7 +112,7 @@ def list_users(service: TheService, page: PageAsked, request: Asked) -> Response
         return listed(request, users(session, page), managed_user_body)
 
 
-@post("/", summary="Make a user")
+@post("/", summary="Create a user")
 async def add_user(service: TheService, data: JSONBody[NewUser]) -> ManagedUserBody:
     """A new user, also where registration is closed."""
     return await apart_for_passwords(_add, service, data)

@@ -1,13 +1,12 @@
-"""People, what they may see, and what they did.
+"""Users, what they may see, and what they did.
 
 ``users``, ``registration``, ``passwords``, ``password_changes``, ``login``, ``tokens``
-    who somebody is, and how they prove it
-``groups``, ``projects``, ``grants``
-    whom something is granted to, and what
+    accounts, and how users authenticate
+``groups``, ``grants``
+    groups and projects, and what is granted to them and to users
 ``visibility``
-    who may see which files: the one rule that every query on files passes. ``access_paths`` are the ways in which a
-    file is open to somebody, ``access_scope`` is what is open to one person, ``visible_page`` the first page of a long
-    list
+    who may see which files: the one rule that every query on files applies. ``access_scope`` is what one viewer may
+    see, ``access_paths`` are the ways to see a file as SQL
 ``audit``, ``notifications``
-    who did what, and what people are told
+    who changed what, and what users are notified of
 """

@@ -1,7 +1,7 @@
-"""The ways in which files are open to somebody: owning them, and grants on them, on their instrument, or on a folder.
+"""Access paths: the four ways to see a file. Its owner sees it, and grants on it, its instrument, or a folder above it.
 
-Here each way is spelled out, and nowhere else. Whoever asks about files puts them together: as a condition on a file
-(``visibility``), or each for its own first rows (``first_open``).
+Only here are they written as SQL. Queries combine them: as a condition on a file (``visibility``), or each for its own
+first rows (``files.listing``).
 """
 
 from collections.abc import Callable, Mapping
@@ -36,11 +36,11 @@ OPENED = aliased(FileRecord, name="opened")
 
 @dataclass(frozen=True, slots=True)
 class AccessPath:
-    """One of the ways, and which rows of ``table`` it opens.
+    """The rows of ``table`` that one kind of access opens.
 
-    ``each`` holds the openings one by one, and ``by_each`` is the condition for what one of them opens: a range of an
-    index. ``among`` is the condition for what any of them opens, of which PostgreSQL knows how much it is; not so of
-    folders, which are ``ranges`` only.
+    ``each`` holds the values (owners, grantees, instruments, folders) one by one, and ``by_each`` is the condition for
+    what one of them opens: a range of an index. ``among`` is the condition for what any of them opens, of which
+    PostgreSQL can estimate the size; except of folders, which are ``ranges`` only.
     """
 
     table: Any
@@ -61,7 +61,7 @@ class AccessPath:
 
     @property
     def discovered_at(self) -> Any:
-        """The column that tells when the file was discovered."""
+        """The column with the time of the file's discovery."""
         return self.table.discovered_at if self.of_grants else self.table.first_discovered_at
 
     def rows(self, *columns: Any) -> Select[Any]:
@@ -71,19 +71,19 @@ class AccessPath:
 
 
 def parameter(name: str, kind: TypeEngine[Any]) -> BindParameter[Any]:
-    """A parameter that the values of ``Openings.values`` are for: the statement serves for everybody."""
+    """A parameter whose value is in ``AccessScope.values``: the statement serves for all viewers."""
     return bindparam(name, type_=kind)
 
 
-def values_of(openings: AccessScope) -> Bind:
-    """The openings' own values, as a part of the statement."""
-    values = openings.values
+def values_of(scope: AccessScope) -> Bind:
+    """The scope's own values, as a part of the statement."""
+    values = scope.values
     return lambda name, kind: bindparam(name, values[name], type_=kind, unique=True)
 
 
 def access_paths(kinds: tuple[Kind, ...], bind: Bind = parameter, record: Any = OPENED) -> list[AccessPath]:
-    """The ways of these kinds; files are rows of ``record``, ``FileRecord`` under some name."""
-    return [_WAYS[kind](bind, record) for kind in kinds]
+    """The paths of these kinds; files are rows of ``record``, ``FileRecord`` under some name."""
+    return [_PATHS[kind](bind, record) for kind in kinds]
 
 
 def within(path: ColumnElement[str], prefix: ColumnElement[str]) -> ColumnElement[bool]:
@@ -115,12 +115,12 @@ def _folders(bind: Bind, record: Any) -> AccessPath:
     each = func.unnest(ids, prefixes).table_valued("instrument_id", "path_prefix").render_derived(name="each_folder")
     below = within(path_in_byte_order(record.source_path), each.c.path_prefix)
     by_each = and_(record.instrument_id == each.c.instrument_id, below)
-    # of a file that is at hand, its instrument tells most
+    # of a file that is at hand, its instrument decides most
     among = and_(record.instrument_id == any_(ids), exists().select_from(each).where(by_each))
     return AccessPath(record, each, by_each, among, ranges=True)
 
 
-_WAYS: Mapping[Kind, Callable[[Bind, Any], AccessPath]] = {
+_PATHS: Mapping[Kind, Callable[[Bind, Any], AccessPath]] = {
     Kind.OWNING: _owning,
     Kind.GRANT: _grants,
     Kind.INSTRUMENT: _instruments,

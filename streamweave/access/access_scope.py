@@ -1,7 +1,7 @@
-"""What is open to somebody: the half of the rule of visibility that is about people, and knows nothing of files.
+"""Access scope: what a viewer may see, as ids of owners, grantees, instruments, and folders; no file is read for it.
 
-The answer is small, and made of plain values. So what is asked about files afterwards is short, and PostgreSQL, which
-has statistics about values, knows how much each of them stands for.
+It is small and made of plain values, so queries on files stay short, and PostgreSQL can estimate from its statistics
+how many files each value selects.
 """
 
 import uuid
@@ -18,7 +18,7 @@ Folder = tuple[uuid.UUID, str]
 
 
 class Kind(StrEnum):
-    """How a file can be open to somebody."""
+    """How a viewer can have access to a file."""
 
     OWNING = "owning"
     GRANT = "grant"  # on the file itself
@@ -39,7 +39,7 @@ class AccessScope:
     folders: tuple[Folder, ...] = ()
 
     def on(self, instrument_id: uuid.UUID) -> "AccessScope":
-        """The part of it that concerns one instrument. Where all of that is open, nothing else opens any more of it."""
+        """The part of the scope on one instrument; if all of it is open, that alone."""
         if instrument_id in self.instruments:
             return AccessScope(instruments=(instrument_id,))
         folders = tuple(folder for folder in self.folders if folder[0] == instrument_id)
@@ -47,7 +47,7 @@ class AccessScope:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """Which kinds of ways there are: what is asked for them is the same for all who have the same kinds."""
+        """The kinds of access paths in use: viewers with the same kinds are served by the same statements."""
         there = {
             Kind.OWNING: self.owner_id is not None,
             Kind.GRANT: bool(self.grantees),
@@ -58,7 +58,7 @@ class AccessScope:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values of the parameters by which ``ways`` asks for them."""
+        """The values of the parameters in ``access_paths``."""
         return {
             "owners": [] if self.owner_id is None else [self.owner_id],
             "grantees": list(self.grantees),
@@ -69,30 +69,30 @@ class AccessScope:
 
     @property
     def with_whole_instruments(self) -> "AccessScope":
-        """The same with the whole instrument in place of each folder: more files, which an index has in order."""
+        """The same with the whole instrument in place of each folder: more files, but in an index's order."""
         instruments = {*self.instruments, *(instrument_id for instrument_id, _ in self.folders)}
         return replace(self, instruments=tuple(sorted(instruments)), folders=())
 
 
 def access_scope_of(session: Session, viewer: User) -> AccessScope:
-    """What is open to ``viewer`` who is no admin.
+    """The scope of ``viewer``, who is no admin.
 
     What they own, and what is granted to them, to a group of theirs, or to a project that they or a group of theirs
-    belong to. Deleted groups and projects stand for nobody.
+    belong to. Deleted groups and projects have no members.
     """
-    return _openings(session.execute(_OF_A_VIEWER, {"viewer_id": viewer.id}).all(), viewer.id)
+    return _scope(session.execute(_OF_VIEWER, {"viewer_id": viewer.id}).all(), viewer.id)
 
 
 def access_scope_of_project(session: Session, viewer: User, project_id: uuid.UUID) -> AccessScope:
-    """What is granted to a project; nothing is, in the eyes of those who don't belong to it."""
-    query = _OF_A_PROJECT if viewer.is_admin else _OF_A_PROJECT_OF_THEIRS
-    return _openings(session.execute(query, {"viewer_id": viewer.id, "project_id": project_id}).all(), None)
+    """What is granted to a project; nothing for viewers who don't belong to it."""
+    query = _OF_PROJECT if viewer.is_admin else _OF_OWN_PROJECT
+    return _scope(session.execute(query, {"viewer_id": viewer.id, "project_id": project_id}).all(), None)
 
 
-def _openings(rows: Any, owner_id: uuid.UUID | None) -> AccessScope:
+def _scope(rows: Any, owner_id: uuid.UUID | None) -> AccessScope:
     granted = {(instrument_id, prefix) for _, instrument_id, prefix in rows if instrument_id is not None}
     outermost: list[Folder] = []
-    # in this order whatever lies in a folder comes right after it
+    # in this order what is in a folder comes right after it
     for place in sorted(granted, key=_opened_paths):
         if not outermost or not _lies_in(place, outermost[-1]):
             outermost.append(place)
@@ -115,7 +115,7 @@ def _lies_in(place: Folder, other: Folder) -> bool:
 
 
 def _grantees() -> CompoundSelect[tuple[uuid.UUID]]:
-    """The ids of all that a grant to which is one to the viewer."""
+    """The ids of all grantees whose grants the viewer has: themselves, their groups and their projects."""
     me = bindparam("viewer_id", type_=User.id.type)
     groups = (
         select(GroupMember.group_id)
@@ -131,7 +131,7 @@ def _grantees() -> CompoundSelect[tuple[uuid.UUID]]:
 
 
 def _with_places(whom: Select[tuple[uuid.UUID]] | CompoundSelect[tuple[uuid.UUID]]) -> Select[Any]:
-    """Each grantee with every instrument or folder that is granted to it; with none if that is so."""
+    """Each grantee with every instrument or folder that is granted to it; with nulls if there is none."""
     grantee = whom.cte("grantee")
     granted = InstrumentGrant.grantee_id == grantee.c.id
     return select(grantee.c.id, InstrumentGrant.instrument_id, InstrumentGrant.path_prefix).outerjoin_from(
@@ -139,8 +139,8 @@ def _with_places(whom: Select[tuple[uuid.UUID]] | CompoundSelect[tuple[uuid.UUID
     )
 
 
-# made once: what is asked for each request should take no time to write down
+# written once: they are executed for each request
 _PROJECT = select(Project.id).where(Project.id == bindparam("project_id"), Project.deleted_at.is_(None))
-_OF_A_VIEWER = _with_places(_grantees())
-_OF_A_PROJECT = _with_places(_PROJECT)
-_OF_A_PROJECT_OF_THEIRS = _with_places(_PROJECT.where(Project.id.in_(_grantees())))
+_OF_VIEWER = _with_places(_grantees())
+_OF_PROJECT = _with_places(_PROJECT)
+_OF_OWN_PROJECT = _with_places(_PROJECT.where(Project.id.in_(_grantees())))

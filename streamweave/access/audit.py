@@ -1,9 +1,8 @@
-"""Who acts. The catalog's triggers write the audit log (migration 0004); what they need to be told is for whom.
+"""The audit log: who is acting, and which changes were made.
 
-So a change is audited however it is made, by object, by statement or by cascade, in the transaction that makes it, and
-no call can be forgotten. Whoever acts for nobody, as a harvest does, leaves no entries.
-
-What is asked about changes.
+The catalog's triggers write it (migration 0004), so a change is recorded however it is made (by object, by statement or
+by cascade), in the transaction that makes it. What they need is the actor of the transaction. Without one, as in a
+harvest, no entry is written.
 """
 
 import json
@@ -23,27 +22,27 @@ from streamweave.catalog.tables import AuditAction, AuditEntry
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A user who changes something; without ``id`` and ``email`` somebody who isn't logged in, as who registers."""
+    """A user who changes something; without ``id`` and ``email`` one who isn't logged in, such as at registration."""
 
     id: uuid.UUID | None = None
     email: str | None = None
 
 
 acting: ContextVar[Actor | None] = ContextVar("acting", default=None)
-"""For whom the present context works; None for nobody."""
+"""The actor of the present context; None if there is none."""
 
 
 def audited(sessions: Sessions) -> Sessions:
-    """The same sessions; from now on a transaction is on record as the work of whoever is ``acting`` as it begins."""
-    event.listen(sessions, "after_begin", _tell)
+    """The same sessions; from now on a transaction is recorded as the work of the actor that is set as it begins."""
+    event.listen(sessions, "after_begin", _set_actor)
     return sessions
 
 
-def _tell(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+def _set_actor(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     actor = acting.get()
     if actor is not None:
-        told = json.dumps({"id": actor.id and str(actor.id), "email": actor.email})
-        connection.execute(text("SELECT set_config('streamweave.actor', :told, true)"), {"told": told})
+        value = json.dumps({"id": actor.id and str(actor.id), "email": actor.email})
+        connection.execute(text("SELECT set_config('streamweave.actor', :value, true)"), {"value": value})
 
 
 _NEWEST = Order(AuditEntry.at, AuditEntry.id, newest_first=True)

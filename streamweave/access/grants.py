@@ -1,10 +1,7 @@
-"""Grants on files, on instruments, and on folders of instruments. The caller commits.
+"""Grants on files, on instruments and on folders of instruments, and the owners of files. The caller commits.
 
-Who something can be granted to: users, groups and projects, by id or by name.
-
-Whose files are whose. The caller commits.
-
-Access that hooks assign: granted at once to those who are in the catalog, and noted for those who are not yet.
+A grantee is a user, a group or a project, by id or by name. Hooks assign access by name, too: grantees that are in the
+catalog are granted at once, and a pending grant is recorded for names that are not there yet.
 """
 
 import uuid
@@ -18,8 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.access.visibility import visible_files
-from streamweave.catalog.deletion import present, referable
+from streamweave.catalog.deletion import present, referable, remove
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import add
 from streamweave.catalog.tables import (
     Deletable,
     FileGrant,
@@ -33,7 +31,7 @@ from streamweave.catalog.tables import (
     User,
 )
 from streamweave.errors import Conflict, InvalidInput, NotFound
-from streamweave.validation import CONTROL, Rule, checked, identity, one_word_of, optional, require, shaped, sound, text
+from streamweave.validation import CONTROL, Rule, checked, identity, one_word_of, optional, shaped_text, sound, text
 
 GranteeRow = User | Group | Project
 
@@ -48,7 +46,7 @@ NAMES: dict[GranteeType, InstrumentedAttribute[str]] = {
     GranteeType.GROUP: Group.name,
     GranteeType.PROJECT: Project.name,
 }
-# anybody may register under any address: it stands for its user only once that is verified
+# any address can be registered: it names its user only once it is verified
 GOES_BY_ITS_NAME: dict[GranteeType, ColumnElement[bool]] = {
     GranteeType.USER: User.is_verified.is_(True),
     GranteeType.GROUP: Group.deleted_at.is_(None),
@@ -59,7 +57,7 @@ NAMES_LOCK = 7_236_118_345_901  # a number of our own among the database's advis
 
 @dataclass(frozen=True, slots=True)
 class Grantee:
-    """Somebody in the catalog."""
+    """A user, group or project in the catalog."""
 
     type: GranteeType
     id: uuid.UUID
@@ -72,7 +70,7 @@ class Grantee:
 
 @dataclass(frozen=True, slots=True)
 class NamedGrantee:
-    """Somebody who may not be in the catalog yet: a user's e-mail address, or a group's or project's name.
+    """A grantee who may not be in the catalog yet: a user's e-mail address, or a group's or project's name.
 
     Upper and lower case are the same in names, as the catalog sees it.
     """
@@ -94,7 +92,7 @@ def grantees_in_use(session: Session, grantees: Collection[Grantee]) -> set[Gran
 
 
 def grantees_named(session: Session, names: Collection[NamedGrantee]) -> dict[NamedGrantee, Grantee]:
-    """Whom ``names`` stand for; those that stand for nobody yet are left out."""
+    """The grantees that ``names`` name; unknown names are left out."""
     known: dict[NamedGrantee, Grantee] = {}
     for kind, table in TABLES.items():
         if wanted := [named.name for named in names if named.type == kind]:
@@ -106,10 +104,10 @@ def grantees_named(session: Session, names: Collection[NamedGrantee]) -> dict[Na
 
 
 def lock_names(session: Session, *, shared: bool = False) -> None:
-    """Let nobody appear under a new name while others note names that they don't know; held until the transaction ends.
+    """Keep new names from being given while unknown names are noted; held until the transaction ends.
 
-    Who looks names up and notes the unknown ones shares the lock. Who gives names holds it alone, and takes it before
-    any row's lock.
+    Transactions that look up names and note the unknown ones share the lock. One that gives a name holds it alone, and
+    takes it before any row's lock.
     """
     session.execute(sql_text(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(:key)"), {"key": NAMES_LOCK})
 
@@ -120,11 +118,8 @@ _GRANTED = Order(FileGrant.granted_at, FileGrant.id)
 _GRANTED_ON_INSTRUMENT = Order(InstrumentGrant.granted_at, InstrumentGrant.id)
 
 
-@shaped(
-    type="string",
-    minLength=1,
-    maxLength=LONGEST_PREFIX,
-    pattern=sound(CONTROL, besides=r"(?!/*$)(?!(?:.*/)?\.{1,2}(?:/|$))"),
+@shaped_text(
+    min_length=1, max_length=LONGEST_PREFIX, pattern=sound(CONTROL, besides=r"(?!/*$)(?!(?:.*/)?\.{1,2}(?:/|$))")
 )
 def path_prefix(field: str, value: Any) -> str:
     """A folder as in ``source_path``: the share's name first, ``/`` between its parts."""
@@ -156,23 +151,17 @@ def file_grants(session: Session, viewer: User, file_id: uuid.UUID, request: Pag
 def grant_file(session: Session, viewer: User, file_id: uuid.UUID, values: Mapping[str, Any]) -> FileGrant:
     """Show a file to the ``grantee_id`` of ``grantee_type``. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``."""
     record = visible_file(session, viewer, file_id)
-    grantee = _grantee(session, checked(TO_GRANTEE, values))
+    grantee = _grantee(session, checked(TO_GRANTEE, values, required=TO_GRANTEE))
     same = select(FileGrant.id).where(FileGrant.file_id == file_id, FileGrant.grantee_id == grantee.id)
     if session.scalar(same) is not None:
         raise Conflict(f"the file is granted to this {grantee.type} already")
     grant = FileGrant(file_id=file_id, discovered_at=record.first_discovered_at, **grantee.columns)
-    session.add(grant)
-    session.flush()
-    return grant
+    return add(session, grant)
 
 
 def revoke_file_grant(session: Session, file_id: uuid.UUID, grant_id: uuid.UUID) -> None:
-    """Take a grant on a file back. Raises ``NotFound``."""
-    grant = session.get(FileGrant, grant_id)
-    if grant is None or grant.file_id != file_id:
-        raise NotFound("Grant")
-    session.delete(grant)
-    session.flush()
+    """Revoke a grant on a file. Raises ``NotFound``."""
+    remove(session, FileGrant, grant_id, "Grant", file_id=file_id)
 
 
 def instrument_grants(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[InstrumentGrant]:
@@ -183,13 +172,13 @@ def instrument_grants(session: Session, instrument_id: uuid.UUID, request: PageR
 
 
 def grant_instrument(session: Session, instrument_id: uuid.UUID, values: Mapping[str, Any]) -> InstrumentGrant:
-    """Show an instrument's files, or those below ``path_prefix``, to somebody, and those that are yet to come.
+    """Grant an instrument's present and future files, or those below ``path_prefix``.
 
     Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
     """
     if referable(session, Instrument, instrument_id) is None:
         raise NotFound("Instrument")
-    fields = checked(ON_INSTRUMENT, values)
+    fields = checked(ON_INSTRUMENT, values, required=TO_GRANTEE)
     grantee, prefix = _grantee(session, fields), fields.get("path_prefix") or ""
     same = select(InstrumentGrant.id).where(
         InstrumentGrant.instrument_id == instrument_id,
@@ -199,22 +188,15 @@ def grant_instrument(session: Session, instrument_id: uuid.UUID, values: Mapping
     if session.scalar(same) is not None:
         raise Conflict(f"the same is granted to this {grantee.type} already")
     grant = InstrumentGrant(instrument_id=instrument_id, path_prefix=prefix, **grantee.columns)
-    session.add(grant)
-    session.flush()
-    return grant
+    return add(session, grant)
 
 
 def revoke_instrument_grant(session: Session, instrument_id: uuid.UUID, grant_id: uuid.UUID) -> None:
-    """Take a grant on an instrument back. Raises ``NotFound``."""
-    grant = session.get(InstrumentGrant, grant_id)
-    if grant is None or grant.instrument_id != instrument_id:
-        raise NotFound("Grant")
-    session.delete(grant)
-    session.flush()
+    """Revoke a grant on an instrument. Raises ``NotFound``."""
+    remove(session, InstrumentGrant, grant_id, "Grant", instrument_id=instrument_id)
 
 
 def _grantee(session: Session, fields: Mapping[str, Any]) -> Grantee:
-    require(fields, "grantee_type", "grantee_id")
     grantee = Grantee(GranteeType(fields["grantee_type"]), fields["grantee_id"])
     if referable_grantee(session, grantee) is None:
         raise InvalidInput("grantee_id", f"there is no such {grantee.type}")
@@ -225,10 +207,9 @@ OWNER: dict[str, Rule] = {"owner_id": optional(identity)}
 
 
 def set_owner(session: Session, viewer: User, file_id: uuid.UUID, values: Mapping[str, Any]) -> None:
-    """Let the file belong to the user ``owner_id``, or to nobody. Raises ``NotFound`` or ``InvalidInput``."""
+    """Make the user ``owner_id`` the file's owner; None for no owner. Raises ``NotFound`` or ``InvalidInput``."""
     record = visible_file(session, viewer, file_id)
-    fields = checked(OWNER, values)
-    require(fields, "owner_id")
+    fields = checked(OWNER, values, required=("owner_id",))
     owner_id = fields["owner_id"]
     if owner_id is not None and referable_grantee(session, Grantee(GranteeType.USER, owner_id)) is None:
         raise InvalidInput("owner_id", "there is no such user")
@@ -242,7 +223,7 @@ _NEWEST = Order(PendingGrant.noted_at, PendingGrant.id, newest_first=True)
 
 
 def assign_access(session: Session, wanted: Wanted) -> set[Grantee]:
-    """Show files, by their ids, to those who are named. What was granted or noted before is not granted twice.
+    """Grant files, by their ids, to the grantees of each. What was granted or noted before is not granted twice.
 
     Returns the grantees that are not in the catalog any more: they can't be granted anything.
     """
@@ -268,7 +249,7 @@ def assign_access(session: Session, wanted: Wanted) -> set[Grantee]:
 
 
 def apply_pending_grants(session: Session, name: NamedGrantee) -> int:
-    """Give whoever has just got that name what waits for it; returns how many grants that were.
+    """Grant what waits for a name to the grantee who has just got it; returns the number of grants.
 
     The names' lock is held since before the name was given (``lock_names``). A user gets a name once it is verified.
     """
@@ -283,17 +264,13 @@ def apply_pending_grants(session: Session, name: NamedGrantee) -> int:
 
 
 def pending_grants(session: Session, request: PageRequest) -> Page[PendingGrant]:
-    """What waits for somebody to appear, newest first."""
+    """The pending grants, newest first."""
     return page_of(session, select(PendingGrant), _NEWEST, request)
 
 
 def withdraw_pending_grant(session: Session, pending_id: uuid.UUID) -> None:
-    """Let a file no longer wait for somebody to appear. Raises ``NotFound``, also for what was granted meanwhile."""
-    pending = session.get(PendingGrant, pending_id, with_for_update=True)
-    if pending is None:
-        raise NotFound("Pending grant")
-    session.delete(pending)
-    session.flush()
+    """Remove a pending grant. Raises ``NotFound``, also for one that was granted in the meantime."""
+    remove(session, PendingGrant, pending_id, "Pending grant")
 
 
 def _grant(session: Session, grants: Collection[tuple[uuid.UUID, Grantee]]) -> None:

@@ -1,11 +1,9 @@
-"""Logging in with an e-mail address and a password.
+"""Logging in with an e-mail address and a password, and the limits on attempts.
 
-Limits on attempts to log in. They are counted in the catalog, so all processes of the service count together.
-
-Three counts: one address on one account, one address on all accounts, and one account from all addresses. When a count
-is used up, further attempts are refused unseen until its lock ends; they are not counted, so nobody can keep a lock
-alive by knocking. The third count doesn't concern addresses from which the account has logged in before: strangers, be
-they ever so many, can't lock somebody out of their own desk.
+Attempts are counted in the catalog, so all processes of the service count together. There are three counts: one address
+on one account, one address on all accounts, and one account from all addresses. When a count is used up, further
+attempts are refused unchecked until its lock ends; these are not counted, so a lock can't be prolonged. The third count
+doesn't concern addresses from which the account has logged in before: strangers can't lock a user out of it there.
 
 Registrations, password resets and requests for mails are counted by address likewise, each kind for itself.
 """
@@ -47,7 +45,7 @@ class LoginLimits:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who tries: an account's e-mail address, whether it exists or not, and a client's network address."""
+    """An attempt to log in: an account's e-mail address, whether it exists or not, and a client's network address."""
 
     email: str
     address: str
@@ -70,9 +68,9 @@ class Attempt:
 
 @contextmanager
 def counted_attempt(sessions: Sessions, limits: LoginLimits, attempt: Attempt) -> Iterator[None]:
-    """Count an attempt to log in, before anybody looks at it: many at once must not slip through.
+    """Count an attempt to log in before it is checked: many at once must not slip through.
 
-    Raises ``TooManyAttempts``. An attempt that ends with ``TooBusy`` was not looked at, and doesn't count.
+    Raises ``TooManyAttempts``. An attempt that ends with ``TooBusy`` was not checked, and doesn't count.
     """
     allowed = {attempt.pair: limits.attempts, attempt.place: limits.attempts_per_address}
     with sessions() as session:
@@ -98,7 +96,7 @@ def counted_request(
 
 
 def forgive_attempt(session: Session, attempt: Attempt) -> None:
-    """It succeeded: this account starts anew from here, and the other counts are as they were before it."""
+    """Clear the count of this account from this address, and take the attempt back from the other counts."""
     for key in sorted((attempt.pair, attempt.place, attempt.account)):
         if key == attempt.pair:
             session.execute(delete(LoginCount).where(LoginCount.key == key))

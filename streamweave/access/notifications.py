@@ -1,7 +1,4 @@
-"""What a user asks about what they were told. Nobody sees what others were told.
-
-Telling people something, and what they do with it. The caller commits.
-"""
+"""Notifications: messages to single users, which no other user sees. The caller commits."""
 
 import uuid
 from collections.abc import Iterable
@@ -9,6 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from streamweave.catalog.deletion import remove
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import Notification, Role, User
 from streamweave.catalog.tables.base import Identified
@@ -18,7 +16,7 @@ _NEWEST = Order(Notification.created_at, Notification.id, newest_first=True)
 
 
 def notifications_of(session: Session, user: User, request: PageRequest, *, unread: bool = False) -> Page[Notification]:
-    """What the user was told, newest first; with ``unread`` only what they have not read."""
+    """The user's notifications, newest first; with ``unread`` only unread ones."""
     query = select(Notification).where(Notification.user_id == user.id)
     if unread:
         query = query.where(Notification.read_at.is_(None))
@@ -26,7 +24,7 @@ def notifications_of(session: Session, user: User, request: PageRequest, *, unre
 
 
 def notification_of(session: Session, user: User, notification_id: uuid.UUID) -> Notification:
-    """Raises ``NotFound`` for what was not told to this user."""
+    """Raises ``NotFound``, also for another user's."""
     notification = session.get(Notification, notification_id)
     if notification is None or notification.user_id != user.id:
         raise NotFound("Notification")
@@ -42,7 +40,7 @@ def notify(
     body: str,
     about: Identified | None = None,
 ) -> None:
-    """Tell each of these users. ``kind`` is a word for programs, ``about`` the row that it is about."""
+    """Notify each of these users. ``kind`` is a word for programs, ``about`` the row that it is about."""
     about_type = None if about is None else str(about.__tablename__)  # type: ignore[attr-defined]  # rows have a table
     about_id = None if about is None else about.id
     for user_id in user_ids:
@@ -55,12 +53,12 @@ def notify(
 
 
 def all_admins(session: Session) -> list[uuid.UUID]:
-    """The users who run the facility, as those whom ``notify`` tells."""
+    """The ids of all active admins."""
     return list(session.scalars(select(User.id).where(User.role == Role.ADMIN, User.is_active)))
 
 
 def mark_read(session: Session, user: User, notification_id: uuid.UUID) -> Notification:
-    """The user has read it; the first time counts. Raises ``NotFound`` for what was not told to this user."""
+    """Mark it as read; the first time counts. Raises ``NotFound``, also for another user's."""
     notification = notification_of(session, user, notification_id)
     if notification.read_at is None:
         notification.read_at = func.statement_timestamp()
@@ -70,13 +68,12 @@ def mark_read(session: Session, user: User, notification_id: uuid.UUID) -> Notif
 
 
 def mark_all_read(session: Session, user: User) -> int:
-    """The user has read everything; returns how many notifications were unread."""
+    """Mark all as read; returns how many were unread."""
     unread = update(Notification).where(Notification.user_id == user.id, Notification.read_at.is_(None))
     read = session.scalars(unread.values(read_at=func.statement_timestamp()).returning(Notification.id))
     return len(read.all())
 
 
 def discard_notification(session: Session, user: User, notification_id: uuid.UUID) -> None:
-    """Remove it for good. Raises ``NotFound`` for what was not told to this user."""
-    session.delete(notification_of(session, user, notification_id))
-    session.flush()
+    """Remove it permanently. Raises ``NotFound``, also for another user's."""
+    remove(session, Notification, notification_id, "Notification", user_id=user.id)

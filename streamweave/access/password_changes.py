@@ -1,6 +1,7 @@
-"""A new password: for who knows the old one, or receives the account's mail. Either ends all earlier tokens.
+"""Changing a password, by the old one or by a token that was mailed. Both end all earlier tokens.
 
-Tokens that go out by mail: each works once, for one purpose, and not for long. The caller commits.
+A mailed token works once, for one purpose, and for a short time. Functions that take a session leave the commit to the
+caller.
 """
 
 import uuid
@@ -20,7 +21,7 @@ from streamweave.errors import InvalidInput, NotAuthenticated
 from streamweave.mail import Mailer
 
 LIFETIMES = {MailPurpose.RESET_PASSWORD: timedelta(hours=1), MailPurpose.VERIFY: timedelta(days=1)}
-# nobody's mailbox is to be filled by somebody else
+# a stranger must not be able to fill a user's mailbox
 MAIL_AT_MOST_EVERY = timedelta(minutes=1)
 
 
@@ -73,7 +74,7 @@ def _receiver(session: Session, found: Row[tuple[uuid.UUID, str]] | None, *, for
 RESET = "password reset"
 
 RESET_MAIL = """\
-Somebody, hopefully you, wants to set a new password for {email}.
+Someone, hopefully you, wants to set a new password for {email}.
 
 Within {minutes} minutes, this sets it (choose the password yourself):
 
@@ -103,7 +104,7 @@ def change_password(
 
 
 def mail_password_reset(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:
-    """Send the user with that address what sets a new password. A stranger's address is passed over."""
+    """Mail the user with that address a token that sets a new password. Unknown addresses are ignored."""
     with sessions.begin() as session:
         user = user_by_email(session, email)
         token = issue_mailed_token(session, user, MailPurpose.RESET_PASSWORD) if user and user.is_active else None

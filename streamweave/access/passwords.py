@@ -1,12 +1,12 @@
-"""Passwords are kept as argon2id hashes (RFC 9106). Whoever hashes or compares one goes through one short queue.
+"""Password hashes (argon2id, RFC 9106) and the passwords that are too easily guessed.
 
-A hash takes 64 MiB and some 0.1 s of processor time. So few are worked out side by side, in threads of low priority on
-half of the cores, and few may wait: a request beyond those is refused at once, with the time after which to try again.
-A flood of logins so takes neither memory, nor the service's threads, nor the cores that its other answers need.
+A hash takes 64 MiB and about 0.1 s of processor time. Therefore all of them pass through one short queue: few are
+computed side by side, in threads of low priority on half of the cores, and few may wait. A request beyond those is
+refused at once, with the time after which to try again, so a flood of logins takes neither memory, nor the service's
+threads, nor the cores that its other responses need.
 
-Passwords that are tried first: the commonest ones, plain sequences, and the words of this place.
-
-NIST SP 800-63B, section 5.1.1.2: a password is long enough and not on such a list; there are no rules of composition.
+A password must be long enough and not be on a list of those that are tried first; there are no rules of composition
+(NIST SP 800-63B, section 5.1.1.2).
 """
 
 import contextlib
@@ -32,7 +32,7 @@ RETRY_AFTER_SECONDS = 2
 NICENESS = 10
 
 
-def _give_way() -> None:
+def _lower_priority() -> None:
     """On Linux a thread has a priority and cores of its own, and argon2's threads inherit both."""
     with contextlib.suppress(OSError, AttributeError):
         thread, cores = threading.get_native_id(), sorted(os.sched_getaffinity(0))
@@ -47,10 +47,10 @@ class HashingQueue:
         self._places = at_once + waiting
         self._taken = 0
         self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(at_once, "argon2", initializer=_give_way)
+        self._threads = ThreadPoolExecutor(at_once, "argon2", initializer=_lower_priority)
 
     def run(self, call: Callable[[], T]) -> T:
-        """What ``call`` returns or raises, once it had its turn. Raises ``TooBusy`` at once where no place is free."""
+        """What ``call`` returns or raises. Raises ``TooBusy`` at once where no place is free."""
         with self._lock:
             if self._taken == self._places:
                 raise TooBusy(RETRY_AFTER_SECONDS)
@@ -80,10 +80,10 @@ def hash_password(password: str) -> str:
 def password_matches(password: str, password_hash: str | None) -> bool:
     """Whether the hash was made from ``password``. Raises ``TooBusy``.
 
-    Without a hash (there is no such user) the same work is done against nobody's, so that the time taken doesn't tell
-    which addresses are registered.
+    Without a hash (there is no such user) the same work is done against a dummy, so that the time taken doesn't
+    reveal which addresses are registered.
     """
-    return _QUEUE.run(lambda: _matches(password, password_hash or _nobodys_hash())) and password_hash is not None
+    return _QUEUE.run(lambda: _matches(password, password_hash or _dummy_hash())) and password_hash is not None
 
 
 def _matches(password: str, password_hash: str) -> bool:
@@ -94,7 +94,7 @@ def _matches(password: str, password_hash: str) -> bool:
 
 
 @cache
-def _nobodys_hash() -> str:
+def _dummy_hash() -> str:
     return _HASHER.hash("nobody")
 
 
@@ -104,9 +104,9 @@ _NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
 def weakness(password: str, email: str | None = None) -> str | None:
-    """Why it would be guessed soon, as the rest of a sentence; None if nothing speaks against it.
+    """Why it is easily guessed, as the rest of a sentence; None if it is not.
 
-    ``email`` is the address of whoever it is for.
+    ``email`` is the user's address.
     """
     plain = password.casefold()
     if plain in _commonest():

@@ -1,9 +1,8 @@
-"""Registering oneself, where that is open to everybody. Nobody learns by it which addresses have an account.
+"""Self-registration, where it is open, and the verification of e-mail addresses.
 
-Known and unknown addresses get the same answer after the same work. Where mails are sent, the address is told what
-happened, and a new account opens once its address is verified: so trying to log in tells nothing either.
-
-Whether an e-mail address is its user's own: they are sent a token, and send it back.
+It doesn't reveal which addresses have an account: known and unknown ones get the same response after the same work.
+Where mails are sent, the owner of the address is notified, and a new account opens once its address is verified, so
+that an attempt to log in reveals nothing either. An address is verified by a token that is mailed to it.
 """
 
 from dataclasses import replace
@@ -22,7 +21,7 @@ from streamweave.errors import TooManyAttempts
 from streamweave.mail import Mailer
 
 VERIFICATION_MAIL = """\
-Somebody, hopefully you, says that {email} is their address.
+Someone, hopefully you, says that {email} is their address.
 
 Within {hours} hours, this confirms it:
 
@@ -33,7 +32,7 @@ If it wasn't you, do nothing.
 
 
 def mail_verification(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:
-    """Send the user with that address a token, unless they are verified already. A stranger's is passed over."""
+    """Mail the user with that address a token, unless they are verified already. Unknown addresses are ignored."""
     with sessions.begin() as session:
         user = user_by_email(session, email)
         wanted = user is not None and user.is_active and not user.is_verified
@@ -56,7 +55,7 @@ def verify(sessions: Sessions, token: str) -> User:
 
 
 NOTICE_MAIL = """\
-Somebody, hopefully you, wanted to register {email} at {public_url}.
+Someone, hopefully you, wanted to register {email} at {public_url}.
 
 You have an account there already, and nothing has changed. If you forgot its password, this sends you a new mail:
 
@@ -92,7 +91,7 @@ def register_oneself(
 
 
 def mail_registered(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:
-    """Send the owner of the address what opens the new account, or a word that they have one already."""
+    """Mail the owner of the address the token that opens the new account, or a notice that they have one already."""
     with sessions() as session:
         user = user_by_email(session, email)
     if user is not None and user.awaits_verification:
@@ -109,13 +108,13 @@ def _added(sessions: Sessions, user: User) -> bool:
             if user_by_email(session, user.email) is not None:
                 return False
             session.add(user)
-    except IntegrityError:  # somebody else was quicker by a moment
+    except IntegrityError:  # another request was faster
         return False
     return True
 
 
 def _may_be_noticed(sessions: Sessions, limits: LoginLimits, address: str, email: str) -> bool:
-    """Once in a while: nobody's mailbox is to be filled by somebody else. It writes, as making a user does."""
+    """Whether a notice may be sent: a mailbox must not be filled by strangers. It writes, as creating a user does."""
     try:
         with counted_request(sessions, replace(limits, attempts=1), "registration notice", address, email):
             return True

@@ -1,21 +1,9 @@
-"""The tokens of logins: JSON Web Tokens (RFC 7519), signed with HMAC SHA-256.
+"""Tokens: of logins, against forged requests, and personal ones for programs. The caller commits.
 
-From a token to its user, in one query.
-
-Against forged requests: what a page must send along when the browser adds the login's cookie by itself.
-
-The signed double-submit cookie of OWASP's "Cross-Site Request Forgery Prevention", bound to one login: nothing is
-stored, and a token that another login was given, or that was planted, proves nothing.
-
-The end of tokens: one by one at logout, all of a user's at once, and those that time has overtaken.
-
-Tokens that mean nothing in themselves: 32 random bytes, of which only a digest is kept.
-
-A plain SHA-256 suffices: unlike passwords, they can't be guessed.
-
-Personal tokens for programs: shown once, kept as a digest, and ended by themselves after a while.
-
-The caller commits.
+Login tokens are JSON Web Tokens (RFC 7519), signed with HMAC SHA-256; they can be ended one by one, or all of a user's
+at once. The token against forged requests is the signed double-submit cookie of OWASP's "Cross-Site Request Forgery
+Prevention", bound to one login, so nothing is stored for it. All other tokens are 32 random bytes, of which only the
+SHA-256 is kept: unlike passwords they can't be guessed.
 """
 
 import hashlib
@@ -35,7 +23,9 @@ from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from streamweave.catalog.deletion import remove
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import add
 from streamweave.catalog.tables import (
     ApiToken,
     KnownAddress,
@@ -46,8 +36,8 @@ from streamweave.catalog.tables import (
     TokenScope,
     User,
 )
-from streamweave.errors import NotAllowed, NotAuthenticated, NotFound
-from streamweave.validation import Rule, checked, integer, name, one_word_of, require
+from streamweave.errors import NotAllowed, NotAuthenticated
+from streamweave.validation import Rule, checked, integer, name, one_word_of
 
 ALGORITHM = "HS256"
 SHORTEST_SECRET = 32
@@ -154,7 +144,7 @@ def end_all_tokens(session: Session, user: User) -> None:
 
 
 def sweep(session: Session) -> None:
-    """Remove what has expired, and waits for nobody: rows in use are left for the next time."""
+    """Remove expired rows without waiting: those that are locked are left for the next time."""
     for key, ends_at in _EXPIRING:
         expired = select(key).where(ends_at < func.now()).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
         session.execute(delete(key.class_).where(key.in_(expired)))
@@ -191,10 +181,9 @@ _CREATION = Order(ApiToken.created_at, ApiToken.id)
 def create_api_token(session: Session, user: User, values: Mapping[str, Any]) -> tuple[ApiToken, str]:
     """A new token (``name``, ``scope``, ``expires_in_days``) and its text, which can't be had again.
 
-    Raises ``InvalidInput``, and ``NotAllowed`` when somebody else than an admin wants the scope ``admin``.
+    Raises ``InvalidInput``, and ``NotAllowed`` when a user who is no admin wants the scope ``admin``.
     """
-    fields = {**DEFAULTS, **checked(FIELDS, values)}
-    require(fields, "name")
+    fields = {**DEFAULTS, **checked(FIELDS, values, required=("name",))}
     if fields["scope"] == TokenScope.ADMIN and not user.is_admin:
         raise NotAllowed("Admin access required")
     text = random_token(PREFIX)
@@ -205,8 +194,7 @@ def create_api_token(session: Session, user: User, values: Mapping[str, Any]) ->
         token_digest=token_digest(text),
         expires_at=func.now() + timedelta(days=fields["expires_in_days"]),
     )
-    session.add(token)
-    session.flush()
+    add(session, token)
     session.refresh(token)
     return token, text
 
@@ -217,12 +205,8 @@ def api_tokens_of(session: Session, user: User, request: PageRequest) -> Page[Ap
 
 
 def delete_api_token(session: Session, user: User, token_id: uuid.UUID) -> None:
-    """End one of the user's tokens. Raises ``NotFound``, also for somebody else's."""
-    token = session.get(ApiToken, token_id)
-    if token is None or token.user_id != user.id:
-        raise NotFound("API token")
-    session.delete(token)
-    session.flush()
+    """End one of the user's tokens. Raises ``NotFound``, also for another user's."""
+    remove(session, ApiToken, token_id, "API token", user_id=user.id)
 
 
 def user_of_api_token(session: Session, text: str) -> tuple[User, TokenScope]:

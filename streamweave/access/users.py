@@ -1,8 +1,6 @@
-"""People who log in: how they register, how they are found, and how the first admin comes to be.
+"""Users: the rules of their fields, finding them, and managing them. The caller commits.
 
-What may be entered about a user: one rule for each field.
-
-What admins do to users. The caller commits. There is always an active admin: the last one can't be taken away.
+There is always an active admin: the last one can't be removed.
 """
 
 import re
@@ -18,10 +16,10 @@ from streamweave.access.grants import NamedGrantee, apply_pending_grants, lock_n
 from streamweave.access.passwords import hash_password, weakness
 from streamweave.access.tokens import end_all_tokens
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import Sessions
+from streamweave.catalog.session import Sessions, add
 from streamweave.catalog.tables import GranteeType, MailedToken, Role, User
 from streamweave.errors import Conflict, InvalidInput, NotFound, StartError
-from streamweave.validation import Rule, checked, flag, one_word_of, require, shaped
+from streamweave.validation import Rule, checked, flag, one_word_of, shaped_text
 
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024
@@ -32,7 +30,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
 
-@shaped(type="string", maxLength=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")
+@shaped_text(max_length=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")
 def email_address(field: str, value: Any) -> str:
     """An e-mail address, as browsers accept it."""
     if not isinstance(value, str) or len(value) > LONGEST_EMAIL or not EMAIL.fullmatch(value):
@@ -40,7 +38,7 @@ def email_address(field: str, value: Any) -> str:
     return value
 
 
-@shaped(type="string", minLength=SHORTEST_PASSWORD, maxLength=LONGEST_PASSWORD)
+@shaped_text(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
 def password(field: str, value: Any) -> str:
     """Any text of a length that is neither easily guessed nor costly to hash, and that is not on the blocklist."""
     if not isinstance(value, str) or not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
@@ -92,9 +90,7 @@ def register(session: Session, email: str, new_password: str, role: Role = Role.
     password_for(email_address("email", email), "password", password("password", new_password))
     user = User(email=email, password_hash=hash_password(new_password), role=role)
     check_email_is_free(session, email)
-    session.add(user)
-    session.flush()
-    return user
+    return add(session, user)
 
 
 def check_email_is_free(session: Session, email: str, besides: uuid.UUID | None = None) -> None:
@@ -108,7 +104,7 @@ def ensure_admin(sessions: Sessions, email: str, given_password: str | None) -> 
     """Make sure that there is an admin with that address; an existing one keeps their password.
 
     Returns the password that was made up when an admin was made without one given, else None. Raises ``InvalidInput``,
-    and ``StartError`` when the address belongs to somebody who is not an admin: they may have registered it themselves.
+    and ``StartError`` when the address belongs to a user who is no admin: they may have registered it themselves.
     """
     with sessions.begin() as session:
         user = user_by_email(session, email)
@@ -144,20 +140,18 @@ def first_active_admin(session: Session) -> User | None:
     )
 
 
-# whoever had a token may have had it for the wrong reasons
+# a token may have been obtained by what is changed here
 ENDS_TOKENS = ("password_hash", "role", "is_active")
 
 
 def create_user(session: Session, values: Mapping[str, Any]) -> User:
     """A new user: ``email``, ``password``, and what else ``FIELDS`` names. Raises ``InvalidInput`` or ``Conflict``."""
-    fields = checked(FIELDS, values)
-    require(fields, "email", "password")
+    fields = checked(FIELDS, values, required=("email", "password"))
     password_for(fields["email"], "password", fields["password"])
     user = User(**_hashed(fields))
     lock_names(session)
     check_email_is_free(session, fields["email"])
-    session.add(user)
-    session.flush()
+    add(session, user)
     apply_pending_grants(session, NamedGrantee(GranteeType.USER, user.email))
     return user
 
@@ -211,18 +205,18 @@ def _locked(session: Session, user_id: uuid.UUID) -> User:
 
 
 def _locked_admins(session: Session) -> set[uuid.UUID]:
-    """The active admins; none of them can be taken away by somebody else until this transaction ends."""
+    """The active admins, locked: none of them can be removed or changed by others until this transaction ends."""
     active = select(User.id).where(User.role == Role.ADMIN, User.is_active)
     return set(session.scalars(active.order_by(User.id).with_for_update()))
 
 
 def _check_another_admin(user: User, admins: set[uuid.UUID]) -> None:
     if admins == {user.id}:
-        raise Conflict(f"{user.email} is the last active admin: make somebody else an admin first")
+        raise Conflict(f"{user.email} is the last active admin: make another user an admin first")
 
 
 def _hashed(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Done before the catalog is asked for anything: it takes a while, and connections are few."""
+    """Done before any query: hashing takes a while, and connections are few."""
     kept = {field: value for field, value in fields.items() if field != "password"}
     if "password" in fields:
         kept["password_hash"] = hash_password(fields["password"])

@@ -1,6 +1,6 @@
-"""Many rows at once: one statement for all of them, whatever their number. The caller commits.
+"""Many rows at once, by one statement whatever their number. The caller commits.
 
-Rows as PostgreSQL's COPY reads them: a line each, tabs between the columns (its manual, COPY, Text Format).
+Inserts use PostgreSQL's COPY in its text format: a line for each row, tabs between the columns.
 """
 
 import hashlib
@@ -105,9 +105,9 @@ def is_one_of(
 def checked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """The same condition, to be asked of rows that are found by something else, such as their ids: not by an index.
 
-    A harvest moves millions of rows from one state to the next within minutes, and PostgreSQL's statistics tell of it
-    late. Where it takes a state for rare it would look up everything that is in it, once for each batch. Of a CASE it
-    knows nothing: it looks for no index, and takes half of the rows for true.
+    A harvest moves millions of rows from one state to the next within minutes, and PostgreSQL's statistics lag behind.
+    Where it takes a state for rare, it would read all rows in it, once for each batch. A CASE is opaque to it: it uses
+    no index, and estimates that half of the rows pass.
     """
     return case((condition, true()), else_=false())
 
@@ -115,8 +115,8 @@ def checked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 def insert_many(session: Session, table: type[Base], rows: Iterable[Row]) -> None:
     """Insert rows that map the same columns, to values as PostgreSQL takes them; other columns get their defaults.
 
-    Rows are asked for while earlier ones are inserted, so that whoever makes them and PostgreSQL work side by side;
-    making them must not use the session. Raises ``TypeError`` for a value that ``copy_text`` has no
+    Rows are taken from the iterable while earlier ones are inserted, so that their producer and PostgreSQL work side by
+    side; producing them must not use the session. Raises ``TypeError`` for a value that ``copy_text`` has no
     text for, such as a dict: JSON is given as text.
     """
     remaining = iter(rows)
@@ -146,16 +146,16 @@ def update_those(
     table: type[Base],
     rows: Sequence[Row],
     which: ColumnElement[bool],
-    *told: InstrumentedAttribute[Any],
+    *returned: InstrumentedAttribute[Any],
     by: Collection[str] = ("id",),
 ) -> Sequence[Any]:
     """As ``update_many``, but only where ``which`` holds and the columns ``by``, one of them the id, are the row's.
 
-    Returns the columns ``told`` of what was updated.
+    Returns the columns ``returned`` of what was updated.
     """
     if not rows:
         return []
-    return session.connection().execute(_update(table, rows, by).where(which).returning(*told)).all()
+    return session.connection().execute(_update(table, rows, by).where(which).returning(*returned)).all()
 
 
 def _update(table: type[Base], rows: Sequence[Row], by: Collection[str] = ("id",)) -> Update:
@@ -175,7 +175,7 @@ def id_batches(sessions: Sessions, ids: Select[tuple[uuid.UUID]], size: int = BA
     """The ids that a query finds at this moment, in batches.
 
     They come through a cursor on the server, so memory is bounded and nothing is locked: what a batch was found for
-    may no longer hold when its turn comes, and must be asked again under a lock.
+    may no longer hold when it is used, and must be checked again under a lock.
     """
     with sessions() as session:
         found = session.connection().execute(ids, execution_options={"yield_per": size})
@@ -196,7 +196,7 @@ def batches(values: Iterable[Any], size: int = BATCH) -> Iterator[list[Any]]:
 
 
 class _UuidArray(UserDefinedType[Sequence[uuid.UUID | None]]):
-    """UUIDs written as PostgreSQL reads an array; psycopg takes several times as long to look for what needs quotes."""
+    """UUIDs written as PostgreSQL reads an array; psycopg takes several times as long to check for quotes."""
 
     cache_ok = True
     render_bind_cast = True
@@ -238,7 +238,7 @@ def digest_of_path(path: str) -> bytes:
 
 
 def is_in(folders: Iterable[bytes]) -> ColumnElement[bool]:
-    """Over ``FileRecord``: it stands directly in one of these folders, given by their digests."""
+    """Over ``FileRecord``: it is directly in one of these folders, given by their digests."""
     return is_one_of(func.md5(FileRecord.folder, type_=Text()), [folder.hex() for folder in folders])
 
 

@@ -1,7 +1,7 @@
-"""Deleting without forgetting: what is deleted is out of use and out of sight, and can be restored.
+"""Deletion that can be undone: a deleted row is neither used nor listed, and can be restored.
 
-Whoever deletes a row holds its lock, and whoever lets another row refer to it holds it too (``referable``): so nothing
-new can refer to a row that is just being deleted.
+A transaction that deletes a row holds its lock, and so does one that makes another row refer to it (``referable``), so
+nothing new can refer to a row that is being deleted.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.interfaces import ORMOption
 
-from streamweave.catalog.tables import Deletable, Instrument, ServiceAccount, StorageLocation
+from streamweave.catalog.tables import Base, Deletable, Instrument, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, NotFound
 
 Row = TypeVar("Row", bound=Deletable)
@@ -52,15 +52,24 @@ def to_restore(session: Session, table: type[Row], row_id: uuid.UUID, noun: str)
 def referable(session: Session, table: type[Row], row_id: uuid.UUID, *, exclusively: bool = False) -> Row | None:
     """The row if another one may refer to it; it can't be deleted until the transaction ends.
 
-    With ``exclusively`` nobody else can refer to it meanwhile: for whoever may change it too.
+    With ``exclusively`` no other transaction can make a row refer to it: for callers that may change it, too.
     """
     lock = {"read": not exclusively, "of": table}
     row = session.get(table, row_id, with_for_update=lock, populate_existing=exclusively)
     return None if row is None or row.is_deleted else row
 
 
+def remove(session: Session, table: type[Base], row_id: uuid.UUID, noun: str, **owned: uuid.UUID) -> None:
+    """Remove a row permanently. Raises ``NotFound``, also if its columns are not those of ``owned``."""
+    row = session.get(table, row_id, with_for_update=True)
+    if row is None or any(getattr(row, column) != value for column, value in owned.items()):
+        raise NotFound(noun)
+    session.delete(row)
+    session.flush()
+
+
 def mark_deleted(session: Session, rows: Iterable[Deletable]) -> None:
-    """Delete the rows. Rows that go together bear the same time, by which they are found again."""
+    """Delete the rows, all with the same time, by which rows that were deleted together are found."""
     now = datetime.now(UTC)
     for row in rows:
         row.deleted_at = now
@@ -68,7 +77,7 @@ def mark_deleted(session: Session, rows: Iterable[Deletable]) -> None:
 
 
 def mark_restored(session: Session, rows: Iterable[Deletable]) -> None:
-    """Take the rows back into use."""
+    """Restore the rows."""
     for row in rows:
         row.deleted_at = None
         session.flush()
@@ -76,7 +85,7 @@ def mark_restored(session: Session, rows: Iterable[Deletable]) -> None:
 
 
 def require_present(session: Session, table: type[Needed], row_id: uuid.UUID, noun: str) -> None:
-    """Something can't come back without that row, and holds it as ``referable`` does. ``Conflict`` if it is deleted."""
+    """Lock a row that is needed by one to be restored, as ``referable`` does. Raises ``Conflict`` if it is deleted."""
     needed = session.get_one(table, row_id, with_for_update={"read": True, "of": table})
     if needed.is_deleted:
         raise Conflict(f"the {noun} {needed.name} is deleted: restore it first")

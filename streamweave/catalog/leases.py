@@ -4,7 +4,7 @@ A run of the orchestrator holds a lease from its first step to its last. After `
 lease is lost: the process was killed, or its machine or network is down. The next process that checks ends the run on
 record. A run that is alive all the same does no harm: what it may write depends on its claims (``harvest.claims``).
 
-A harvest run holds claims on transfers in the same way. When it dies, its claims are free.
+A harvest run holds claims on transfers in the same way. When it crashes, its claims are free.
 
 Beats are stamped and judged by the database's clock alone, so that the clocks of machines need not agree.
 """
@@ -15,8 +15,9 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -29,25 +30,25 @@ from streamweave.catalog.tables import HarvestRun, RunLease
 def beating(beat: Callable[[], object], *, every_seconds: float, name: str) -> Iterator[None]:
     """Call ``beat`` every so many seconds, in a thread called ``name``, until the block ends.
 
-    A beat that meets a database in trouble is dropped: a restart must not end what lives, and the next beat tries
-    again.
+    A beat that fails with a database error is dropped: a restart of the database must not end the process, and the next
+    beat tries again.
     """
     ended = threading.Event()
 
-    def go_on() -> None:
+    def beat_until_ended() -> None:
         while not ended.wait(every_seconds):
             try:
                 beat()
             except SQLAlchemyError:
                 continue
 
-    heart = threading.Thread(target=go_on, name=name, daemon=True)
-    heart.start()
+    thread = threading.Thread(target=beat_until_ended, name=name, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        heart.join()
+        thread.join()
 
 
 RUN_BEAT_SECONDS = 5.0
@@ -60,16 +61,11 @@ FORGOTTEN_AFTER = timedelta(days=1)
 def run_lease(sessions: Sessions, dagster_run_id: str) -> Iterator[None]:
     """Hold the lease of a run while the block runs."""
 
-    def beat() -> None:
-        with sessions.begin() as session:
-            session.execute(
-                update(RunLease).where(RunLease.dagster_run_id == dagster_run_id).values(heartbeat_at=func.now())
-            )
-
+    beat = update(RunLease).where(RunLease.dagster_run_id == dagster_run_id).values(heartbeat_at=func.now())
     with sessions.begin() as session:
         _begin(session, [dagster_run_id])
     try:
-        with beating(beat, every_seconds=RUN_BEAT_SECONDS, name=f"lease-{dagster_run_id}"):
+        with beating(partial(_execute, sessions, beat), every_seconds=RUN_BEAT_SECONDS, name=f"lease-{dagster_run_id}"):
             yield
     finally:
         with sessions.begin() as session:
@@ -88,6 +84,11 @@ def take_lost_leases(session: Session, running: Collection[str]) -> Mapping[str,
     return dict(session.execute(lost.returning(RunLease.dagster_run_id, RunLease.heartbeat_at)).tuples().all())
 
 
+def _execute(sessions: Sessions, statement: Update) -> None:
+    with sessions.begin() as session:
+        session.execute(statement)
+
+
 def _begin(session: Session, run_ids: Collection[str]) -> None:
     if run_ids:
         begun = {"started_at": func.now(), "heartbeat_at": func.now()}
@@ -100,7 +101,9 @@ def _is_of(run_ids: Collection[str]) -> ColumnElement[bool]:
 
 
 def _is_silent() -> ColumnElement[bool]:
-    """While the database was down nobody could beat: silence counts from its start at the earliest."""
+    """Whether it has missed its beats; while the database was down none could be made, so silence counts from its
+    start.
+    """
     since = func.greatest(RunLease.heartbeat_at, func.pg_postmaster_start_time())
     return since < func.now() - timedelta(seconds=RUN_LEASE_SECONDS)
 
@@ -111,7 +114,7 @@ LEASE_SECONDS = 15.0
 
 
 def is_dead() -> ColumnElement[bool]:
-    """Over ``HarvestRun``: the run has ended, or its heart has stopped."""
+    """Over ``HarvestRun``: the run has ended, or makes no beats any more."""
     silence = func.make_interval(0, 0, 0, 0, 0, 0, LEASE_SECONDS)
     return or_(HarvestRun.finished_at.is_not(None), HarvestRun.heartbeat_at < func.now() - silence)
 
@@ -119,24 +122,14 @@ def is_dead() -> ColumnElement[bool]:
 @contextmanager
 def harvest_run(sessions: Sessions, instrument_id: uuid.UUID, dagster_run_id: str | None = None) -> Iterator[uuid.UUID]:
     """A run that beats until the block ends; yields its id, which claims carry."""
-    run_id = uuid.uuid4()
+    run_id, now = uuid.uuid4(), func.now()
+    run = {"id": run_id, "instrument_id": instrument_id, "dagster_run_id": dagster_run_id}
     with sessions.begin() as session:
-        session.add(
-            HarvestRun(
-                id=run_id,
-                instrument_id=instrument_id,
-                dagster_run_id=dagster_run_id,
-                started_at=func.now(),
-                heartbeat_at=func.now(),
-            )
-        )
+        session.add(HarvestRun(**run, started_at=now, heartbeat_at=now))
 
-    def beat() -> None:
-        with sessions.begin() as session:
-            session.execute(update(HarvestRun).where(HarvestRun.id == run_id).values(heartbeat_at=func.now()))
-
+    beat = update(HarvestRun).where(HarvestRun.id == run_id).values(heartbeat_at=func.now())
     try:
-        with beating(beat, every_seconds=BEAT_SECONDS, name=f"heart-{run_id}"):
+        with beating(partial(_execute, sessions, beat), every_seconds=BEAT_SECONDS, name=f"heart-{run_id}"):
             yield run_id
     finally:
         with sessions.begin() as session:

@@ -1,11 +1,4 @@
-"""Long lists in pages: each page ends with a cursor, from which the next one goes on, whatever was added meanwhile.
-
-The beginning of a long list of which only some rows pass a filter.
-
-Whether to walk the list in order until enough rows pass, or to begin with all that pass, is a guess for the planner. It
-knows how many they are, but not where: looking for a month long ago, it would walk past everything that came since. So
-the list is walked for a stretch only. What isn't found by then is found by the filter's own index, and sorted.
-"""
+"""Long lists in pages: each page ends with a cursor, from which the next one continues, whatever was added since."""
 
 import base64
 import binascii
@@ -58,7 +51,7 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
-    """A list's order: by a key (a time, a whole number or a text), then by id, so that no two rows share a place."""
+    """A list's order: by a key (a time, a whole number or a text), then by id, so that no two rows are equal."""
 
     key: InstrumentedAttribute[datetime] | ColumnElement[Any]
     id: InstrumentedAttribute[uuid.UUID]
@@ -66,25 +59,25 @@ class Order:
 
     @property
     def list_name(self) -> str:
-        """What a cursor is bound to: one list's cursor means nothing in another list."""
+        """What a cursor is bound to: it is refused in another list."""
         return f"{self.key} {self.newest_first}"
 
     @property
     def kind(self) -> type[Key]:
-        """What the key is."""
+        """The key's type."""
         kind: type[Key] = self.key.type.python_type
         return kind
 
-    def before(self, horizon: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The condition for what comes before the key ``horizon``, or has it."""
-        return self.key >= horizon if self.newest_first else self.key <= horizon
+    def before(self, bound: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The condition for rows whose key comes before ``bound``, or equals it."""
+        return self.key >= bound if self.newest_first else self.key <= bound
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stretch of a list as statements speak of it: from its beginning, or ``continued`` after a certain row.
+    """Where a page begins: at the beginning of the list, or ``continued`` after a certain row.
 
-    Which row that is, and how many rows are wanted, are parameters of the statement: ``Bookmark`` has their values. So
+    Which row that is, and how many rows are wanted, are parameters of the statement; ``Bookmark`` has their values. So
     a statement that was written for one page serves for all.
     """
 
@@ -92,7 +85,7 @@ class Place:
     continued: bool
 
     def applied(self, query: Select[Any]) -> Select[Any]:
-        """The rows of ``query`` that lie there, in order."""
+        """The page's rows of ``query``, in order."""
         return self.in_order(self.beyond(query)).limit(ROWS)
 
     def beyond(self, query: Select[Any]) -> Select[Any]:
@@ -109,7 +102,7 @@ class Place:
         return query.order_by(*self._columns(self.order.key, self.order.id))
 
     def first_of(self, rows: FromClause) -> Select[Any]:
-        """The ids of the first of ``rows``, which all lie there, and have the columns ``key`` and ``id``."""
+        """The ids of the first of ``rows``, which all come after it, and have the columns ``key`` and ``id``."""
         return self.of_keyed(rows).with_only_columns(rows.c.id).limit(ROWS)
 
     def of_keyed(self, rows: FromClause) -> Select[Any]:
@@ -130,7 +123,7 @@ class Bookmark:
     place: Place
     values: Values
 
-    def page(self, found: Sequence[Any]) -> "Page[Any]":
+    def page(self, found: Sequence[Any]) -> Page[Any]:
         """The page of what was found there: rows, the last two columns of which are the order's key and id."""
         limit = self.values[ROWS.key] - 1
         rows = found[:limit]
@@ -142,7 +135,7 @@ def bookmark(order: Order, request: PageRequest, scope: str = "") -> Bookmark:
     """Where the page begins that is asked for. Raises ``InvalidInput`` for a cursor that we did not make for this list.
 
     ``scope`` says what else the list depends on, such as its filters: with another scope it is another list. One row
-    more is wanted than the page has, which tells whether another page follows.
+    more than the page has is read, which shows whether another page follows.
     """
     list_name = f"{order.list_name} {scope} {request.scope}"
     values: Values = {ROWS.key: request.limit + 1}
@@ -178,13 +171,13 @@ def page_of(
 
 
 def make_cursor(list_name: str, key: Key, row_id: uuid.UUID) -> str:
-    """A place in a list, as URL-safe text that means nothing to others."""
+    """A place in a list, as opaque URL-safe text."""
     place = row_id.bytes + _packed(key)
     return base64.urlsafe_b64encode(_digest(list_name, place) + place).decode().rstrip("=")
 
 
 def read_cursor(list_name: str, cursor: str, kind: type[Key] = datetime) -> tuple[Key, uuid.UUID]:
-    """The place that ``make_cursor`` wrote down for the same list. Raises ``InvalidInput`` for anything else."""
+    """The place that ``make_cursor`` encoded for the same list. Raises ``InvalidInput`` for anything else."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         digest, place = packed[:DIGEST_BYTES], packed[DIGEST_BYTES:]
@@ -211,60 +204,3 @@ def _unpacked(packed: bytes, kind: type[Key]) -> Key:
 
 def _digest(list_name: str, place: bytes) -> bytes:
     return hashlib.blake2b(list_name.encode() + b"\0" + place, digest_size=DIGEST_BYTES).digest()
-
-
-STRETCH = 10_000  # rows, which are walked in a few milliseconds
-
-Ids = Select[tuple[uuid.UUID]]
-
-
-@dataclass(frozen=True, slots=True)
-class FilteredList:
-    """The statements that ask for the first rows that pass: written once for lists of a kind, and asked with values.
-
-    ``end`` asks where the stretch ends, ``within`` walks it, ``short`` walks a list that ends before, and ``every``
-    collects all that pass.
-    """
-
-    end: Select[Any]
-    within: Ids
-    short: Ids
-    every: Ids
-
-    def first(self, session: Session, values: Values) -> Sequence[uuid.UUID]:
-        """The ids of the first rows that pass, in order."""
-        horizon = session.scalar(self.end, {**values, "stretch": STRETCH})
-        if horizon is None:
-            return session.scalars(self.short, values).all()
-        found = session.scalars(self.within, {**values, "horizon": horizon}).all()
-        return found if len(found) == values["page_rows"] else session.scalars(self.every, values).all()
-
-
-def filtered_list(
-    passing: Select[Any], whole: Select[Any], place: Place, *, walked: Select[Any] | None = None
-) -> FilteredList:
-    """How to find the first rows of ``passing`` from ``place`` on.
-
-    ``passing`` is ``whole``, which an index has in the place's order, with filters. ``walked`` is the same as
-    ``passing``, in words that suit a walk, if others do.
-    """
-    ids = (passing if walked is None else walked).with_only_columns(place.order.id)
-    horizon = bindparam("horizon", type_=place.order.key.type)
-    return FilteredList(
-        end=end_of(whole, place, "stretch"),
-        within=place.applied(ids.where(place.order.before(horizon))),
-        short=place.applied(ids),
-        every=first_of_every(passing, place),
-    )
-
-
-def end_of(rows: Select[Any], place: Place, after: str) -> Select[Any]:
-    """The key of the row that comes ``after`` so many others, which is a parameter; nothing where there are fewer."""
-    keys = place.in_order(place.beyond(rows.with_only_columns(place.order.key.label("key"))))
-    return keys.limit(1).offset(bindparam(after))
-
-
-def first_of_every(passing: Select[Any], place: Place) -> Ids:
-    """The ids of the first rows of ``passing``, by collecting all that pass first."""
-    keyed = passing.with_only_columns(place.order.id.label("id"), place.order.key.label("key"))
-    return place.first_of(place.beyond(keyed).cte("every").prefix_with("MATERIALIZED"))

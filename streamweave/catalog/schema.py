@@ -1,7 +1,4 @@
-"""The catalog's schema: brought up to date, and never touched when a newer StreamWeave has been here.
-
-The identity of the catalog: which catalog this is, among all that may reach the same storage.
-"""
+"""The catalog's schema, brought up to date unless a newer StreamWeave made it, and the identity of the catalog."""
 
 import uuid
 
@@ -25,7 +22,7 @@ def alembic_config() -> Config:
 
 
 def schema_revision(engine: Engine) -> str | None:
-    """The revision that the database stands at; None for an empty database."""
+    """The database's revision; None for an empty database."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
@@ -54,14 +51,14 @@ def upgrade_schema(engine: Engine) -> None:
 
 
 def catalog_id(session: Session) -> uuid.UUID:
-    """The id of this catalog. It stays the same for ever, also in every dump that is restored."""
+    """The id of this catalog. It never changes, also in a dump that is restored."""
     return session.scalars(select(CatalogIdentity.id)).one()
 
 
 def renew_identity(session: Session) -> uuid.UUID:
     """Give the catalog a new id, and return it. The caller commits.
 
-    Meant for a copy of a catalog that is to live beside the original: every storage location refuses it from then on,
+    Meant for a copy of a catalog that is used beside the original: every storage location refuses it from then on,
     until it is adopted. The journals there are the original's: what is archived is yet to be noted in some of its own.
     """
     identity = session.scalars(select(CatalogIdentity).with_for_update()).one()

@@ -1,9 +1,4 @@
-"""How the catalog is reached: one engine for each process, short transactions, none of them open across a copy.
-
-Changing a row.
-
-Locks that last as long as a transaction.
-"""
+"""Access to the catalog: one engine per process, short transactions (none is open across a copy), and their locks."""
 
 import select
 import uuid
@@ -23,7 +18,7 @@ from streamweave.catalog.tables import Base
 Sessions = sessionmaker[Session]
 
 
-# for whoever answers people: each question is planned for its own values, by one process, for data that is in memory
+# for the service: each query is planned for its own values, by one process, for data that is in memory
 FOR_ANSWERS = {
     "plan_cache_mode": "force_custom_plan",
     "max_parallel_workers_per_gather": "0",
@@ -32,7 +27,7 @@ FOR_ANSWERS = {
 }
 
 
-# for whoever harvests: rows are found by their ids while a table grows faster than its statistics, and in memory
+# for harvests: rows are found by their ids while a table grows faster than its statistics, and in memory
 FOR_HARVESTS = {"random_page_cost": "1.1"}
 
 
@@ -54,10 +49,10 @@ def catalog_engine(url: str, *, pool_size: int = 5, settings: Mapping[str, str] 
 
 
 def _refuse_a_lost_connection(connection: psycopg.Connection[Any], *_: object) -> None:
-    """An idle connection tells nothing but its end. To hear that costs no round trip, as asking PostgreSQL would."""
-    heard = select.poll()
-    heard.register(connection.pgconn.socket, select.POLLIN)
-    if heard.poll(0):
+    """An idle connection sends nothing but its end. To detect that takes no round trip, unlike a query."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
         raise DisconnectionError("the catalog has closed this connection")
 
 
@@ -77,7 +72,7 @@ def catalog_sessions(engine: Engine) -> Sessions:
 
 
 def reading_sessions(engine: Engine) -> Sessions:
-    """Sessions that only read: each statement by itself, without the round trips that open and end a transaction.
+    """Sessions that only read: each statement on its own, without the round trips that open and end a transaction.
 
     Nothing is lost by that: within a transaction of ours, too, each statement sees what is committed when it begins.
     """
@@ -85,6 +80,13 @@ def reading_sessions(engine: Engine) -> Sessions:
 
 
 Row = TypeVar("Row", bound=Base)
+
+
+def add(session: Session, row: Row) -> Row:
+    """Add the row to the transaction, and write it."""
+    session.add(row)
+    session.flush()
+    return row
 
 
 def change(session: Session, row: Row, fields: Mapping[str, Any]) -> Row:

@@ -1,4 +1,4 @@
-"""What a person can do to a file. The caller commits."""
+"""What a user can do to a file. The caller commits."""
 
 import uuid
 
@@ -12,11 +12,11 @@ from streamweave.files.queries import file_by_id
 from streamweave.validation import Rule, checked, text
 
 WITHDRAWAL: dict[str, Rule] = {"reason": text()}
-ASKED = "a person asked to try again"
+ASKED = "a user asked to try again"
 
 
 def try_again(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
-    """Let a file that failed go its way again, from the filter on, with all of its attempts.
+    """Schedule a failed file anew, from the filter on, with all of its attempts.
 
     Raises ``NotFound`` as ``file_by_id`` does, and ``Conflict`` when its newest version has not failed.
     """
@@ -52,7 +52,7 @@ def withdraw(session: Session, viewer: User, file_id: uuid.UUID, reason: str) ->
 
 
 def reinstate(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
-    """Take a withdrawal back. Raises ``NotFound``, and ``Conflict`` when the file is not withdrawn."""
+    """Reinstate a withdrawn file. Raises ``NotFound``, and ``Conflict`` when the file is not withdrawn."""
     version = file_by_id(session, viewer, file_id)
     record = version.file
     if record.withdrawn_at is None:

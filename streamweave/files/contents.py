@@ -1,7 +1,4 @@
-"""Where the bytes of an archived version are, for those who may see its file.
-
-Reading archived versions: whichever copy can be opened, a span of it, piece by piece.
-"""
+"""The content of archived versions: which copies a viewer may read, and reading a span of the first one that opens."""
 
 import logging
 import uuid
@@ -109,8 +106,8 @@ def contents_selected(session: Session, viewer: User, selection: Selection) -> l
 
     Raises ``NotFound`` if none remains, and ``InvalidInput`` if there are too many.
     """
-    openings = access_scope_asked(session, viewer, selection)
-    ids = selected(viewer, selection, openings).with_only_columns(FileRecord.id)
+    scope = access_scope_asked(session, viewer, selection)
+    ids = selected(viewer, selection, scope).with_only_columns(FileRecord.id)
     wanted = session.scalars(ids.limit(LARGEST_SELECTION + 1), selection.values).all()
     _check_number("filters", len(wanted))
     found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))

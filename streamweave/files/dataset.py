@@ -10,7 +10,7 @@ UNKNOWN_TYPE = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is told about a file. ``content_url`` is None, as are checksum and size, while nothing is archived."""
+    """What is published about a file. ``content_url`` is None, as are checksum and size, while nothing is archived."""
 
     identifier: str
     name: str
@@ -25,7 +25,7 @@ class Description:
 
 
 def media_type(filename: str) -> str:
-    """The media type that the name suggests; the content is not looked at."""
+    """The media type that the name suggests; the content is not read."""
     return mimetypes.guess_type(filename)[0] or UNKNOWN_TYPE
 
 

@@ -1,6 +1,6 @@
 """A selection of archived versions as one ZIP (stored, not compressed; zip64 where needed), made while it is read.
 
-Entries bear the time at which the instrument wrote the file: twice, as ZIPs do (APPNOTE.TXT, section 4.4.6, and
+Entries have the time at which the instrument wrote the file: twice, as ZIPs do (APPNOTE.TXT, section 4.4.6, and
 Info-ZIP's extended timestamp). The old field has no time zone and two seconds' precision: it shows local time of the
 instrument, from 1980 to 2107. The extra field is exact to the second and in UTC, from 1901 to 2038; most programs
 prefer it.
@@ -99,8 +99,8 @@ class _DatedStream(ZipStream):  # type: ignore[misc] # zipstream-ng is untyped
 def entry_names(contents: list[Content]) -> list[str]:
     """The names of the entries: source paths, made safe for every file system.
 
-    Where two instruments have the same path, the instruments' folders stand before it. A file that others have for a
-    folder gets the next free name, as in the archive: no program unpacks both under one.
+    Where two instruments have the same path, the instruments' folders come before it. A file that is a folder of others
+    gets the next free name, as in the archive: no program unpacks both under one.
     """
     full = [destination_path(content.archive_folder, content.source_path, 1) for content in contents]
     short = [path.partition("/")[2] for path in full]

@@ -1,16 +1,9 @@
-"""What is asked about files: each with its newest version, and only those that the viewer may see.
+"""Queries on files: lists, single files and versions, history, and summaries; only what the viewer may see.
 
-What a list tells of a file: its record, and where its newest version stands.
-
-Rows rather than objects: to make objects of a page's rows takes longer than to find them.
-
-A file's history: one list of dated events, told by the rows that the harvest left.
-
-A summary of what a viewer may see: files and bytes by instrument and day, and the states with their ages.
-
-What it costs: the days read an index of the newest versions by acquisition day, so only the days asked for count; the
-states read an index of the newest versions by state, once over, which takes some tenths of a second at a million files.
-For others than admins all that is open to them is collected, and held against these.
+A list yields rows rather than objects: to make objects of a page took longer than to find it. Summaries by day read an
+index of the newest versions by acquisition day, so only the days asked for count. Summaries by state read an index by
+state completely, which takes some tenths of a second at a million files. For users with partial access, all files in
+their scope are collected and joined with these.
 """
 
 import uuid
@@ -38,7 +31,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import InvalidInput, NotFound
-from streamweave.files.listing import NEWEST_FIRST, Sort, filtered_page, filtered_page_of, order_of
+from streamweave.files.listing import NEWEST_FIRST, Sort, order_of, visible_page
 from streamweave.files.selection import EVERYTHING, Selection, access_scope_asked, selected
 from streamweave.harvest.source_check import FOUND_BY_REREADING
 
@@ -76,22 +69,14 @@ _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 
 
 def files(
-    session: Session,
-    viewer: User,
-    request: PageRequest,
-    selection: Selection = EVERYTHING,
-    sort: Sort = NEWEST_FIRST,
+    session: Session, viewer: User, request: PageRequest, selection: Selection = EVERYTHING, sort: Sort = NEWEST_FIRST
 ) -> Page[ListedFile]:
     """The files of ``selection`` that ``viewer`` may see.
 
     Raises ``InvalidInput``, also for a cursor of another selection or order.
     """
     begin = bookmark(order_of(sort), request, selection.scope)
-    openings = access_scope_asked(session, viewer, selection)
-    if openings is None:
-        first = filtered_page(session, selection, begin)
-    else:
-        first = filtered_page_of(session, openings, selection, begin, withdrawn_too=viewer.is_admin)
+    first = visible_page(session, viewer, selection, begin)
     return begin.page(session.execute(_listed(sort), {"ids": first}).all() if first else [])
 
 
@@ -106,11 +91,11 @@ def _listed(sort: Sort) -> Select[Any]:
 
 def count_of_files(session: Session, viewer: User, selection: Selection = EVERYTHING) -> int:
     """How many files of ``selection`` ``viewer`` may see. Costs time in proportion to that number."""
-    openings = access_scope_asked(session, viewer, selection)
-    if openings is not None and openings.kinds and not selection.filters:
-        # of all that is open, indexes tell: no file has to be looked at
-        return session.scalar(_number_open(openings.kinds, withdrawn_too=viewer.is_admin), openings.values) or 0
-    found = selected(viewer, selection, openings).with_only_columns(func.count(), maintain_column_froms=True)
+    scope = access_scope_asked(session, viewer, selection)
+    if scope is not None and scope.kinds and not selection.filters:
+        # indexes suffice for all open files: no record is read
+        return session.scalar(_number_open(scope.kinds, withdrawn_too=viewer.is_admin), scope.values) or 0
+    found = selected(viewer, selection, scope).with_only_columns(func.count(), maintain_column_froms=True)
     return session.scalar(found, selection.values) or 0
 
 
@@ -123,9 +108,9 @@ def _number_open(kinds: tuple[Kind, ...], *, withdrawn_too: bool) -> Select[tupl
 
 def file_by_id(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersion:
     """The newest version of a file, with the record in ``file``. ``NotFound`` for what ``viewer`` may not see, too."""
-    openings = None if viewer.is_admin else access_scope_of(session, viewer)
-    values = {"file_id": file_id} if openings is None else {"file_id": file_id, **openings.values}
-    version = session.scalar(_one_file(openings and openings.kinds), values)
+    scope = None if viewer.is_admin else access_scope_of(session, viewer)
+    values = {"file_id": file_id} if scope is None else {"file_id": file_id, **scope.values}
+    version = session.scalar(_one_file(scope and scope.kinds), values)
     if version is None:
         raise NotFound("File")
     return version
@@ -133,7 +118,7 @@ def file_by_id(session: Session, viewer: User, file_id: uuid.UUID) -> FileVersio
 
 @cache
 def _one_file(kinds: tuple[Kind, ...] | None) -> Select[tuple[FileVersion]]:
-    """For those whose openings are of these kinds; None for who sees everything."""
+    """For those whose scope are of these kinds; None for who sees everything."""
     found = _with_records().where(FileVersion.is_newest, FileRecord.id == bindparam("file_id"))
     return found if kinds is None else found.where(visible_by(kinds))
 
@@ -154,13 +139,13 @@ def version_by_number(session: Session, viewer: User, file_id: uuid.UUID, number
 
 
 def scans_of_file(session: Session, viewer: User, file_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
-    """The looks at the file's share since the one that discovered it, newest first. Raises ``NotFound``.
+    """The scans of the file's share since the one that discovered it, newest first. Raises ``NotFound``.
 
-    Their counts tell of files that ``viewer`` may not see: show none of them.
+    Their counts include files that ``viewer`` may not see: show none of them.
     """
     record = file_by_id(session, viewer, file_id).file
-    looked = or_(Scan.finished_at.is_(None), Scan.finished_at >= record.first_discovered_at)
-    query = select(Scan).where(Scan.instrument_id == record.instrument_id, looked)
+    since = or_(Scan.finished_at.is_(None), Scan.finished_at >= record.first_discovered_at)
+    query = select(Scan).where(Scan.instrument_id == record.instrument_id, since)
     return page_of(session, query, _NEWEST_SCAN, request, scope=str(file_id))
 
 
@@ -178,7 +163,7 @@ class Event:
     Words: ``discovered``, ``changed`` (a new version was seen), ``planned`` (a copy into ``storage_location``),
     ``copying``, ``transferred``, ``transfer_failed``, ``verified`` (its copy was re-read later), ``damaged``,
     ``source_verified`` (the source was read again, and has the archived content), ``gone``, ``withdrawn``, ``hook_ran``
-    and ``hook_failed`` (a script or webhook); and each state of a version that it stands in now, such as ``settling``,
+    and ``hook_failed`` (a script or webhook); and the present state of each version, such as ``settling``,
     ``skipped`` or ``archived``.
     """
 
@@ -254,8 +239,8 @@ def _of_transfer(transfer: Transfer) -> Iterator[Event]:
 
 def _of_hook_run(run: HookRun) -> Event:
     event = "hook_failed" if run.outcome in FAILURES else "hook_ran"
-    told = f"{run.outcome}: {run.message}" if run.message else run.outcome
-    return Event(run.started_at, event, run.version.number, f"{run.hook.name}: {told}")
+    outcome = f"{run.outcome}: {run.message}" if run.message else run.outcome
+    return Event(run.started_at, event, run.version.number, f"{run.hook.name}: {outcome}")
 
 
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
@@ -275,7 +260,7 @@ class Harvested:
 
 @dataclass(frozen=True, slots=True)
 class StateCount:
-    """How many files stand in a state, and since when the oldest of them does (UTC)."""
+    """How many files are in a state, and since when the oldest of them is (UTC)."""
 
     state: str
     files: int
@@ -299,7 +284,7 @@ def harvested(session: Session, viewer: User, first_day: date, last_day: date) -
 
 
 def state_counts(session: Session, viewer: User) -> list[StateCount]:
-    """The states that files stand in, in alphabetical order."""
+    """The states that files are in, in alphabetical order."""
     query = _newest(session, select(FileVersion.state, func.count(), func.min(FileVersion.state_since)), viewer)
     rows = session.execute(query.group_by(FileVersion.state).order_by(FileVersion.state))
     return [StateCount(state, files, since) for state, files, since in rows]

@@ -1,9 +1,8 @@
-"""From an identifier, however it is written, to what it names, for whoever asks.
+"""Resolving an identifier, however it is written, to what it names for a viewer; and its citation.
 
-Electronic Resource Citations: who, what, when, where, and what is promised (draft-kunze-erc, in ANVL).
-
-``?info`` after an ARK answers with such a record: the citation, then the support block that says who stands behind the
-identifier, and how firmly (draft-kunze-ark, section 5).
+Citations are Electronic Resource Citations: who, what, when, where (draft-kunze-erc, in ANVL). ``?info`` after an ARK
+yields the citation and a support block: who is responsible for the identifier, and what they promise (draft-kunze-ark,
+section 5).
 """
 
 import re
@@ -43,7 +42,7 @@ class Named:
 
 
 def resolve(session: Session, viewer: User | None, text: str, *, hide_private: bool) -> Named:
-    """What ``text`` names. ``viewer`` is None for somebody who is not logged in.
+    """What ``text`` names. ``viewer`` is None without a login.
 
     Raises ``IdentifierMistyped`` for what can't be an identifier of ours, ``NotFound`` for an unknown one, and for one
     of a private file ``IdentifierPrivate``, or the same as for an unknown one with ``hide_private``.
@@ -126,7 +125,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """Who stands behind the identifier, and what they promise."""
+    """Who is responsible for the identifier, and what they promise."""
 
     who: str
     commitment: str

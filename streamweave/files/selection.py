@@ -116,25 +116,25 @@ def passing(filters: Filters) -> Iterator[ColumnElement[bool]]:
         )
 
 
-def selected(viewer: User, selection: Selection, openings: AccessScope | None) -> Select[tuple[FileRecord]]:
-    """The records of ``selection`` that ``viewer`` may see, ``openings`` being those asked for.
+def selected(viewer: User, selection: Selection, scope: AccessScope | None) -> Select[tuple[FileRecord]]:
+    """The records of ``selection`` that ``viewer`` may see, ``scope`` being those asked for.
 
     ``selection.values`` are the values of its parameters.
     """
     records = records_that_pass(selection.filters, withdrawn_too=viewer.is_admin)
-    return records if openings is None else records.where(covered(openings))
+    return records if scope is None else records.where(covered(scope))
 
 
 def access_scope_asked(session: Session, viewer: User, selection: Selection) -> AccessScope | None:
     """What of the selection's project, or else of everything, is open to ``viewer``; None for everything."""
     if selection.project_id is not None:
         # whatever is granted to a project is granted to those who belong to it
-        openings = access_scope_of_project(session, viewer, selection.project_id)
+        scope = access_scope_of_project(session, viewer, selection.project_id)
     elif viewer.is_admin:
         return None
     else:
-        openings = access_scope_of(session, viewer)
-    return openings if selection.instrument_id is None else openings.on(selection.instrument_id)
+        scope = access_scope_of(session, viewer)
+    return scope if selection.instrument_id is None else scope.on(selection.instrument_id)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -156,7 +156,7 @@ def _metadata(key: str, value: str) -> list[dict[str, Any]]:
 
 
 def _meanings(text: str) -> list[Any]:
-    """The JSON values that ``text`` may stand for: always itself as text."""
+    """The JSON values that ``text`` may mean: always itself as text."""
     if _NUMBER.fullmatch(text):
         return [text, float(text) if "." in text else int(text)]
     return [text, _WORDS_OF_JSON[text]] if text in _WORDS_OF_JSON else [text]

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session, joinedload
 
 from streamweave.access.access_scope import Kind, access_scope_of
 from streamweave.access.visibility import covered_by, covered_one_by_one, few_covered, visible_files
-from streamweave.catalog.pages import FilteredList, Ids, Order, Page, PageRequest, Place, Values, filtered_list, page_of
+from streamweave.catalog.pages import Order, Page, PageRequest, Place, Values, page_of
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
 from streamweave.errors import NotFound
-from streamweave.files.listing import KINDS_OF_LISTS
+from streamweave.files.listing import KEPT_LISTS, Ids, WalkedList, walked_list
 
 _NEWEST = Order(Transfer.created_at, Transfer.id, newest_first=True)
 
@@ -52,24 +52,24 @@ def _with_places_and_runs() -> Select[tuple[Transfer]]:
 def _first_visible(
     session: Session, viewer: User, wanted: Mapping[str, Any], place: Place, values: Values
 ) -> ColumnElement[bool]:
-    openings = access_scope_of(session, viewer)
-    values = {**values, **openings.values, **wanted}
-    few = few_covered(session, openings)
+    scope = access_scope_of(session, viewer)
+    values = {**values, **scope.values, **wanted}
+    few = few_covered(session, scope)
     if few is not None:
         return Transfer.id.in_(session.scalars(_first_of_few(tuple(wanted), place), {**values, "few": few}).all())
-    return Transfer.id.in_(_visible_list(openings.kinds, tuple(wanted), place).first(session, values))
+    return Transfer.id.in_(_visible_list(scope.kinds, tuple(wanted), place).first(session, values))
 
 
-@lru_cache(KINDS_OF_LISTS)
+@lru_cache(KEPT_LISTS)
 def _first_of_few(wanted: tuple[str, ...], place: Place) -> Ids:
     few = FileRecord.id == any_(bindparam("few", type_=ARRAY(Uuid)))
     return place.applied(_shown(wanted).where(few).with_only_columns(Transfer.id))
 
 
-@lru_cache(KINDS_OF_LISTS)
-def _visible_list(kinds: tuple[Kind, ...], wanted: tuple[str, ...], place: Place) -> FilteredList:
+@lru_cache(KEPT_LISTS)
+def _visible_list(kinds: tuple[Kind, ...], wanted: tuple[str, ...], place: Place) -> WalkedList:
     visible, walked = _shown(wanted).where(covered_by(kinds)), _shown(wanted).where(covered_one_by_one(kinds))
-    return filtered_list(visible, select(Transfer), place, walked=walked)
+    return walked_list(visible, select(Transfer), place, walked=walked)
 
 
 def _shown(wanted: tuple[str, ...]) -> Select[tuple[Transfer]]:

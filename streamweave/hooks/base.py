@@ -1,6 +1,6 @@
 """Hooks: the contract of a configured step before or after a transfer.
 
-A hook decides or tells about one file from what it is shown. It changes nothing itself: the harvest acts on the answer.
+A hook decides about or enriches one file from what it is shown. It changes nothing: the harvest acts on the answer.
 Its configuration is read strictly when it is entered, so that no harvest stumbles over it later.
 """
 
@@ -42,7 +42,7 @@ class Proceed:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Don't transfer the file. ``reason`` is a sentence for a person, and goes on record."""
+    """Don't transfer the file. ``reason`` is a sentence for users, and is recorded."""
 
     reason: str
 
@@ -78,14 +78,14 @@ class PreTransferHook(Protocol):
 
 
 class PostTransferHook(Protocol):
-    """A step that tells more about a file that has been archived."""
+    """A step that adds metadata and grants to an archived file."""
 
     @property
     def name(self) -> str:
         """What people call this hook."""
 
     def enrich(self, context: HookContext) -> Enrichment:
-        """Tell what is found out about one file. Raises ``HookFailed`` when it can't."""
+        """Metadata and grants for one file. Raises ``HookFailed`` when it can't."""
 
 
 class HookConfig(BaseModel):

@@ -1,6 +1,6 @@
-"""Hooks made of their rows, whatever their implementation, and the fingerprint that tells whether they have changed.
+"""Hooks made of their rows, whatever their implementation; and the fingerprint by which a change is detected.
 
-The hooks that are built in, and how a configured row becomes one. A new one is one more line in its table.
+A new built-in hook is one more line in ``BUILTINS``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +14,7 @@ from streamweave.hooks.external_hook import CalledHook, called_hook
 from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.run import fingerprint
 
-PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {
-    "file_filter": FileFilter.configured,
-}
+PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {"file_filter": FileFilter.configured}
 POST_TRANSFER: Mapping[str, Callable[[str, object], PostTransferHook]] = {
     "metadata_enrichment": MetadataEnrichment.configured,
     "access_assignment": AccessAssignment.configured,

@@ -1,25 +1,48 @@
-"""The built-in hook ``file_filter``: which files are transferred, and to where.
+"""The built-in hooks.
 
-The built-in hook ``metadata_enrichment``: metadata from a file's path or name.
-
-The built-in hook ``access_assignment``: who may see a file, by its configuration or by the file's metadata.
+``file_filter`` decides which files are transferred, and to where; ``metadata_enrichment`` takes metadata from a file's
+path or name; ``access_assignment`` grants files by its configuration or by their metadata.
 """
 
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
 from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType
 from streamweave.errors import HookFailed
-from streamweave.hooks.base import Decision, Enrichment, HookConfig, HookContext, Proceed, Redirect, Skip, read_config
+from streamweave.hooks.base import (
+    Config,
+    Decision,
+    Enrichment,
+    HookConfig,
+    HookContext,
+    Proceed,
+    Redirect,
+    Skip,
+    read_config,
+)
 from streamweave.hooks.patterns import GroupPattern, ShellPattern, group_pattern, shell_pattern
 from streamweave.validation import has_control_character
 
 Pattern = Annotated[ShellPattern, PlainValidator(shell_pattern, json_schema_input_type=str)]
+
+
+@dataclass(frozen=True)
+class BuiltinHook(Generic[Config]):
+    """A built-in hook, with the ``name`` that users gave it and its configuration, an instance of ``model``."""
+
+    name: str
+    config: Config
+    model: ClassVar[type[Any]]
+
+    @classmethod
+    def configured(cls, name: str, config: object) -> Self:
+        """The hook with the configuration that was entered. Raises ``InvalidInput``."""
+        return cls(name, read_config(cls.model, config))
 
 
 class RedirectRule(HookConfig):
@@ -38,17 +61,10 @@ class FileFilterConfig(HookConfig):
     redirect_rules: list[RedirectRule] = Field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class FileFilter:
+class FileFilter(BuiltinHook[FileFilterConfig]):
     """Skips what is excluded, not included where anything is, or too small; redirects by the first rule that fits."""
 
-    name: str
-    config: FileFilterConfig
-
-    @classmethod
-    def configured(cls, name: str, config: object) -> Self:
-        """The hook with the configuration that was entered. Raises ``InvalidInput``."""
-        return cls(name, read_config(FileFilterConfig, config))
+    model = FileFilterConfig
 
     def decide(self, context: HookContext) -> Decision:
         """Exclusion wins over inclusion, inclusion over the minimum size, and all of them over a redirect."""
@@ -86,17 +102,10 @@ class MetadataEnrichmentConfig(HookConfig):
     rules: list[Rule] = Field(min_length=1)
 
 
-@dataclass(frozen=True, slots=True)
-class MetadataEnrichment:
+class MetadataEnrichment(BuiltinHook[MetadataEnrichmentConfig]):
     """Names like ``user_a/experiment_001`` in a path, turned into metadata. A rule that doesn't match adds nothing."""
 
-    name: str
-    config: MetadataEnrichmentConfig
-
-    @classmethod
-    def configured(cls, name: str, config: object) -> Self:
-        """The hook with the configuration that was entered. Raises ``InvalidInput``."""
-        return cls(name, read_config(MetadataEnrichmentConfig, config))
+    model = MetadataEnrichmentConfig
 
     def enrich(self, context: HookContext) -> Enrichment:
         """What the rules find in this file's path and name."""
@@ -120,7 +129,7 @@ def entered_id(entered: object) -> uuid.UUID:
 
 
 class GrantRule(HookConfig):
-    """A grant to ``grantee_id``; or, with ``match``, to whoever the metadata's value under ``key`` names.
+    """A grant to ``grantee_id``; or, with ``match``, to the grantee that the metadata's value under ``key`` names.
 
     It names a group or a project, or a user by e-mail address; ``mail_domain`` is added to a value without ``@``.
     """
@@ -148,22 +157,15 @@ class GrantRule(HookConfig):
 
 
 class AccessAssignmentConfig(HookConfig):
-    """All rules apply. A file without the metadata that a rule asks for is granted to nobody by that rule."""
+    """All rules apply. A rule grants nothing for a file without the metadata that it asks for."""
 
     grants: list[GrantRule] = Field(min_length=1)
 
 
-@dataclass(frozen=True, slots=True)
-class AccessAssignment:
+class AccessAssignment(BuiltinHook[AccessAssignmentConfig]):
     """Grants on archived files; it runs after the hooks whose metadata it reads."""
 
-    name: str
-    config: AccessAssignmentConfig
-
-    @classmethod
-    def configured(cls, name: str, config: object) -> Self:
-        """The hook with the configuration that was entered. Raises ``InvalidInput``."""
-        return cls(name, read_config(AccessAssignmentConfig, config))
+    model = AccessAssignmentConfig
 
     @property
     def literal_grantees(self) -> list[Grantee | None]:

@@ -1,6 +1,6 @@
-"""Calls: the hooks of one run, asked about several files side by side. Nobody holds a session or a lock meanwhile.
+"""The calls of hooks in one run: several files are asked about side by side, while no session and no lock is held.
 
-Answers: what hooks said about many versions while nothing was locked, and whether it still counts.
+The answers carry what they depend on, so that the caller can check under a lock whether they still hold.
 """
 
 import uuid
@@ -38,29 +38,29 @@ class AnswerOfHook(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Answers(Generic[Result]):
-    """What was told about versions, by their ids, by the hooks of that fingerprint."""
+    """The answers about versions, by their ids, from the hooks of that fingerprint."""
 
     hooks_fingerprint: str
-    told: Mapping[uuid.UUID, AnswerOfHook[Result]]
+    by_version: Mapping[uuid.UUID, AnswerOfHook[Result]]
 
     def hold(self, hooks_fingerprint: str, version_id: uuid.UUID, shown: HookContext) -> bool:
         """Whether there is an answer about the version as it is shown now, by the hooks that there are now."""
-        told = self.told.get(version_id)
-        return told is not None and told.shown == shown and self.hooks_fingerprint == hooks_fingerprint
+        answer = self.by_version.get(version_id)
+        return answer is not None and answer.shown == shown and self.hooks_fingerprint == hooks_fingerprint
 
     @property
     def results(self) -> dict[uuid.UUID, Result]:
-        """What was told, by version."""
-        return {version_id: told.result for version_id, told in self.told.items()}
+        """The results, by version."""
+        return {version_id: answer.result for version_id, answer in self.by_version.items()}
 
     @property
     def runs(self) -> list[dict[str, Any]]:
         """The rows of all calls."""
-        return list(chain.from_iterable(told.runs for told in self.told.values()))
+        return list(chain.from_iterable(answer.runs for answer in self.by_version.values()))
 
 
 AT_ONCE = 4
-"""So many files are asked about side by side; a script is a process, and a receiver somebody else's machine."""
+"""So many files are asked about side by side; a script is a process, and a receiver another facility's machine."""
 BATCH = 100
 """After so many files their answers are written: what a killed run has to ask again."""
 RUNS_KEPT = 20
@@ -93,7 +93,7 @@ class Calls:
     def enrichments(
         self, hooks: Sequence[PostTransferHook], fingerprint: str, subjects: Sequence[HookSubject]
     ) -> Answers[Enriched]:
-        """What the hooks of that fingerprint tell about each of the subjects."""
+        """What the hooks of that fingerprint find for each of the subjects."""
         return Answers(fingerprint, self._side_by_side(enrich, hooks, subjects))
 
     def _side_by_side(
@@ -102,15 +102,15 @@ class Calls:
         hooks: Sequence[AnyHook],
         subjects: Sequence[HookSubject],
     ) -> Mapping[uuid.UUID, AnswerOfHook[Outcome]]:
-        def told(subject: HookSubject) -> AnswerOfHook[Outcome]:
+        def answer(subject: HookSubject) -> AnswerOfHook[Outcome]:
             watched = [self._watched(hook, subject) for hook in hooks]
             result = ask(watched, subject.shown)
             runs = chain.from_iterable(hook.runs for hook in watched if isinstance(hook, RecordedHook))
             return AnswerOfHook(subject.shown, result, list(runs))
 
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hook") as threads:
-            answers = threads.map(told, subjects)
-            return {subject.version_id: answer for subject, answer in zip(subjects, answers, strict=True)}
+            answers = threads.map(answer, subjects)
+            return {subject.version_id: found for subject, found in zip(subjects, answers, strict=True)}
 
     def _watched(self, hook: AnyHook, subject: HookSubject) -> AnyHook:
         return RecordedHook(hook, subject, self.circuit, self.now) if isinstance(hook, CalledHook) else hook

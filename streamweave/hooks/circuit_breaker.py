@@ -1,4 +1,4 @@
-"""The circuit: a hook that doesn't answer in time is left alone for the rest of a run, lest all files wait for it."""
+"""The circuit breaker: a hook that keeps timing out is skipped for the rest of a run, so that not all files wait."""
 
 import uuid
 from collections import Counter
@@ -12,8 +12,8 @@ TIMEOUTS_IN_A_ROW = 3
 class HookCircuitBreaker:
     """What one run has seen of each hook, by its id. Safe to share between threads.
 
-    Once a hook has timed out, nobody begins to ask it while others have yet to tell: so a hook that is dead costs a run
-    its timeout, and not twice that.
+    Once a hook has timed out, no call begins while others are under way, so a dead hook costs a run its timeout, and
+    not twice that.
     """
 
     def __init__(self) -> None:

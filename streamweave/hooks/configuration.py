@@ -1,8 +1,6 @@
-"""Hooks as they are configured: how they are entered, changed, removed, and which ones run. The caller commits.
+"""Hooks as they are configured: creating, changing and deleting them, and which ones run. The caller commits.
 
-A webhook's secret is sealed as it goes in, and never comes out.
-
-Implementations: which fields each of them needs, and the form in which its row is kept.
+A webhook's secret is sealed as it comes in, and never shown.
 """
 
 import ipaddress
@@ -26,7 +24,7 @@ from streamweave.catalog.deletion import (
     to_restore,
 )
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
+from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
 from streamweave.errors import Conflict, HookFailed, InvalidInput
 from streamweave.hooks.base import read_config
@@ -46,8 +44,8 @@ from streamweave.validation import (
     name,
     one_word_of,
     optional,
-    require,
     shaped,
+    shaped_text,
     text,
 )
 from streamweave.webhooks import LONGEST_URL, SECRET_PATTERN, WEBHOOK_URL, EgressPolicy, check_url, signing_key
@@ -70,7 +68,7 @@ SEALED = "sealed_webhook_secret"
 def settled(fields: Mapping[str, Any], known: Hook | None, reach: HookReach) -> dict[str, Any]:
     """The fields of a new hook, or of a change to a ``known`` one, in the form in which they are kept.
 
-    A secret that is known goes on to be used for the same address only. Raises ``InvalidInput`` or ``SealBroken``.
+    A known secret is kept for the same address only. Raises ``InvalidInput`` or ``SealBroken``.
     """
     kept = {field: value for field, value in fields.items() if field != SECRET}
     whole = Hook(**{field: fields.get(field, getattr(known, field, None)) for field in MADE_OF})
@@ -119,7 +117,7 @@ def _sealed(whole: Hook, secret: str | None, known: Hook | None, reach: HookReac
 
 
 def _check_reachable(url: str, policy: EgressPolicy) -> None:
-    """As far as can be told without asking anybody: what a name leads to is judged at every call."""
+    """As far as it can be checked without a connection: what a name resolves to is checked at every call."""
     parts = check_url(url)
     encrypted = parts.scheme == "https"
     if not encrypted and not policy.networks:
@@ -160,14 +158,12 @@ def create_hook(session: Session, values: Mapping[str, Any], reach: HookReach | 
     It must be one that can be built within ``reach``, and may redirect only to storage locations that exist.
     Raises ``InvalidInput``, or ``SealBroken`` for a secret that can't be sealed.
     """
-    fields = {"implementation": HookImplementation.BUILTIN.value, "config": {}, **checked(FIELDS, values)}
-    require(fields, "name", "trigger")
+    given = checked(FIELDS, values, required=("name", "trigger"))
+    fields = {"implementation": HookImplementation.BUILTIN.value, "config": {}, **given}
     hook = Hook(**settled(fields, None, reach or HookReach()))
     _check_built(session, hook)
     _check_instrument(session, fields)
-    session.add(hook)
-    session.flush()
-    return hook
+    return add(session, hook)
 
 
 def update_hook(
@@ -190,7 +186,7 @@ def delete_hook(session: Session, hook_id: uuid.UUID) -> None:
 
 
 def restore_hook(session: Session, hook_id: uuid.UUID) -> Hook:
-    """Take a deleted hook back into use.
+    """Restore a deleted hook.
 
     Raises ``NotFound``, or ``Conflict`` while its instrument is deleted, or when it can't be built any more.
     """
@@ -214,17 +210,17 @@ def _config(field: str, value: Any) -> dict[str, Any]:
     return value
 
 
-@shaped(type="string", minLength=4, maxLength=LONGEST_NAME, pattern=SCRIPT_PATH)
+@shaped_text(min_length=4, max_length=LONGEST_NAME, pattern=SCRIPT_PATH)
 def _script_path(field: str, value: Any) -> str:
     return _accepted(check_script_path, field, name(field, value))
 
 
-@shaped(type="string", minLength=10, maxLength=LONGEST_URL, pattern=WEBHOOK_URL)
+@shaped_text(min_length=10, max_length=LONGEST_URL, pattern=WEBHOOK_URL)
 def _webhook_url(field: str, value: Any) -> str:
     return _accepted(check_url, field, text(longest=LONGEST_URL)(field, value))
 
 
-@shaped(type="string", pattern=SECRET_PATTERN)
+@shaped_text(pattern=SECRET_PATTERN)
 def _webhook_secret(field: str, value: Any) -> str:
     _accepted(signing_key, field, text()(field, value))
     return str(value)

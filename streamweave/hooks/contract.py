@@ -1,7 +1,7 @@
-"""The contract in JSON: what a hook that calls out is told about a file, and how its answer is read.
+"""The contract in JSON: what a hook that calls out is sent about a file, and how its answer is read.
 
-An answer is read strictly: what is not understood is a failure, and never taken for consent. Nothing in a question
-changes from attempt to attempt, so that the same question is the same message.
+An answer is read strictly: one that is not understood is a failure, and never consent. Nothing in a question changes
+from attempt to attempt, so that the same question is the same message.
 """
 
 import json
@@ -96,8 +96,8 @@ class EnrichmentAnswer(HookConfig):
 
 
 def question(trigger: HookTrigger, hook_name: str, context: HookContext, parameters: dict[str, Any]) -> bytes:
-    """What a hook is told: one JSON object, as ``docs/operating.md`` describes it."""
-    told = {
+    """What a hook is sent: one JSON object, as ``docs/operating.md`` describes it."""
+    sent = {
         "version": VERSION,
         "trigger": trigger,
         "hook": hook_name,
@@ -113,7 +113,7 @@ def question(trigger: HookTrigger, hook_name: str, context: HookContext, paramet
         "metadata": dict(context.metadata),
         "parameters": parameters,
     }
-    return json.dumps(told, sort_keys=True).encode()
+    return json.dumps(sent, sort_keys=True).encode()
 
 
 def decision_from(answer: bytes) -> Decision:
@@ -127,7 +127,7 @@ def decision_from(answer: bytes) -> Decision:
 
 
 def enrichment_from(answer: bytes) -> Enrichment:
-    """Raises ``HookFailed`` for what tells nothing that can be kept."""
+    """Raises ``HookFailed`` for an answer that can't be kept."""
     read = _read(EnrichmentAnswer, answer)
     return Enrichment(dict(read.metadata), frozenset(grant.grantee for grant in read.grants))
 
@@ -144,7 +144,7 @@ def _read(model: type[Config], answer: bytes) -> Config:
 
 
 def _sentence(text: str) -> str:
-    """As the catalog can hold it: keys of the answer stand in it, whatever they are."""
+    """As the catalog can hold it: it may quote keys of the answer, whatever they are."""
     return "".join("\ufffd" if has_control_character(each) else each for each in text[:LONGEST_SENTENCE])
 
 

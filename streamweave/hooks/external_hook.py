@@ -1,6 +1,6 @@
-"""Hooks that call out, made of their rows. One that can't be used fails when it is asked: no harvest stops for it.
+"""Hooks that call out to a script or a webhook, and their configuration.
 
-The configuration of a hook that calls out: how long it may take, and what follows from a failure.
+A hook that can't be used fails when it is asked; no harvest stops for it.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ Ask = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class CalledHook:
-    """A hook that asks somebody else. ``made_of`` is what its answers depend on, as JSON can hold it.
+    """A hook that calls out. ``made_of`` is what its answers depend on, as JSON can hold it.
 
     ``ask`` takes the question and returns the answer; it raises ``HookFailed``.
     """
@@ -84,7 +84,7 @@ class CalledHook:
         return decision_from(self._answer(context))
 
     def enrich(self, context: HookContext) -> Enrichment:
-        """What the answer tells about one file. Raises ``HookFailed``."""
+        """What the answer adds to one file. Raises ``HookFailed``."""
         return enrichment_from(self._answer(context))
 
     def _answer(self, context: HookContext) -> bytes:

@@ -1,4 +1,4 @@
-"""Reach: what hooks that call out may run and whom they may ask. The facility's settings say it, never a hook's row."""
+"""What hooks that call out may run and reach. The facility's settings say it, never a hook's row."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from streamweave.webhooks import EgressPolicy
 
 
 class HookReach:
-    """Unless told, no script may be run, public addresses may be asked, and no secret can be sealed or opened."""
+    """By default no script may be run, public addresses may be asked, and no secret can be sealed or opened."""
 
     def __init__(
         self, scripts: ScriptFolder | None = None, egress: EgressPolicy | None = None, sealer: Sealer | None = None

@@ -69,7 +69,7 @@ def group_pattern(entered: object) -> GroupPattern:
 
 def _pattern_text(entered: object) -> str:
     if not isinstance(entered, str):
-        raise ValueError("must be text")  # noqa: TRY004 - the one error that stands for every bad pattern
+        raise ValueError("must be text")  # noqa: TRY004 - the one error for every bad pattern
     if not entered:
         raise ValueError("must not be empty")
     if len(entered) > LONGEST_PATTERN:

@@ -1,9 +1,4 @@
-"""Watched hooks: a hook that calls out, as it is asked about one file, with every call on record.
-
-Waiting: a version for which a hook that calls out has failed, as its row holds it. Pure.
-
-What is asked about the runs of hooks that call out.
-"""
+"""A hook that calls out, asked about one file with every call recorded; and what its failures mean for the file."""
 
 import time
 import uuid

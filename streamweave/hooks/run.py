@@ -1,4 +1,4 @@
-"""Running several hooks on one file, and telling whether hooks have changed since."""
+"""Running several hooks on one file, and the fingerprint of hooks."""
 
 import hashlib
 import json
@@ -47,12 +47,12 @@ def enrich(hooks: Sequence[PostTransferHook], context: HookContext) -> Enriched:
     failures: list[HookFailed] = []
     for hook in hooks:
         try:
-            told = hook.enrich(replace(context, metadata={**context.metadata, **found}))
+            found_now = hook.enrich(replace(context, metadata={**context.metadata, **found}))
         except HookFailed as failure:
             failures.append(failure.of(hook.name))
         else:
-            found |= told.metadata
-            grants |= told.grants
+            found |= found_now.metadata
+            grants |= found_now.grants
     return Enriched(found, grants, tuple(failures))
 
 

@@ -1,7 +1,7 @@
 """What a script's interpreter runs first, given as ``-c``: it takes on the limits, and becomes the script.
 
-Limits are set here rather than between fork and exec, where a process with threads must not run any Python. It stands
-alone: the interpreter that runs it may know nothing of StreamWeave.
+Limits are set here rather than between fork and exec, where a process with threads must not run any Python. It
+imports nothing of StreamWeave: the interpreter that runs it may not have it.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ import signal
 import sys
 from contextlib import suppress
 
-NO_NEW_PRIVILEGES = 38  # PR_SET_NO_NEW_PRIVS of Linux: a program that is set-uid changes nobody
+NO_NEW_PRIVILEGES = 38  # PR_SET_NO_NEW_PRIVS of Linux: a set-uid program gains no rights
 
 
 def take_on(seconds: int, memory_bytes: int, file_bytes: int) -> None:
@@ -28,7 +28,7 @@ def take_on(seconds: int, memory_bytes: int, file_bytes: int) -> None:
         _, hard = resource.getrlimit(limit)
         allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (allowed, allowed))
-    signal.alarm(seconds + 1)  # whoever waits for us may be killed
+    signal.alarm(seconds + 1)  # the process that waits for us may be killed
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 

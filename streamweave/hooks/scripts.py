@@ -1,13 +1,10 @@
-"""Who runs scripts: ourselves, or where we are root, somebody whom nothing belongs to.
+"""Scripts: the folder that they are in, the account that they run under, and running them with limits.
 
-Not ``nobody``: that is whom the embedded PostgreSQL's files belong to (``streamweave_cli.postgres.cluster``).
-
-The folder of scripts: whoever may write there decides what runs. Admins of the service choose among its files.
-
-Running a script: a fresh interpreter, a group of its own, nothing inherited, and limits.
-
-Question and answer are files, not pipes: nobody has to read while somebody writes, and the limit on the size of files
-is also that of the answer.
+Users who can write to the folder decide what runs; admins of the service choose among its files. A script runs in a
+fresh interpreter and process group that inherits nothing, under our own account, or where that is root, under a user id
+that owns nothing (not ``nobody``, which owns the embedded PostgreSQL's files, ``streamweave_cli.postgres.cluster``).
+Question and answer are files, not pipes: neither side has to read while the other writes, and the limit on the size of
+files also limits the answer.
 """
 
 import hashlib
@@ -30,7 +27,7 @@ from typing import IO, Self
 
 from streamweave.errors import HookFailed, HookTimedOut
 
-NOBODYS = range(61_184, 65_520)
+UNOWNED_UIDS = range(61_184, 65_520)
 """User ids that systemd keeps for services of a moment; no lasting account has one of them."""
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -55,7 +52,7 @@ class ScriptAccount:
     @classmethod
     def for_us(cls) -> Self:
         """The account for scripts started by this process. Raises ``HookFailed`` when it can run no Python."""
-        uid = _nobodys_uid() if os.geteuid() == 0 else None
+        uid = _unowned_uid() if os.geteuid() == 0 else None
         candidates = (sys.executable, shutil.which("python3", path=SYSTEM_PATH))
         for python in candidates:
             if python is not None and _runs(python, uid):
@@ -69,9 +66,9 @@ def script_account() -> ScriptAccount:
     return ScriptAccount.for_us()
 
 
-def _nobodys_uid() -> int:
+def _unowned_uid() -> int:
     taken = {entry.pw_uid for entry in pwd.getpwall()}
-    return next(uid for uid in NOBODYS if uid not in taken)
+    return next(uid for uid in UNOWNED_UIDS if uid not in taken)
 
 
 def _runs(python: str, uid: int | None) -> bool:
@@ -149,7 +146,7 @@ def _script(root: Path, path: PurePosixPath) -> Script:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Without O_NONBLOCK, opening a pipe would wait for somebody who writes into it."""
+    """Without O_NONBLOCK, opening a pipe would wait for a writer."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
@@ -181,18 +178,18 @@ def answer_of(script: Script, question: bytes, limits: ScriptLimits) -> bytes:
         _folder() as folder,
         tempfile.TemporaryFile() as asked,
         tempfile.TemporaryFile() as answered,
-        tempfile.TemporaryFile() as told,
+        tempfile.TemporaryFile() as diagnostics,
     ):
         asked.write(question)
         asked.seek(0)
         _lay_out(Path(folder), script, account)
-        process = _start(folder, limits, account, (asked, answered, told))
+        process = _start(folder, limits, account, (asked, answered, diagnostics))
         try:
             status = _wait(process, limits.seconds)
         except HookTimedOut as late:
-            raise _told(late, told) from None
+            raise _with_diagnostics(late, diagnostics) from None
         if status != 0:
-            raise _told(HookFailed(_ended(status)), told)
+            raise _with_diagnostics(HookFailed(_ended(status)), diagnostics)
         answered.seek(0)
         return answered.read(LARGEST_ANSWER)
 
@@ -241,7 +238,7 @@ def _start(
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Nothing of ours. Libraries that compute are told not to start threads, which they may not."""
+    """Nothing of ours. Libraries that compute must not start threads."""
     return {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -264,8 +261,8 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int:
             process.wait()
 
 
-def _told(failure: HookFailed, told: IO[bytes]) -> HookFailed:
-    failure.diagnostics = _end_of(told)
+def _with_diagnostics(failure: HookFailed, diagnostics: IO[bytes]) -> HookFailed:
+    failure.diagnostics = _end_of(diagnostics)
     return failure
 
 
@@ -277,11 +274,11 @@ def _ended(status: int) -> str:
     return f"the script was ended by {name}{meaning.get(name, '')}"
 
 
-def _end_of(told: IO[bytes]) -> str:
+def _end_of(diagnostics: IO[bytes]) -> str:
     """The last that the script wrote to standard error, in what the catalog can hold."""
-    size = told.seek(0, os.SEEK_END)
-    told.seek(max(0, size - LONGEST_DIAGNOSTICS))
-    return told.read().decode(errors="replace").replace("\0", "\ufffd").strip()
+    size = diagnostics.seek(0, os.SEEK_END)
+    diagnostics.seek(max(0, size - LONGEST_DIAGNOSTICS))
+    return diagnostics.read().decode(errors="replace").replace("\0", "\ufffd").strip()
 
 
 @cache

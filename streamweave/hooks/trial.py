@@ -1,4 +1,4 @@
-"""Trials: what a hook says about a file that is made up. Nothing is changed, recorded or tried again."""
+"""Trials: what a hook answers about a made-up file. Nothing is changed, recorded or retried."""
 
 import time
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip
 from streamweave.hooks.build import post_hooks, pre_hooks
 from streamweave.hooks.hook_context import HookReach
-from streamweave.validation import Rule, checked, integer, name, optional, require, shaped, text
+from streamweave.validation import Rule, checked, integer, name, optional, shaped, text
 
 LARGEST_SIZE = 2**63 - 1
 
@@ -65,8 +65,7 @@ class HookRefusal:
 
 def sample_from(values: Mapping[str, Any]) -> HookContext:
     """The file that was made up; ``source_path`` is required. Raises ``InvalidInput``."""
-    fields = checked(SAMPLE, values)
-    require(fields, "source_path")
+    fields = checked(SAMPLE, values, required=("source_path",))
     filename = fields["source_path"].rpartition("/")[2]
     return HookContext(
         **{"instrument_slug": "sample", "size_bytes": 0, "mtime": datetime.now(UTC), "filename": filename, **fields}

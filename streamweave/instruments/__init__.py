@@ -1,4 +1,9 @@
-"""What admins configure of an instrument: ``instruments`` themselves, their ``fields`` and ``addresses``, the
-``service_accounts`` that open their shares, ``schedules``, and ``requests`` for new ones. ``acquisition`` is the
-calendar of an instrument, ``dagster`` how Dagster's webserver is asked.
+"""What admins configure of an instrument.
+
+``instruments``, ``fields``, ``addresses``
+    instruments and the rules of their fields
+``service_accounts``, ``schedules``, ``requests``
+    credentials for their shares, harvest schedules, and requests for new instruments
+``acquisition``, ``dagster``, ``connection_test``
+    an instrument's calendar, requests to Dagster's webserver, and whether a share can be listed
 """

@@ -1,8 +1,7 @@
-"""The acquisition day: the day on which an instrument wrote a file, by the calendar on its wall.
+"""An instrument's calendar, in its local time: the acquisition day of a file, and the hours of harvesting. Pure.
 
-Hours in which an instrument may be harvested, as ``HH:MM-HH:MM`` by the clock on its wall. Pure.
-
-A span whose end is not after its beginning goes on past midnight. Several spans may overlap. The end itself is outside.
+Hours are spans ``HH:MM-HH:MM``. A span whose end is not after its beginning continues past midnight; spans may overlap;
+the end itself is outside.
 """
 
 import functools
@@ -74,7 +73,7 @@ SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From ``begin`` to before ``end``, every day, by the wall's clock."""
+    """From ``begin`` to before ``end``, every day, in local time."""
 
     begin: time
     end: time
@@ -99,7 +98,7 @@ def span(text: str) -> Span:
 
 
 def opens_at(hours: Sequence[Span], timezone: str, now: datetime) -> datetime | None:
-    """When harvesting may go on, by the wall's clock; None when it may go on now, and always so without ``hours``."""
+    """When harvesting may resume, in local time; None if it may run now, and always so without ``hours``."""
     if not hours:
         return None
     wall = ZoneInfo(timezone)

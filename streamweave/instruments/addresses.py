@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from streamweave.errors import InvalidInput
-from streamweave.validation import CONTROL, LONGEST_TEXT, shaped, sound, text
+from streamweave.validation import CONTROL, LONGEST_TEXT, shaped, shaped_text, sound, text
 
 LONGEST_HOST = 253
 LONGEST_SHARE = 80
@@ -31,11 +31,7 @@ class AddressChange(StrEnum):
 
 @shaped(
     type="string",
-    anyOf=[
-        {"pattern": f"^{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST},
-        {"format": "ipv4"},
-        {"format": "ipv6"},
-    ],
+    anyOf=[{"pattern": f"^{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST}, {"format": "ipv4"}, {"format": "ipv6"}],
 )
 def host(field: str, value: Any) -> str:
     """A host name (RFC 1123, section 2.1), or an IP address. Digits and dots alone are an address, or nothing."""
@@ -44,11 +40,8 @@ def host(field: str, value: Any) -> str:
     return value
 
 
-@shaped(
-    type="string",
-    minLength=1,
-    maxLength=LONGEST_SHARE,
-    pattern=sound(CONTROL + _FORBIDDEN_IN_SHARES, besides=r"(?!\.{1,2}$)"),
+@shaped_text(
+    min_length=1, max_length=LONGEST_SHARE, pattern=sound(CONTROL + _FORBIDDEN_IN_SHARES, besides=r"(?!\.{1,2}$)")
 )
 def share(field: str, value: Any) -> str:
     """A share's name: without separators and without the characters that SMB forbids in it (MS-FSCC, section 2.1.6)."""
@@ -58,10 +51,9 @@ def share(field: str, value: Any) -> str:
     return checked
 
 
-@shaped(
-    type="string",
-    minLength=1,
-    maxLength=LONGEST_TEXT,
+@shaped_text(
+    min_length=1,
+    max_length=LONGEST_TEXT,
     pattern=sound(CONTROL + _FORBIDDEN_IN_FOLDERS, besides=r"(?!(?:.*[/\\])?\.\.(?:[/\\]|$))"),
 )
 def base_path(field: str, value: Any) -> str:

@@ -50,8 +50,8 @@ def try_share(instrument: Instrument, sealer: Sealer) -> ShareAnswer | ShareRefu
 def list_base_folder(connect: Callable[[], Source]) -> ShareAnswer | ShareRefusal:
     """Connect, and list the base folder, nothing below it.
 
-    Where no SMB server answers, that is said after the same time, whether a port is closed, silent or somebody else's:
-    the test is no port scanner.
+    Where no SMB server answers, that is said after the same time, whether a port is closed, silent or used by something
+    else: the test is no port scanner.
     """
     began = time.monotonic()
     try:

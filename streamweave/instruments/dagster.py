@@ -1,8 +1,6 @@
-"""What is asked of Dagster, over the GraphQL of its webserver (Dagster 1.13).
+"""Requests to Dagster's webserver over GraphQL (Dagster 1.13), and the run config of the job ``harvest``.
 
-How the job ``harvest`` is told which instrument to harvest: the one place that knows its shape.
-
-Both who launches it from outside and the code location that defines it build on this.
+The code location that defines the job and the programs that launch it from outside both build on this.
 """
 
 from typing import Any
@@ -44,7 +42,7 @@ mutation Reload($location: String!) {
 
 def orchestrator(url: str, token: str = "") -> httpx.Client:
     """The way to the webserver at ``url``, to be closed in the end; ``token`` is what its guard lets programs in by."""
-    # Dagster stands beside us: a proxy that the environment names is not the way to it
+    # Dagster is on our own network: no proxy of the environment is used for it
     return httpx.Client(base_url=url, headers=shown_to_guard(token), timeout=ANSWER_SECONDS, trust_env=False)
 
 

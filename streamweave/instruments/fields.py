@@ -1,7 +1,4 @@
-"""What may be entered about an instrument: one rule for each field, and the rules between fields.
-
-What an instrument is called: its name for people, and the slug that code and Dagster know it by.
-"""
+"""The rules of an instrument's fields, one for each, and the slug by which code and Dagster know it."""
 
 import re
 import unicodedata
@@ -27,19 +24,28 @@ from streamweave.validation import (
     optional,
     schema_of,
     shaped,
+    shaped_text,
     sound,
     text,
 )
 
 LONGEST_SLUG = 63
-
+DAY_SECONDS = 86_400
+YEAR_SECONDS = 365 * DAY_SECONDS
+EARLIEST_DAY = date(1980, 1, 1)
+LONGEST_MARKER_SUFFIX = 32
+DEEPEST_ACQUISITION = 32
+MOST_REHASH_BYTES = 1 << 40
+LOWEST_RATE = 1 << 10
+HIGHEST_RATE = 1 << 40
+MOST_SPANS = 24
+A_SPAN = r"^(?!([0-9]{2}:[0-9]{2})-\1$)([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
-@shaped(
-    type="string",
-    minLength=1,
-    maxLength=LONGEST_ARCHIVE_FOLDER,
+@shaped_text(
+    min_length=1,
+    max_length=LONGEST_ARCHIVE_FOLDER,
     pattern=sound(CONTROL + r"/\\<>:\"|?*%\ufdd0-\ufdef\ufffe\uffff", besides=r"(?![. ])(?!.*[. ]$)"),
 )
 def instrument_name(field: str, value: Any) -> str:
@@ -50,7 +56,7 @@ def instrument_name(field: str, value: Any) -> str:
     return checked
 
 
-@shaped(type="string", maxLength=LONGEST_SLUG, pattern=f"^{_SLUG.pattern}$")
+@shaped_text(max_length=LONGEST_SLUG, pattern=f"^{_SLUG.pattern}$")
 def slug(field: str, value: Any) -> str:
     """Lower-case letters, digits and underscores."""
     if not isinstance(value, str) or len(value) > LONGEST_SLUG or not _SLUG.fullmatch(value):
@@ -65,19 +71,6 @@ def slug_from(name: str) -> str:
     if not made:
         raise InvalidInput("slug", "can't be made from the name: give one")
     return made
-
-
-DAY_SECONDS = 86_400
-YEAR_SECONDS = 365 * DAY_SECONDS
-EARLIEST_DAY = date(1980, 1, 1)
-LONGEST_MARKER_SUFFIX = 32
-DEEPEST_ACQUISITION = 32
-MOST_REHASH_BYTES = 1 << 40
-
-LOWEST_RATE = 1 << 10
-HIGHEST_RATE = 1 << 40
-MOST_SPANS = 24
-A_SPAN = r"^(?!([0-9]{2}:[0-9]{2})-\1$)([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 
 @shaped(type="string", enum=sorted(timezones()))
@@ -100,27 +93,22 @@ def day(field: str, value: Any) -> date:
     return read
 
 
-@shaped(type="string", minLength=1, maxLength=LONGEST_MARKER_SUFFIX, pattern=sound(CONTROL + r"/\\"))
-def marker_suffix(field: str, value: Any) -> str:
-    """What is added to a file's name to make its marker's name."""
-    suffix: str = text(longest=LONGEST_MARKER_SUFFIX)(field, value)
-    if "/" in suffix or "\\" in suffix:
-        raise InvalidInput(field, "must not hold a separator")
-    return suffix
+def marker(longest: int) -> Rule:
+    """The name of a marker file, or what is added to a file's name to make its marker's."""
 
+    @shaped_text(min_length=1, max_length=longest, pattern=sound(CONTROL + r"/\\"))
+    def rule(field: str, value: Any) -> str:
+        name: str = text(longest=longest)(field, value)
+        if "/" in name or "\\" in name:
+            raise InvalidInput(field, "must not hold a separator")
+        return name
 
-@shaped(type="string", minLength=1, maxLength=LONGEST_NAME, pattern=sound(CONTROL + r"/\\"))
-def marker_name(field: str, value: Any) -> str:
-    """The name of the file that marks an acquisition folder as complete."""
-    name: str = text(longest=LONGEST_NAME)(field, value)
-    if "/" in name or "\\" in name:
-        raise InvalidInput(field, "must not hold a separator")
-    return name
+    return rule
 
 
 @shaped(type="array", minItems=1, maxItems=MOST_SPANS, items={"type": "string", "pattern": A_SPAN})
 def hours(field: str, value: Any) -> list[str]:
-    """Spans of hours like 19:00-07:00, at least one, by the clock on the instrument's wall."""
+    """Spans of hours like 19:00-07:00, at least one, in local time."""
     if not isinstance(value, list) or not 1 <= len(value) <= MOST_SPANS:
         raise InvalidInput(field, f'must be a list of 1 to {MOST_SPANS} spans like ["19:00-07:00"]')
     for each in value:
@@ -181,7 +169,7 @@ CHANGEABLE: dict[str, Rule] = {
     "quiet_period_seconds": integer(1, DAY_SECONDS),
     "max_wait_seconds": integer(1, YEAR_SECONDS),
     "probe_open_writer": flag,
-    "marker_suffix": optional(marker_suffix),
+    "marker_suffix": optional(marker(LONGEST_MARKER_SUFFIX)),
     "shrink_threshold": number(0, 1),
     "poll_interval_seconds": integer(1, DAY_SECONDS),
     "max_attempts": integer(1, 100),
@@ -189,7 +177,7 @@ CHANGEABLE: dict[str, Rule] = {
     "silence_alert_after_seconds": optional(integer(0, YEAR_SECONDS)),
     "enabled": flag,
     "acquisition_depth": optional(integer(1, DEEPEST_ACQUISITION)),
-    "marker_name": optional(marker_name),
+    "marker_name": optional(marker(LONGEST_NAME)),
     "growing_files": one_word_of(*GrowingFiles),
     "rehash_share": number(0, 1),
     "rehash_bytes": integer(0, MOST_REHASH_BYTES),

@@ -1,7 +1,4 @@
-"""What can be done to instruments. The caller commits.
-
-What is asked about instruments and their scans.
-"""
+"""Instruments and their scans: queries, creation, changes, deletion. The caller commits."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,12 +18,13 @@ from streamweave.catalog.deletion import (
     to_restore,
 )
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import add
 from streamweave.catalog.tables import Hook, Instrument, Scan, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.acquisition import day_exists
 from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, slug_from
 from streamweave.instruments.service_accounts import bind
-from streamweave.validation import checked, require
+from streamweave.validation import checked
 
 _CREATION = Order(Instrument.created_at, Instrument.id)
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
@@ -48,7 +46,7 @@ def instruments(session: Session, request: PageRequest, *, include_deleted: bool
 
 
 def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
-    """The looks at an instrument's share, newest first. Raises ``NotFound`` for an unknown instrument."""
+    """The scans of an instrument's share, newest first. Raises ``NotFound`` for an unknown instrument."""
     instrument_by_id(session, instrument_id)
     return page_of(session, select(Scan).where(Scan.instrument_id == instrument_id), _NEWEST_SCAN, request)
 
@@ -66,8 +64,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     The slug is made from the name if none is given. Slug and archive folder never change afterwards.
     Raises ``InvalidInput`` or ``Conflict``.
     """
-    fields = checked(AT_CREATION, values)
-    require(fields, "name", "cifs_host", "cifs_share")
+    fields = checked(AT_CREATION, values, required=("name", "cifs_host", "cifs_share"))
     fields["slug"] = fields.get("slug") or slug_from(fields["name"])
     _check_name_is_free(session, fields["name"])
     _check_slug_is_free(session, fields["slug"])
@@ -77,9 +74,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     _check_acquisitions({**ACQUISITIONS, **fields})
     _check_first_day({**CALENDAR, **fields})
     instrument = Instrument(**{**WAITING, **fields}, archive_folder=fields["name"])
-    session.add(instrument)
-    session.flush()
-    return instrument
+    return add(session, instrument)
 
 
 def checked_changes(session: Session, instrument: Instrument, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,9 +100,9 @@ def delete_instrument(session: Session, instrument_id: uuid.UUID) -> None:
 
 
 def restore_instrument(session: Session, instrument_id: uuid.UUID) -> Instrument:
-    """Take a deleted instrument back into use, with the schedules and hooks that were deleted with it.
+    """Restore a deleted instrument, with the schedules and hooks that were deleted with it.
 
-    Raises ``NotFound``, or ``Conflict`` when its name was taken meanwhile, or something that it needs is deleted.
+    Raises ``NotFound``, or ``Conflict`` when its name is taken, or something that it needs is deleted.
     """
     instrument = to_restore(session, Instrument, instrument_id, "Instrument")
     _check_name_is_free(session, instrument.name)
@@ -180,7 +175,7 @@ def _check_waiting(fields: Mapping[str, Any]) -> None:
 
 def _check_acquisitions(fields: Mapping[str, Any]) -> None:
     if fields["marker_name"] is not None and fields["acquisition_depth"] is None:
-        raise InvalidInput("marker_name", "needs acquisition_depth, which says in which folders it stands")
+        raise InvalidInput("marker_name", "needs acquisition_depth, which says in which folders it is")
 
 
 def _check_first_day(fields: Mapping[str, Any]) -> None:

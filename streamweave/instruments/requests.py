@@ -1,7 +1,4 @@
-"""Asking for an instrument, and deciding about it. The caller commits.
-
-What is asked about instrument requests: an admin sees all of them, others see their own.
-"""
+"""Requests for instruments, and the decisions on them. Admins see all, others their own. The caller commits."""
 
 import math
 import uuid
@@ -14,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.notifications import all_admins, notify
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.session import add
 from streamweave.catalog.tables import InstrumentRequest, RequestStatus, User
 from streamweave.errors import Conflict, NotFound, TooManyAttempts
-from streamweave.validation import Rule, checked, name, one_word_of, optional, require, text
+from streamweave.validation import Rule, checked, name, one_word_of, optional, text
 
 FILED = "instrument_request_filed"
 REVIEWED = "instrument_request_reviewed"
@@ -41,15 +39,13 @@ REVIEW: dict[str, Rule] = {
 def request_instrument(session: Session, requester: User, values: Mapping[str, Any]) -> InstrumentRequest:
     """A wish for an instrument: ``name`` and ``justification``, if wished ``location`` and ``description``.
 
-    All admins are told. Raises ``InvalidInput``, ``Conflict`` while too many of the requester's wait for a decision, or
-    ``TooManyAttempts`` after too many within a day.
+    All admins are notified. Raises ``InvalidInput``, ``Conflict`` while too many of the requester's wait for a
+    decision, or ``TooManyAttempts`` after too many within a day.
     """
-    fields = checked(FIELDS, values)
-    require(fields, "name", "justification")
+    fields = checked(FIELDS, values, required=("name", "justification"))
     _check_not_too_many(session, requester)
     wish = InstrumentRequest(**fields, requester_id=requester.id)
-    session.add(wish)
-    session.flush()
+    add(session, wish)
     notify(
         session,
         all_admins(session),
@@ -64,12 +60,11 @@ def request_instrument(session: Session, requester: User, values: Mapping[str, A
 def review_instrument_request(
     session: Session, reviewer: User, request_id: uuid.UUID, values: Mapping[str, Any]
 ) -> InstrumentRequest:
-    """Decide about a request: ``status`` (approved or rejected), and a ``note`` if wished. The requester is told.
+    """Decide about a request: ``status`` (approved or rejected), and optionally a ``note``. The requester is notified.
 
     Raises ``NotFound``, ``InvalidInput``, or ``Conflict`` for one that was decided about before.
     """
-    fields = checked(REVIEW, values)
-    require(fields, "status")
+    fields = checked(REVIEW, values, required=("status",))
     wish = session.get(InstrumentRequest, request_id, with_for_update=True)
     if wish is None:
         raise NotFound("Instrument request")

@@ -1,10 +1,6 @@
-"""What is asked about schedules.
+"""Schedules: cron lines by which instruments are harvested into storage locations. The caller commits.
 
-What can be done to schedules. The caller commits.
-
-Cron lines: the five classic fields, in the dialect that croniter and Dagster share.
-
-How long nobody may look at an instrument's share.
+A line has the five classic fields, in the dialect that croniter and Dagster share.
 """
 
 import re
@@ -29,10 +25,10 @@ from streamweave.catalog.deletion import (
     to_restore,
 )
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
+from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.errors import InvalidInput
-from streamweave.validation import Rule, checked, flag, identity, require, shaped, text
+from streamweave.validation import Rule, checked, flag, identity, shaped_text, text
 
 _CREATION = Order(Schedule.created_at, Schedule.id)
 
@@ -102,7 +98,7 @@ LINE = re.compile(
 )
 
 
-@shaped(type="string", maxLength=LONGEST, pattern=f"^{LINE.pattern}$")
+@shaped_text(max_length=LONGEST, pattern=f"^{LINE.pattern}$")
 def cron_expression(field: str, value: Any) -> str:
     """A cron line with minute, hour, day of month, month and day of week; a day that never comes is refused."""
     line: str = text(longest=LONGEST)(field, value)
@@ -128,17 +124,14 @@ def create_schedule(session: Session, values: Mapping[str, Any]) -> Schedule:
 
     Its instrument, and with it the name that Dagster knows it by, never changes. Raises ``InvalidInput``.
     """
-    fields = checked(AT_CREATION, values)
-    require(fields, "instrument_id", "default_storage_location_id", "cron_expression")
+    fields = checked(AT_CREATION, values, required=("instrument_id", "default_storage_location_id", "cron_expression"))
     instrument = referable(session, Instrument, fields["instrument_id"])
     if instrument is None:
         raise InvalidInput("instrument_id", "there is no such instrument")
     _check_storage_location(session, fields)
     schedule_id = uuid.uuid4()
     schedule = Schedule(**fields, id=schedule_id, dagster_schedule_name=dagster_name(instrument.slug, schedule_id))
-    session.add(schedule)
-    session.flush()
-    return schedule
+    return add(session, schedule)
 
 
 def update_schedule(session: Session, schedule_id: uuid.UUID, changes: Mapping[str, Any]) -> Schedule:
@@ -155,7 +148,7 @@ def delete_schedule(session: Session, schedule_id: uuid.UUID) -> None:
 
 
 def restore_schedule(session: Session, schedule_id: uuid.UUID) -> Schedule:
-    """Take a deleted schedule back into use.
+    """Restore a deleted schedule.
 
     Raises ``NotFound``, or ``Conflict`` while its instrument or its storage location is deleted.
     """
@@ -179,11 +172,11 @@ def _check_storage_location(session: Session, fields: Mapping[str, Any]) -> None
 
 POLLING_INTERVALS = 3
 GRACE = timedelta(minutes=10)
-"""A look takes its time, and so may the daemon that orders it."""
+"""A scan takes time, and so may the daemon that starts it."""
 
 
 def longest_pause(instrument: Instrument, crons: Sequence[str], now: datetime) -> timedelta:
-    """How old the last look may be: a few polling intervals, or the period of the schedule that comes most often.
+    """How old the last scan may be: a few polling intervals, or the period of the most frequent schedule.
 
     ``crons`` are the lines of the instrument's enabled schedules.
     """
@@ -193,7 +186,7 @@ def longest_pause(instrument: Instrument, crons: Sequence[str], now: datetime) -
 
 
 def _period(cron: str, now: datetime) -> timedelta:
-    """From the last time to the next one, by the calendar on the instrument's wall."""
+    """From the last time to the next one, in the instrument's local time."""
     last: datetime = croniter(cron, now).get_prev(datetime)
     following: datetime = croniter(cron, now).get_next(datetime)
     return following - last

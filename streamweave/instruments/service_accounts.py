@@ -1,8 +1,8 @@
-"""Service accounts: how they are entered, changed and removed. The caller commits.
+"""Service accounts: SMB credentials. The caller commits.
 
-A password is sealed as it goes in, and never comes out. It is sent to the hosts in ``allowed_hosts`` only
-(``streamweave.hosts`` says how they are written). Whoever changes these must enter the password anew:
-somebody who got hold of an admin's session, but doesn't know the password, can't have it sent to a host of theirs.
+A password is sealed as it comes in, and never shown. It is sent only to the hosts in ``allowed_hosts``
+(``streamweave.hosts`` says how they are written). To change these takes the password: an attacker with an admin's
+session, but without the password, can't have it sent to another host.
 """
 
 import uuid
@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, referable, to_delete, to_restore
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.session import change
+from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, ServiceAccount
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hosts import may_lead_to
 from streamweave.instruments.addresses import allowed_hosts
 from streamweave.sealing import Sealer
-from streamweave.validation import Rule, checked, name, optional, require, text
+from streamweave.validation import Rule, checked, name, optional, text
 
 LONGEST_PASSWORD = 256
 
@@ -55,13 +55,10 @@ def create_service_account(session: Session, sealer: Sealer, values: Mapping[str
 
     Raises ``InvalidInput`` or ``Conflict``.
     """
-    fields = checked(FIELDS, values)
-    require(fields, "name", "username", "password")
+    fields = checked(FIELDS, values, required=("name", "username", "password"))
     _check_name_is_free(session, fields["name"])
     account = ServiceAccount(**_sealed(sealer, fields))
-    session.add(account)
-    session.flush()
-    return account
+    return add(session, account)
 
 
 def update_service_account(
@@ -90,7 +87,7 @@ def delete_service_account(session: Session, account_id: uuid.UUID) -> None:
 
 
 def restore_service_account(session: Session, account_id: uuid.UUID) -> ServiceAccount:
-    """Take a deleted account back into use. Raises ``NotFound``, or ``Conflict`` when its name was taken meanwhile."""
+    """Restore a deleted account. Raises ``NotFound``, or ``Conflict`` when its name is taken."""
     account = to_restore(session, ServiceAccount, account_id, "Service account")
     _check_name_is_free(session, account.name)
     mark_restored(session, [account])

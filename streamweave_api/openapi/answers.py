@@ -1,7 +1,4 @@
-"""The errors that each route may answer with, in the OpenAPI document: derived from what kind of route it is.
-
-The headers of answers, by what kind of answer it is.
-"""
+"""The errors and headers of each response in the document, derived from the kind of route."""
 
 from typing import Any
 
@@ -15,10 +12,10 @@ from streamweave_api.auth import OPEN_TO_ALL, SAFE_METHODS
 from streamweave_api.bodies import Outgoing
 
 DESCRIPTIONS = {
-    400: "The request is malformed, or can't be met as things stand",
-    401: "Nobody known asks",
-    403: "Whoever asks is not entitled to this",
-    404: "There is no such thing for whoever asks",
+    400: "The request is malformed, or can't be met at present",
+    401: "The credentials are missing or not valid",
+    403: "The user is not entitled to this",
+    404: "It does not exist, or the user may not see it",
     409: "The catalog already holds something that forbids it",
     410: "It was withdrawn",
     412: "The content is not the one that If-Match names",
@@ -26,7 +23,7 @@ DESCRIPTIONS = {
     415: "The body is of another type than is read here",
     416: "The range lies beyond the end",
     422: "A field or parameter can't be accepted; the sentence begins with its name",
-    429: "Too many attempts; Retry-After tells when to come back",
+    429: "Too many attempts; Retry-After says when to retry",
     502: "Dagster doesn't answer",
     503: "The catalog, or every copy of a file, is out of reach at present",
 }
@@ -121,8 +118,8 @@ LINK = {"Link": {"description": 'Where the next page is, with `rel="next"`; abse
 COUNT = {"X-Total-Count": {"description": "How many entries there are in all, with `count=true`", "schema": NUMBER}}
 ALWAYS: dict[str, Headers] = {
     "401": {"WWW-Authenticate": {"description": "`Bearer`", "schema": TEXT}},
-    "429": {"Retry-After": {"description": "After how many seconds to come back", "schema": NUMBER}},
-    "503": {"Retry-After": {"description": "After how many seconds to come back, if known", "schema": NUMBER}},
+    "429": {"Retry-After": {"description": "After how many seconds to retry", "schema": NUMBER}},
+    "503": {"Retry-After": {"description": "After how many seconds to retry, if known", "schema": NUMBER}},
 }
 VALIDATORS: Headers = {
     "ETag": {"description": "The content's SHA-256, for If-None-Match, If-Match and If-Range", "schema": TEXT},

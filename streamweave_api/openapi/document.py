@@ -1,11 +1,4 @@
-"""How the document and its page are made.
-
-The document as it is served: Litestar's, completed.
-
-What each route asks for by way of credentials, in the OpenAPI document.
-
-What the parts of the service are for.
-"""
+"""The document as it is served: Litestar's, completed with schemas, examples, headers, credentials and descriptions."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -146,7 +139,7 @@ DESCRIPTIONS = {
     "Passwords": "New passwords, and what is sent by mail to get them.",
     "Users": "Registering, who one is, and, for admins, everybody.",
     "API tokens": "Personal tokens for programs: shown once, and ended by themselves after a while.",
-    "Instruments": "Where files come from: shares, how long files settle there, and how the looks at them went.",
+    "Instruments": "Where files come from: shares, how long files settle there, and the outcomes of their scans.",
     "Service accounts": "What the instruments' shares are read with. A password goes in and never comes out.",
     "Storage locations": "Where archived versions go.",
     "Schedules": "When an instrument is harvested, and into which storage location.",
@@ -162,9 +155,9 @@ DESCRIPTIONS = {
     "Groups": "Users who may see the same.",
     "Projects": "Users and whole groups who work on the same.",
     "Instrument requests": "Everyone may ask for an instrument, admins decide.",
-    "Notifications": "What one was told.",
-    "Alerts": "What is wrong and what was, who was told, and who is on it.",
-    "Audit log": "Every change that was made, by whom, with what was before and after. Nobody can change it.",
+    "Notifications": "The viewer's own notifications.",
+    "Alerts": "What is or was wrong, who was notified, and who is working on it.",
+    "Audit log": "Every change that was made, by whom, with the values before and after. It can't be changed.",
 }
 TAGS = [Tag(name=name, description=description) for name, description in DESCRIPTIONS.items()]
 

@@ -1,7 +1,4 @@
-"""What the fields of bodies take: the core's rules, as far as a JSON Schema can say them.
-
-What parameters mean whose handlers say no more than their type.
-"""
+"""The schemas of bodies, from the core's rules as far as a JSON Schema can express them; and texts of parameters."""
 
 from collections.abc import Iterable, Mapping
 from inspect import cleandoc
@@ -10,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic.json_schema import models_json_schema
 
-from streamweave.access import grants, groups, projects, tokens, users
+from streamweave.access import grants, groups, tokens, users
 from streamweave.alerts import alerts
 from streamweave.files import commands as files
 from streamweave.hooks import configuration as hooks
@@ -23,6 +20,7 @@ from streamweave.instruments import fields as instruments
 from streamweave.instruments import requests, schedules, service_accounts
 from streamweave.storage import locations
 from streamweave.validation import Rule, schema_of
+from streamweave_api.openapi.answers import NOUNS
 
 Schemas = dict[str, dict[str, Any]]
 
@@ -37,13 +35,13 @@ RULES: dict[str, Mapping[str, Rule]] = {
     "NewApiToken": tokens.FIELDS,
     "NewGrant": grants.TO_GRANTEE,
     "NewGroup": groups.FIELDS,
-    "NewGroupMember": groups.MEMBER,
+    "NewGroupMember": groups.GROUP_MEMBER,
     "NewHook": hooks.FIELDS,
     "NewInstrument": instruments.AT_CREATION,
     "NewInstrumentGrant": grants.ON_INSTRUMENT,
     "NewInstrumentRequest": requests.FIELDS,
     "NewProject": groups.FIELDS,
-    "NewProjectMember": projects.MEMBER,
+    "NewProjectMember": groups.PROJECT_MEMBER,
     "NewSchedule": schedules.AT_CREATION,
     "NewServiceAccount": service_accounts.FIELDS,
     "NewStorageLocation": locations.AT_CREATION,
@@ -80,8 +78,8 @@ def with_rules(schemas: Schemas) -> Schemas:
 
 def with_descriptions(schemas: Schemas, bodies: Iterable[type[Struct]]) -> Schemas:
     """The components, with what the bodies of their names are for."""
-    told = {body.__name__: cleandoc(body.__doc__ or "") for body in bodies}
-    described = {name: {"description": told[name], **schemas[name]} for name in schemas if name in told}
+    texts = {body.__name__: cleandoc(body.__doc__ or "") for body in bodies}
+    described = {name: {"description": texts[name], **schemas[name]} for name in schemas if name in texts}
     return {**schemas, **described}
 
 
@@ -106,35 +104,19 @@ def _configurations() -> Schemas:
 
 
 DESCRIPTIONS = {
-    "account_id": "The service account",
+    **NOUNS,
     "action": "Only changes of this kind",
     "actor_id": "Only what this user changed",
-    "alert_id": "The alert",
     "entity_id": "Only changes of this row",
-    "file_id": "The file",
-    "grant_id": "The grant",
-    "group_id": "The group",
-    "hold_id": "The hold",
-    "hook_id": "The hook",
-    "instrument_id": "The instrument",
-    "location_id": "The storage location",
     "member_id": "The user or group, by its own id",
     "name": "The rest of the identifier: `99999/fk4…`, with `.v2` after it for that version",
-    "notification_id": "The notification",
     "number": "The version's number, from 1",
     "owner_id": "Only files of this user",
-    "pending_id": "The pending grant",
-    "project_id": "The project",
-    "request_id": "The instrument request",
     "run_id": "The run's id in Dagster",
-    "schedule_id": "The schedule",
-    "status": "Only transfers that stand so",
-    "token_id": "The API token",
-    "transfer_id": "The transfer",
-    "user_id": "The user",
+    "status": "Only transfers in this state",
 }
 
 
 def described(parameter: dict[str, Any]) -> dict[str, Any]:
-    """The parameter, with what it means."""
+    """The parameter, with what it means where its handler says only its type."""
     return {"description": DESCRIPTIONS.get(parameter["name"], ""), **parameter}

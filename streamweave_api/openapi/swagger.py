@@ -1,4 +1,4 @@
-"""Swagger UI, from files of our own: the page asks no other host for anything, and isn't allowed to."""
+"""Swagger UI, from files of our own: the page requests nothing from other hosts, and isn't allowed to."""
 
 import mimetypes
 from importlib.resources import files
@@ -21,7 +21,7 @@ ASSETS = {
     "favicon-32x32.png": swagger_ui_path,
     "start.js": OURS,
 }
-# styles and small pictures stand in what Swagger UI itself makes; all else comes from here
+# Swagger UI generates styles and small pictures inline; all else comes from here
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -37,7 +37,7 @@ class SwaggerPage(OpenAPIRenderPlugin):
         self._page = OURS.joinpath("index.html").read_bytes()
 
     def render(self, *_: object) -> bytes:
-        """The page, which fetches the document by itself."""
+        """The page, which fetches the document."""
         return self._page
 
 

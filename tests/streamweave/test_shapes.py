@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from streamweave.access import grants, groups, projects, tokens, users
+from streamweave.access import grants, groups, tokens, users
 from streamweave.alerts import alerts
 from streamweave.errors import InvalidInput
 from streamweave.hooks import configuration as hooks
@@ -27,8 +27,8 @@ TABLES: dict[str, Mapping[str, Rule]] = {
     "user": users.FIELDS,
     "API token": tokens.FIELDS,
     "group": groups.FIELDS,
-    "member of a group": groups.MEMBER,
-    "member of a project": projects.MEMBER,
+    "member of a group": groups.GROUP_MEMBER,
+    "member of a project": groups.PROJECT_MEMBER,
     "grant": grants.ON_INSTRUMENT,
     "owner": grants.OWNER,
     "instrument request": requests.FIELDS,

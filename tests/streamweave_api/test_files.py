@@ -235,7 +235,7 @@ def test_a_failed_file_can_be_tried_again_by_an_admin(
     assert api.post(path, headers=researcher).status_code == 403
     answer = api.post(path)
     assert answer.status_code == 200
-    assert (answer.json()["state"], answer.json()["reason"]) == ("settled", "a person asked to try again")
+    assert (answer.json()["state"], answer.json()["reason"]) == ("settled", "a user asked to try again")
     assert answer.json()["state_since"] > "2026-02-24T13"
     with sessions() as session:
         version = session.query(FileVersion).filter_by(file_id=uuid.UUID(files[2])).one()

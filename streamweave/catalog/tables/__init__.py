@@ -1,4 +1,4 @@
-"""The catalog's tables, one file for each noun. Constraints and indexes stand beside the columns they guard."""
+"""The catalog's tables, one file for each noun. Constraints and indexes are beside the columns that they concern."""
 
 from streamweave.catalog.tables.alerts import (
     Alert,

@@ -1,20 +1,11 @@
-"""Alerts: what is wrong with an instrument or a storage location, from when to when, and who was told of it."""
+"""Alerts: what is wrong with an instrument or a storage location, from when to when, and who was notified of it."""
 
 import uuid
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    ColumnElement,
-    ForeignKey,
-    Index,
-    UniqueConstraint,
-    func,
-    literal_column,
-    text,
-)
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, func, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.elements import SQLCoreOperations
 
@@ -25,9 +16,9 @@ class AlertKind(StrEnum):
     """What can be wrong. The last four are about a storage location, all others about an instrument."""
 
     OVERDUE_FILES = "overdue_files"  # files that need a person: overdue, failed or unreadable
-    FAILING_SHARE = "failing_share"  # it can't be looked at, or what is seen there is not to be believed
-    UNLISTED_FOLDERS = "unlisted_folders"  # what stands in some folders of it can't be seen
-    UNWATCHED_SHARE = "unwatched_share"  # nobody has looked at it for long
+    FAILING_SHARE = "failing_share"  # it can't be scanned, or the scan is not plausible
+    UNLISTED_FOLDERS = "unlisted_folders"  # some of its folders can't be listed
+    UNWATCHED_SHARE = "unwatched_share"  # it has not been scanned for long
     SILENT_INSTRUMENT = "silent_instrument"  # no new file for longer than is usual for it
     DAMAGED_COPIES = "damaged_copies"  # archived bytes are not what they were
     FAILING_HOOKS = "failing_hooks"  # a hook can't decide about files, or can't enrich them
@@ -82,14 +73,14 @@ class Alert(Identified, Base):
 
 
 class AlertEvent(StrEnum):
-    """What is told of an alert."""
+    """What is reported of an alert."""
 
     BEGIN = "begin"
     END = "end"
 
 
 class AlertChannel(StrEnum):
-    """The ways in which people are told."""
+    """The channels by which users are notified."""
 
     NOTIFICATION = "notification"
     MAIL = "mail"
@@ -107,7 +98,7 @@ class DeliveryStatus(StrEnum):
 class AlertDelivery(Identified, Base):
     """One message about an alert to one receiver over one channel. It is tried until it is delivered or dropped.
 
-    Its id travels with the message, so that whoever gets it twice can tell.
+    Its id is part of the message, so that a receiver can recognise a repeated one.
     """
 
     __tablename__ = "alert_deliveries"
@@ -135,7 +126,7 @@ class AlertDelivery(Identified, Base):
 
 
 class AlertWatch(Base):
-    """The one row that tells when the alerts were last evaluated, and since when that goes on without a break."""
+    """The one row with the time of the last evaluation of alerts, and since when they are evaluated without a break."""
 
     __tablename__ = "alert_watch"
 

@@ -1,8 +1,6 @@
-"""What all tables share: named constraints, UUID keys, times in UTC with their zone, and words for states.
+"""What all tables share: named constraints, UUID keys, times in UTC, words for states, deletion that can be undone.
 
-Rows that people delete, and may want back.
-
-Who this catalog is: told by the marks of its storage locations from every other catalog.
+And the identity of the catalog, by which the marks of storage locations distinguish it from other catalogs.
 """
 
 import secrets
@@ -29,7 +27,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class as it stands
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         datetime: DateTime(timezone=True),
         str: Text(),
         int: BigInteger(),
@@ -40,7 +38,7 @@ class Base(DeclarativeBase):
 def uuid7() -> uuid.UUID:
     """A UUID that begins with the time (RFC 9562, section 5.7, its method 3).
 
-    What is written together then stands together in every index over ids, and in the order in which it was made.
+    Rows that are written together are then together in every index over ids, in the order in which they were made.
     """
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000
@@ -72,13 +70,13 @@ def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
 
 
 class Deletable:
-    """A row that stays in the catalog when it is deleted. Whoever asks for rows in use leaves out the deleted ones."""
+    """A row that stays in the catalog when it is deleted. Queries for rows in use leave out the deleted ones."""
 
     deleted_at: Mapped[datetime | None] = mapped_column()
 
     @property
     def is_deleted(self) -> bool:
-        """Whether somebody has deleted it, and nobody restored it since."""
+        """Whether it is deleted, and not restored since."""
         return self.deleted_at is not None
 
 

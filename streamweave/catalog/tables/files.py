@@ -1,8 +1,5 @@
-"""File records: one path on one instrument, with the identifier it keeps for ever.
-
-Versions: one content of a file record, and where it stands on its way into the archive.
-
-Transfers: attempts to archive one version in one storage location.
+"""File records (one path on one instrument, with a permanent identifier), versions (one content of a record, and its
+state on the way into the archive), and transfers (attempts to archive a version in a storage location).
 """
 
 import uuid
@@ -99,7 +96,7 @@ class FileRecord(Identified, Base):
         CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal_has_a_reason"),
         Index("ix_file_records_size_bytes", size_bytes, "id"),
         Index("ix_file_records_instrument_size_bytes", instrument_id, size_bytes, "id"),
-        # they tell when files of an acquisition time were discovered, which lists are in the order of
+        # they have the discovery times of the files of an acquisition time: lists are in the order of discovery
         Index("ix_file_records_source_mtime", source_mtime, "id", postgresql_include=["first_discovered_at"]),
         Index(
             "ix_file_records_instrument_source_mtime",
@@ -121,14 +118,14 @@ class FileRecord(Identified, Base):
         ),
         Index("ix_file_records_words", words, postgresql_using="gin"),
     )
-    __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 - SQLAlchemy reads it from the class as it stands
+    __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
 
 class VersionState(StrEnum):
-    """Where a version stands. Each state comes with a reason and the time since when."""
+    """A version's state; with each come a reason and the time since when."""
 
     SETTLING = "settling"  # the instrument may still be writing
-    OVERDUE = "overdue"  # not finished after the maximum wait, or changed in each copy: a person is told; watched on
+    OVERDUE = "overdue"  # not finished after the maximum wait, or changed in each copy: an alert is sent; still watched
     SETTLED = "settled"  # finished; the filter has yet to decide
     PENDING = "pending"  # it has transfers that are waiting, under way, or to be tried again
     SKIPPED = "skipped"  # a hook decided against it; decided anew when the hooks change
@@ -234,7 +231,7 @@ class FileVersion(Identified, Base):
             postgresql_include=["size_bytes"],
         ),
         Index("ix_file_versions_instrument_state_day", instrument_id, state, acquisition_day),
-        # what stands under other fingerprints than today's, among all that is done
+        # what was decided under other fingerprints than today's, among all that is done
         Index(
             "ix_file_versions_decided_destinations", instrument_id, decided_destinations, postgresql_where=text(IS_DONE)
         ),
@@ -259,10 +256,10 @@ class FileVersion(Identified, Base):
 
 
 class TransferStatus(StrEnum):
-    """``in_progress`` is a claim: it belongs to one harvest run, and is free again when that run has died.
+    """``in_progress`` is a claim: it belongs to one harvest run, and is free again when that run has ended or crashed.
 
     ``damaged`` was completed, and its copy was found damaged, missing or unreadable since: a further transfer to
-    another path repairs it, and what stands under the old one is evidence.
+    another path repairs it, and what is under the old one is evidence.
     """
 
     PENDING = "pending"

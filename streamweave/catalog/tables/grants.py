@@ -1,9 +1,5 @@
-"""Grants: who may see a file, all files of an instrument, or those below one of its folders.
-
-Groups of users.
-
-Projects: work that users and whole groups take part in.
-"""
+"""Who may see a file, all files of an instrument, or those below one of its folders; and the groups and projects to
+which that can be granted."""
 
 import uuid
 from datetime import datetime
@@ -45,7 +41,7 @@ def _one_grantee() -> CheckConstraint:
 
 
 class FileGrant(Identified, Granted, Base):
-    """That a file is shown to somebody.
+    """A grant on one file.
 
     ``discovered_at`` repeats the file's ``first_discovered_at``, which never changes: the index has each grantee's
     files in the order of lists.
@@ -68,7 +64,7 @@ class FileGrant(Identified, Granted, Base):
 
 
 class InstrumentGrant(Identified, Granted, Base):
-    """That an instrument's files, those to come among them, are shown to somebody.
+    """A grant on an instrument's present and future files.
 
     ``path_prefix`` is a folder as in ``source_path``, without a slash at its end; the empty one stands for all files.
     """
@@ -86,9 +82,9 @@ class InstrumentGrant(Identified, Granted, Base):
 
 
 class PendingGrant(Identified, Base):
-    """That a file is to be shown to somebody of whom only the name is known so far.
+    """A grant on a file that waits until somebody has the name.
 
-    ``name`` is a user's e-mail address, or a group's or project's name; case doesn't matter in it.
+    ``name`` is a user's e-mail address, or a group's or project's name; compared without regard to case.
     """
 
     __tablename__ = "pending_grants"
@@ -106,21 +102,26 @@ class PendingGrant(Identified, Base):
     )
 
 
-class Group(Identified, Dated, Deletable, Base):
-    """People who may see the same files, such as a laboratory. Its name is known in upper and lower case alike."""
+class Named(Identified, Dated, Deletable):
+    """A group or a project. Its name is unique among those that are not deleted, without regard to case."""
 
-    __tablename__ = "groups"
-
-    name: Mapped[str] = mapped_column()
+    name: Mapped[str]
     description: Mapped[str | None]
 
-    __table_args__ = (
-        Index("uq_groups_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
-    )
+
+def _unique_name(index: str) -> Index:
+    return Index(index, text("lower(name)"), unique=True, postgresql_where=text("deleted_at IS NULL"))
+
+
+class Group(Named, Base):
+    """People who may see the same files, such as a laboratory."""
+
+    __tablename__ = "groups"
+    __table_args__ = (_unique_name("uq_groups_name"),)
 
 
 class GroupMember(Identified, Base):
-    """That a user belongs to a group."""
+    """A user's membership in a group."""
 
     __tablename__ = "group_members"
 
@@ -128,10 +129,7 @@ class GroupMember(Identified, Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     added_at: Mapped[datetime] = mapped_column(server_default=func.statement_timestamp())
 
-    __table_args__ = (
-        UniqueConstraint("group_id", "user_id"),
-        Index("ix_group_members_user_id", user_id, group_id),
-    )
+    __table_args__ = (UniqueConstraint("group_id", "user_id"), Index("ix_group_members_user_id", user_id, group_id))
 
 
 class MemberType(StrEnum):
@@ -141,21 +139,15 @@ class MemberType(StrEnum):
     GROUP = "group"
 
 
-class Project(Identified, Dated, Deletable, Base):
-    """Work whose files its members may see. Its name is known in upper and lower case alike."""
+class Project(Named, Base):
+    """Work whose files its members may see."""
 
     __tablename__ = "projects"
-
-    name: Mapped[str] = mapped_column()
-    description: Mapped[str | None]
-
-    __table_args__ = (
-        Index("uq_projects_name", func.lower(name), unique=True, postgresql_where=text("deleted_at IS NULL")),
-    )
+    __table_args__ = (_unique_name("uq_projects_name"),)
 
 
 class ProjectMember(Identified, Base):
-    """That a user, or everyone in a group, belongs to a project. ``member_id`` is the id of whichever it is."""
+    """The membership of a user, or of everyone in a group, in a project. ``member_id`` is the id of whichever it is."""
 
     __tablename__ = "project_members"
 

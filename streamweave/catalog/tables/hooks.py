@@ -1,7 +1,4 @@
-"""Configured steps before and after a transfer.
-
-Runs of hooks that call out: what was asked about which file, when, and what came of it.
-"""
+"""Hooks: configured steps before and after a transfer, and the recorded runs of those that call out."""
 
 import uuid
 from datetime import datetime

@@ -1,11 +1,4 @@
-"""Instruments: where their files are, how they settle, and what they are called in the archive.
-
-When instruments are harvested, and into which storage location.
-
-SMB credentials.
-
-Instruments that people wish to have connected.
-"""
+"""Instruments, their schedules and service accounts, and requests for new instruments."""
 
 import uuid
 from datetime import date, datetime
@@ -40,8 +33,10 @@ class ServiceAccount(Identified, Dated, Deletable, Base):
 class GrowingFiles(StrEnum):
     """What becomes of a file that is not finished after the maximum wait."""
 
-    WAIT = "wait"  # it is overdue: a person is told, and it is watched on
-    VERSIONS = "versions"  # what stands is harvested as a version that says so; the next one waits as long again
+    WAIT = "wait"  # it is overdue: an alert is sent, and it is still watched
+    VERSIONS = (
+        "versions"  # the present content is harvested as a version that says so; the next one waits as long again
+    )
 
 
 class Authentication(StrEnum):
@@ -164,7 +159,7 @@ class Schedule(Identified, Dated, Deletable, Base):
 
 
 class RequestStatus(StrEnum):
-    """Where a request stands."""
+    """The state of a request."""
 
     PENDING = "pending"
     APPROVED = "approved"

@@ -1,18 +1,6 @@
-"""People who log in.
+"""Users, their tokens and login counts, notifications, and the audit log.
 
-Personal tokens for programs.
-
-Tokens that were sent by mail, and prove who received it.
-
-Logins that were ended before their time.
-
-How often somebody has tried to log in, and from where they have succeeded.
-
-Keys are digests of accounts and addresses: nobody's whereabouts can be read here.
-
-What people are told.
-
-Who changed what, and when.
+Keys of login counts are digests of accounts and addresses, so that no user's whereabouts can be read here.
 """
 
 import uuid
@@ -50,10 +38,7 @@ class User(Identified, Dated, Base):
         default=0, server_default="0", comment="counted up to end all tokens issued before"
     )
 
-    __table_args__ = (
-        one_of("role", Role),
-        Index("uq_users_email", func.lower(email), unique=True),
-    )
+    __table_args__ = (one_of("role", Role), Index("uq_users_email", func.lower(email), unique=True))
 
     @property
     def is_admin(self) -> bool:
@@ -81,10 +66,7 @@ class ApiToken(Identified, Base):
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None] = mapped_column(comment="to the minute")
 
-    __table_args__ = (
-        one_of("scope", TokenScope),
-        Index("ix_api_tokens_user_id", user_id, created_at),
-    )
+    __table_args__ = (one_of("scope", TokenScope), Index("ix_api_tokens_user_id", user_id, created_at))
 
 
 class MailPurpose(StrEnum):
@@ -110,7 +92,7 @@ class MailedToken(Base):
 
 
 class RevokedToken(Base):
-    """A token that counts no longer. Once it has expired by itself, its row is of no use and is swept."""
+    """A token that was ended. Once it has expired, its row is of no use and is swept."""
 
     __tablename__ = "revoked_tokens"
 
@@ -173,7 +155,7 @@ class AuditAction(StrEnum):
 
 
 class AuditEntry(Identified, Base):
-    """One change of one row. Triggers write it (``streamweave.access.audit``), and nobody can change it afterwards.
+    """One change of one row. Triggers write it (``streamweave.access.audit``), and it can't be changed afterwards.
 
     ``changes`` maps each changed field to ``{"before": …, "after": …}``, with secrets as ``***``. There is no foreign
     key: what an entry speaks of may be gone, the entry stays as it is.

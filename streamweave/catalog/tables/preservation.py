@@ -1,7 +1,4 @@
-"""Fixity: what re-readings of the archive found, which sweeps made them, and what a person has to look at first.
-
-Issued certificates: who was told what about deleting at the source, and when.
-"""
+"""Fixity checks, the sweeps that made them, holds that need attention, and issued certificates."""
 
 import uuid
 from datetime import datetime
@@ -14,7 +11,7 @@ from streamweave.catalog.tables.base import Base, Identified, one_of
 
 
 class SweepKind(StrEnum):
-    """``nightly`` sweeps re-read what is due, ``complete`` ones all that somebody asked for.
+    """``nightly`` sweeps re-read what is due, ``complete`` ones all that a user asked for.
 
     That is a whole location for ``streamweave verify``, and the copies of some files for ``streamweave certify``.
     """
@@ -28,7 +25,7 @@ class FixityOutcome(StrEnum):
 
     INTACT = "intact"
     DAMAGED = "damaged"  # other bytes than were archived
-    MISSING = "missing"  # its location is there, and nothing stands under its name
+    MISSING = "missing"  # its location is there, and nothing exists under its name
     UNREADABLE = "unreadable"  # it can't be read, again and again, while other files of the location can
 
 
@@ -55,7 +52,7 @@ class FixitySweep(Identified, Base):
 
 
 class FixityCheck(Identified, Base):
-    """One re-reading of one copy. Nobody can change it afterwards.
+    """One re-reading of one copy. It can't be changed afterwards.
 
     There is no foreign key: what a check speaks of may be gone, the check stays as it is.
     """
@@ -99,7 +96,7 @@ class FixityHold(Identified, Base):
 
 
 class IssuedCertificate(Identified, Base):
-    """One certificate, by its digest. Nobody can change or remove it afterwards.
+    """One certificate, by its digest. It can't be changed or removed afterwards.
 
     There are no foreign keys: what a certificate speaks of may be gone, the entry stays as it is.
     """

@@ -1,11 +1,4 @@
-"""Scans: every look at a share, whether it saw anything or not.
-
-Harvest runs: who holds which claims, and whether that process still lives.
-
-Unfinished looks: how far the last look at a share came before its time was over.
-
-Leases of runs: which runs of the orchestrator have shown lately that they live.
-"""
+"""Scans of shares, unfinished scans, harvest runs with their claims, and the leases of Dagster's runs."""
 
 import uuid
 from datetime import datetime
@@ -82,7 +75,7 @@ class Scan(Identified, Base):
 
 
 class HarvestRun(Identified, Base):
-    """One process that works on one instrument. Its heart beats while it lives, by the database's clock."""
+    """One process that works on one instrument. It updates ``heartbeat_at`` while it is alive."""
 
     __tablename__ = "harvest_runs"
 
@@ -99,7 +92,7 @@ class HarvestRun(Identified, Base):
 
 
 class UnfinishedLook(Base):
-    """What the next look at an instrument's share need not list again. There is none after a look that saw all."""
+    """What the next scan of an instrument's share need not list again. There is none after a complete scan."""
 
     __tablename__ = "unfinished_looks"
 

@@ -1,7 +1,4 @@
-"""Where versions go.
-
-Journals: how far those of each storage location are catalogued, and what was taken from them.
-"""
+"""Storage locations, and how far the journals of each are catalogued."""
 
 import uuid
 from datetime import datetime

@@ -9,12 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.access.grants import Grantee, NamedGrantee, assign_access
-from streamweave.access.groups import create_group, delete_group, restore_group, update_group
-from streamweave.access.projects import create_project
+from streamweave.access.groups import create_team, delete_team, restore_team, update_team
 from streamweave.access.users import create_user, register, update_user
 from streamweave.access.visibility import visible_files
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, PendingGrant, User
+from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, Group, PendingGrant, Project, User
 
 
 @pytest.fixture
@@ -62,21 +61,21 @@ def test_a_name_that_appears_gets_what_waits_for_it(sessions: Sessions, record: 
             assign_access(session, {record.id: names})
     with sessions.begin() as session:
         assert sorted(waiting(session)) == ["Study", "Ångström Lab"]
-        project = create_project(session, {"name": "STUDY"})
-        group = create_group(session, {"name": "something else"})
+        project = create_team(session, Project, {"name": "STUDY"})
+        group = create_team(session, Group, {"name": "something else"})
         assert granted(session) == [project.id]
-        update_group(session, group.id, {"name": "Ångström Lab"})
+        update_team(session, Group, group.id, {"name": "Ångström Lab"})
         assert set(granted(session)) == {project.id, group.id}
         assert waiting(session) == []
 
 
 def test_a_deleted_group_is_nobody_until_it_is_restored(sessions: Sessions, record: FileRecord) -> None:
     with sessions.begin() as session:
-        group = create_group(session, {"name": "Lab A"})
-        delete_group(session, group.id)
+        group = create_team(session, Group, {"name": "Lab A"})
+        delete_team(session, Group, group.id)
         assign_access(session, {record.id: [NamedGrantee(GranteeType.GROUP, "lab a")]})
         assert (granted(session), waiting(session)) == ([], ["lab a"])
-        restore_group(session, group.id)
+        restore_team(session, Group, group.id)
         assert (granted(session), waiting(session)) == ([group.id], [])
 
 

@@ -110,11 +110,11 @@ worlds = st.builds(
 @pytest.fixture(autouse=True)
 def lists_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """So that a list of some files ends its stretches, and goes on without them."""
-    for most in ("MET", "LOOKED_UP", "ACQUIRED", "FEW"):
+    for most in ("JOINED", "LOOKED_UP", "ACQUIRED", "FEW"):
         monkeypatch.setattr(listing, most, 3)
-    listing.open_list.cache_clear()
+    listing.plan_of.cache_clear()
     yield
-    listing.open_list.cache_clear()
+    listing.plan_of.cache_clear()
 
 
 def in_pages(session: Session, viewer: User, selection: Selection = EVERYTHING, sort: Sort = NEWEST_FIRST) -> list[Any]:
@@ -190,10 +190,10 @@ def add_version(session: Session, record: FileRecord, state: VersionState, numbe
 
 def one_by_one(session: Session, viewer: User) -> set[Any]:
     """What the viewer sees, when each file is asked for itself."""
-    openings = access_scope_of(session, viewer)
-    walked, few = (covered_one_by_one(openings.kinds, few=few) for few in (False, True))
-    found = set(session.scalars(select(FileRecord.id).where(walked), openings.values))
-    assert set(session.scalars(select(FileRecord.id).where(few), openings.values)) == found
+    scope = access_scope_of(session, viewer)
+    walked, few = (covered_one_by_one(scope.kinds, few=few) for few in (False, True))
+    found = set(session.scalars(select(FileRecord.id).where(walked), scope.values))
+    assert set(session.scalars(select(FileRecord.id).where(few), scope.values)) == found
     return found
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from streamweave.access import visibility
-from streamweave.catalog import pages
 from streamweave.catalog.pages import Page, PageRequest
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import (
@@ -43,13 +42,12 @@ worlds = st.lists(found, max_size=14)
 
 @pytest.fixture(autouse=True)
 def a_catalog_in_which_three_files_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(pages, "STRETCH", 3)
     monkeypatch.setattr(visibility, "FEW", 3)
-    for most in ("MET", "LOOKED_UP", "ACQUIRED", "FEW"):
+    for most in ("WALKED", "JOINED", "LOOKED_UP", "ACQUIRED", "FEW"):
         monkeypatch.setattr(listing, most, 3)
-    listing.open_list.cache_clear()
+    listing.plan_of.cache_clear()
     yield
-    listing.open_list.cache_clear()
+    listing.plan_of.cache_clear()
 
 
 def in_pages(ask: Callable[[PageRequest], Page[Any]]) -> list[Any]:

@@ -4,15 +4,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from streamweave.access.groups import create_group
-from streamweave.catalog.tables import FileGrant, PendingGrant
+from streamweave.access.groups import create_team
+from streamweave.catalog.tables import FileGrant, Group, PendingGrant
 
 USERNAME = "/(?P<username>user_[a-z])/"
 
 
 def test_a_harvest_grants_by_metadata_notes_unknown_names_and_repeats_nothing(bench: Any) -> None:
     with bench.facility.sessions.begin() as session:
-        known = create_group(session, {"name": "USER_A"})
+        known = create_team(session, Group, {"name": "USER_A"})
     bench.add_hook("metadata_enrichment", "post_transfer", rules=[{"pattern": USERNAME}])
     rule = {"grantee_type": "group", "match": "metadata", "key": "username"}
     assigning = bench.add_hook("access_assignment", "post_transfer", grants=[rule])
@@ -25,7 +25,7 @@ def test_a_harvest_grants_by_metadata_notes_unknown_names_and_repeats_nothing(be
         assert session.scalars(select(FileGrant.grantee_id)).all() == [known.id]
         waiting = session.execute(select(PendingGrant.grantee_type, PendingGrant.name)).all()
         assert sorted(map(tuple, waiting)) == [("group", "user_b"), ("project", "user_a"), ("project", "user_b")]
-        later = create_group(session, {"name": "user_b"})
+        later = create_team(session, Group, {"name": "user_b"})
         assert set(session.scalars(select(FileGrant.grantee_id))) == {known.id, later.id}
 
 
