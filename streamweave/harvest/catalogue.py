@@ -73,10 +73,10 @@ def catalogue(
         if journals is not None:
             _note_positions(session, journals, results, mine)
         _plan_again(session, mine, instrument, now)
-        unfinished = _unfinished_versions(session, {result.claim.file_id for result in mine})
-        complete = _archive(session, _complete(mine, unfinished), now)
+        waiting = _waiting_versions(session, {result.claim.file_id for result in mine})
+        complete = _archive(session, _complete(mine, waiting), now)
         others = [result for result in mine if result.claim.version_id not in complete]
-        after = _move_on(session, others, unfinished, instrument, now)
+        after = _move_on(session, others, waiting, instrument, now)
         _number_anew(session, mine)
         record_other_contents(session, instrument, _of_other_content(mine), now)
         ends = {version.id: (version.state, version.reason) for version in after.values()}
@@ -122,7 +122,7 @@ def _plan_again(session: Session, results: Sequence[Result], instrument: Instrum
     insert_many(session, Transfer, [next_attempt(each, instrument, now) for each in again])
 
 
-def _unfinished_versions(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+def _waiting_versions(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
     """The versions of files that wait for a further transfer, other than the repair of a damaged copy."""
     damaged = aliased(Transfer)
     is_repair = exists().where(
@@ -136,10 +136,10 @@ def _unfinished_versions(session: Session, file_ids: Collection[uuid.UUID]) -> s
     return set(session.connection().execute(found).scalars())
 
 
-def _complete(results: Sequence[Result], unfinished: Collection[uuid.UUID]) -> list[Archived]:
+def _complete(results: Sequence[Result], waiting: Collection[uuid.UUID]) -> list[Archived]:
     """The results of versions that are now in all their storage locations, with their own content and no failure."""
     complete: list[Archived] = []
-    others = set(unfinished)
+    others = set(waiting)
     for result in results:
         is_own = isinstance(result, Archived) and result.owner == result.claim.version_id
         if isinstance(result, Archived) and is_own and not result.claim.is_unfinished:
@@ -160,7 +160,7 @@ def _archive(session: Session, results: Sequence[Archived], now: datetime) -> se
 def _move_on(
     session: Session,
     results: Sequence[Result],
-    unfinished: Collection[uuid.UUID],
+    waiting: Collection[uuid.UUID],
     instrument: Instrument,
     now: datetime,
 ) -> dict[uuid.UUID, VersionFields]:
@@ -175,10 +175,10 @@ def _move_on(
     copied = once_copied(session, {result.claim.file_id for result in results})
     for result in results:
         version = after[result.claim.version_id]
-        if version.id not in unfinished:
+        if version.id not in waiting:
             after[version.id] = concluded(result, version, now, has_a_copy=version.id in copied)
     write_version_fields(session, zip(before, after.values(), strict=True))
-    left = [version.id for version in after.values() if version.id in unfinished and version.state not in ON_THE_WAY]
+    left = [version.id for version in after.values() if version.id in waiting and version.state not in ON_THE_WAY]
     cancel_waiting_transfers(session, left, "the file left the way into the archive", now)
     return after
 

@@ -18,6 +18,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, Queue, SimpleQueue
 
@@ -192,6 +193,7 @@ class ConnectionFault:
         return FileReadFailed(f"{claim.source_path}: the connection is lost whenever it is read: {error}")
 
 
+@dataclass
 class SmallFilesReader:
     """Reads the small files of a work queue over one connection, and passes them on in batches.
 
@@ -199,22 +201,14 @@ class SmallFilesReader:
     large file waits.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        queue: WorkQueue,
-        pass_on: Callable[[Batch], None],
-        before_reading: Callable[[Claim], None],
-        faults: ConnectionFault,
-        *,
-        after_large: bool = False,
-    ) -> None:
-        self._source = source
-        self._faults = faults
-        self._queue = queue
-        self._pass_on = pass_on
-        self._before_reading = before_reading
-        self._after_large = after_large
+    source: Source
+    queue: WorkQueue
+    pass_on: Callable[[Batch], None]
+    before_reading: Callable[[Claim], None]
+    faults: ConnectionFault
+    after_large: bool = False
+
+    def __post_init__(self) -> None:
         self._batch = Batch()
         self._requested: deque[Claim] = deque()
         self._lost_on: deque[Claim] = deque()
@@ -247,9 +241,9 @@ class SmallFilesReader:
                 self._take(unexpected(self._requested[0], error).error)
 
     def _taken(self) -> Iterator[Claim]:
-        while claim := self._queue.next_small(after_large=self._after_large):
+        while claim := self.queue.next_small(after_large=self.after_large):
             self._requested.append(claim)
-            self._before_reading(claim)
+            self.before_reading(claim)
             yield claim
 
     def _lost(self) -> Iterator[Claim]:
@@ -259,8 +253,8 @@ class SmallFilesReader:
 
     def _ask(self, claims: Iterable[Claim]) -> None:
         files = (SourceFile(claim.source_path, claim.size_bytes, claim.mtime) for claim in claims)
-        for result in self._source.read_whole(files):
-            self._faults.file_was_read()
+        for result in self.source.read_whole(files):
+            self.faults.file_was_read()
             self._losses_in_a_row = 0
             self._take(result)
 
@@ -275,13 +269,13 @@ class SmallFilesReader:
         if not self._requested or self._losses_in_a_row > LOSSES_IN_A_ROW:
             return False
         first = self._requested[0]
-        if self._losses_in_a_row > 1 and not answers(self._source, first):
+        if self._losses_in_a_row > 1 and not answers(self.source, first):
             return False
         if first.claim_id not in self._lost_once:
             self._lost_once.add(first.claim_id)
             self._lost_on.append(self._requested.popleft())
             return True
-        cause = self._faults.error_for(self._source, first, error)
+        cause = self.faults.error_for(self.source, first, error)
         if cause is not error:
             self._take(cause)
         return cause is not error
@@ -291,16 +285,16 @@ class SmallFilesReader:
         unread = [*self._requested, *self._lost_on]
         self._requested.clear()
         self._lost_on.clear()
-        if not unread and (waiting := self._queue.next_small() or self._queue.next_large()):
+        if not unread and (waiting := self.queue.next_small() or self.queue.next_large()):
             unread = [waiting]
-        self._queue.close(unread=unread[1:])
+        self.queue.close(unread=unread[1:])
         if unread:
             self._batch.add(unread[0], error)
         self._pass_batch_on()
 
     def _pass_batch_on(self) -> None:
         if self._batch.read:
-            self._pass_on(self._batch)
+            self.pass_on(self._batch)
         self._batch = Batch()
 
 

@@ -20,10 +20,10 @@ from streamweave.catalog.tables.files import DONE
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
 from streamweave.harvest.hook_batches import HookBatches
-from streamweave.harvest.policy import is_other, waits_for_hooks
+from streamweave.harvest.policy import ActiveHooks, is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
 from streamweave.hooks.build import hooks_fingerprint, post_hooks
-from streamweave.hooks.calls import Answers, call_out
+from streamweave.hooks.calls import Answers
 from streamweave.hooks.configuration import active_hooks
 from streamweave.hooks.recorded_hook import ANSWERED, WAITING_COLUMNS, HookRetry, HookSubject
 from streamweave.hooks.run import Enriched, enrich
@@ -37,16 +37,10 @@ def enrich_files(facility: Facility, instrument: Instrument, days: Collection[da
 
 
 @dataclass(frozen=True)
-class PostHooks:
+class PostHooks(ActiveHooks):
     """The hooks after a transfer, as their rows are at one moment."""
 
     hooks: Sequence[PostTransferHook]
-    hooks_fingerprint: str
-
-    @property
-    def calls_out(self) -> bool:
-        """Whether any of the hooks calls out."""
-        return call_out(self.hooks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
@@ -18,23 +18,11 @@ from streamweave.catalog.bulk import batches, id_batches
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
+from streamweave.harvest.policy import ActiveHooks
 from streamweave.hooks.calls import BATCH, Answers, Calls, record_runs
 from streamweave.hooks.recorded_hook import HookSubject
 
-
-class HookConfiguration(Protocol):
-    """The hooks of one moment."""
-
-    @property
-    def hooks_fingerprint(self) -> str:
-        """Changes when the hooks do."""
-
-    @property
-    def calls_out(self) -> bool:
-        """Whether any of the hooks calls out."""
-
-
-Configuration = TypeVar("Configuration", bound=HookConfiguration)
+Configuration = TypeVar("Configuration", bound=ActiveHooks)
 Version = TypeVar("Version")
 Result = TypeVar("Result")
 Written = TypeVar("Written")

@@ -20,7 +20,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.files import DONE
 from streamweave.harvest.claims import open_locations
-from streamweave.hooks.base import PreTransferHook
+from streamweave.hooks.base import PostTransferHook, PreTransferHook
 from streamweave.hooks.build import hooks_fingerprint, pre_hooks
 from streamweave.hooks.calls import call_out
 from streamweave.hooks.configuration import active_hooks
@@ -30,11 +30,23 @@ from streamweave.instruments.schedules import destinations, why_no_destination
 
 
 @dataclass(frozen=True)
-class Policy:
+class ActiveHooks:
+    """The hooks of one trigger, as their rows are at one moment. The fingerprint changes when they do."""
+
+    hooks: Sequence[PreTransferHook | PostTransferHook]
+    hooks_fingerprint: str
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether any of the hooks calls out."""
+        return call_out(self.hooks)
+
+
+@dataclass(frozen=True)
+class Policy(ActiveHooks):
     """Fingerprints show whether an earlier decision was made under the same hooks and for the same destinations."""
 
     hooks: Sequence[PreTransferHook]
-    hooks_fingerprint: str
     destinations: Sequence[StorageLocation]
     destinations_fingerprint: str
     locations: Mapping[str, StorageLocation]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -55,8 +55,7 @@ class Progress:
 ProgressListener = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
+class _Sample(NamedTuple):
     at: float
     files: int
     bytes: int
@@ -116,15 +115,11 @@ class Meter:
 
 
 def _seconds_left(files: int, size: int, before: _Sample, now: _Sample, seconds: float) -> float | None:
-    work_done = _work(now.files - before.files, now.bytes - before.bytes)
-    work_left = _work(files, size)
+    work_done = (now.files - before.files) * FILE_COSTS_BYTES + now.bytes - before.bytes
+    work_left = files * FILE_COSTS_BYTES + size
     if not work_left:
         return 0.0
     return round(work_left * seconds / work_done, 1) if work_done > 0 else None
-
-
-def _work(files: int, size: int) -> int:
-    return files * FILE_COSTS_BYTES + size
 
 
 def _size(number_of_bytes: float) -> str:

@@ -57,7 +57,7 @@ def test_an_emptied_share_fails_it_at_the_end(lab: Any, orchestra: Any, microsco
     orchestra.harvest(microscope.slug)
     lab.shares[microscope.slug].remove("share/a.csv")
     result = orchestra.harvest(microscope.slug)
-    assert "the share is empty, but 1 files are known" in orchestra.complaint(result)
+    assert "the share is empty, but 1 file should be on it" in orchestra.complaint(result)
     assert [event.step_key for event in result.all_events if event.is_step_start][-1] == "enrich"
 
 

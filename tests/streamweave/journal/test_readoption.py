@@ -248,7 +248,7 @@ def test_journals_of_one_location_that_can_not_be_taken_in_are_its_own_trouble(
     bench.write(X1, b"x1")
     bench.harvest()
     restored = restore()
-    take_in = readoption._Reading._take_in
+    take_in = readoption._Reading._write
 
     def fails_for_the_mirror(reading: Any) -> None:
         if reading._location_id == mirror.id:

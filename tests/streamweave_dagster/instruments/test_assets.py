@@ -139,5 +139,5 @@ def test_a_share_that_was_emptied_raises_an_alarm_after_the_rest_was_done(
     orchestra.materialize(microscope, partition=lab.day(1))
     lab.shares[microscope.slug].remove("share/a.csv")
     result = orchestra.materialize(microscope, partition=lab.day(1))
-    assert "the share is empty, but 1 files are known" in orchestra.complaint(result)
+    assert "the share is empty, but 1 file should be on it" in orchestra.complaint(result)
     assert list(orchestra.materializations(result)) == [lab.day(1)]

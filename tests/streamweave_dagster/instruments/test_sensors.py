@@ -153,7 +153,7 @@ def test_an_emptied_share_is_a_red_tick(lab: Any, orchestra: Any, microscope: In
     settle(lab, orchestra, microscope)
     orchestra.materialize(microscope, partition=lab.day(1))
     lab.shares[microscope.slug].remove("share/a.csv")
-    with pytest.raises(TickFailed, match="the share is empty, but 1 files are known"):
+    with pytest.raises(TickFailed, match="the share is empty, but 1 file should be on it"):
         orchestra.tick(microscope)
 
 
