@@ -2,6 +2,7 @@
 
 import logging
 import re
+from enum import Enum
 from typing import Any
 
 from litestar import Request, Response
@@ -53,6 +54,7 @@ SENTENCES: dict[type[Exception], str] = {
     UnicodeDecodeError: "The body is not UTF-8",
     PoolTimeout: "The catalog is too busy at the moment",
 }
+INVALID_UUID, INVALID_WORD = "Invalid UUID", "Invalid enum value"
 NO_BODY = "'data'"  # all that Litestar says when there is none
 # parameters whose names are reserved words in handlers
 PARAMETERS = {"in_state": "state", "search": "q"}
@@ -81,10 +83,10 @@ def retry_later(_: Request[Any, Any, Any], error: TooManyAttempts | TooBusy) -> 
     return answer(status, str(error), {"Retry-After": str(error.retry_after_seconds)})
 
 
-def invalid_request(_: Request[Any, Any, Any], error: ValidationException) -> Response[Body]:
+def invalid_request(request: Request[Any, Any, Any], error: ValidationException) -> Response[Body]:
     """A body or parameter of the wrong shape: the sentence begins with the field's name."""
     faults = error.extra if isinstance(error.extra, list) else []
-    return answer(422, "; ".join(_fault(fault) for fault in faults) or error.detail)
+    return answer(422, "; ".join(_fault(request, fault) for fault in faults) or error.detail)
 
 
 def http_error(_: Request[Any, Any, Any], error: HTTPException) -> Response[Body]:
@@ -98,14 +100,27 @@ def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Respo
     return answer(500, "Internal server error")
 
 
-def _fault(fault: dict[str, str]) -> str:
+def _fault(request: Request[Any, Any, Any], fault: dict[str, str]) -> str:
     message, field = fault["message"], fault.get("key", "data")
     if found := _FIELD_AT_FAULT.search(message):
         within = "" if field == "data" else f"{field}."
         return f"{within}{found['field']}: {_PROBLEMS[found['problem']]}"
     if message == NO_BODY:
-        return "a body is required"
+        return "a body is required: JSON, such as {}"
+    if message == INVALID_UUID:
+        message = "must be an id (a UUID)"
+    elif message.startswith(INVALID_WORD) and (words := _words_of(request, field)):
+        message = f"must be {' or '.join(words)}"
     return message if field == "data" else f"{PARAMETERS.get(field, field)}: {message}"
+
+
+def _words_of(request: Request[Any, Any, Any], parameter: str) -> list[str]:
+    """The words that a parameter of the request's operation takes; none for one that isn't an enumeration."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(parameter)
+    for each in (field, *field.inner_types) if field else ():
+        if isinstance(each.annotation, type) and issubclass(each.annotation, Enum):
+            return [str(member.value) for member in each.annotation]
+    return []
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

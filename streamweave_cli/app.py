@@ -4,6 +4,9 @@ Exit codes: 0 done, or stopped by SIGINT or SIGTERM; 1 something failed while ru
 one sentence on standard error. For `certify`, 1 means that it is not safe.
 """
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from streamweave.garbage import reduce_gc
@@ -22,12 +25,21 @@ app = typer.Typer(
     name="streamweave",
     help="From an instrument's share to a proven, identified, catalogued file.",
     no_args_is_help=True,
-    add_completion=False,
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"streamweave {version('streamweave')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _prepare_process() -> None:
+def _options(
+    show_version: Annotated[  # noqa: ARG001 - its callback acts
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     reduce_gc()
 
 

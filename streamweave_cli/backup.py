@@ -19,14 +19,13 @@ from streamweave.catalog.tables import StorageLocation
 from streamweave.errors import InvalidInput, StreamWeaveError
 from streamweave.facility import facility_of
 from streamweave.journal.readoption import readopt_everywhere
-from streamweave.printable import printable
 from streamweave.settings import Settings
 from streamweave_cli.databases import REFUSED_EVERYWHERE, give_new_identity
 from streamweave_cli.home import Home, open_keys
 from streamweave_cli.home_backup import CONTENTS, About, back_up, check_target
 from streamweave_cli.home_backup import restore as restore_home
 from streamweave_cli.running_system import AnyHomeOption, databases_of
-from streamweave_cli.terminal import one_sentence
+from streamweave_cli.terminal import one_sentence, say
 from streamweave_cli.verify import verify_and_show
 
 NOT_COMPARED, DIFFERS = 2, 1
@@ -51,14 +50,14 @@ def backup(folder: BackupArgument, home: AnyHomeOption = None, reread: RereadOpt
         check_target(place, target)
         with databases_of(place) as url:
             about = back_up(place, url, target, datetime.now(UTC))
-            _say(console, f"{target}: backup of {about.made_at:%Y-%m-%d %H:%M} UTC, read back whole")
+            say(console, f"{target}: backup of {about.made_at:%Y-%m-%d %H:%M} UTC, read back whole")
             console.print(f"[yellow]{CONTENTS}.[/yellow]", soft_wrap=True)
             if about.schema != newest_revision():
-                _say(console, "not compared with the archive: the catalog has the schema of another StreamWeave")
+                say(console, "not compared with the archive: the catalog has the schema of another StreamWeave")
                 return
-            _say(console, "The archive is not in it: copy the storage locations now, hidden folders included:")
+            say(console, "The archive is not in it: copy the storage locations now, hidden folders included:")
             for name, base_path in _locations(url):
-                _say(console, f"  {name}: {base_path}")
+                say(console, f"  {name}: {base_path}")
             _compare(console, place, settings, url, quick=not reread, done="the backup is made")
 
 
@@ -77,13 +76,13 @@ def restore(
         About.of(source)
         place.create()
         with place.lock():
-            restore_home(place, source, datetime.now(UTC), replace=replace, say=lambda what: _say(console, what))
+            restore_home(place, source, datetime.now(UTC), replace=replace, say=lambda what: say(console, what))
         with databases_of(place) as url:
             if new_identity:
-                _say(console, f"it is catalog {give_new_identity(url)} now. {REFUSED_EVERYWHERE}")
+                say(console, f"it is catalog {give_new_identity(url)} now. {REFUSED_EVERYWHERE}")
             else:
-                _say(console, beside_the_original(f"--home {str(place.root)!r}", "you start it"))
-            _say(console, f"start it: streamweave up --home {str(place.root)!r}")
+                say(console, beside_the_original(f"--home {str(place.root)!r}", "you start it"))
+            say(console, f"start it: streamweave up --home {str(place.root)!r}")
             if not new_identity:
                 _compare(console, place, settings, url, quick=not reread, done="the backup is restored")
 
@@ -133,17 +132,13 @@ def _verify(console: Console, home: Home, settings: Settings, url: str, *, quick
         secret_key=settings.secret_key.get_secret_value(),
         certificate_key=settings.certificate_key.get_secret_value(),
         catalog_holds_secrets=True,
-        say=lambda what: _say(console, what),
+        say=lambda what: say(console, what),
     )
     changes: dict[str, Any] = {"database_url": url, "encryption_keys": SecretStr(keys.encryption_keys)}
     facility = facility_of(settings.model_copy(update=changes))
     try:
         for readoption in readopt_everywhere(facility):
-            _say(console, readoption.sentence())
+            say(console, readoption.sentence())
         return verify_and_show(facility, [], quick=quick, as_json=False)
     finally:
         facility.close()
-
-
-def _say(console: Console, what: str) -> None:
-    console.print(printable(what), markup=False, highlight=False, soft_wrap=True)

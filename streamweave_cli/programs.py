@@ -18,6 +18,7 @@ from streamweave_cli.supervisor import Program
 
 CODE_LOCATION_MODULE = "streamweave_dagster.definitions"
 PREPARATION_MODULE = "streamweave_dagster.preparation"
+DAEMON_MODULE = "streamweave_dagster.daemon"
 WEBSERVER_MODULE = "streamweave_dagster.webserver"
 API_MODULE = "streamweave_api"
 TOKEN_VARIABLE = "STREAMWEAVE_DAGSTER_TOKEN"
@@ -55,7 +56,7 @@ def code_server(ports: Ports, environment: Mapping[str, str]) -> Program:
 
 def daemon(workspace: Path, environment: Mapping[str, str]) -> Program:
     """Runs sensors, schedules and the queue. It has no address: the webserver tells whether it lives."""
-    return Program("daemon", _module("dagster._daemon", "run", "-w", workspace), environment)
+    return Program("daemon", _module(DAEMON_MODULE, "run", "-w", workspace), environment)
 
 
 def webserver(ports: Ports, workspace: Path, environment: Mapping[str, str]) -> Program:

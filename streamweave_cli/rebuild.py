@@ -14,13 +14,14 @@ from streamweave.errors import InvalidInput
 from streamweave.facility import Facility, facility_of
 from streamweave.journal.readoption import Readoption
 from streamweave.journal.rebuilding import NOT_IN_JOURNALS, Rebuilt, is_without_address, rebuild
+from streamweave.printable import counted
 from streamweave.sealing import Sealer
 from streamweave.storage.location_fields import settle
 from streamweave.storage.s3.connection import SCHEME
 from streamweave_cli.backup import beside_the_original
 from streamweave_cli.configuration import shown_by_dagster
 from streamweave_cli.running_system import HomeOption, settings_of
-from streamweave_cli.terminal import one_sentence
+from streamweave_cli.terminal import one_sentence, say
 
 SOMETHING_DIFFERS = 1
 
@@ -43,7 +44,7 @@ def rebuild_catalog(places: PlacesArgument = None, manifest: ManifestOption = No
             raise InvalidInput("place", "name at least one place, or a manifest")
         rebuilt = rebuild(facility, locations, lambda readoption: _show_progress(console, readoption))
         _show(console, facility, rebuilt)
-        console.print(shown_by_dagster(settings), soft_wrap=True)
+        say(console, shown_by_dagster(settings))
     if rebuilt.unread or any(each.conflicts or each.illegible for each in rebuilt.readoptions):
         raise typer.Exit(SOMETHING_DIFFERS)
 
@@ -78,39 +79,38 @@ def _locations(places: list[str], entries: list[dict[str, Any]], sealer: Sealer)
 
 
 def _show_progress(console: Console, readoption: Readoption) -> None:
-    console.print(f"{readoption.location}: {readoption.entries:,} copies read", highlight=False)
+    say(console, f"{readoption.location}: {counted(readoption.entries, 'copy', 'copies')} read")
 
 
 def _show(console: Console, facility: Facility, rebuilt: Rebuilt) -> None:
     for each in rebuilt.readoptions:
-        counts = f"{each.files:,} files, {each.versions:,} versions, {each.copies:,} copies"
-        console.print(f"{each.location}: {counts} came back", highlight=False, soft_wrap=True)
-        for conflict in [*each.conflicts, *([f"{each.illegible} lines could not be read"] if each.illegible else [])]:
-            console.print(f"  {conflict}", markup=False, highlight=False, soft_wrap=True)
+        rows = f"{counted(each.files, 'file')}, {counted(each.versions, 'version')}"
+        say(console, f"{each.location}: {rows}, {counted(each.copies, 'copy', 'copies')} came back")
+        for conflict in each.conflicts:
+            say(console, f"  {conflict}")
+        if each.illegible:
+            say(console, f"  {counted(each.illegible, 'line')} could not be read")
     for sentence in rebuilt.unread:
-        console.print(f"not read: {sentence}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"not read: {sentence}")
     if rebuilt.unread:
-        console.print(
+        say(
+            console,
             "What was not read is read by the same command again, before any instrument's host is entered; later by "
             "`streamweave verify`. Do that before anything is harvested.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
         )
-    console.print(f"the catalog is {rebuilt.catalog_id} again", highlight=False)
+    say(console, f"the catalog is {rebuilt.catalog_id} again")
     with facility.sessions() as session:
         for instrument in session.scalars(select(Instrument).order_by(Instrument.slug)):
             if is_without_address(instrument):
                 address = f"share {instrument.cifs_share}, base path {instrument.cifs_base_path}"
-                console.print(
-                    f"{instrument.slug}: disabled; enter its host and service account (with the answer same_files), "
+                say(
+                    console,
+                    f"{instrument.slug}: disabled; enter its cifs_host and service_account_id (with "
+                    '"address_change": "same_files" in the same request), '
                     f"correct its address if it is another one ({address}), give it a schedule, then enable it",
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
                 )
-    console.print("What journals can't know, and is to be entered anew or is lost:")
+    say(console, "What journals can't know, and is to be entered anew or is lost:")
     for what in NOT_IN_JOURNALS:
-        console.print(f"  {what}", highlight=False, soft_wrap=True)
-    console.print("Compare it with the archive: streamweave verify")
-    console.print(beside_the_original("", "an instrument is enabled"), highlight=False, soft_wrap=True)
+        say(console, f"  {what}")
+    say(console, "Compare it with the archive: streamweave verify")
+    say(console, beside_the_original("", "an instrument is enabled"))

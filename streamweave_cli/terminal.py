@@ -77,6 +77,11 @@ def show_table(console: Console, table: Table) -> None:
     console.print(table)
 
 
+def say(console: Console, sentence: str) -> None:
+    """Print a sentence as it is, on one line."""
+    console.print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
+
+
 class UnknownName(NotFound):
     """There is nothing of that name; the sentence names the nearest names, or the first ones."""
 

@@ -74,7 +74,8 @@ def verify_and_show(facility: Facility, names: list[str], *, quick: bool, as_jso
         typer.echo(json.dumps(_as_json(reports, quick=quick), indent=2, ensure_ascii=True))
     else:
         _show(console, reports)
-    if any(report.trouble for report in reports):
+    # one that is disabled may well be away; its differences count all the same
+    if any(report.trouble and (location.enabled or names) for report, location in zip(reports, chosen, strict=True)):
         return CANNOT_BE_DONE
     return THEY_DIFFER if any(report.counts.total() for report in reports) else 0
 

@@ -28,7 +28,7 @@ from streamweave_cli.tour.stage import Client, Narration, Stage, TourFailed, sta
 SLUG, SHARE, FOLDER = "microscope_01", "microscope", "Microscope 01"
 ARCHIVE = "Archive Storage"
 PROGRAMS = {
-    "the Dagster daemon": "dagster._daemon",
+    "the Dagster daemon": "streamweave_dagster.daemon",
     "the REST service": "streamweave_api",
     "Dagster's code server": "code-server",
 }

@@ -22,6 +22,7 @@ from streamweave.catalog.session import add
 from streamweave.catalog.tables import Hook, Instrument, Scan, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.acquisition import day_exists
+from streamweave.instruments.addresses import NO_ADDRESS
 from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, slug_from
 from streamweave.instruments.service_accounts import bind
 from streamweave.validation import checked
@@ -90,6 +91,8 @@ def checked_changes(session: Session, instrument: Instrument, changes: Mapping[s
     _check_acquisitions({field: fields.get(field, getattr(instrument, field)) for field in ACQUISITIONS})
     if fields.keys() & CALENDAR.keys():
         _check_first_day({field: fields.get(field, getattr(instrument, field)) for field in CALENDAR})
+    if fields.get("enabled") and not instrument.enabled:
+        _check_reachable({field: fields.get(field, getattr(instrument, field)) for field in SENDING})
     return fields
 
 
@@ -166,6 +169,13 @@ def _bind_service_account(session: Session, changes: Mapping[str, Any], before: 
     after = {**before, **changes}
     if after.get("service_account_id") is not None and not changes.keys().isdisjoint(SENDING):
         bind(session, after["service_account_id"], after["cifs_host"])
+
+
+def _check_reachable(fields: Mapping[str, Any]) -> None:
+    """An instrument from a journal has no host and no account before they are entered. Raises ``InvalidInput``."""
+    if fields["cifs_host"] == NO_ADDRESS:
+        account = " and service_account_id" if fields["service_account_id"] is None else ""
+        raise InvalidInput("enabled", f'enter cifs_host (with "address_change": "same_files"){account} first')
 
 
 def _check_waiting(fields: Mapping[str, Any]) -> None:

@@ -30,6 +30,9 @@ NOT_IN_JOURNALS = (
     "metadata, owners and withdrawals of files: hooks find anew what they can",
     "files that were never archived, and what the catalog recorded of sources that are gone",
     "certificates, re-readings, alerts and the audit log",
+    "of each instrument what journals do not name, which is back at its default: description, location, "
+    "quiet_period_seconds, poll_interval_seconds, max_wait_seconds, acquisition_depth, marker_name, marker_suffix, "
+    "growing_files, transfer_config and the other settings",
 )
 
 

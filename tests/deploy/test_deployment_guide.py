@@ -76,6 +76,7 @@ def test_every_command_of_ours_exists(guide: str) -> None:
         ("", "verify"),
         ("", "configure"),
         ("", "up"),
+        ("up", ""),
     }
     assert {"create-admin", "configure", "verify", "backup", "restore", "rebuild"} <= set(known)
 

@@ -65,7 +65,7 @@ def test_a_body_of_the_wrong_shape_is_refused_by_the_fields_name(api: Client, bo
 
 def test_a_body_that_is_missing_is_asked_for(api: Client) -> None:
     answer = api.post("/api/instruments", headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()) == (422, {"detail": "a body is required"})
+    assert (answer.status_code, answer.json()) == (422, {"detail": "a body is required: JSON, such as {}"})
 
 
 def test_a_parameter_of_the_wrong_shape_is_refused_by_name(api: Client) -> None:
@@ -109,3 +109,13 @@ def test_the_documentation_is_open_and_names_every_route(client: Client) -> None
     paths = client.get("/schema/openapi.json").json()["paths"]
     assert "/api/schedules/{schedule_id}/trigger" in paths
     assert "/api/instruments/{instrument_id}/scans" in paths
+
+
+def test_a_wrong_word_or_id_is_answered_with_what_it_may_be(api: Client) -> None:
+    wrong_id = api.get("/api/files", params={"instrument_id": "none"})
+    assert (wrong_id.status_code, wrong_id.json()) == (422, {"detail": "instrument_id: must be an id (a UUID)"})
+    wrong_word = api.get("/api/alerts", params={"state": "done"})
+    assert (wrong_word.status_code, wrong_word.json()) == (422, {"detail": "state: must be open or ended"})
+    wrong_state = api.get("/api/files", params={"state": "done"}).json()["detail"]
+    assert wrong_state.startswith("state: must be ")
+    assert " or archived or " in wrong_state

@@ -27,8 +27,10 @@ def test_it_says_what_is_to_be_entered_for_each_instrument(run: Any, bench: Any)
     bench.harvest()
     result = run(bench.archive)
     assert result.exit_code == 0, result.output
-    assert "archive: 1 files, 1 versions, 1 copies came back" in result.stdout
-    assert "microscope_01: disabled; enter its host and service account" in result.stdout
+    assert "archive: 1 file, 1 version, 1 copy came back" in result.stdout
+    assert "microscope_01: disabled; enter its cifs_host and service_account_id" in result.stdout
+    assert '(with "address_change": "same_files" in the same request)' in result.stdout
+    assert "quiet_period_seconds, poll_interval_seconds" in result.stdout
     assert "(share microscope, base path /data)" in result.stdout
     assert "If the original system still runs, stop it" in result.stdout
     assert "(streamweave catalog new-identity) before an instrument is enabled" in result.stdout
@@ -53,4 +55,4 @@ def test_what_could_not_be_read_is_named_and_exits_with_1(run: Any, bench: Any, 
     shutil.move(tmp_path / "journal", bench.archive / ".streamweave/journal")
     again = run(bench.archive)
     assert again.exit_code == 0, again.output
-    assert "archive: 1 files, 1 versions, 1 copies came back" in again.stdout
+    assert "archive: 1 file, 1 version, 1 copy came back" in again.stdout

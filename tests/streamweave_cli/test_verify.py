@@ -85,6 +85,17 @@ def test_a_location_that_can_not_be_compared_exits_with_2(run: Any, bench: Any, 
     assert "Is the disk mounted?" in result.stdout
 
 
+def test_a_disabled_location_that_is_away_makes_no_difference_unless_it_is_named(
+    run: Any, bench: Any, copies: Path
+) -> None:
+    bench.change(bench.location, enabled=False)
+    bench.archive.rename(bench.archive.with_name("unmounted"))
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert "Is the disk mounted?" in result.stdout
+    assert run("archive").exit_code == 2
+
+
 def test_an_unknown_location_is_one_sentence_and_exits_with_2(run: Any, copies: Path) -> None:
     result = run("nowhere")
     assert (result.exit_code, result.stderr) == (2, "Storage location nowhere not found; known: archive\n")

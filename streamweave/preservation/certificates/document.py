@@ -41,7 +41,7 @@ from streamweave.preservation.certificates.judgement import (
     Reason,
     Verdict,
 )
-from streamweave.printable import printable
+from streamweave.printable import counted, printable
 from streamweave.storage.base import CopyStat
 from streamweave.storage.file_io import time_of
 
@@ -101,7 +101,7 @@ def timestamp(time: datetime | None) -> str | None:
 
 def _chain(file: FileEvidence, judgement: Judgement, circumstances: Circumstances) -> list[Link]:
     identical = f"re-read at the source, and identical: SHA-256 {file.sha256}"
-    settled = f"{file.size_bytes} bytes of {timestamp(file.source_mtime)}, unchanged from here on"
+    settled = f"{counted(file.size_bytes, 'byte')} of {timestamp(file.source_mtime)}, unchanged from here on"
     chain: list[Link] = [
         (file.seen_at, "seen", f"version {file.number} was first seen"),
         (file.quiet_since, "quiet", settled),
@@ -133,7 +133,7 @@ def _links_of_copy(file: FileEvidence, copy: CopyEvidence) -> list[Link]:
         taken_on += f" (Dagster run {copy.dagster_run_id})"
     if copy.run_id is None:
         taken_on = f"taken from the journal of {copy.place.name}; its harvest run is not in this catalog"
-    proof = f"{copy.size_bytes} bytes read with XXH64 {copy.xxhash_read}, SHA-256 {file.sha256}"
+    proof = f"{counted(copy.size_bytes or 0, 'byte')} read with XXH64 {copy.xxhash_read}, SHA-256 {file.sha256}"
     read_back = f"read back from {where} with XXH64 {copy.xxhash_read_back}, and catalogued"
     if copy.xxhash_read_back is None:
         read_back = f"so says the journal of another storage location, which came with the copy at {where}"
@@ -162,7 +162,11 @@ def _confirmation(covers_since: datetime, scan_id: uuid.UUID) -> str:
 
 
 def _reread(what: str, reread: Reread) -> str:
-    return f"{what}: {reread.error}" if reread.error else f"{what}: {reread.size_bytes} bytes, SHA-256 {reread.sha256}"
+    return (
+        f"{what}: {reread.error}"
+        if reread.error
+        else f"{what}: {counted(reread.size_bytes, 'byte')}, SHA-256 {reread.sha256}"
+    )
 
 
 def _notes(file: FileEvidence) -> Iterator[str]:
@@ -419,9 +423,13 @@ def _sentence(verdict: Verdict, subject: CertifiedScope, tally: Tally) -> str:
         case Verdict.GONE:
             return f"{what} is already gone from the source ({_files(gone)}): there is nothing to delete."
         case _ if must_stay:
-            return f"{what} is NOT safe to delete: {must_stay:,} of {_files(tally.total)} must stay."
+            return f"{what} is NOT safe to delete: {_must_stay(must_stay, tally.total)}."
         case _:
             return f"{what} is NOT safe to delete: a part of it could not be listed, so files may stand there unseen."
+
+
+def _must_stay(number: int, total: int) -> str:
+    return "1 file must stay" if total == 1 else f"{number:,} of {_files(total)} must stay"
 
 
 def _files(number: int) -> str:

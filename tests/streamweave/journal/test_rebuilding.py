@@ -139,6 +139,8 @@ def test_files_are_known_again_once_the_address_of_their_instrument_is_entered(
     with new_catalog.begin() as session:
         instrument = session.scalars(select(Instrument)).one()
         assert (instrument.cifs_base_path == "/data") == names_base_folder
+        with pytest.raises(InvalidInput, match=r"enabled: enter cifs_host .* and service_account_id first"):
+            update_instrument(session, instrument.id, {"enabled": True})
         update_instrument(session, instrument.id, {**address, "address_change": "same_files"})
     after = bench.with_facility(sessions=new_catalog)
     moved = after.record(f"{share}/data/run/a.dat")
