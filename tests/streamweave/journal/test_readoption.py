@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from fakes.memory_source import Laboratory
 from streamweave.catalog.tables import (
     Instrument,
     Readoption,
@@ -25,7 +26,6 @@ from streamweave.journal.readoption import readopt_everywhere
 from streamweave.preservation.repair import repair_copies
 from streamweave.preservation.sweep import sweep_tonight
 from streamweave.preservation.verification import FindingKind, verify_location
-from streamweave.sources.memory import Laboratory
 
 Backup = Callable[[Any], Callable[[], Any]]
 F, X1, X2, X3 = (f"microscope/{name}.dat" for name in ("f", "x1", "x2", "x3"))

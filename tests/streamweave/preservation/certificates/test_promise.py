@@ -16,12 +16,12 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from fakes.memory_source import MemoryFile, MemorySource
 from streamweave.catalog.tables import GrowingFiles
 from streamweave.errors import FileReadFailed, NothingKnown, ShareDenied
 from streamweave.preservation.certificates.judgement import Verdict, judge, required_places
 from streamweave.preservation.repair import repair_copies
 from streamweave.sources.base import FolderListing
-from streamweave.sources.memory import MemoryFile, MemorySource
 
 PATHS = ["microscope/a/1.csv", "microscope/a/2.csv", "microscope/b/1.csv", "microscope/b/deep/2.csv"]
 FOLDERS = ["microscope/a", "microscope/b"]

@@ -29,7 +29,7 @@ class MemoryWriter:
 
     def write(self, data: bytes) -> None:
         """Append ``data``, all of it."""
-        self._storage.fail_if_told("write")
+        self._storage.fail_if_asked("write")
         self._storage.staged[self._staged_name] += data
 
     def settle(self) -> int:
@@ -47,13 +47,13 @@ class MemoryJournal:
 
     def append(self, name: str, offset: int, lines: bytes) -> None:
         """Write at the end."""
-        self._storage.fail_if_told("append")
+        self._storage.fail_if_asked("append")
         self.journals[checked_name(name)] = self.journals.get(name, b"")[:offset] + lines
         self._head = name
 
     def head(self) -> Reached | None:
         """The journal that was last appended to."""
-        self._storage.fail_if_told("head")
+        self._storage.fail_if_asked("head")
         if self._head is None:
             return NOT_LEGIBLE if self.journals else None
         return Reached(self._head, len(self.journals[self._head]))
@@ -88,21 +88,21 @@ class MemoryStorage:
         """Make the next call of ``method`` (``write`` is the staged writer's) raise ``error``."""
         self._faults[method] = error
 
-    def fail_if_told(self, method: str) -> None:
+    def fail_if_asked(self, method: str) -> None:
         """Raise what ``fail_next`` was told for ``method``, once."""
         if error := self._faults.pop(method, None):
             raise error
 
     def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
         """Compare the mark, or give it to a new place."""
-        self.fail_if_told("prepare")
+        self.fail_if_asked("prepare")
         if is_new and self.found_mark() is NoMark.MISSING:
             self.put_mark(mark)
         self.check_mark(mark)
 
     def check_mark(self, mark: Mark) -> None:
         """Compare the mark."""
-        self.fail_if_told("check_mark")
+        self.fail_if_asked("check_mark")
         if why := refusal("the memory", self.found_mark(), mark):
             raise StorageRefused(why)
 
@@ -118,7 +118,7 @@ class MemoryStorage:
     def stage(self, staged_name: str, mtime: datetime | None = None) -> Iterator[MemoryWriter]:
         """Write a staged file from its beginning; after an error nothing stays of it."""
         _check_staged_name(staged_name)
-        self.fail_if_told("stage")
+        self.fail_if_asked("stage")
         self.staged[staged_name] = b""
         self.mtimes_ns[staged_name] = copy_mtime_ns(mtime or datetime.now(UTC))
         try:
@@ -142,7 +142,7 @@ class MemoryStorage:
 
     def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Read a staged file back, or a span of it."""
-        self.fail_if_told("read_staged")
+        self.fail_if_asked("read_staged")
         if staged_name not in self.staged:
             raise StorageRefused(f"{staged_name}: it is not there")
         if content := self.staged[staged_name][offset : None if length is None else offset + length]:
@@ -159,7 +159,7 @@ class MemoryStorage:
     def publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name."""
         path_components(path)
-        self.fail_if_told("publish")
+        self.fail_if_asked("publish")
         with self._lock:
             if staged_name not in self.staged:
                 raise StorageUnavailable(f"{staged_name} is gone")
@@ -184,7 +184,7 @@ class MemoryStorage:
 
     def make_durable(self, paths: Iterable[str]) -> None:
         """Remember ``paths`` as durable."""
-        self.fail_if_told("make_durable")
+        self.fail_if_asked("make_durable")
         self.durable.update(paths)
 
     def read(
@@ -197,7 +197,7 @@ class MemoryStorage:
     ) -> Generator[bytes, None, None]:
         """Read a published file, or a span of it."""
         path_components(path)
-        self.fail_if_told("read")
+        self.fail_if_asked("read")
         if path not in self.published:
             raise StorageRefused(f"{self.address(path)}: it is not there")
         end = None if length is None else offset + length
@@ -207,12 +207,12 @@ class MemoryStorage:
     def exists(self, path: str) -> bool:
         """Whether anything stands under ``path``."""
         path_components(path)
-        self.fail_if_told("exists")
+        self.fail_if_asked("exists")
         return self._stands(path)
 
     def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
         """What exists at each path. A memory without our mark is not there."""
-        self.fail_if_told("stat_many")
+        self.fail_if_asked("stat_many")
         if self.found_mark() is NoMark.MISSING:
             raise StorageRefused("the memory is not there")
         return [self._stat(path) for path in paths]
@@ -228,12 +228,12 @@ class MemoryStorage:
 
     def paths(self) -> Iterator[str]:
         """Every published file."""
-        self.fail_if_told("paths")
+        self.fail_if_asked("paths")
         yield from list(self.published)
 
     def staged_names(self) -> list[str]:
         """The staged files that stand at this moment."""
-        self.fail_if_told("staged_names")
+        self.fail_if_asked("staged_names")
         return list(self.staged)
 
     def early_staged_names(self) -> list[str]:
@@ -248,7 +248,7 @@ class MemoryStorage:
     def discard(self, staged_name: str) -> None:
         """Remove a staged file; it is fine if there is none."""
         _check_staged_name(staged_name)
-        self.fail_if_told("discard")
+        self.fail_if_asked("discard")
         self.staged.pop(staged_name, None)
 
     def journal(self, catalog_id: uuid.UUID) -> "MemoryJournal":
