@@ -24,6 +24,11 @@ def printable_besides_colours(text: str) -> str:
     return "".join(part if COLOUR.fullmatch(part) else printable(part) for part in COLOUR.split(text.expandtabs()))
 
 
+def counted(number: int, noun: str, nouns: str | None = None) -> str:
+    """The number with its noun: ``1 file``, ``12 files``. ``nouns`` is a plural that needs more than an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
+
+
 class PrintableFormatter(logging.Formatter):
     """One line for each message; those of a traceback follow, each indented, so that none looks like a message."""
 
