@@ -1,4 +1,4 @@
-"""A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is told to."""
+"""A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is asked to."""
 
 import threading
 import uuid
@@ -17,7 +17,7 @@ from streamweave.errors import (
 from streamweave.storage.base import NO_MTIMES, NOT_LEGIBLE, CopyStat, Reached, checked_name
 from streamweave.storage.file_io import copy_mtime_ns
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
-from streamweave.storage.safe_path import path_components
+from streamweave.storage.safe_path import checked_staged_name, path_components
 
 
 class MemoryWriter:
@@ -68,7 +68,7 @@ class MemoryJournal:
 
 
 class MemoryStorage:
-    """``staged`` and ``published`` map names and paths to bytes; a test may look into them and change them.
+    """``staged`` and ``published`` map names and paths to bytes; a test may read and change them.
 
     ``mtimes_ns`` maps both to nanoseconds since 1970.
     """
@@ -89,7 +89,7 @@ class MemoryStorage:
         self._faults[method] = error
 
     def fail_if_asked(self, method: str) -> None:
-        """Raise what ``fail_next`` was told for ``method``, once."""
+        """Raise what ``fail_next`` was given for ``method``, once."""
         if error := self._faults.pop(method, None):
             raise error
 
@@ -107,17 +107,17 @@ class MemoryStorage:
             raise StorageRefused(why)
 
     def found_mark(self) -> FoundMark:
-        """The mark that stands here."""
+        """The mark of the memory."""
         return parse_mark(self.mark)
 
     def put_mark(self, mark: Mark) -> None:
-        """Mark the memory, whatever mark stands here."""
+        """Mark the memory, whatever mark it has."""
         self.mark = mark.content()
 
     @contextmanager
     def stage(self, staged_name: str, mtime: datetime | None = None) -> Iterator[MemoryWriter]:
-        """Write a staged file from its beginning; after an error nothing stays of it."""
-        _check_staged_name(staged_name)
+        """Write a staged file from its beginning; after an error nothing is left of it."""
+        checked_staged_name(staged_name)
         self.fail_if_asked("stage")
         self.staged[staged_name] = b""
         self.mtimes_ns[staged_name] = copy_mtime_ns(mtime or datetime.now(UTC))
@@ -163,7 +163,7 @@ class MemoryStorage:
         with self._lock:
             if staged_name not in self.staged:
                 raise StorageUnavailable(f"{staged_name} is gone")
-            if self._stands(path):
+            if self._exists(path):
                 raise DestinationOccupied(f"{self.address(path)} exists already")
             for file in self.published:
                 if path.startswith(f"{file}/"):
@@ -205,10 +205,10 @@ class MemoryStorage:
             yield content
 
     def exists(self, path: str) -> bool:
-        """Whether anything stands under ``path``."""
+        """Whether anything exists under ``path``."""
         path_components(path)
         self.fail_if_asked("exists")
-        return self._stands(path)
+        return self._exists(path)
 
     def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
         """What exists at each path. A memory without our mark is not there."""
@@ -224,7 +224,7 @@ class MemoryStorage:
             return error
         if path in self.published:
             return CopyStat(len(self.published[path]), self.mtimes_ns[path])
-        return NotAFile(f"{self.address(path)} is not a file") if self._stands(path) else None
+        return NotAFile(f"{self.address(path)} is not a file") if self._exists(path) else None
 
     def paths(self) -> Iterator[str]:
         """Every published file."""
@@ -232,7 +232,7 @@ class MemoryStorage:
         yield from list(self.published)
 
     def staged_names(self) -> list[str]:
-        """The staged files that stand at this moment."""
+        """The staged files at this moment."""
         self.fail_if_asked("staged_names")
         return list(self.staged)
 
@@ -241,13 +241,13 @@ class MemoryStorage:
         return list(self.early_staged)
 
     def discard_early(self, staged_name: str) -> None:
-        """Remove one of these; it is fine if there is none."""
-        _check_staged_name(staged_name)
+        """Remove one of these; if it exists."""
+        checked_staged_name(staged_name)
         self.early_staged.pop(staged_name, None)
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file; it is fine if there is none."""
-        _check_staged_name(staged_name)
+        """Remove a staged file; if it exists."""
+        checked_staged_name(staged_name)
         self.fail_if_asked("discard")
         self.staged.pop(staged_name, None)
 
@@ -259,10 +259,5 @@ class MemoryStorage:
         """How a person would name the place of ``path``."""
         return f"memory:/{path}"
 
-    def _stands(self, path: str) -> bool:
+    def _exists(self, path: str) -> bool:
         return path in self.published or any(file.startswith(f"{path}/") for file in self.published)
-
-
-def _check_staged_name(staged_name: str) -> None:
-    if len(path_components(staged_name)) != 1:
-        raise StorageRefused(f"{staged_name!r} is not a name of a staged file")

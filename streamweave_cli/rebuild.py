@@ -15,7 +15,7 @@ from streamweave.facility import Facility, facility_of
 from streamweave.journal.readoption import Readoption
 from streamweave.journal.rebuilding import NOT_IN_JOURNALS, Rebuilt, is_without_address, rebuild
 from streamweave.sealing import Sealer
-from streamweave.storage.location_fields import settle
+from streamweave.storage.locations import normalise
 from streamweave.storage.s3.connection import SCHEME
 from streamweave_cli.configuration import shown_by_dagster
 from streamweave_cli.running_system import settings_of
@@ -72,7 +72,7 @@ def _locations(places: list[str], entries: list[dict[str, Any]], sealer: Sealer)
             connection_config=entry.get("connection_config", {}),
             enabled=entry.get("enabled", True),
         )
-        settle(location, sealer)
+        normalise(location, sealer)
         locations.append(location)
     return locations
 
