@@ -118,7 +118,7 @@ class Site:
     def look_and_judge(self) -> None:
         """Look, and decide what has settled by now, without waiting until it is quiet."""
         self.clock.wait(60)
-        run.look(self.facility, self.instrument)
+        run.scan(self.facility, self.instrument)
 
     def copy_what_has_settled(self) -> None:
         """The rest of a harvest."""

@@ -75,7 +75,7 @@ class Life:
 
     def last_complete(self) -> Any:
         circumstances, _ = self.site.evidence()
-        return circumstances.look and circumstances.look.scan_id
+        return circumstances.last_scan and circumstances.last_scan.scan_id
 
     def write(self, path: str, number: int) -> None:
         self.site.laboratory.write(path, f"content {number} of step {self.steps}".encode(), self.site.clock.time)
