@@ -194,7 +194,9 @@ def damaged_copies(
     if instrument_id is not None:
         query = query.where(Transfer.instrument_id == instrument_id)
     page = page_of(session, query, _LAST_FOUND_FIRST, request)
-    paths = _source_paths(session, page.rows)
+    file_ids = [transfer.file_id for transfer in page.rows]
+    records = select(FileRecord.id, FileRecord.source_path).where(FileRecord.id.in_(file_ids))
+    paths = dict(session.execute(records).tuples().all())
     repairs = _repairs(session, page.rows)
     return Page([_damaged_copy(transfer, paths, repairs) for transfer in page.rows], page.next_cursor)
 
@@ -230,13 +232,6 @@ def _damaged_copy(
         last_verified_at=transfer.last_verified_at,
         repaired_by=None if repair == transfer.id else repair,
     )
-
-
-def _source_paths(session: Session, transfers: list[Transfer]) -> dict[uuid.UUID, str]:
-    rows = select(FileRecord.id, FileRecord.source_path).where(
-        FileRecord.id.in_([transfer.file_id for transfer in transfers])
-    )
-    return dict(session.execute(rows).tuples().all())
 
 
 def _repairs(session: Session, transfers: list[Transfer]) -> dict[tuple[uuid.UUID, uuid.UUID], uuid.UUID]:

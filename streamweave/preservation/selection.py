@@ -16,6 +16,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of
+from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus
 from streamweave.harvest.progress import FILE_COSTS_BYTES
 from streamweave.preservation.reread import ArchivedCopy
@@ -108,12 +109,13 @@ def copies_by_id(session: Session, location_id: uuid.UUID, after: uuid.UUID | No
 
 
 def other_copies(
-    session: Session, location_id: uuid.UUID, than: Sequence[ArchivedCopy], limit: int
+    sessions: Sessions, location_id: uuid.UUID, than: Sequence[ArchivedCopy], limit: int
 ) -> list[ArchivedCopy]:
     """Some copies of the location, not known to be damaged, that are not among these."""
     known = [copy.transfer_id for copy in than]
     query = _copies_in(location_id).where(~is_one_of(Transfer.id, known), Transfer.damage.is_(None))
-    return _found(session, query.order_by(*_LONGEST_UNREAD_FIRST).limit(limit))
+    with sessions() as session:
+        return _found(session, query.order_by(*_LONGEST_UNREAD_FIRST).limit(limit))
 
 
 def _copies_in(location_id: uuid.UUID) -> Select[Any]:

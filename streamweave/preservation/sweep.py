@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -231,7 +232,8 @@ class Sweep:
         Raises a ``StorageError`` when it is the location that can't be read.
         """
         storage = self._opened()
-        checks = CopyChecker(storage, check_content, self._others, self.facility.wait, on_bytes).check(batch)
+        others = partial(other_copies, self.facility.sessions, self._location.id)
+        checks = CopyChecker(storage, check_content, others, self.facility.wait, on_bytes).check(batch)
         for check in checks:
             self.report.add(check, storage)
         now = self.facility.now()
@@ -251,10 +253,6 @@ class Sweep:
     def _opened(self) -> Storage:
         self._storage = self._storage or self.facility.open_marked(self._location)
         return self._storage
-
-    def _others(self, than: Sequence[ArchivedCopy], limit: int) -> list[ArchivedCopy]:
-        with self.facility.sessions() as session:
-            return other_copies(session, self._location.id, than, limit)
 
     def _record_counts(self, session: Session, finished_at: datetime | None) -> None:
         session.execute(

@@ -6,7 +6,7 @@ is an orphan.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -202,11 +202,7 @@ def _spooled(spool: IO[bytes]) -> Iterator[str]:
 def check_sizes(facility: Facility, location: StorageLocation, progress: VerificationProgress) -> SweepReport:
     """Check that every copy exists and is as long as it was, by the ends of the files alone. Nothing goes on record."""
     report = SweepReport(location.name)
-
-    def others(than: Sequence[ArchivedCopy], limit: int) -> list[ArchivedCopy]:
-        with facility.sessions() as session:
-            return other_copies(session, location.id, than, limit)
-
+    others = partial(other_copies, facility.sessions, location.id)
     try:
         storage = facility.open_marked(location)
         checker = CopyChecker(storage, check_size, others, facility.wait)

@@ -43,7 +43,7 @@ from streamweave.storage.staging import StagedFile, StagingArea, file_name, writ
 INCOMING = (CONTROL, "incoming")
 MARK = "location"
 HANDLES_AT_ONCE = 64
-LONGEST_ADDRESS = 4095  # bytes of a full path: PATH_MAX of Linux, less the NUL at its end
+LONGEST_ADDRESS = 4095  # bytes of a full path that programs can open: PATH_MAX of Linux, less the NUL at its end
 
 
 class PosixStorage:
@@ -124,7 +124,7 @@ class PosixStorage:
         failed: dict[str, StorageError] = {
             staged_name: PathUnusable(f"{self.address(path)}: the path is longer than {LONGEST_ADDRESS} bytes")
             for staged_name, path in paths.items()
-            if self._is_too_long(path)
+            if len(self.address(path).encode(errors="surrogatepass")) > LONGEST_ADDRESS
         }
         usable = [move for move in paths.items() if move[0] not in failed]
         try:
@@ -169,10 +169,6 @@ class PosixStorage:
             except OSError:
                 return part
         return -1
-
-    def _is_too_long(self, path: str) -> bool:
-        """Whether programs could not open it by its full path, though we could."""
-        return len(self.address(path).encode(errors="surrogatepass")) > LONGEST_ADDRESS
 
     def _move(self, staged: str, incoming: int, path: str, final: int) -> None:
         try:
