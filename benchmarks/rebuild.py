@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from fakes.memory_source import Laboratory
 from streamweave import ark
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
@@ -28,7 +29,6 @@ from streamweave.garbage import reduce_gc
 from streamweave.harvest.run import harvest
 from streamweave.journal.keeping import JournalKeeper
 from streamweave.journal.rebuilding import rebuild
-from streamweave.sources.memory import Laboratory
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
 from streamweave_cli.postgres import EmbeddedPostgres

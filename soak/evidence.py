@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from streamweave.catalog.session import catalog_sessions
 from streamweave.catalog.tables import FileRecord, FileVersion, StorageLocation, Transfer, TransferStatus
-from streamweave.storage.posix import CONTROL
+from streamweave.storage.safe_path import CONTROL
 
 
 class Version(NamedTuple):

@@ -48,14 +48,14 @@ grant
 openings
     All that is open to somebody: what they own, and what is granted to them or to whom they belong to.
 fixity
-    That copies still are what was archived. A sweep re-reads them in turn, each re-reading is a check on record.
+    That copies still are what was archived. Sweeps re-read them; each re-reading is a check on record.
 damage
     What a re-reading found wrong with a copy. It is evidence, and stays where it is.
 repair
     A further transfer of the same version, to a path beside the damaged copy.
 hold
-    Too much damage at once in a storage location: nothing is concluded or repaired before a person releases it.
-stray
+    Too much damage at once in a storage location: nothing is marked damaged or repaired before a person releases it.
+orphan
     Bytes in a storage location that no row of the catalog leads to.
 certificate
     The answer to "may this be deleted at the source?": safe with the proof chain behind it, or every reason why not; as

@@ -1,58 +1,8 @@
-"""Every error that StreamWeave raises on purpose, in one tree.
+"""Every error that StreamWeave raises on purpose, in one tree below ``StreamWeaveError``.
 
-::
-
-    StreamWeaveError
-    ├── Transient                      trying again later may succeed
-    ├── Permanent                      it fails again until a person changes something
-    ├── InvalidInput (Permanent)       a value that was entered can't be accepted; names its field
-    ├── NotFound (Permanent)           what was asked for is not in the catalog
-    │   ├── IdentifierMistyped         it can't be right: its check character is wrong
-    │   ├── NotArchived                a selection names a file without an archived version
-    │   └── NothingKnown               a certificate is asked for where no file was ever seen
-    ├── IdentifierPrivate (Permanent)  the identifier exists; its file is not for whoever asks
-    ├── CopyUnavailable (Transient)    no copy of an archived version can be read at present
-    ├── Conflict (Permanent)           the catalog already holds something that forbids it
-    ├── NotAuthenticated (Permanent)   wrong credentials or token
-    ├── NotAllowed (Permanent)         known, but not entitled to this
-    ├── TooManyAttempts (Transient)    to log in, in too short a time; says when to come back
-    ├── TooBusy (Transient)            too many passwords are being worked on; says when to come back
-    ├── StartError (Permanent)         the system can't start; one sentence says what to do
-    ├── SealBroken (Permanent)         a sealed secret can't be opened with the keys at hand
-    ├── OrchestratorUnavailable (Transient)
-    ├── HookFailed (Permanent)
-    │   ├── HookTimedOut (Permanent)       it gave no answer in its time
-    │   └── HookUnanswered (Permanent)     it calls out, and is asked about the same file again by its own policy
-    ├── MailNotTaken (Transient)       the mail server doesn't answer, or refuses the mail at present
-    ├── WebhookError
-    │   ├── WebhookUnavailable (Transient)     no answer, or one that says: not now
-    │   │   └── WebhookTimedOut (Transient)    no complete answer in time
-    │   ├── WebhookRefused (Permanent)         answered otherwise, or by somebody we don't trust
-    │   └── WebhookForbidden (Permanent)       the facility lets no webhook go there
-    ├── SourceError
-    │   ├── SourceUnreachable (Transient)      no answer at the host and port, or the connection was lost
-    │   ├── CredentialsRefused (Permanent)     the server knows us not
-    │   ├── ShareMissing (Permanent)           the server has no such share
-    │   ├── BasePathMissing (Permanent)        the share has no such folder
-    │   ├── ShareDenied (Permanent)            the account may not open the share or folder
-    │   ├── AddressChanged (Transient)         the instrument was given another address meanwhile
-    │   ├── SuspectListing (Permanent)         empty, or shrunk far below what is known: nothing is concluded
-    │   └── SourceFileError                    about one file; never stops the others
-    │       ├── FileVanished (Permanent)
-    │       ├── FileDenied (Permanent)
-    │       ├── FileInUse (Transient)          the instrument holds it locked
-    │       ├── FileChanged (Transient)        it is not what discovery saw: it settles anew
-    │       ├── ContentDiffers (Permanent)     same size and mtime as archived elsewhere, other content: a new version
-    │       ├── FileUnreadable (Permanent)     its name can't be asked for
-    │       ├── FolderBeyondLimits (Permanent) larger, deeper or slower to list than the instrument's limits allow
-    │       └── FileReadFailed (Transient)
-    └── StorageError
-        ├── StorageUnavailable (Transient)     full, not answering, an I/O error
-        ├── StorageRefused (Permanent)         not writable for us, or not the place it was
-        ├── NotAFile (Permanent)               a folder, a link or the like stands where a copy should be
-        ├── PathUnusable (Permanent)           no file can have this path there; about one file, never about the storage
-        │   └── DestinationOccupied (Permanent)    something else has the final name; it is never overwritten
-        └── CopyNotProven (Transient)          the bytes read back differ from the bytes written
+Each is ``Transient`` (a later attempt may succeed) or ``Permanent`` (it fails again until a person changes something);
+beside that, ``SourceError`` is about shares (``SourceFileError`` about one file, which never stops the others),
+``StorageError`` about storage locations (``PathUnusable`` about one file), ``WebhookError`` about webhooks.
 """
 
 import re
@@ -63,7 +13,7 @@ from streamweave.printable import printable
 
 
 class StreamWeaveError(Exception):
-    """The root. ``str(error)`` is a sentence for a person; whatever names it holds, it is safe to print and to log."""
+    """The root. ``str(error)`` is a sentence for a person, and safe to print and to log with any names in it."""
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -113,15 +63,15 @@ class NotArchived(NotFound):
 
 
 class NothingKnown(NotFound):
-    """No file was ever seen there: that is no ground for calling anything safe."""
+    """A certificate is asked for where no file was ever seen."""
 
     def __init__(self, path: str | None) -> None:
         where = "on this instrument" if path is None else f"at {path}"
-        StreamWeaveError.__init__(self, f"Nothing is known {where}: no look has ever seen a file there")
+        StreamWeaveError.__init__(self, f"Nothing is known {where}: no scan has ever seen a file there")
 
 
 class IdentifierPrivate(Permanent):
-    """The identifier exists; its file is not for whoever asks."""
+    """The identifier exists; the caller may not see its file."""
 
     def __init__(self) -> None:
         super().__init__("This identifier exists; its file is private")
@@ -131,7 +81,7 @@ class CopyUnavailable(Transient):
     """No copy of an archived version can be read at present."""
 
     def __init__(self) -> None:
-        super().__init__("The archived copy of this file can't be read at the moment; its administrators can tell why")
+        super().__init__("The archived copy of this file can't be read at the moment; its administrators can see why")
 
 
 class Conflict(Permanent):
@@ -143,13 +93,13 @@ class NotAuthenticated(Permanent):
 
 
 class NotAllowed(Permanent):
-    """Who asks is known, but is not entitled to what they ask for."""
+    """The caller is known, but may not do this."""
 
 
 class TooManyAttempts(Transient):
     """Too many attempts of one kind: logins, registrations, mails, requests.
 
-    ``retry_after_seconds`` says when the next one is looked at.
+    ``retry_after_seconds`` says when the next one is accepted.
     """
 
     def __init__(self, retry_after_seconds: int) -> None:
@@ -158,7 +108,7 @@ class TooManyAttempts(Transient):
 
 
 class TooBusy(Transient):
-    """Too many passwords are being worked on at this moment, whoever's. Come back after ``retry_after_seconds``."""
+    """Too many passwords are being checked at this moment. Retry after ``retry_after_seconds``."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(f"Too many logins at this moment: try again in {retry_after_seconds} seconds")
@@ -183,7 +133,7 @@ class HookFailed(Permanent):
     diagnostics: str = ""
 
     def of(self, hook_name: str) -> Self:
-        """The same failure, told with the hook's name."""
+        """The same failure, with the hook's name."""
         return type(self)(f"{hook_name}: {self}")
 
 
@@ -200,7 +150,7 @@ class HookUnanswered(HookFailed):
         self.delay_seconds = delay_seconds
 
     def of(self, hook_name: str) -> Self:
-        """The same failure, told with the hook's name."""
+        """The same failure, with the hook's name."""
         return type(self)(f"{hook_name}: {self}", self.hook_id, self.delay_seconds)
 
 
@@ -209,11 +159,11 @@ class MailNotTaken(Transient):
 
 
 class WebhookError(StreamWeaveError):
-    """Something about a message to an address that people entered."""
+    """Something about a message to an address that a user entered."""
 
 
 class WebhookUnavailable(WebhookError, Transient):
-    """Nobody answers, the connection was lost, or the answer says: not now."""
+    """There is no answer, the connection was lost, or the answer says: not now."""
 
 
 class WebhookTimedOut(WebhookUnavailable):
@@ -221,7 +171,7 @@ class WebhookTimedOut(WebhookUnavailable):
 
 
 class WebhookRefused(WebhookError, Permanent):
-    """The answer is a refusal, a redirect or too large, or comes from somebody whom we don't trust."""
+    """The answer is a refusal, a redirect or too large, or comes from a server that we don't trust."""
 
 
 class WebhookForbidden(WebhookError, Permanent):
@@ -237,7 +187,7 @@ class SourceUnreachable(SourceError, Transient):
 
 
 class CredentialsRefused(SourceError, Permanent):
-    """The server refuses the service account. Never retried by itself: retries lock accounts."""
+    """The server refuses the service account. Never retried automatically: retries lock accounts."""
 
 
 class HostNotAllowed(SourceError, Permanent):
@@ -249,7 +199,7 @@ class EncryptionMissing(SourceError, Permanent):
 
 
 class AuthenticationUnavailable(SourceError, Permanent):
-    """The instrument's way of authentication can't be had on this machine."""
+    """The instrument's way of authentication is not available on this machine."""
 
 
 class ShareMissing(SourceError, Permanent):
@@ -289,7 +239,7 @@ class FileInUse(SourceFileError, Transient):
 
 
 class FileChanged(SourceFileError, Transient):
-    """The file is not what discovery saw. It settles anew."""
+    """The file is not what the scan found. It settles anew."""
 
 
 class ContentDiffers(SourceFileError, Permanent):
@@ -301,7 +251,7 @@ class FileUnreadable(SourceFileError, Permanent):
 
 
 class FolderBeyondLimits(SourceFileError, Permanent):
-    """A folder is larger, deeper or slower to list than the instrument's limits let it be."""
+    """A folder is larger, deeper or slower to list than the instrument's limits allow."""
 
 
 class FileReadFailed(SourceFileError, Transient):
@@ -325,11 +275,10 @@ class NotAFile(StorageError, Permanent):
 
 
 class PathUnusable(StorageError, Permanent):
-    """No file can have this path in this storage. It is about one file, and says nothing about the storage as a whole.
+    """No file can have this path in this storage. It is about one file, not about the storage.
 
     ``part`` is the index of the part of the path whose name something else has (-1: the file's own name): another name
-    for that part will do. It is None when the file system takes no name like this one: too long, or a character that
-    it does not know.
+    for that part will do. It is None when the file system takes no such name: too long, or an unknown character.
     """
 
     def __init__(self, sentence: str, part: int | None = None) -> None:
@@ -338,7 +287,7 @@ class PathUnusable(StorageError, Permanent):
 
 
 class DestinationOccupied(PathUnusable):
-    """Something else has the final name already. It is never overwritten."""
+    """Something else has the final name already, and is never overwritten."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, part=-1)

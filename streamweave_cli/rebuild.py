@@ -16,7 +16,7 @@ from streamweave.journal.readoption import Readoption
 from streamweave.journal.rebuilding import NOT_IN_JOURNALS, Rebuilt, is_without_address, rebuild
 from streamweave.printable import counted
 from streamweave.sealing import Sealer
-from streamweave.storage.location_fields import settle
+from streamweave.storage.locations import normalise
 from streamweave.storage.s3.connection import SCHEME
 from streamweave_cli.backup import beside_the_original
 from streamweave_cli.configuration import shown_by_dagster
@@ -73,7 +73,7 @@ def _locations(places: list[str], entries: list[dict[str, Any]], sealer: Sealer)
             connection_config=entry.get("connection_config", {}),
             enabled=entry.get("enabled", True),
         )
-        settle(location, sealer)
+        normalise(location, sealer)
         locations.append(location)
     return locations
 

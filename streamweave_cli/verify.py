@@ -33,7 +33,7 @@ HEADINGS = {
     FindingKind.MISSING: "row without bytes",
     FindingKind.UNREADABLE: "unreadable",
     FindingKind.UNREPAIRED: "damaged before, not repaired",
-    FindingKind.STRAY: "bytes without row",
+    FindingKind.ORPHAN: "bytes without row",
     FindingKind.LEFTOVER: "staged leftover",
 }
 

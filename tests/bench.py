@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
 
+from fakes.memory_source import Laboratory
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import (
     FileRecord,
@@ -31,7 +32,6 @@ from streamweave.facility import Facility
 from streamweave.harvest.report import HarvestReport
 from streamweave.harvest.run import harvest
 from streamweave.harvest.transfer import Listener
-from streamweave.sources.memory import Laboratory
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
 from streamweave_cli.postgres import EmbeddedPostgres

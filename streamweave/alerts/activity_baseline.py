@@ -1,8 +1,8 @@
 """What is usual for an instrument, learned from the days on which it brought new files. Pure.
 
-Days are those of the clock on the instrument's wall. A weekday on which it never brought anything counts for nothing:
-neither in what is usual, nor in how long it has been silent. Of an instrument that works on few weekdays the gaps
-between its days tell enough, and all days count.
+Days are in local time. A weekday on which it never brought anything is not counted, neither in what is usual, nor in
+how long it has been silent. Of an instrument that works on few weekdays the gaps between its days are enough, and all
+days count.
 """
 
 import math
@@ -13,7 +13,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 HISTORY = timedelta(days=90)
-"""So far before the last new file we look."""
+"""So much of the time before the last new file is used."""
 FEWEST_GAPS = 10
 """Less history says nothing about what is usual."""
 WEEKS_OF_REST = 4

@@ -1,7 +1,4 @@
-"""What people ask about alerts.
-
-What people do with alerts. The caller commits.
-"""
+"""Queries about alerts, and their acknowledgement. The caller commits."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,6 +15,7 @@ from streamweave.catalog.tables.alerts import end_or_never
 from streamweave.errors import Conflict, NotFound
 from streamweave.validation import Rule, checked, optional, text
 
+ACKNOWLEDGEMENT: dict[str, Rule] = {"note": optional(text(lines=True))}
 _OPEN_FIRST = Order(end_or_never(Alert.ended_at), Alert.id, newest_first=True)
 
 
@@ -56,7 +54,7 @@ def alert_by_id(session: Session, alert_id: uuid.UUID) -> Alert:
 
 
 def deliveries_of(session: Session, alert: Alert) -> Sequence[AlertDelivery]:
-    """Who is told of an alert, and how that goes."""
+    """The messages about an alert, and whether they arrived."""
     of_it = select(AlertDelivery).where(AlertDelivery.alert_id == alert.id)
     return session.scalars(of_it.order_by(AlertDelivery.created_at, AlertDelivery.id)).all()
 
@@ -66,13 +64,10 @@ def last_watch(session: Session) -> AlertWatch | None:
     return session.get(AlertWatch, True)
 
 
-ACKNOWLEDGEMENT: dict[str, Rule] = {"note": optional(text(lines=True))}
-
-
 def acknowledge(session: Session, user: User, alert_id: uuid.UUID, values: Mapping[str, Any]) -> Alert:
-    """The user is on it: it stops nothing, and tells the others. Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
+    """Record that the user works on it, for the others to see; another user may take it over.
 
-    Somebody else may take it over.
+    Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
     """
     fields = checked(ACKNOWLEDGEMENT, values)
     alert = alert_by_id(session, alert_id)

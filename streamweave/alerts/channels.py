@@ -1,7 +1,4 @@
-"""Channels: the ways in which people are told of alerts, and to whom each of them leads.
-
-Trying out the channels: would anybody be told?
-"""
+"""Channels: how people receive alerts (notification, mail, webhook), and who they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,9 +41,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """What the facility has set up. Admins are always notified; mails and a webhook are sent where they are set up.
+    """What the facility has set up. Admins always get notifications; mails and a webhook are sent where set up.
 
-    Mails go to ``mail_to``, or to all admins. ``public_url`` is where people reach us.
+    Mails go to ``mail_to``, or to all admins. ``public_url`` is the address of our service.
     """
 
     mailer: Mailer = field(default_factory=Mailer)
@@ -55,7 +52,7 @@ class Channels:
     public_url: str = ""
 
     def receivers(self, session: Session) -> list[Receiver]:
-        """All who are told, as of now."""
+        """All receivers, as of now."""
         admins = session.execute(select(User.id, User.email).where(User.role == Role.ADMIN, User.is_active)).all()
         addresses = self.mail_to or [admin.email for admin in admins]
         return [

@@ -1,10 +1,9 @@
-"""Conditions: what is wrong at this moment. Each is, or becomes, one alert.
-
-How the looks at the shares went: what is asked once for all questions about them.
+"""Conditions: what is wrong at this moment. Each is, or becomes, one alert. And how the last scans of the shares went,
+which is read once for all conditions about them.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,9 +14,17 @@ from sqlalchemy.orm import Session, aliased
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, Instrument, Scan, ScanOutcome, StorageLocation, SubjectType
 
+GRACE = timedelta(minutes=15)
+"""A share may fail for so long: the control PC may be restarting."""
+SEEN_WHOLE_WITHIN = timedelta(days=1)
+NOT_GOOD = (ScanOutcome.FAILED, ScanOutcome.SUSPECT)
+WHOLE = (ScanOutcome.COMPLETE, ScanOutcome.SUSPECT)
+
+_Last, _Earlier, _LastWhole, _EarlierWhole = (aliased(Scan) for _ in range(4))
+
 
 class Key(NamedTuple):
-    """What tells one condition from another: its kind, and the id of what it is about."""
+    """Identifies a condition: its kind, and the id of what it is about."""
 
     kind: str
     subject_id: uuid.UUID
@@ -40,20 +47,16 @@ class Condition:
         return Key(self.kind, self.subject_id)
 
 
+Finding = Condition | Key
+"""A condition, or the key of one of which it is not known whether it holds."""
+
+
 @dataclass(slots=True)
 class Findings:
-    """What is wrong at this moment. Of what is ``unknown`` nothing can be said: an open alert neither goes on nor ends.
-
-    Answers to single questions are added up to the whole.
-    """
+    """What is wrong at this moment. An open alert whose condition is ``unknown`` is neither renewed nor ended."""
 
     conditions: list[Condition] = field(default_factory=list)
     unknown: set[Key] = field(default_factory=set)
-
-    def add(self, others: "Findings") -> None:
-        """Take in the answer to a further question."""
-        self.conditions += others.conditions
-        self.unknown |= others.unknown
 
 
 def about_instrument(
@@ -70,33 +73,13 @@ def about_location(
     return Condition(kind, SubjectType.STORAGE_LOCATION, location.id, location.name, sentence, details or {})
 
 
-def counted(number: int, noun: str, nouns: str | None = None) -> str:
-    """The number with its noun: ``1 file``, ``12 files``. ``nouns`` is a plural that needs more than an s."""
-    return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
-
-
-def listed(parts: Iterable[str]) -> str:
-    """Parts of a sentence, in a row."""
-    return ", ".join(parts)
-
-
-GRACE = timedelta(minutes=15)
-"""A share may fail for so long: somebody restarts the control PC."""
-SEEN_WHOLE_WITHIN = timedelta(days=1)
-NOT_GOOD = (ScanOutcome.FAILED, ScanOutcome.SUSPECT)
-
-WHOLE = (ScanOutcome.COMPLETE, ScanOutcome.SUSPECT)
-
-_Last, _Earlier, _LastWhole, _EarlierWhole = (aliased(Scan) for _ in range(4))
-
-
 @dataclass(frozen=True, slots=True)
 class LastScans:
-    """The finished looks at the share of one enabled instrument, as far as they matter.
+    """The finished scans of the share of one enabled instrument, as far as they matter.
 
-    ``earlier`` is the last one that began before the grace, ``succeeded`` says whether one has gone well since then,
-    and ``seen_whole`` whether the whole share was seen lately, since we began to watch. ``last_whole`` and
-    ``earlier_whole`` are the like among those that saw the whole share, believed or not; ``saw_every_folder`` says
+    ``earlier`` is the last one that began before the grace, ``succeeded`` says whether one has succeeded since then,
+    and ``seen_whole`` whether one was complete within a day, since alerts are evaluated. ``last_whole`` and
+    ``earlier_whole`` are the same among those that listed the whole share, plausible or not; ``saw_every_folder`` says
     whether one of them could list every folder since the grace began.
     """
 
@@ -111,12 +94,12 @@ class LastScans:
 
     @property
     def last_is_good(self) -> bool:
-        """Whether the last look saw something that is to be believed."""
+        """Whether the last scan is plausible."""
         return self.last is not None and self.last.outcome not in NOT_GOOD
 
 
 def last_scans(session: Session, now: datetime, watching_since: datetime) -> Sequence[LastScans]:
-    """The looks at all instruments that are enabled. None of the scans before the last few is touched."""
+    """The last scans of all enabled instruments. Of older scans no row is read."""
     whole_since = max(watching_since, now - SEEN_WHOLE_WITHIN)
     rows = session.execute(
         listing(Instrument)

@@ -1,9 +1,7 @@
-"""Delivering: send what is due, each channel beside the others, so that one that is down holds up none.
+"""Delivering: send what is due, each channel beside the others, so that one that is down delays none.
 
-A message is sent at least once: it counts as delivered only when that is on record. No session is open while one is
-sent.
-
-The outbox: which messages are still to be sent. Written together with what they tell, so that none is forgotten.
+Messages are written together with what they report, so that none is forgotten. Each is sent at least once: it counts as
+delivered only when that is on record. No session is open while one is sent.
 """
 
 import time
@@ -25,19 +23,21 @@ from streamweave.facility import Facility
 
 GIVEN_UP_AFTER = timedelta(days=3)
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(hours=1)
-"""Between two attempts. The shortest outlasts an attempt, which nobody else may make at the same time."""
-OVERTAKEN = "it was over before it could be told; that it is over is told with when it began"
-NO_RECEIVER = "its receiver is no longer told of alerts"
+"""Between two attempts. The shortest is longer than an attempt, which no other process may make at the same time."""
+BEGINS_WITHIN_SECONDS = 10.0
+"""After so long no further message is begun in this evaluation, whose caller waits."""
+OVERTAKEN = "it was over before it could be sent; the message about its end says when it began"
+NO_RECEIVER = "its receiver gets no alerts any more"
 TOO_OLD = f"it could not be delivered for {GIVEN_UP_AFTER.days} days"
 
 
 def announce(session: Session, alert: Alert, receivers: Iterable[Receiver], now: datetime) -> None:
-    """Have everybody told that an alert has begun."""
+    """Write the messages about the beginning of an alert."""
     _post(session, alert, AlertEvent.BEGIN, receivers, now)
 
 
 def announce_end(session: Session, alert: Alert, receivers: Collection[Receiver], now: datetime) -> None:
-    """Have those told that it is over who were, or were still to be, told that it began."""
+    """Write the messages about its end, to the receivers of those about its beginning."""
     begun = session.scalars(
         select(AlertDelivery).where(
             AlertDelivery.alert_id == alert.id,
@@ -48,8 +48,8 @@ def announce_end(session: Session, alert: Alert, receivers: Collection[Receiver]
     for delivery in begun:
         if delivery.status == DeliveryStatus.WAITING:
             delivery.status, delivery.next_attempt_at, delivery.detail = DeliveryStatus.DROPPED, None, OVERTAKEN
-    told = [Receiver(AlertChannel(delivery.channel), delivery.receiver) for delivery in begun]
-    _post(session, alert, AlertEvent.END, [receiver for receiver in told if receiver in receivers], now)
+    known = [Receiver(AlertChannel(delivery.channel), delivery.receiver) for delivery in begun]
+    _post(session, alert, AlertEvent.END, [receiver for receiver in known if receiver in receivers], now)
 
 
 def _post(session: Session, alert: Alert, event: AlertEvent, receivers: Iterable[Receiver], now: datetime) -> None:
@@ -84,7 +84,7 @@ def _notify(session: Session, alert: Alert, event: AlertEvent, receiver: Receive
 
 
 def drop_what_can_not_arrive(session: Session, receivers: Iterable[Receiver], now: datetime) -> None:
-    """Give up messages to whoever is no receiver any more, and those that were tried for too long."""
+    """Give up messages to those who are no receivers any more, and those that were tried for too long."""
     addresses: dict[AlertChannel, list[str]] = {channel: [] for channel in AlertChannel}
     for receiver in receivers:
         addresses[receiver.channel].append(receiver.address)
@@ -106,7 +106,7 @@ def channels_with_due_messages(session: Session, now: datetime) -> Sequence[Aler
 def take_due(session: Session, channel: AlertChannel, now: datetime) -> tuple[AlertDelivery, Alert] | None:
     """The message that has been due for longest, with its alert; None when there is none left.
 
-    The attempt counts from now on. Whoever dies before it is on record what came of it has it made again later.
+    The attempt counts from now on. If this process crashes before the outcome is on record, it is made again later.
     """
     due = select(AlertDelivery).where(AlertDelivery.channel == channel, _is_due(now))
     first = due.order_by(AlertDelivery.next_attempt_at, AlertDelivery.id).limit(1).with_for_update(skip_locked=True)
@@ -126,10 +126,6 @@ def arrived(delivery: AlertDelivery, now: datetime) -> None:
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
     return and_(AlertDelivery.status == DeliveryStatus.WAITING, AlertDelivery.next_attempt_at <= now)
-
-
-BEGINS_WITHIN_SECONDS = 10.0
-"""After so long no further message is begun at this time: whoever waits for us doesn't wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)

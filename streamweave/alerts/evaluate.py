@@ -1,23 +1,17 @@
-"""Evaluating: find out what is wrong, write down what that makes of the alerts, and tell whoever is to be told.
-
-All questions that are asked about what is wrong, and their answers as a whole.
-
-Comparison of what is wrong with the alerts that are open: which begin, which go on, which are over. Pure.
-
-Recording: what becomes of alerts is written down together with the messages that tell of it.
-"""
+"""Evaluating: find what is wrong, record which alerts begin and end, and send the messages about them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.channels import Channels, Receiver
-from streamweave.alerts.conditions import Condition, Findings, Key, counted, last_scans
+from streamweave.alerts.conditions import Condition, Findings, Key, last_scans
 from streamweave.alerts.deliver import Delivered, announce, announce_end, deliver_due
-from streamweave.alerts.file_conditions import damaged_copies, failing_hooks, files_that_need_a_person
+from streamweave.alerts.file_conditions import damaged_copies, failing_hooks, files_needing_attention
 from streamweave.alerts.share_conditions import failing_shares, silent_instruments, unlisted_folders, unwatched_shares
 from streamweave.alerts.storage_conditions import (
     Spaces,
@@ -32,18 +26,69 @@ from streamweave.catalog.session import try_lock_alerts
 from streamweave.catalog.tables import Alert, AlertWatch
 from streamweave.facility import Facility
 from streamweave.harvest.scan_record import end_dead_scans
+from streamweave.printable import counted
+
+ENDS_AFTER = timedelta(minutes=15)
+"""So long a condition must be away: a share that fails now and then is one alert, and not a hundred mails."""
+BREAK = timedelta(minutes=10)
+"""After so long without an evaluation the system was down: no alert is about that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What became of the alerts (None: another process evaluates them), and of the messages about them."""
+
+    comparison: "Comparison | None"
+    delivered: Delivered
+
+    def sentence(self) -> str:
+        """The outcome for a person."""
+        sentence, delivered = _sentence(self.comparison), self.delivered
+        if delivered.arrived or delivered.failed:
+            sentence += f"; {counted(delivered.arrived, 'message')} delivered, {delivered.failed} failed for now"
+        return sentence
+
+
+def evaluate_alerts(facility: Facility, channels: Channels) -> Evaluation:
+    """Evaluate once, and send what is due; scans whose process is dead are ended first.
+
+    While another process evaluates, messages are only sent.
+    """
+    end_dead_scans(facility.sessions)
+    spaces, comparison = _spaces(facility), None
+    with facility.sessions.begin() as session:
+        if try_lock_alerts(session):
+            now = facility.now()
+            findings = what_is_wrong(session, spaces, now, watching_since(session, now))
+            comparison = compare(open_alerts(session), findings, now)
+            record(session, comparison, channels.receivers(session), now)
+    return Evaluation(comparison, deliver_due(facility, channels))
+
+
+def _sentence(comparison: "Comparison | None") -> str:
+    if comparison is None:
+        return "another process evaluates the alerts at this moment"
+    new, known = len(comparison.begun), len(comparison.ongoing) + len(comparison.leaving) + len(comparison.waiting)
+    return f"{counted(new + known, 'alert')} open: {new} new; {len(comparison.ended)} over"
+
+
+def _spaces(facility: Facility) -> Spaces:
+    """The space in each location that has a file system; no session is open while it is read."""
+    with facility.sessions() as session:
+        locations = posix_locations(session)
+    return {location.id: space_at(location.base_path) for location in locations}
 
 
 def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_since: datetime) -> Findings:
-    """Ask everything. A dozen questions to the catalog, each for all instruments at once."""
-    looks = last_scans(session, now, watching_since)
+    """All conditions, by a dozen queries to the catalog, each for all instruments at once."""
+    scans = last_scans(session, now, watching_since)
     findings = Findings()
-    for answer in (
-        files_that_need_a_person(session),
-        failing_shares(looks),
-        unwatched_shares(session, looks, now, watching_since),
-        unlisted_folders(looks),
-        silent_instruments(session, looks, now),
+    for found in chain(
+        files_needing_attention(session),
+        failing_shares(scans),
+        unwatched_shares(session, scans, now, watching_since),
+        unlisted_folders(scans),
+        silent_instruments(session, scans, now),
         damaged_copies(session),
         failing_hooks(session, now),
         full_storage(session, spaces, now),
@@ -51,12 +96,11 @@ def what_is_wrong(session: Session, spaces: Spaces, now: datetime, watching_sinc
         refused_storage(session),
         conflicting_journals(session, now),
     ):
-        findings.add(answer)
+        if isinstance(found, Condition):
+            findings.conditions.append(found)
+        else:
+            findings.unknown.add(found)
     return findings
-
-
-ENDS_AFTER = timedelta(minutes=15)
-"""So long a condition must be away: a share that comes and goes is one alert, and not a hundred mails."""
 
 
 @dataclass(slots=True)
@@ -74,7 +118,7 @@ class Comparison:
 
 
 def compare(open_alerts: Iterable[Alert], findings: Findings, now: datetime) -> Comparison:
-    """Hold the findings against the open alerts. Of one thing there is one condition, and one open alert, at most."""
+    """Compare the findings with the open alerts. Each key has one condition, and one open alert, at most. Pure."""
     conditions = {condition.key: condition for condition in findings.conditions}
     comparison = Comparison()
     for alert in open_alerts:
@@ -94,23 +138,19 @@ def compare(open_alerts: Iterable[Alert], findings: Findings, now: datetime) -> 
     return comparison
 
 
-BREAK = timedelta(minutes=10)
-"""After so long without an evaluation we were away, and what nobody has seen meanwhile is nobody's fault."""
-
-
 def open_alerts(session: Session) -> Sequence[Alert]:
     """The alerts that are not over."""
     return session.scalars(select(Alert).where(Alert.ended_at.is_(None))).all()
 
 
 def record(session: Session, comparison: Comparison, receivers: Collection[Receiver], now: datetime) -> None:
-    """Write down what begins, goes on, goes away and ends."""
+    """Record what begins, continues, goes away and ends. The caller commits."""
     for condition in comparison.begun:
         alert = _begun(condition, now)
         session.add(alert)
         session.flush()
         announce(session, alert, receivers, now)
-    _go_on(comparison.ongoing, now)
+    _renew(comparison.ongoing, now)
     for alert in comparison.leaving:
         alert.away_since = now
     for alert in comparison.ended:
@@ -131,7 +171,7 @@ def _begun(condition: Condition, now: datetime) -> Alert:
     )
 
 
-def _go_on(ongoing: Iterable[tuple[Alert, Condition]], now: datetime) -> None:
+def _renew(ongoing: Iterable[tuple[Alert, Condition]], now: datetime) -> None:
     for alert, condition in ongoing:
         alert.subject, alert.sentence, alert.details = condition.subject, condition.sentence, dict(condition.details)
         alert.last_seen_at, alert.away_since = now, None
@@ -147,48 +187,3 @@ def watching_since(session: Session, now: datetime) -> datetime:
         watch.watching_since = now
     watch.evaluated_at = now
     return watch.watching_since
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What became of the alerts (None: another process was at it), and of the messages about them."""
-
-    comparison: Comparison | None
-    delivered: Delivered
-
-    def sentence(self) -> str:
-        """The outcome for a person."""
-        told, delivered = _told(self.comparison), self.delivered
-        if delivered.arrived or delivered.failed:
-            told += f"; {counted(delivered.arrived, 'message')} delivered, {delivered.failed} failed for now"
-        return told
-
-
-def evaluate_alerts(facility: Facility, channels: Channels) -> Evaluation:
-    """Do it all once; scans whose process has died are ended first.
-
-    While another process is at it, only messages are sent that it leaves.
-    """
-    end_dead_scans(facility.sessions)
-    spaces, comparison = _spaces(facility), None
-    with facility.sessions.begin() as session:
-        if try_lock_alerts(session):
-            now = facility.now()
-            findings = what_is_wrong(session, spaces, now, watching_since(session, now))
-            comparison = compare(open_alerts(session), findings, now)
-            record(session, comparison, channels.receivers(session), now)
-    return Evaluation(comparison, deliver_due(facility, channels))
-
-
-def _told(comparison: Comparison | None) -> str:
-    if comparison is None:
-        return "another process evaluates the alerts at this moment"
-    new, known = len(comparison.begun), len(comparison.ongoing) + len(comparison.leaving) + len(comparison.waiting)
-    return f"{counted(new + known, 'alert')} open: {new} new; {len(comparison.ended)} over"
-
-
-def _spaces(facility: Facility) -> Spaces:
-    """The room in each location that can be asked; no session is open while they are."""
-    with facility.sessions() as session:
-        locations = posix_locations(session)
-    return {location.id: space_at(location.base_path) for location in locations}

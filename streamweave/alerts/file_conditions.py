@@ -1,24 +1,19 @@
-"""Which instruments have files that need a person: overdue, failed, or with a name that can't be asked for.
+"""Conditions of an instrument's files: overdue, failed, unreadable, with damaged copies, or with hooks that fail.
 
-A file that vanished before it was archived is none of them: nobody can bring it back, so the alert would never end.
-
-Which instruments have archived copies that are not what they were, until others have taken their places.
-
-Which instruments have hooks that have not coped with a file for a while: not decided about it, or not enriched it.
-
-Each harvest asks the hooks again; so what has lasted for an hour will hardly mend itself.
+A file that vanished before it was archived is none of them: it can't be brought back, so the alert would never end.
+Each harvest asks the hooks again; what has lasted for an hour will probably not resolve without help.
 """
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from streamweave.alerts.conditions import Condition, Findings, about_instrument, counted, listed
+from streamweave.alerts.conditions import Condition, about_instrument
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import (
     AlertKind,
@@ -30,22 +25,24 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.preservation.damage import is_unrepaired
+from streamweave.printable import counted
 
 FILES_NAMED = 10
 """Of each instrument, those that have waited longest."""
-NEEDING_A_PERSON = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE)
+NEEDING_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE)
 
-_NEEDS_ATTENTION = FileVersion.is_newest & FileVersion.state.in_(NEEDING_A_PERSON)
+COPIES_NAMED = 10
+LASTS_FOR = timedelta(hours=1)
+
+_NEEDS_ATTENTION = FileVersion.is_newest & FileVersion.state.in_(NEEDING_ATTENTION)
 
 
-def files_that_need_a_person(session: Session) -> Findings:
+def files_needing_attention(session: Session) -> Iterator[Condition]:
     """One condition for each instrument, however many its files are."""
     counts = _counts(session)
-    if not counts:
-        return Findings()
-    longest = _longest(session)
-    instruments = session.scalars(listing(Instrument).where(Instrument.id.in_(counts))).all()
-    return Findings([_overdue(each, counts[each.id], longest[each.id]) for each in instruments])
+    longest = _longest(session) if counts else {}
+    for instrument in session.scalars(listing(Instrument).where(Instrument.id.in_(counts))) if counts else ():
+        yield _overdue(instrument, counts[instrument.id], longest[instrument.id])
 
 
 def _counts(session: Session) -> dict[uuid.UUID, dict[str, int]]:
@@ -91,9 +88,9 @@ def _longest(session: Session) -> dict[uuid.UUID, list[Row[Any]]]:
 
 def _overdue(instrument: Instrument, counts: dict[str, int], longest: Sequence[Row[Any]]) -> Condition:
     total, first = sum(counts.values()), longest[0]
-    by_state = listed(f"{number} {state}" for state, number in counts.items())
+    by_state = ", ".join(f"{number} {state}" for state, number in counts.items())
     sentence = (
-        f"{counted(total, 'file')} of {instrument.name} {'needs' if total == 1 else 'need'} a person ({by_state}); "
+        f"{counted(total, 'file')} of {instrument.name} {'needs' if total == 1 else 'need'} attention ({by_state}); "
         f"the longest waiting, {first.source_path}, since {first.state_since:%Y-%m-%d %H:%M} UTC: {first.reason}"
     )
     files = [
@@ -103,10 +100,7 @@ def _overdue(instrument: Instrument, counts: dict[str, int], longest: Sequence[R
     return about_instrument(AlertKind.OVERDUE_FILES, instrument, sentence, {"counts": counts, "files": files})
 
 
-COPIES_NAMED = 10
-
-
-def damaged_copies(session: Session) -> Findings:
+def damaged_copies(session: Session) -> Iterator[Condition]:
     """One condition for each instrument that is in use, with its first damaged copies by name."""
     numbers = dict(
         session.execute(
@@ -115,7 +109,6 @@ def damaged_copies(session: Session) -> Findings:
         .tuples()
         .all()
     )
-    findings = Findings()
     for instrument in session.scalars(listing(Instrument).where(Instrument.id.in_(numbers))) if numbers else ():
         number, copies = numbers[instrument.id], _first(session, instrument)
         sentence = (
@@ -124,8 +117,7 @@ def damaged_copies(session: Session) -> Findings:
             f"{copies[0]['path']}: {copies[0]['damage']}"
         )
         details = {"copies": number, "files": copies}
-        findings.conditions.append(about_instrument(AlertKind.DAMAGED_COPIES, instrument, sentence, details))
-    return findings
+        yield about_instrument(AlertKind.DAMAGED_COPIES, instrument, sentence, details)
 
 
 def _first(session: Session, instrument: Instrument) -> list[dict[str, str | None]]:
@@ -140,16 +132,13 @@ def _first(session: Session, instrument: Instrument) -> list[dict[str, str | Non
     return [{"path": path, "storage_location": location, "damage": damage} for path, location, damage in rows]
 
 
-LASTS_FOR = timedelta(hours=1)
-
-
-def failing_hooks(session: Session, now: datetime) -> Findings:
-    """One condition for each instrument in use, with what the hooks said of one of its files."""
+def failing_hooks(session: Session, now: datetime) -> Iterator[Condition]:
+    """One condition for each instrument in use, with the reason of one of its files."""
     failing: dict[uuid.UUID, list[Row[Any]]] = defaultdict(list)
     undecided = (FileVersion.state == VersionState.SETTLED) & FileVersion.retry_at.is_not(None)
     for row in [
-        *_troubles(session, "undecided", undecided, FileVersion.state_since, FileVersion.reason, now),
-        *_troubles(
+        *_failures(session, "undecided", undecided, FileVersion.state_since, FileVersion.reason, now),
+        *_failures(
             session,
             "not enriched",
             FileVersion.enrichment_error.is_not(None),
@@ -159,14 +148,21 @@ def failing_hooks(session: Session, now: datetime) -> Findings:
         ),
     ]:
         failing[row.instrument_id].append(row)
-    instruments = session.scalars(listing(Instrument).where(Instrument.id.in_(failing))) if failing else ()
-    return Findings([_failing(instrument, failing[instrument.id]) for instrument in instruments])
+    for instrument in session.scalars(listing(Instrument).where(Instrument.id.in_(failing))) if failing else ():
+        failures = failing[instrument.id]
+        sentence = "; ".join(
+            f"{counted(each.files, 'file')} {each.word} since {each.since:%Y-%m-%d %H:%M} UTC: {each.why}"
+            for each in failures
+        )
+        details = {each.word.replace(" ", "_"): {"files": each.files, "reason": each.why} for each in failures}
+        sentence = f"Hooks fail for files of {instrument.name}: {sentence}"
+        yield about_instrument(AlertKind.FAILING_HOOKS, instrument, sentence, details)
 
 
-def _troubles(
+def _failures(
     session: Session,
     word: str,
-    is_trouble: ColumnElement[bool],
+    has_failed: ColumnElement[bool],
     since: InstrumentedAttribute[Any],
     why: InstrumentedAttribute[Any],
     now: datetime,
@@ -180,17 +176,6 @@ def _troubles(
             func.min(since).label("since"),
             func.min(why).label("why"),
         )
-        .where(FileVersion.is_newest, is_trouble, since <= now - LASTS_FOR)
+        .where(FileVersion.is_newest, has_failed, since <= now - LASTS_FOR)
         .group_by(FileVersion.instrument_id)
     ).all()
-
-
-def _failing(instrument: Instrument, troubles: Sequence[Row[Any]]) -> Condition:
-    told = "; ".join(
-        f"{counted(each.files, 'file')} {each.word} since {each.since:%Y-%m-%d %H:%M} UTC: {each.why}"
-        for each in troubles
-    )
-    details = {each.word.replace(" ", "_"): {"files": each.files, "reason": each.why} for each in troubles}
-    return about_instrument(
-        AlertKind.FAILING_HOOKS, instrument, f"Hooks do not cope with files of {instrument.name}: {told}", details
-    )

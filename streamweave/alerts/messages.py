@@ -1,4 +1,4 @@
-"""Messages: how an alert is told, to people and to programs. Pure."""
+"""Messages: the words and the JSON of an alert. Pure."""
 
 import json
 import uuid
@@ -9,10 +9,10 @@ from typing import Any
 from streamweave.catalog.tables import Alert, AlertEvent
 
 HEADLINES = {
-    "overdue_files": "files need a person",
+    "overdue_files": "files need attention",
     "failing_share": "the share fails",
     "unlisted_folders": "folders can't be listed",
-    "unwatched_share": "nobody looks at the share",
+    "unwatched_share": "the share is not scanned",
     "silent_instrument": "no new files",
     "damaged_copies": "archived copies are damaged",
     "failing_hooks": "hooks fail",
@@ -25,7 +25,7 @@ HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message for all its attempts: ``name`` stays the same, so that whoever gets it twice can tell.
+    """One message for all its attempts: ``name`` stays the same, so that a receiver recognises a second delivery.
 
     ``text`` is for people, ``body`` is the JSON for a webhook.
     """
@@ -37,14 +37,14 @@ class Message:
 
 
 def message_about(alert: Alert, event: str, delivery_id: uuid.UUID, public_url: str) -> Message:
-    """What is told of an alert. That it is over is told so that it makes sense also to whoever didn't hear of it."""
-    told = f"{alert.sentence}\n\nSince {_utc(alert.began_at)}."
+    """The message about an alert. One about its end also makes sense to those who missed the first."""
+    text = f"{alert.sentence}\n\nSince {_utc(alert.began_at)}."
     if event == AlertEvent.END and alert.ended_at is not None:
-        told = f"Over since {_utc(alert.ended_at)}; it began {_utc(alert.began_at)}.\n\nIt was: {alert.sentence}"
+        text = f"Over since {_utc(alert.ended_at)}; it began {_utc(alert.began_at)}.\n\nIt was: {alert.sentence}"
     return Message(
         name=f"alert-{delivery_id}",
         subject=headline(alert, event),
-        text=f"{told}\n\n{public_url}/api/alerts/{alert.id}\n",
+        text=f"{text}\n\n{public_url}/api/alerts/{alert.id}\n",
         body=_body(f"alert.{event}", alert_as_json(alert)),
     )
 
@@ -56,8 +56,8 @@ def headline(alert: Alert, event: str) -> str:
 
 
 def trial_message(now: datetime) -> Message:
-    """What is sent to find out whether messages arrive."""
-    text = f"This is a test, sent {_utc(now)}. Whoever reads it will be told of alerts.\n"
+    """A test message."""
+    text = f"This is a test, sent {_utc(now)}. This receiver gets alerts.\n"
     return Message(
         f"test-{uuid.uuid4()}", "StreamWeave: a test of the alerts", text, _body("alert.test", {"sentence": text})
     )

@@ -1,13 +1,10 @@
-"""Which shares fail, and at which nobody has looked for long.
-
-Which instruments bring no new file for longer than is usual for them.
-
-Which shares hold folders that can't be listed: what stands in them is not seen, and not archived.
+"""Conditions of shares: they fail, are not scanned, hold folders that can't be listed, or bring no new files for longer
+than is usual. What is in a folder that can't be listed is not seen, and not archived.
 """
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,76 +12,11 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from streamweave.alerts.activity_baseline import HISTORY, SHORTEST, activity_baseline
-from streamweave.alerts.conditions import NOT_GOOD, Condition, Findings, Key, LastScans, about_instrument
+from streamweave.alerts.conditions import NOT_GOOD, Condition, Finding, Key, LastScans, about_instrument
 from streamweave.catalog.tables import AlertKind, FileRecord, Instrument, Scan, ScanOutcome, Schedule
 from streamweave.errors import CredentialsRefused
 from streamweave.harvest.scan_record import FOLDERS_IN_A_SENTENCE, unlisted_sentence
 from streamweave.instruments.schedules import longest_pause
-
-
-def failing_shares(looks: Iterable[LastScans]) -> Findings:
-    """Shares that have failed for longer than the grace, refuse our password, or are not to be believed."""
-    return Findings([condition for each in looks if (condition := _failing(each)) is not None])
-
-
-def _failing(looks: LastScans) -> Condition | None:
-    last = looks.last
-    if last is None or looks.last_is_good or not (_is_told_at_once(last) or _has_lasted(looks)):
-        return None
-    what = "is not to be believed" if last.outcome == ScanOutcome.SUSPECT else "can't be looked at"
-    details = {"outcome": last.outcome, "error_kind": last.error_kind, "error_message": last.error_message}
-    sentence = f"The share of {looks.instrument.name} {what}: {last.error_message}"
-    return about_instrument(AlertKind.FAILING_SHARE, looks.instrument, sentence, details)
-
-
-def _is_told_at_once(scan: Scan) -> bool:
-    """What does not mend itself: a listing that lacks known files, and a password that is not tried for an hour."""
-    return scan.outcome == ScanOutcome.SUSPECT or scan.error_kind == CredentialsRefused.kind()
-
-
-def _has_lasted(looks: LastScans) -> bool:
-    return not looks.succeeded and looks.earlier is not None and looks.earlier.outcome in NOT_GOOD
-
-
-def unwatched_shares(session: Session, looks: Sequence[LastScans], now: datetime, watching_since: datetime) -> Findings:
-    """Enabled instruments at whose share nobody has looked for too long, though we were here and could have.
-
-    Where the last look has failed, that is what is told: after a refused password nobody looks for an hour.
-    """
-    crons = _crons(session)
-    found = (_unwatched(each, crons, now, watching_since) for each in looks if each.last is None or each.last_is_good)
-    return Findings([condition for condition in found if condition is not None])
-
-
-def _unwatched(
-    looks: LastScans, crons: Mapping[uuid.UUID, Sequence[str]], now: datetime, watching_since: datetime
-) -> Condition | None:
-    instrument = looks.instrument
-    seen_at = looks.last.finished_at if looks.last else None
-    # it counts from when it was entered or enabled, and not while the whole system was down
-    since = max(seen_at or instrument.created_at, instrument.updated_at, watching_since)
-    longest = longest_pause(instrument, crons.get(instrument.id, ()), now)
-    if now - since <= longest:
-        return None
-    told = f"since {seen_at:%Y-%m-%d %H:%M} UTC" if seen_at else "yet"
-    sentence = (
-        f"Nobody has looked at the share of {instrument.name} {told}; it should happen every "
-        f"{longest.total_seconds() / 60:.0f} minutes at least: is its sensor in Dagster running?"
-    )
-    return about_instrument(
-        AlertKind.UNWATCHED_SHARE, instrument, sentence, {"last_look": seen_at.isoformat() if seen_at else None}
-    )
-
-
-def _crons(session: Session) -> dict[uuid.UUID, list[str]]:
-    crons: dict[uuid.UUID, list[str]] = defaultdict(list)
-    enabled = select(Schedule.instrument_id, Schedule.cron_expression).where(
-        Schedule.enabled, Schedule.deleted_at.is_(None)
-    )
-    for instrument_id, cron in session.execute(enabled):
-        crons[instrument_id].append(cron)
-    return crons
-
 
 # the last new file of each day: from one to the next by the index, however many files there are on a day
 LAST_OF_EACH_DAY = text("""
@@ -107,28 +39,82 @@ SELECT instrument_id, at FROM hops WHERE at IS NOT NULL
 Newest = Mapping[uuid.UUID, datetime]
 
 
-def silent_instruments(session: Session, looks: Iterable[LastScans], now: datetime) -> Findings:
-    """Enabled instruments whose share is looked at, and brings nothing new. Of other shares nothing can be said."""
-    findings = Findings()
+def failing_shares(scans: Iterable[LastScans]) -> Iterator[Condition]:
+    """Shares that have failed for longer than the grace, refuse our password, or whose listing is implausible."""
+    for each in scans:
+        last = each.last
+        if last is None or each.last_is_good or not (_is_urgent(last) or _has_lasted(each)):
+            continue
+        what = "is implausible" if last.outcome == ScanOutcome.SUSPECT else "can't be scanned"
+        details = {"outcome": last.outcome, "error_kind": last.error_kind, "error_message": last.error_message}
+        sentence = f"The share of {each.instrument.name} {what}: {last.error_message}"
+        yield about_instrument(AlertKind.FAILING_SHARE, each.instrument, sentence, details)
+
+
+def _is_urgent(scan: Scan) -> bool:
+    """What lasts: a listing that lacks known files, and a refused password, which is not tried again for an hour."""
+    return scan.outcome == ScanOutcome.SUSPECT or scan.error_kind == CredentialsRefused.kind()
+
+
+def _has_lasted(scans: LastScans) -> bool:
+    return not scans.succeeded and scans.earlier is not None and scans.earlier.outcome in NOT_GOOD
+
+
+def unwatched_shares(
+    session: Session, scans: Iterable[LastScans], now: datetime, watching_since: datetime
+) -> Iterator[Condition]:
+    """Enabled instruments whose share was not scanned for too long, although the system was running.
+
+    A share whose last scan failed has that condition instead: after a refused password there is no scan for an hour.
+    """
+    crons = _crons(session)
+    for each in scans:
+        if each.last is not None and not each.last_is_good:
+            continue
+        instrument, seen_at = each.instrument, each.last.finished_at if each.last else None
+        # it counts from when it was entered or enabled, and not while the whole system was down
+        since = max(seen_at or instrument.created_at, instrument.updated_at, watching_since)
+        longest = longest_pause(instrument, crons.get(instrument.id, ()), now)
+        if now - since > longest:
+            when = f"since {seen_at:%Y-%m-%d %H:%M} UTC" if seen_at else "yet"
+            sentence = (
+                f"The share of {instrument.name} has not been scanned {when}; it should be every "
+                f"{longest.total_seconds() / 60:.0f} minutes at least: is its sensor in Dagster running?"
+            )
+            details = {"last_look": seen_at.isoformat() if seen_at else None}
+            yield about_instrument(AlertKind.UNWATCHED_SHARE, instrument, sentence, details)
+
+
+def _crons(session: Session) -> dict[uuid.UUID, list[str]]:
+    crons: dict[uuid.UUID, list[str]] = defaultdict(list)
+    enabled = select(Schedule.instrument_id, Schedule.cron_expression).where(
+        Schedule.enabled, Schedule.deleted_at.is_(None)
+    )
+    for instrument_id, cron in session.execute(enabled):
+        crons[instrument_id].append(cron)
+    return crons
+
+
+def silent_instruments(session: Session, scans: Iterable[LastScans], now: datetime) -> Iterator[Finding]:
+    """Enabled instruments whose share is scanned, and brings nothing new. Of other shares that is unknown."""
     watched = []
-    for each in looks:
+    for each in scans:
         if each.last_is_good and each.seen_whole:
             watched.append(each.instrument)
         else:
-            findings.unknown.add(Key(AlertKind.SILENT_INSTRUMENT, each.instrument.id))
+            yield Key(AlertKind.SILENT_INSTRUMENT, each.instrument.id)
     newest = _newest(session)
-    findings.conditions += _silent_for_too_long(watched, newest, now)
-    findings.conditions += _silent_for_longer_than_usual(session, watched, newest, now)
-    return findings
+    yield from _silent_for_too_long(watched, newest, now)
+    yield from _silent_for_longer_than_usual(session, watched, newest, now)
 
 
 def _silent_for_too_long(instruments: Iterable[Instrument], newest: Newest, now: datetime) -> Iterable[Condition]:
-    """Where a person said how long that is; 0 says that it doesn't matter."""
+    """By the limit that an admin has set; 0 means none."""
     for instrument in instruments:
         limit = timedelta(seconds=instrument.silence_alert_after_seconds or 0)
         since = newest.get(instrument.id, instrument.created_at)
         if limit and now - since > limit:
-            yield _silence(instrument, since, f"it is to be told after {limit}")
+            yield _silence(instrument, since, f"its limit is {limit}")
 
 
 def _silent_for_longer_than_usual(
@@ -169,7 +155,7 @@ def _newest(session: Session) -> dict[uuid.UUID, datetime]:
 def _days_with_new_files(
     session: Session, instruments: Sequence[Instrument], newest: Newest
 ) -> Mapping[uuid.UUID, Sequence[datetime]]:
-    """A time on each of the days, by the clock on the instrument's wall as it went on the last of them."""
+    """A time on each day with new files. Days are in local time, with the UTC offset of the last of them."""
     days: dict[uuid.UUID, list[datetime]] = defaultdict(list)
     if instruments:
         given = {
@@ -187,20 +173,17 @@ def _midnight(at: datetime, timezone: str) -> datetime:
     return at.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def unlisted_folders(looks: Iterable[LastScans]) -> Findings:
+def unlisted_folders(scans: Iterable[LastScans]) -> Iterator[Condition]:
     """One condition for each share of which folders could not be listed for longer than the grace."""
-    return Findings([condition for each in looks if (condition := _unlisted(each)) is not None])
-
-
-def _unlisted(looks: LastScans) -> Condition | None:
-    last, earlier = looks.last_whole, looks.earlier_whole
-    if not (_lacks_folders(last) and _lacks_folders(earlier)) or looks.saw_every_folder or last is None:
-        return None
-    told = unlisted_sentence(last.unreadable_folders, last.folders_not_listed)
-    sentence = f"On the share of {looks.instrument.name} {told}"
-    first = dict(sorted(last.folders_not_listed.items())[:FOLDERS_IN_A_SENTENCE])
-    details = {"scan_id": str(last.id), "unreadable_folders": last.unreadable_folders, "first": first}
-    return about_instrument(AlertKind.UNLISTED_FOLDERS, looks.instrument, sentence, details)
+    for each in scans:
+        last = each.last_whole
+        if last is None or each.saw_every_folder or not (_lacks_folders(last) and _lacks_folders(each.earlier_whole)):
+            continue
+        folders = unlisted_sentence(last.unreadable_folders, last.folders_not_listed)
+        first = dict(sorted(last.folders_not_listed.items())[:FOLDERS_IN_A_SENTENCE])
+        details = {"scan_id": str(last.id), "unreadable_folders": last.unreadable_folders, "first": first}
+        sentence = f"On the share of {each.instrument.name} {folders}"
+        yield about_instrument(AlertKind.UNLISTED_FOLDERS, each.instrument, sentence, details)
 
 
 def _lacks_folders(scan: Scan | None) -> bool:

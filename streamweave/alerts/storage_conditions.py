@@ -1,17 +1,10 @@
-"""Which storage locations take no files, or will soon take none.
-
-Which storage locations are refused, because their places are not what their marks should say they are.
-
-Which storage locations hold copies of which nothing is proven: they are held, or their nightly sweep had trouble.
-
-Which storage locations have journals that say something else than the catalog.
-
-How much room is left where posix locations are. An object store has no end that we could ask for.
+"""Conditions of storage locations: they take no files, or will soon take none; their place is refused; of their copies
+nothing is proven; or their journals and the catalog differ.
 """
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,95 +12,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.alerts.conditions import Condition, Findings, Key, about_location, counted
+from streamweave.alerts.conditions import Condition, Finding, Key, about_location
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import AlertKind, StorageLocation, StorageType, Transfer, TransferStatus
 from streamweave.errors import StorageRefused, StorageUnavailable
-from streamweave.journal.conflicts import SHOWN_FOR, Conflicts, recent_conflicts
+from streamweave.journal.conflicts import SHOWN_FOR, recent_conflicts
 from streamweave.preservation.damage import open_hold
 from streamweave.preservation.report import last_trouble
 from streamweave.preservation.sweep import locations_with_copies
+from streamweave.printable import counted
 from streamweave.storage.marking import answered
 
-
-def refused_storage(session: Session) -> Findings:
-    """One condition for each location in use whose place was refused when it was last opened."""
-    refused = listing(StorageLocation).where(StorageLocation.enabled, StorageLocation.refusal.is_not(None))
-    return Findings(
-        [
-            about_location(
-                AlertKind.REFUSED_STORAGE,
-                location,
-                f"{location.name} is refused since {location.refused_at:%Y-%m-%d %H:%M} UTC: {location.refusal}",
-            )
-            for location in session.scalars(refused)
-        ]
-    )
-
-
-def unproven_storage(session: Session) -> Findings:
-    """One condition for each location that holds copies and that nobody has deleted, disabled ones too."""
-    locations = [each for each in locations_with_copies(session) if not each.is_deleted]
-    found = (_condition(session, each) for each in locations)
-    return Findings([condition for condition in found if condition is not None])
-
-
-def _condition(session: Session, location: StorageLocation) -> Condition | None:
-    if (hold := open_hold(session, location.id)) is not None:
-        sentence = f"{location.name} is held since {hold.held_at:%Y-%m-%d %H:%M} UTC: {hold.because}"
-        return about_location(AlertKind.UNPROVEN_STORAGE, location, sentence, {"hold": str(hold.id)})
-    if trouble := last_trouble(session, location.id):
-        sentence = f"The last nightly sweep over {location.name} had trouble: {trouble}"
-        return about_location(AlertKind.UNPROVEN_STORAGE, location, sentence)
-    return None
-
-
 CONFLICTS_NAMED = 10
-
-
-def conflicting_journals(session: Session, now: datetime) -> Findings:
-    """One condition for each location in whose journals conflicts were found lately, with the first by name.
-
-    Nothing in archive or catalog is wrong for good because of them, and only a person knows what they mean. So the
-    condition is over after a while.
-    """
-    found = recent_conflicts(session, now)
-    if not found:
-        return Findings()
-    locations = session.scalars(listing(StorageLocation).where(StorageLocation.id.in_(found)))
-    return Findings([_conflict(location, found[location.id]) for location in locations])
-
-
-def _conflict(location: StorageLocation, conflicts: Conflicts) -> Condition:
-    sentence = (
-        f"{location.name}: {conflicts.sentence()}. `streamweave verify {location.name!r}` names them all, for "
-        f"{SHOWN_FOR.days} days"
-    )
-    details = {
-        "conflicts": len(conflicts.named),
-        "first": conflicts.named[:CONFLICTS_NAMED],
-        "illegible_lines": conflicts.illegible,
-    }
-    return about_location(AlertKind.CONFLICTING_JOURNALS, location, sentence, details)
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """Bytes of a file system: all of it, and what is free for us."""
-
-    total: int
-    free: int
-
-
-def space_at(path: str) -> Space | None:
-    """The room in the file system that holds ``path``; None when it isn't there, or doesn't answer in time."""
-    try:
-        found = answered(f"space at {path}", lambda: os.statvfs(path))
-    except (OSError, TimeoutError):
-        return None
-    return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
-
-
 LITTLE_SHARE = 0.05
 LITTLE_BYTES = 100 << 30
 """Both must be true: a twentieth of a large archive is weeks of work, and 100 GiB are all of a small disk."""
@@ -116,39 +32,95 @@ ATTEMPTS = 3
 """A location that was busy for a moment takes the file at the second attempt, or within the grace."""
 FAULTS = (StorageUnavailable.kind(), StorageRefused.kind())
 
-Spaces = Mapping[uuid.UUID, Space | None]
+Spaces = Mapping[uuid.UUID, "Space | None"]
 _Failed = aliased(Transfer)
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes of a file system: in all, and free for us."""
+
+    total: int
+    free: int
+
+
+def space_at(path: str) -> Space | None:
+    """The space in the file system that holds ``path``; None when it isn't there, or doesn't answer in time."""
+    try:
+        found = answered(f"space at {path}", lambda: os.statvfs(path))
+    except (OSError, TimeoutError):
+        return None
+    return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def refused_storage(session: Session) -> Iterator[Condition]:
+    """One condition for each location in use whose place was refused when it was last opened."""
+    refused = listing(StorageLocation).where(StorageLocation.enabled, StorageLocation.refusal.is_not(None))
+    for location in session.scalars(refused):
+        sentence = f"{location.name} is refused since {location.refused_at:%Y-%m-%d %H:%M} UTC: {location.refusal}"
+        yield about_location(AlertKind.REFUSED_STORAGE, location, sentence)
+
+
+def unproven_storage(session: Session) -> Iterator[Condition]:
+    """One condition for each location that holds copies and is not deleted, disabled ones too."""
+    for location in locations_with_copies(session):
+        if location.is_deleted:
+            continue
+        if (hold := open_hold(session, location.id)) is not None:
+            sentence = f"{location.name} is held since {hold.held_at:%Y-%m-%d %H:%M} UTC: {hold.because}"
+            yield about_location(AlertKind.UNPROVEN_STORAGE, location, sentence, {"hold": str(hold.id)})
+        elif trouble := last_trouble(session, location.id):
+            sentence = f"The last nightly sweep over {location.name} had trouble: {trouble}"
+            yield about_location(AlertKind.UNPROVEN_STORAGE, location, sentence)
+
+
+def conflicting_journals(session: Session, now: datetime) -> Iterator[Condition]:
+    """One condition for each location in whose journals conflicts were found lately, with the first by name.
+
+    They damage neither archive nor catalog, and only a person can judge them: the condition ends after a while.
+    """
+    found = recent_conflicts(session, now)
+    for location in session.scalars(listing(StorageLocation).where(StorageLocation.id.in_(found))) if found else ():
+        conflicts = found[location.id]
+        sentence = (
+            f"{location.name}: {conflicts.sentence()}. `streamweave verify {location.name!r}` names them all, for "
+            f"{SHOWN_FOR.days} days"
+        )
+        details = {
+            "conflicts": len(conflicts.named),
+            "first": conflicts.named[:CONFLICTS_NAMED],
+            "illegible_lines": conflicts.illegible,
+        }
+        yield about_location(AlertKind.CONFLICTING_JOURNALS, location, sentence, details)
+
+
 def posix_locations(session: Session) -> Sequence[StorageLocation]:
-    """The locations in use whose file system can be asked for its room."""
+    """The locations in use that are in a file system; an object store has no limit that could be read."""
     return session.scalars(
         listing(StorageLocation).where(StorageLocation.type == StorageType.POSIX, StorageLocation.enabled)
     ).all()
 
 
-def full_storage(session: Session, spaces: Spaces, now: datetime) -> Findings:
-    """One condition for each location in use. ``spaces`` is the room in those that were asked; None didn't answer."""
+def full_storage(session: Session, spaces: Spaces, now: datetime) -> Iterator[Finding]:
+    """One condition for each location in use. ``spaces`` is what was read of some; None for those without an answer."""
     waiting = {row.storage_location_id: row for row in _waiting(session, now)}
-    findings = Findings()
     for location in session.scalars(listing(StorageLocation).where(StorageLocation.enabled)):
         space = spaces.get(location.id)
         if location.id in waiting:
-            findings.conditions.append(_takes_nothing(location, waiting[location.id], space))
+            yield _takes_nothing(location, waiting[location.id], space)
         elif space is not None and is_nearly_full(space):
-            findings.conditions.append(_is_nearly_full(location, space))
+            yield _is_nearly_full(location, space)
         elif location.id in spaces and space is None:
-            findings.unknown.add(Key(AlertKind.FULL_STORAGE, location.id))
-    return findings
+            yield Key(AlertKind.FULL_STORAGE, location.id)
 
 
 def is_nearly_full(space: Space) -> bool:
-    """Whether little room is left, both as a share and in bytes."""
+    """Whether little space is left, both as a share and in bytes."""
     return space.free < LITTLE_SHARE * space.total and space.free < LITTLE_BYTES
 
 
 def _waiting(session: Session, now: datetime) -> Sequence[Row[Any]]:
-    """For each location: how many transfers wait because it failed, and the last that it said. Blips are left out."""
+    """For each location: how many transfers wait because it failed, and an error. Short failures are left out."""
     before = and_(
         _Failed.file_id == Transfer.file_id,
         _Failed.version_id == Transfer.version_id,
@@ -182,9 +154,8 @@ def _takes_nothing(location: StorageLocation, waiting: Row[Any], space: Space | 
         f"{location.name} takes no files: {counted(waiting.files, 'transfer')} failed there and "
         f"{'waits' if waiting.files == 1 else 'wait'}: {waiting.message}"
     )
-    return about_location(
-        AlertKind.FULL_STORAGE, location, sentence, {"waiting": waiting.files, "error": waiting.message, **_room(space)}
-    )
+    details = {"waiting": waiting.files, "error": waiting.message, **_bytes_of(space)}
+    return about_location(AlertKind.FULL_STORAGE, location, sentence, details)
 
 
 def _is_nearly_full(location: StorageLocation, space: Space) -> Condition:
@@ -192,8 +163,8 @@ def _is_nearly_full(location: StorageLocation, space: Space) -> Condition:
     sentence = (
         f"{location.name} is nearly full: {space.free / 1e9:.1f} GB ({share:.1%}) are free at {location.base_path}"
     )
-    return about_location(AlertKind.FULL_STORAGE, location, sentence, _room(space))
+    return about_location(AlertKind.FULL_STORAGE, location, sentence, _bytes_of(space))
 
 
-def _room(space: Space | None) -> dict[str, int]:
+def _bytes_of(space: Space | None) -> dict[str, int]:
     return {} if space is None else {"free_bytes": space.free, "total_bytes": space.total}

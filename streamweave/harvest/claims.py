@@ -212,14 +212,13 @@ def others_at_work(
         return bool(session.scalar(select(others.exists())))
 
 
-def staged_names_under_way(session: Session, storage_location_id: uuid.UUID) -> set[str]:
-    """The names under which runs may be staging files in a storage location now."""
-    claim_ids = session.scalars(
-        select(Transfer.claim_id).where(
-            Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
-        )
+def staged_names_under_way(facility: Facility, storage_location_id: uuid.UUID) -> set[str]:
+    """The names under which runs may be staging files in a storage location at this moment."""
+    claim_ids = select(Transfer.claim_id).where(
+        Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
     )
-    return {str(claim_id) for claim_id in claim_ids}
+    with facility.sessions() as session:
+        return {str(claim_id) for claim_id in session.scalars(claim_ids)}
 
 
 def early_names_of_ours(session: Session, staged_names: Iterable[str]) -> set[str]:

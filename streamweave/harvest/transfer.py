@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from queue import SimpleQueue
 
 from streamweave.catalog.bulk import batches
@@ -40,6 +41,7 @@ from streamweave.harvest.work_queue import WorkQueue, is_large
 from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Storage
+from streamweave.storage.leftovers import Leftovers, discard_leftovers, find_leftovers
 
 CLAIMED_AT_ONCE = 2_000
 CLAIMED_AT_MOST = 10_000
@@ -122,16 +124,10 @@ def sweep(facility: Facility, storage_location_id: uuid.UUID, storage: Storage) 
     Where catalogs once shared one staging area, only files that are known to be this catalog's are removed. The names
     are listed before the claims are read: a run claims a transfer before it stages the file.
     """
-    staged, early = storage.staged_names(), storage.early_staged_names()
+    leftovers = find_leftovers(storage, partial(staged_names_under_way, facility, storage_location_id))
     with facility.sessions() as session:
-        under_way = staged_names_under_way(session, storage_location_id)
-        ours = early_names_of_ours(session, early) if early else set()
-    stale = [name for name in staged if name not in under_way]
-    for name in stale:
-        storage.discard(name)
-    for name in ours:
-        storage.discard_early(name)
-    return len(stale) + len(ours)
+        ours = early_names_of_ours(session, leftovers.early)
+    return discard_leftovers(storage, Leftovers(leftovers.own, sorted(ours)))
 
 
 @dataclass

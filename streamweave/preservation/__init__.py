@@ -1,11 +1,11 @@
 """Archived copies: read again, repaired, and certified.
 
 ``sweep``
-    the copies of a storage location are read again, in turn, each night or on demand; ``selection`` decides which
+    the copies of a storage location are read again, each night or on demand; ``selection`` decides which are next
 ``reread``
-    one copy is compared with the catalog; a copy that can't be read is damaged if others of that location can be
+    copies are compared with the catalog; one that can't be read is damaged if others of that location can be
 ``damage``
-    damaged copies are given up as copies; too many at once put the location on hold until a person releases it
+    damaged copies are marked; too many at once put the location on hold until a person releases it
 ``verification``
     archive and catalog compared completely, both ways
 ``report``

@@ -1,14 +1,14 @@
 """Repairing: damaged copies of an instrument's files get successors, one after the other.
 
-Origins: where the content of a damaged copy may still be. The share is asked first, then the other locations.
-
-A copy in another storage location, read as a share's file is: the same way of copying takes either.
+Origins are where the content of a damaged copy may still be. The share is asked first, then the other locations. A copy
+in another location is read as a share's file is, so that both are copied and proven the same way.
 """
 
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import select
@@ -35,104 +35,25 @@ from streamweave.harvest.version_state import Archived, Failed
 from streamweave.journal.keeping import keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.preservation.damage import held_locations
-from streamweave.preservation.repair_claims import Repair, as_seen_at_the_source, claim_repair, give_up, repairs_wanted
+from streamweave.preservation.repair_claims import Repair, claim_repair, give_up, repairs_wanted
+from streamweave.printable import counted
 from streamweave.sources.base import FileOpener, Source, SourceFile
 from streamweave.storage.base import Storage
-
-
-class CopyAsSource:
-    """One published file, opened under the source path of the claim that it is to fulfil.
-
-    Nobody writes into it, so it always shows what settled; whether it is intact, its digest will tell.
-    """
-
-    def __init__(self, storage: Storage, path: str, claim: Claim) -> None:
-        self._storage = storage
-        self._path = path
-        self._claim = claim
-
-    @contextmanager
-    def open(self, source_path: str) -> Iterator["CopyAsSource"]:  # noqa: ARG002 - there is this one only
-        """Itself: nothing is opened before the first piece is asked for."""
-        yield self
-
-    def chunks(self, offset: int = 0) -> Iterator[bytes]:
-        """The content. Raises ``FileReadFailed``: what fails is where it is read, not where it is written to."""
-        try:
-            yield from self._storage.read(self._path, offset)
-        except StorageError as error:
-            raise FileReadFailed(str(error)) from error
-
-    def now(self) -> SourceFile:
-        """What settled."""
-        return SourceFile(self._claim.source_path, self._claim.size_bytes, self._claim.mtime)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """One place that may still have the content. ``reads`` opens it; ``is_share`` says that its limits are to be kept.
-
-    ``claim_for`` turns a claim into what a copy from here must show.
-    """
-
-    name: str
-    reads: Callable[[Claim], FileOpener]
-    is_share: bool = False
-    claim_for: Callable[[Claim], Claim] = lambda claim: claim
-
-
-def share_refusal(session: Session, facility: Facility, instrument: Instrument, run_id: uuid.UUID) -> str:
-    """Why the share may not be read from at present; empty if it may."""
-    if instrument.is_deleted or not instrument.enabled:
-        return "its instrument is out of use"
-    opening = limits_of(instrument).opens_at(facility.now())
-    if opening is not None:
-        return closed_until(opening)
-    others = select(HarvestRun.id).where(HarvestRun.instrument_id == instrument.id, HarvestRun.id != run_id, ~is_dead())
-    return "its instrument is being harvested" if session.scalar(select(others.exists())) else ""
-
-
-def share_origin(repair: Repair, open_share: Callable[[], Source]) -> Iterator[Origin]:
-    """The share, if it should still have the content."""
-    if repair.mtime_at_source is not None:
-        seen = partial(as_seen_at_the_source, mtime=repair.mtime_at_source)
-        yield Origin("the share", lambda claim: open_share(), is_share=True, claim_for=seen)
-
-
-def stored_origins(session: Session, facility: Facility, repair: Repair) -> Iterator[Origin]:
-    """The copies of the version in other locations that are not known to be damaged."""
-    rows = session.execute(
-        select(StorageLocation, Transfer.destination_path)
-        .join(Transfer, Transfer.storage_location_id == StorageLocation.id)
-        .where(
-            Transfer.version_id == repair.version_id,
-            Transfer.storage_location_id != repair.storage_location_id,
-            Transfer.status == TransferStatus.COMPLETED,
-            Transfer.damage.is_(None),
-        )
-        .order_by(StorageLocation.name)
-    )
-    for location, path in rows.all():
-        try:
-            storage = facility.open_marked(location)
-        except StorageError:  # what can't be opened, or is another place, is no origin; its refusal is on record
-            continue
-        yield Origin(location.name, partial(CopyAsSource, storage, path or ""))
-
 
 NOWHERE = "nothing intact is left to repair it from"
 
 
 @dataclass(slots=True)
 class RepairReport:
-    """What became of an instrument's damaged copies: their source paths, with the new address, or why there is none."""
+    """An instrument's damaged copies by source path, with the new address, or why there is none."""
 
     repaired: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def sentence(self) -> str:
         """The outcome for a person."""
-        return f"{len(self.repaired)} damaged copies repaired, {len(self.failed)} not"
+        repaired = counted(len(self.repaired), "damaged copy", "damaged copies")
+        return f"{repaired} repaired, {len(self.failed)} not"
 
 
 def repair_copies(facility: Facility, instrument: Instrument, *, dagster_run_id: str | None = None) -> RepairReport:
@@ -153,7 +74,7 @@ def repair_copies(facility: Facility, instrument: Instrument, *, dagster_run_id:
 
 
 def _usable(session: Session, location_ids: set[uuid.UUID]) -> dict[uuid.UUID, StorageLocation]:
-    """Those of the locations that may be written to, and that nobody holds."""
+    """Those of the locations that may be written to, and are not held."""
     usable = (location_ids - held_locations(session, location_ids)) & set(session.scalars(open_locations()))
     rows = session.scalars(select(StorageLocation).where(StorageLocation.id.in_(usable)))
     return {location.id: location for location in rows}
@@ -183,7 +104,7 @@ class _Repairing:
             self._journals = keep_journals(session, instrument, run_id)
 
     def repair_all(self, repairs: list[Repair]) -> None:
-        """Repair one after the other. A location that fails is left alone from then on."""
+        """Repair one after the other. A location that fails is skipped from then on."""
         closed: dict[uuid.UUID, str] = {}
         for repair in repairs:
             if why := closed.get(repair.storage_location_id):
@@ -196,17 +117,17 @@ class _Repairing:
                 self._report.failed.append((repair.source_path, str(error)))
 
     def close(self) -> None:
-        """Let go of the share."""
+        """Close the connection to the share."""
         if self._source is not None:
             self._source.close()
 
     def _share(self) -> Source:
-        """The share, which is not opened before it is needed."""
+        """The share, opened when it is first needed."""
         self._source = self._source or self._facility.open_source(self._instrument)
         return self._source
 
     def _storage(self, location_id: uuid.UUID) -> Storage:
-        """The location, found to be what it was. Raises ``StorageError``."""
+        """The location, recognised by its mark. Raises ``StorageError``."""
         if location_id not in self._opened:
             location = self._locations[location_id]
             storage = self._facility.open_marked(location, to_write=True)
@@ -233,29 +154,31 @@ class _Repairing:
                 return
         self._report.failed.append((repair.source_path, "; ".join(why) or NOWHERE))
 
-    def _origins(self, repair: Repair, why: list[str]) -> Iterator[Origin]:
+    def _origins(self, repair: Repair, why: list[str]) -> "Iterator[Origin]":
         with self._facility.sessions() as session:
             refusal = self._lost_share or share_refusal(session, self._facility, self._instrument, self._run_id)
             stored = list(stored_origins(session, self._facility, repair))
-        if not refusal:
-            yield from share_origin(repair, self._share)
-        elif repair.mtime_at_source is not None:
+        if repair.mtime_at_source is not None and refusal:
             why.append(f"from the share: {refusal}")
+        elif repair.mtime_at_source is not None:
+            yield Origin("the share", lambda claim: self._share(), repair.mtime_at_source)
         yield from stored
 
-    def _copied(self, origin: Origin, claim: Claim, storage: Storage) -> Digest:
-        take = self._pace.take if origin.is_share else lambda number_of_bytes: None
+    def _copied(self, origin: "Origin", claim: Claim, storage: Storage) -> Digest:
+        """Copy and prove. Of the share the limits are kept, and the file has the mtime that was last seen there."""
         try:
-            return copy_proven(origin.reads(claim), storage, origin.claim_for(claim), take)
+            if origin.share_mtime is None:
+                return copy_proven(origin.reads(claim), storage, claim, lambda number_of_bytes: None)
+            return copy_proven(origin.reads(claim), storage, replace(claim, mtime=origin.share_mtime), self._pace.take)
         except SourceError as error:
             if not isinstance(error, SourceFileError):
                 self._lost_share = str(error)
             raise
 
     def _archive(self, claim: Claim, storage: Storage, digest: Digest, damaged: int) -> str | None:
-        """Publish, make durable, note in the journal, catalogue. Returns the copy's address.
+        """Publish, make durable, write to the journal, catalogue. Returns the copy's address.
 
-        None when we were taken for dead: whoever has the claim now takes over. Raises what prevents it.
+        None when this run was taken for dead, and another has the claim now. Raises what prevents it.
         """
         path = claim.destination_path
         planned = Archived(claim, digest, claim.version_id, path, storage.address(path), repairs=damaged)
@@ -264,3 +187,72 @@ class _Repairing:
             raise result.error
         outcomes = catalogue(self._facility, self._instrument, self._run_id, [result], self._journals)
         return result.address if outcomes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place that may still have the content, opened by ``reads``. ``share_mtime``: what the share should show."""
+
+    name: str
+    reads: Callable[[Claim], FileOpener]
+    share_mtime: datetime | None = None
+
+
+def share_refusal(session: Session, facility: Facility, instrument: Instrument, run_id: uuid.UUID) -> str:
+    """Why the share may not be read from at present; empty if it may."""
+    if instrument.is_deleted or not instrument.enabled:
+        return "its instrument is out of use"
+    opening = limits_of(instrument).opens_at(facility.now())
+    if opening is not None:
+        return closed_until(opening)
+    others = select(HarvestRun.id).where(HarvestRun.instrument_id == instrument.id, HarvestRun.id != run_id, ~is_dead())
+    return "its instrument is being harvested" if session.scalar(select(others.exists())) else ""
+
+
+def stored_origins(session: Session, facility: Facility, repair: Repair) -> "Iterator[Origin]":
+    """The copies of the version in other locations that are not known to be damaged."""
+    rows = session.execute(
+        select(StorageLocation, Transfer.destination_path)
+        .join(Transfer, Transfer.storage_location_id == StorageLocation.id)
+        .where(
+            Transfer.version_id == repair.version_id,
+            Transfer.storage_location_id != repair.storage_location_id,
+            Transfer.status == TransferStatus.COMPLETED,
+            Transfer.damage.is_(None),
+        )
+        .order_by(StorageLocation.name)
+    )
+    for location, path in rows.all():
+        try:
+            storage = facility.open_marked(location)
+        except StorageError:  # what can't be opened, or is another place, is no origin; its refusal is on record
+            continue
+        yield Origin(location.name, partial(CopyAsSource, storage, path or ""))
+
+
+class CopyAsSource:
+    """One published file, opened under the source path of the claim that it is to fulfil.
+
+    It is never written to, so it always has the size and mtime that settled; its digest shows whether it is intact.
+    """
+
+    def __init__(self, storage: Storage, path: str, claim: Claim) -> None:
+        self._storage = storage
+        self._path = path
+        self._claim = claim
+
+    @contextmanager
+    def open(self, source_path: str) -> Iterator["CopyAsSource"]:  # noqa: ARG002 - there is this one only
+        """Itself: nothing is opened before the first piece is asked for."""
+        yield self
+
+    def chunks(self, offset: int = 0) -> Iterator[bytes]:
+        """The content. Raises ``FileReadFailed``: the place that is read fails, not the one that is written to."""
+        try:
+            yield from self._storage.read(self._path, offset)
+        except StorageError as error:
+            raise FileReadFailed(str(error)) from error
+
+    def now(self) -> SourceFile:
+        """What settled."""
+        return SourceFile(self._claim.source_path, self._claim.size_bytes, self._claim.mtime)

@@ -1,10 +1,10 @@
-"""Repairs that are wanted: damaged copies without a successor.
+"""Repairs that are wanted: damaged copies without a successor. Each is made by one run at a time.
 
-A repair is claimed as a transfer is: by a row that belongs to one run, and is free again when that run has died.
+A repair is claimed as a transfer is: by a row that belongs to one run, and is free again when that run is dead.
 """
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, case, func, select, update
@@ -28,8 +28,8 @@ class Repair:
     """A damaged copy that needs a successor.
 
     ``damaged`` counts the copies of the version that were found damaged in the location, ``attempts`` the repairs that
-    failed since. ``mtime_at_source`` is what the share should show while it still has this content; None when the
-    catalog knows that it has it no more. ``is_unfinished``: the instrument may not have finished it. Times are UTC.
+    failed since. ``mtime_at_source`` is what the share should show while it still has this content; None when it has it
+    no more according to the catalog. ``is_unfinished``: the instrument may not have finished it. Times are UTC.
     """
 
     file_id: uuid.UUID
@@ -58,7 +58,7 @@ class Repair:
 
 
 def repairs_wanted(session: Session, instrument_id: uuid.UUID) -> list[Repair]:
-    """The repairs that an instrument's files need and nobody is making, the oldest damage first."""
+    """The repairs that an instrument's files need and no run is making, the oldest damage first."""
     damaged = (
         select(
             Transfer.version_id,
@@ -114,7 +114,7 @@ def instruments_with_repairs(session: Session) -> list[uuid.UUID]:
 
 
 def claim_repair(facility: Facility, instrument: Instrument, run_id: uuid.UUID, repair: Repair) -> Claim | None:
-    """A further transfer of the damaged version, to a path of its own; None when somebody else has it."""
+    """A further transfer of the damaged version, to a path of its own; None when another run has it."""
     now = facility.now()
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
@@ -133,7 +133,7 @@ def claim_repair(facility: Facility, instrument: Instrument, run_id: uuid.UUID, 
 
 
 def give_up(facility: Facility, claim: Claim, kind: str, why: str) -> None:
-    """End a claim without a copy. Its version stays where it stood: it was archived once."""
+    """End a claim without a copy. The state of its version does not change: it was archived once."""
     with facility.sessions.begin() as session:
         session.execute(
             update(Transfer)
@@ -144,11 +144,6 @@ def give_up(facility: Facility, claim: Claim, kind: str, why: str) -> None:
             )
             .values(status=TransferStatus.FAILED, error_kind=kind, error_message=why, completed_at=facility.now())
         )
-
-
-def as_seen_at_the_source(claim: Claim, mtime: datetime) -> Claim:
-    """The same claim, for a file that shows another mtime: it was touched since."""
-    return replace(claim, mtime=mtime)
 
 
 def _claim(instrument: Instrument, repair: Repair, transfer_id: uuid.UUID) -> Claim:
@@ -188,7 +183,7 @@ def _write(
     if not is_new:
         update_many(session, Transfer, [row])
         return
-    of_whom = {
+    owners = {
         "file_id": claim.file_id,
         "version_id": claim.version_id,
         "instrument_id": instrument.id,
@@ -196,4 +191,4 @@ def _write(
         "transfer_adapter": instrument.transfer_adapter,
         "created_at": now,
     }
-    insert_many(session, Transfer, [row | of_whom])
+    insert_many(session, Transfer, [row | owners])

@@ -1,10 +1,7 @@
-"""What a sweep over one storage location did, for a person.
+"""Reports: what a sweep over one storage location did, and how current an archive's re-readings are.
 
-Where an archive stands with its re-readings: how long ago, how many are overdue, and whether the pace suffices.
-
-What is asked about re-readings: of a file, of all sweeps, and what is held.
-
-How far a complete re-reading is, told at most once a second.
+For each instrument: how long ago its copies were read again, how many are overdue, and what the last sweeps could not
+do. For admins: the checks of a file, all sweeps and all holds.
 """
 
 import time
@@ -36,15 +33,24 @@ from streamweave.harvest.progress import Meter, Progress
 from streamweave.preservation.damage import is_unrepaired, last_release
 from streamweave.preservation.reread import ArchivedCopy, CopyCheck
 from streamweave.preservation.selection import INTERVAL, SPREAD_NIGHTS, Holdings, Quota, work_of
+from streamweave.printable import counted
 from streamweave.storage.base import Storage
 
+SECONDS_BETWEEN = 1.0
+"""Between two reports of progress, at least."""
 NAMED_COPIES = 1_000
 """More damaged copies than this are counted but not named."""
+
+Listener = Callable[[Progress], None]
+
+_NEWEST_CHECK = Order(FixityCheck.checked_at, FixityCheck.id, newest_first=True)
+_NEWEST_SWEEP = Order(FixitySweep.started_at, FixitySweep.id, newest_first=True)
+_NEWEST_HOLD = Order(FixityHold.held_at, FixityHold.id, newest_first=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """An archived copy that is not what it was. ``address`` is where it is, or should be."""
+    """An archived copy that is damaged, missing or unreadable. ``address`` is where it is, or should be."""
 
     source_path: str
     address: str
@@ -57,7 +63,7 @@ class SweepReport:
     """What was re-read in one storage location.
 
     ``trouble`` is why the location could not be read any more: nothing is known about the bytes there. ``held`` says
-    why nothing is concluded from what was found, ``missed`` that not everything is re-read as often as it should be.
+    why nothing found is marked damaged, ``missed`` that not everything is re-read as often as it should be.
     """
 
     location: str
@@ -68,14 +74,14 @@ class SweepReport:
     held: str = ""
     missed: str = ""
 
-    def add(self, finding: CopyCheck, storage: Storage) -> None:
-        """Count what was found of a copy, and name it if it is damaged, while there is room."""
-        copy = finding.copy
-        self.counts[finding.outcome] += 1
+    def add(self, check: CopyCheck, storage: Storage) -> None:
+        """Count the result for a copy, and name the copy if it is damaged, while there is room."""
+        copy = check.copy
+        self.counts[check.outcome] += 1
         self.bytes += copy.size_bytes
-        if finding.found is not None and len(self.damaged) < NAMED_COPIES:
+        if check.found is not None and len(self.damaged) < NAMED_COPIES:
             address = storage.address(copy.destination_path)
-            self.damaged.append(Damage(copy.source_path, address, finding.outcome, finding.found))
+            self.damaged.append(Damage(copy.source_path, address, check.outcome, check.found))
 
     @property
     def work(self) -> int:
@@ -98,8 +104,9 @@ class SweepReport:
 
     def sentence(self) -> str:
         """The outcome for a person."""
-        told = f"{self.location}: {self.files} files ({self.bytes} bytes) re-read, {self.damaged_files} damaged"
-        return "; ".join(filter(None, [told, self.warnings()]))
+        files = counted(self.files, "file")
+        counts = f"{self.location}: {files} ({self.bytes} bytes) re-read, {self.damaged_files} damaged"
+        return "; ".join(filter(None, [counts, self.warnings()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,34 +125,35 @@ class FixityState:
 
     def sentence(self) -> str:
         """For a person."""
-        told = [f"{self.copies} copies"]
+        parts = [counted(self.copies, "copy", "copies")]
         if self.never:
-            told.append(f"{self.never} never re-read")
+            parts.append(f"{self.never} never re-read")
         if self.oldest_reread_at is not None:
             which = "all others" if self.never else "all"
-            told.append(f"{which} re-read since {self.oldest_reread_at:%Y-%m-%d %H:%M} UTC")
+            parts.append(f"{which} re-read since {self.oldest_reread_at:%Y-%m-%d %H:%M} UTC")
         if self.copies:
-            told.append(f"{self.overdue} overdue")
-        return ", ".join([*told, f"{self.damaged} damaged"])
+            parts.append(f"{self.overdue} overdue")
+        return ", ".join([*parts, f"{self.damaged} damaged"])
 
 
 def fixity_state_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityState:
-    """Where an instrument's copies stand."""
-    return _standing(session, Transfer.instrument_id == instrument_id, now)
+    """How an instrument's copies are."""
+    return _fixity_state(session, Transfer.instrument_id == instrument_id, now)
 
 
 def missed(facility: Facility, location: StorageLocation, quota: Quota, work_done: int) -> str:
-    """What to tell when a location's copies are not re-read as often as they should be; empty when they are."""
+    """Why a location's copies are not re-read as often as they should be; empty when they are."""
     now = facility.now()
     with facility.sessions() as session:
-        standing = _standing(session, Transfer.storage_location_id == location.id, now)
-    told = []
-    if standing.overdue:
-        told.append(f"{standing.overdue} copies were not re-read in the last {INTERVAL.days} days")
-    if work_done < quota.work and standing.oldest_reread_at and standing.oldest_reread_at < quota.due_before:
+        state = _fixity_state(session, Transfer.storage_location_id == location.id, now)
+    reasons = []
+    if state.overdue:
+        copies = counted(state.overdue, "copy was", "copies were")
+        reasons.append(f"{copies} not re-read in the last {INTERVAL.days} days")
+    if work_done < quota.work and state.oldest_reread_at and state.oldest_reread_at < quota.due_before:
         nights = quota.work * SPREAD_NIGHTS // max(work_done, 1)
-        told.append(f"at this night's pace re-reading all of them takes {nights} nights")
-    return f"the interval of {INTERVAL.days} days is being missed: {', '.join(told)}" if told else ""
+        reasons.append(f"at this night's pace re-reading all of them takes {counted(nights, 'night')}")
+    return f"the interval of {INTERVAL.days} days is being missed: {', '.join(reasons)}" if reasons else ""
 
 
 def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
@@ -172,7 +180,7 @@ def locations_of_instrument(session: Session, instrument_id: uuid.UUID) -> Seque
 
 
 def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
-    """What the last nightly sweep over a location could not do; None once a person has released the location since."""
+    """What the last nightly sweep over a location could not do; None once the location was released since."""
     last = session.execute(
         select(FixitySweep.trouble, FixitySweep.finished_at)
         .where(
@@ -190,7 +198,7 @@ def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
     return trouble
 
 
-def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> FixityState:
+def _fixity_state(session: Session, which: ColumnElement[bool], now: datetime) -> FixityState:
     late = or_(Transfer.last_verified_at.is_(None), Transfer.last_verified_at < now - INTERVAL)
     never = func.count().filter(Transfer.last_verified_at.is_(None))
     copies, oldest, overdue, unread = session.execute(
@@ -200,11 +208,6 @@ def _standing(session: Session, which: ColumnElement[bool], now: datetime) -> Fi
     ).one()
     damaged = session.scalar(select(func.count()).select_from(Transfer).where(which, is_unrepaired()))
     return FixityState(copies, oldest, overdue, damaged or 0, unread)
-
-
-_NEWEST_CHECK = Order(FixityCheck.checked_at, FixityCheck.id, newest_first=True)
-_NEWEST_SWEEP = Order(FixitySweep.started_at, FixitySweep.id, newest_first=True)
-_NEWEST_HOLD = Order(FixityHold.held_at, FixityHold.id, newest_first=True)
 
 
 def checks_of_file(session: Session, viewer: User, file_id: uuid.UUID, request: PageRequest) -> Page[FixityCheck]:
@@ -223,33 +226,28 @@ def holds(session: Session, request: PageRequest) -> Page[FixityHold]:
     return page_of(session, select(FixityHold), _NEWEST_HOLD, request)
 
 
-SECONDS_BETWEEN = 1.0
-
-Listener = Callable[[Progress], None]
-
-
 class VerificationProgress:
-    """Hears of bytes, from several threads, and of batches."""
+    """Reports how far a complete re-reading is, at most once a second."""
 
     def __init__(self, on_progress: Listener, holdings: Holdings) -> None:
         self._on_progress = on_progress
         self._meter = Meter()
         self._meter.expect(holdings.files, holdings.size_bytes)
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
 
     def bytes(self, copy: ArchivedCopy, number_of_bytes: int) -> None:
-        """So many more were read of a copy."""
+        """So many more were read of a copy. Called from several threads."""
         self._meter.read(copy.transfer_id, number_of_bytes)
-        self._tell()
+        self._report()
 
     def batch(self, _: SweepReport, copies: Sequence[ArchivedCopy]) -> None:
         """These copies are done, and on record."""
         for copy in copies:
             self._meter.done(copy.transfer_id, copy.size_bytes)
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         now = time.monotonic()
-        if now - self._told_at >= SECONDS_BETWEEN:
-            self._told_at = now
+        if now - self._reported_at >= SECONDS_BETWEEN:
+            self._reported_at = now
             self._on_progress(self._meter.progress())

@@ -1,10 +1,8 @@
-"""Turns: which copies of a storage location are re-read next. Those of deleted instruments have theirs too.
-
-The quota: how much of a storage location is re-read in one night. Pure.
+"""Selection: which copies of a storage location are re-read next. Those of deleted instruments are re-read too.
 
 Work is counted in bytes, a file costing some more than it has. Each night takes an even share of all there is, the
 longest unread first: what was archived on one day, were it a million files, is spread over the nights that follow. A
-copy whose time is nearly over is read whatever else was read; so nights that were missed are made up for.
+copy whose interval is nearly over is read even beyond the share; so missed nights are made up for.
 """
 
 import uuid
@@ -18,6 +16,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of
+from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus
 from streamweave.harvest.progress import FILE_COSTS_BYTES
 from streamweave.preservation.reread import ArchivedCopy
@@ -31,12 +30,14 @@ SHORTLY = timedelta(days=3)
 LEAST_WORK = 1 << 30
 """A share is never smaller: small archives are re-read more often, which costs minutes."""
 LONGEST_NIGHT = timedelta(hours=20)
-"""A sweep ends after so long, so that the next night's finds none under way."""
+"""A sweep ends after so long, so that it is over when the next night's begins."""
+
+_LONGEST_UNREAD_FIRST = Transfer.last_verified_at.asc().nulls_first(), Transfer.id
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a storage location holds: how many copies, and how many bytes they come to."""
+    """What a storage location holds: how many copies, and their bytes in all."""
 
     files: int
     size_bytes: int
@@ -50,17 +51,15 @@ class Quota:
     due_before: datetime
 
     def taken(self, copies: Sequence[ArchivedCopy], work_done: int) -> list[ArchivedCopy]:
-        """The first of these copies, which are in turn, as far as the quota goes after what was done."""
+        """The first of these copies, as far as the quota reaches after the work that is done."""
         taken = []
         for copy in copies:
-            if work_done >= self.work and not self._is_due(copy):
+            is_due = copy.last_verified_at is None or copy.last_verified_at < self.due_before
+            if work_done >= self.work and not is_due:
                 break
             taken.append(copy)
             work_done += work_of(1, copy.size_bytes)
         return taken
-
-    def _is_due(self, copy: ArchivedCopy) -> bool:
-        return copy.last_verified_at is None or copy.last_verified_at < self.due_before
 
 
 def quota_of(holdings: Holdings, now: datetime) -> Quota:
@@ -70,29 +69,18 @@ def quota_of(holdings: Holdings, now: datetime) -> Quota:
 
 
 def within(copies: Sequence[ArchivedCopy], size_bytes: int) -> list[ArchivedCopy]:
-    """The first of these copies that come to so many bytes, or to more with the last of them."""
+    """The first of these copies that have so many bytes in all, or more with the last of them."""
     read_before = accumulate((copy.size_bytes for copy in copies), initial=0)
     return [copy for copy, before in zip(copies, read_before, strict=False) if before < size_bytes]
 
 
 def work_of(files: int, size_bytes: int) -> int:
-    """How much it is to read so many files of so many bytes in all."""
+    """How much work it is to read so many files of so many bytes in all."""
     return files * FILE_COSTS_BYTES + size_bytes
 
 
-COLUMNS = (
-    Transfer.id,
-    Transfer.file_id,
-    Transfer.destination_path,
-    FileRecord.source_path,
-    FileVersion.size_bytes,
-    FileVersion.sha256,
-    Transfer.last_verified_at,
-)
-
-
 def holdings_of(session: Session, location_id: uuid.UUID) -> Holdings:
-    """What the catalog says that the location holds."""
+    """What the location holds according to the catalog."""
     files, size_bytes = session.execute(
         select(func.count(), func.coalesce(func.sum(FileVersion.size_bytes), 0))
         .select_from(Transfer)
@@ -102,17 +90,16 @@ def holdings_of(session: Session, location_id: uuid.UUID) -> Holdings:
     return Holdings(files, int(size_bytes))
 
 
-def damaged_copies(session: Session, location_id: uuid.UUID, before: datetime, limit: int) -> list[ArchivedCopy]:
-    """Copies that the last re-reading found damaged and that nobody has given up yet, unless re-read since."""
+def copies_found_damaged(session: Session, location_id: uuid.UUID, before: datetime, limit: int) -> list[ArchivedCopy]:
+    """Copies that the last re-reading found damaged and that are not marked damaged, unless re-read since."""
     query = _copies_in(location_id).where(Transfer.damage.is_not(None), Transfer.last_verified_at < before)
     return _found(session, query.order_by(Transfer.damage_found_at, Transfer.id).limit(limit))
 
 
-def copies_in_turn(session: Session, location_id: uuid.UUID, before: datetime, limit: int) -> list[ArchivedCopy]:
+def longest_unread_copies(session: Session, location_id: uuid.UUID, before: datetime, limit: int) -> list[ArchivedCopy]:
     """The copies that were not re-read for the longest time, and not since ``before``."""
     unread = or_(Transfer.last_verified_at.is_(None), Transfer.last_verified_at < before)
-    in_turn = Transfer.last_verified_at.asc().nulls_first(), Transfer.id
-    return _found(session, _copies_in(location_id).where(unread).order_by(*in_turn).limit(limit))
+    return _found(session, _copies_in(location_id).where(unread).order_by(*_LONGEST_UNREAD_FIRST).limit(limit))
 
 
 def copies_by_id(session: Session, location_id: uuid.UUID, after: uuid.UUID | None, limit: int) -> list[ArchivedCopy]:
@@ -122,17 +109,26 @@ def copies_by_id(session: Session, location_id: uuid.UUID, after: uuid.UUID | No
 
 
 def other_copies(
-    session: Session, location_id: uuid.UUID, than: Sequence[ArchivedCopy], limit: int
+    sessions: Sessions, location_id: uuid.UUID, than: Sequence[ArchivedCopy], limit: int
 ) -> list[ArchivedCopy]:
     """Some copies of the location, not known to be damaged, that are not among these."""
     known = [copy.transfer_id for copy in than]
     query = _copies_in(location_id).where(~is_one_of(Transfer.id, known), Transfer.damage.is_(None))
-    return _found(session, query.order_by(Transfer.last_verified_at.asc().nulls_first(), Transfer.id).limit(limit))
+    with sessions() as session:
+        return _found(session, query.order_by(*_LONGEST_UNREAD_FIRST).limit(limit))
 
 
 def _copies_in(location_id: uuid.UUID) -> Select[Any]:
     return (
-        select(*COLUMNS)
+        select(
+            Transfer.id,
+            Transfer.file_id,
+            Transfer.destination_path,
+            FileRecord.source_path,
+            FileVersion.size_bytes,
+            FileVersion.sha256,
+            Transfer.last_verified_at,
+        )
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .join(FileRecord, FileRecord.id == Transfer.file_id)
         .where(Transfer.storage_location_id == location_id, Transfer.status == TransferStatus.COMPLETED)

@@ -1,16 +1,15 @@
 """Verification: a storage location and the catalog are compared completely, both ways.
 
-Every row's bytes are re-read, and go on record as re-readings do; everything that stands there must have its row.
-
-Strays: what stands in a storage location without a row of the catalog that knows of it.
-
-Glances: whether each copy of a location stands there and is as long as it was. Nothing goes on record.
+Every copy that the catalog knows is re-read, and the results go on record as those of sweeps do; a quick verification
+reads only the end of each, and records nothing. Everything that exists at the location must have its row: what has none
+is an orphan.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, Any
 from uuid import UUID
@@ -34,106 +33,18 @@ from streamweave.journal.conflicts import Conflicts, recent_conflicts
 from streamweave.journal.readoption import readopt
 from streamweave.preservation.damage import is_repaired
 from streamweave.preservation.report import Listener, SweepReport, VerificationProgress
-from streamweave.preservation.reread import ArchivedCopy, Rereader, read_the_end
+from streamweave.preservation.reread import ArchivedCopy, CopyChecker, check_size
 from streamweave.preservation.selection import copies_by_id, holdings_of, other_copies
 from streamweave.preservation.sweep import BATCH_FILES, sweep_completely
 from streamweave.storage.base import Storage
+from streamweave.storage.leftovers import find_leftovers
 
 END = b"\0"  # no path holds it
 CHUNK_BYTES = 1 << 20
 KNOWN = (*ONCE_COMPLETED, TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
-"""Of transfers that wait or are under way the bytes may stand already: their next run takes them over."""
+"""Of transfers that wait or are under way the bytes may exist already: their next run takes them over."""
 
 _LISTED = table("listed_paths", column("path", Text))
-
-
-def orphan_paths(facility: Facility, location_id: UUID, storage: Storage) -> Iterator[str]:
-    """The published paths that no transfer leads to. Raises ``StorageError``.
-
-    The listing goes to a file first, so that no database session waits for it; then the database compares all of it at
-    once, and memory is bounded, whatever the number of files.
-    """
-    with TemporaryFile() as spool:
-        yield from _list(storage, spool)
-        spool.seek(0)
-        with facility.sessions() as session:
-            _copy(session, spool)
-            leads_there = (Transfer.storage_location_id == location_id) & (Transfer.destination_path == _LISTED.c.path)
-            known = select(Transfer.id).where(leads_there, Transfer.status.in_(KNOWN))
-            strays = select(_LISTED.c.path).where(~known.exists()).execution_options(yield_per=BATCH)
-            yield from session.execute(strays).scalars()
-
-
-def leftovers(facility: Facility, location_id: UUID, storage: Storage) -> list[str]:
-    """The staged names that belong to no transfer under way; the next harvest into the location removes them.
-
-    But not those from before each catalog staged apart that are unknown here: they may be another catalog's.
-    They are listed before the claims are read: whoever stages a file has claimed its transfer before.
-    """
-    staged = storage.staged_names() + storage.early_staged_names()
-    with facility.sessions() as session:
-        under_way = staged_names_under_way(session, location_id)
-    return sorted(name for name in staged if name not in under_way)
-
-
-def _list(storage: Storage, spool: IO[bytes]) -> Iterator[str]:
-    """Write all paths; those that are no text, which the catalog can't know, are given back at once, escaped."""
-    for path in storage.paths():
-        try:
-            spool.write(path.encode() + END)
-        except UnicodeEncodeError:
-            yield path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _copy(session: Session, spool: IO[bytes]) -> None:
-    session.execute(text("CREATE TEMPORARY TABLE listed_paths (path text NOT NULL) ON COMMIT DROP"))
-    connection: Any = session.connection().connection.driver_connection
-    with connection.cursor() as cursor, cursor.copy("COPY listed_paths (path) FROM STDIN") as copy:
-        for path in _spooled(spool):
-            copy.write_row([path])
-    # comparing each path with all transfers is quadratic, and looks cheap to a planner that has no statistics yet
-    session.execute(text("SET LOCAL enable_nestloop = off"))
-
-
-def _spooled(spool: IO[bytes]) -> Iterator[str]:
-    rest = b""
-    while chunk := spool.read(CHUNK_BYTES):
-        *paths, rest = (rest + chunk).split(END)
-        for path in paths:
-            yield path.decode()
-
-
-def check_sizes(facility: Facility, location: StorageLocation, progress: VerificationProgress) -> SweepReport:
-    """Look at every copy, by the ends of the files alone."""
-    report = SweepReport(location.name)
-
-    def others(than: Sequence[ArchivedCopy], limit: int) -> list[ArchivedCopy]:
-        with facility.sessions() as session:
-            return other_copies(session, location.id, than, limit)
-
-    try:
-        storage = facility.open_marked(location)
-        rereader = Rereader(storage, read_the_end, others, facility.wait)
-        for batch in _batches(facility, location):
-            for finding in rereader.reread(batch):
-                report.add(finding, storage)
-            progress.batch(report, batch)
-    except StorageError as error:
-        report.trouble = error
-    return report
-
-
-def _batches(facility: Facility, location: StorageLocation) -> Iterator[list[ArchivedCopy]]:
-    after = None
-    while True:
-        with facility.sessions() as session:
-            batch = copies_by_id(session, location.id, after, BATCH_FILES)
-        if not batch:
-            return
-        yield batch
-        after = batch[-1].transfer_id
-
-
 NAMED_FINDINGS = 1_000
 """So many of each kind are named; all of them are counted."""
 
@@ -144,14 +55,14 @@ class FindingKind(StrEnum):
     DAMAGED = "damaged"  # other bytes than were archived
     MISSING = "missing"  # a row without bytes
     UNREADABLE = "unreadable"
-    UNREPAIRED = "unrepaired"  # damage that was concluded earlier, and has no intact copy beside it
-    STRAY = "stray"  # bytes without a row
+    UNREPAIRED = "unrepaired"  # marked damaged earlier, and not replaced by an intact copy
+    ORPHAN = "stray"  # bytes without a row; the word is that of the JSON report
     LEFTOVER = "leftover"  # a staged file of no transfer under way
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One of them. ``address`` is a place for a person; a file without a row has no ``source_path``."""
+    """One of them. ``address`` is its full path; a file without a row has no ``source_path``."""
 
     kind: FindingKind
     address: str
@@ -161,10 +72,10 @@ class Difference:
 
 @dataclass(slots=True)
 class VerificationReport:
-    """What became of one location. With a ``trouble`` it could not be compared to the end.
+    """The result for one location. With a ``trouble`` it could not be compared to the end.
 
-    ``journal_conflicts`` are what its journals and the catalog said differently when they were last read.
-    ``notice`` is what the person who runs the host should know of its place; it makes no difference.
+    ``journal_conflicts`` are where its journals and the catalog differed when they were last read. ``notice`` is what
+    the person who runs the host should know of its place; it is no difference.
     """
 
     location: str
@@ -185,17 +96,13 @@ class VerificationReport:
 
 
 def verify_location(
-    facility: Facility,
-    location: StorageLocation,
-    *,
-    quick: bool = False,
-    on_progress: Listener = lambda progress: None,
+    facility: Facility, location: StorageLocation, *, quick: bool = False, on_progress: Listener = lambda progress: None
 ) -> VerificationReport:
     """Compare a storage location with the catalog.
 
-    What the location's journals know and the catalog does not is taken into the catalog first. ``quick`` looks whether
-    each copy stands there and is as long as it was, without reading all of it; then nothing goes on record. Strays are
-    only told of: a harvest under way may be bringing some.
+    What the location's journals know and the catalog does not is taken into the catalog first. ``quick`` only checks
+    that each copy exists and is as long as it was; then nothing goes on record. Orphans are only reported: a harvest
+    under way may be bringing some.
     """
     report = VerificationReport(location.name, notice=facility.storage_notice(location) or "")
     try:
@@ -209,7 +116,10 @@ def verify_location(
     with facility.sessions() as session:
         report.journal_conflicts = recent_conflicts(session, facility.now()).get(location.id)
         progress = VerificationProgress(on_progress, holdings_of(session, location.id))
-    _take_in(report, _read(facility, location, progress, quick=quick))
+    if quick:
+        _add(report, check_sizes(facility, location, progress))
+    else:
+        _add(report, sweep_completely(facility, location, on_batch=progress.batch, on_bytes=progress.bytes))
     with facility.sessions() as session:
         for difference in _unrepaired(session, location, storage):
             report.add(difference)
@@ -218,18 +128,13 @@ def verify_location(
 
 def _without_rows(facility: Facility, location: StorageLocation, storage: Storage) -> Iterator[Difference]:
     for path in orphan_paths(facility, location.id, storage):
-        yield Difference(FindingKind.STRAY, storage.address(path))
-    for name in leftovers(facility, location.id, storage):
+        yield Difference(FindingKind.ORPHAN, storage.address(path))
+    leftovers = find_leftovers(storage, partial(staged_names_under_way, facility, location.id))
+    for name in sorted(leftovers.own + leftovers.early):
         yield Difference(FindingKind.LEFTOVER, f"{location.base_path}: staged as {name}")
 
 
-def _read(facility: Facility, location: StorageLocation, progress: VerificationProgress, *, quick: bool) -> SweepReport:
-    if quick:
-        return check_sizes(facility, location, progress)
-    return sweep_completely(facility, location, on_batch=progress.batch, on_bytes=progress.bytes)
-
-
-def _take_in(report: VerificationReport, swept: SweepReport) -> None:
+def _add(report: VerificationReport, swept: SweepReport) -> None:
     report.files, report.bytes = swept.files, swept.bytes
     report.trouble, report.held = swept.trouble, swept.held
     for damage in swept.damaged:
@@ -243,12 +148,79 @@ def _unrepaired(session: Session, location: StorageLocation, storage: Storage) -
     rows = session.execute(
         select(Transfer.destination_path, FileRecord.source_path, func.coalesce(Transfer.damage, ""))
         .join(FileRecord, FileRecord.id == Transfer.file_id)
-        .where(
-            Transfer.storage_location_id == location.id,
-            Transfer.status == TransferStatus.DAMAGED,
-            ~is_repaired(),
-        )
+        .where(Transfer.storage_location_id == location.id, Transfer.status == TransferStatus.DAMAGED, ~is_repaired())
         .order_by(Transfer.id)
     )
     for path, source_path, damage in rows:
         yield Difference(FindingKind.UNREPAIRED, storage.address(path or ""), source_path, damage)
+
+
+def orphan_paths(facility: Facility, location_id: UUID, storage: Storage) -> Iterator[str]:
+    """The published paths that no transfer leads to. Raises ``StorageError``.
+
+    The listing goes to a file first, so that no database session waits for it; then the database compares all of it at
+    once, in bounded memory.
+    """
+    with TemporaryFile() as spool:
+        yield from _list(storage, spool)
+        spool.seek(0)
+        with facility.sessions() as session:
+            _copy(session, spool)
+            leads_there = (Transfer.storage_location_id == location_id) & (Transfer.destination_path == _LISTED.c.path)
+            known = select(Transfer.id).where(leads_there, Transfer.status.in_(KNOWN))
+            orphans = select(_LISTED.c.path).where(~known.exists()).execution_options(yield_per=BATCH)
+            yield from session.execute(orphans).scalars()
+
+
+def _list(storage: Storage, spool: IO[bytes]) -> Iterator[str]:
+    """Write all paths but those that are no text, which the catalog can't know: these are returned, escaped."""
+    for path in storage.paths():
+        try:
+            spool.write(path.encode() + END)
+        except UnicodeEncodeError:
+            yield path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _copy(session: Session, spool: IO[bytes]) -> None:
+    session.execute(text("CREATE TEMPORARY TABLE listed_paths (path text NOT NULL) ON COMMIT DROP"))
+    connection: Any = session.connection().connection.driver_connection
+    with connection.cursor() as cursor, cursor.copy("COPY listed_paths (path) FROM STDIN") as copy:
+        for path in _spooled(spool):
+            copy.write_row([path])
+    # comparing each path with all transfers is quadratic, and seems cheap to a planner that has no statistics yet
+    session.execute(text("SET LOCAL enable_nestloop = off"))
+
+
+def _spooled(spool: IO[bytes]) -> Iterator[str]:
+    rest = b""
+    while chunk := spool.read(CHUNK_BYTES):
+        *paths, rest = (rest + chunk).split(END)
+        for path in paths:
+            yield path.decode()
+
+
+def check_sizes(facility: Facility, location: StorageLocation, progress: VerificationProgress) -> SweepReport:
+    """Check that every copy exists and is as long as it was, by the ends of the files alone. Nothing goes on record."""
+    report = SweepReport(location.name)
+    others = partial(other_copies, facility.sessions, location.id)
+    try:
+        storage = facility.open_marked(location)
+        checker = CopyChecker(storage, check_size, others, facility.wait)
+        for batch in _batches(facility, location):
+            for check in checker.check(batch):
+                report.add(check, storage)
+            progress.batch(report, batch)
+    except StorageError as error:
+        report.trouble = error
+    return report
+
+
+def _batches(facility: Facility, location: StorageLocation) -> Iterator[list[ArchivedCopy]]:
+    after = None
+    while True:
+        with facility.sessions() as session:
+            batch = copies_by_id(session, location.id, after, BATCH_FILES)
+        if not batch:
+            return
+        yield batch
+        after = batch[-1].transfer_id

@@ -12,7 +12,7 @@ from typing import Protocol
 from streamweave.errors import SourceError, SourceFileError
 
 WHOLE_FILE_BYTES = 1 << 20
-"""Files up to this size are worth reading in one go; a larger one is opened and read in pieces."""
+"""Files up to this size are read in one go; a larger one is opened and read in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class ListingLimits:
-    """What is accepted of a share before a folder is given up as one that can't be listed.
+    """How large folders and shares may be; what lies beyond counts as a folder that can't be listed.
 
-    They keep a server that makes names up for ever from taking our memory, disk and time; no ordinary share comes near
-    them. ``docs/operating.md`` says what they cost and when to raise them.
+    They keep a server that makes up names without end from taking our memory, disk and time; no ordinary share comes
+    near them. ``docs/operating.md`` says what they cost and when to raise them.
     """
 
     entries: int = 2_000_000
@@ -55,9 +55,9 @@ class FolderListing:
     ``folder`` is written like a ``source_path``; ``folders`` is how many folders lie directly in it. With a ``problem``
     there are no files, and nothing may be concluded about the folder or anything below it.
 
-    A folder of many files comes in parts, and never before the last name has arrived: only the first ``begins`` it and
-    only the last ``ends`` it. ``folders`` counts those of the part. Nothing comes between them but folders in it that
-    can't be listed.
+    A folder of many files comes in parts, once its last name has arrived: only the first ``begins`` it and only the
+    last ``ends`` it. ``folders`` counts those of the part. Nothing comes between them but folders in it that can't be
+    listed.
     """
 
     folder: str
@@ -70,7 +70,7 @@ class FolderListing:
 
 @dataclass(frozen=True, slots=True)
 class WholeFile:
-    """A file that was read in one go, and what the server said of it as it was opened and as it was closed."""
+    """A file that was read in one go, and its size and mtime as it was opened and as it was closed."""
 
     content: bytes
     at_opening: SourceFile
@@ -89,7 +89,7 @@ class OpenSourceFile(Protocol):
         """
 
     def now(self) -> SourceFile:
-        """Size and mtime as the server tells them at this moment. Raises as ``chunks``."""
+        """Size and mtime as the server reports them at this moment. Raises as ``chunks``."""
 
 
 class FileOpener(Protocol):
@@ -104,31 +104,31 @@ class Source(FileOpener, Protocol):
 
     Connecting happens at the first use. Every method may raise ``SourceUnreachable``, ``CredentialsRefused``,
     ``ShareMissing``, ``BasePathMissing`` or ``ShareDenied``; after ``SourceUnreachable`` the next call connects again.
-    No call blocks for longer than the source's timeout on a server that has gone silent.
+    No call blocks for longer than the source's timeout on a server that is silent.
     """
 
     def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
         """Every folder below the base path, the base folder first, each once (or in parts), as it arrives.
 
         Folders in ``passing_over``, written like a ``source_path``, are left out with all that is below them. A folder
-        that can't be listed is yielded with its problem and the others go on; a base folder that can't be listed
-        raises. Folders that are links, or lead back to one above them, are not followed: that is their problem. So is
-        what lies beyond the source's ``ListingLimits``.
+        that can't be listed is yielded with its problem, and the others follow; a base folder that can't be listed
+        raises. Folders that are links, or lead back to one above them, are yielded with that problem, and not followed;
+        so is what lies beyond the source's ``ListingLimits``.
         """
 
     def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
         """Read many files in one go each: for every one, in the order of ``files``, its content or its own error.
 
-        ``files`` are asked for as the connection has room for more, several being under way at once; none may be larger
+        ``files`` are taken as the connection has room for more, several being under way at once; none may be larger
         than ``WHOLE_FILE_BYTES``. At most one byte more than the size that was listed is read, which shows growth.
         After an error of the whole connection, those that were not answered may be asked for again.
         """
 
     def has_open_writer(self, source_path: str) -> bool:
-        """Whether some other client holds the file open for writing. Never disturbs it.
+        """Whether another client holds the file open for writing. Never disturbs it.
 
         Raises ``FileVanished`` or ``FileDenied``.
         """
 
     def close(self) -> None:
-        """Let go of the connection. Never raises; may be called twice."""
+        """Close the connection. Never raises; may be called twice."""

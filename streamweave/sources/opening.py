@@ -10,6 +10,8 @@ from streamweave.sources.smb import Engine, SmbAddress, SmbSource
 
 DEFAULT_TIMEOUT_SECONDS = 45.0  # longer than servers wait (35 s) for a sleeping client to let go of a file
 LONGEST_TIMEOUT_SECONDS = 3600
+LIMITS = {"folder_entries": "entries", "folder_seconds": "seconds", "folder_depth": "depth", "folders": "folders"}
+"""By the key in ``transfer_config``; ``streamweave.instruments.fields`` lets values in."""
 
 
 def open_source(
@@ -19,12 +21,11 @@ def open_source(
     patience_seconds: float = LONGEST_TIMEOUT_SECONDS,
     ends_after_seconds: float | None = None,
 ) -> Source:
-    """One connection to the instrument's share, not yet made; ``password`` is its service account's.
+    """A connection to the instrument's share, not yet made; ``password`` is its service account's.
 
     ``transfer_config`` may set ``timeout_seconds``, ``engine`` as ``SmbAddress`` has it, and the ``ListingLimits``; no
-    wait is longer than ``patience_seconds``, and nothing goes on after ``ends_after_seconds`` from now. Raises
-    ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for a timeout or engine that is
-    none.
+    wait is longer than ``patience_seconds``, and all work ends ``ends_after_seconds`` from now. Raises
+    ``CredentialsRefused`` for an instrument without an account, and ``InvalidInput`` for an invalid timeout or engine.
     """
     config = instrument.transfer_config or {}
     account = instrument.service_account
@@ -41,21 +42,13 @@ def open_source(
             domain=account.domain,
             timeout_seconds=min(_timeout_seconds(config), patience_seconds),
             engine=_engine(config),
-            limits=_limits(config),
+            limits=ListingLimits(**{LIMITS[key]: value for key, value in config.items() if key in LIMITS}),
             deadline=None if ends_after_seconds is None else monotonic() + ends_after_seconds,
             require_encryption=instrument.require_encryption,
             authentication=instrument.authentication,  # type: ignore[arg-type] # a constraint lets no other word in
             allowed_hosts=tuple(account.allowed_hosts),
         )
     )
-
-
-LIMITS = {"folder_entries": "entries", "folder_seconds": "seconds", "folder_depth": "depth", "folders": "folders"}
-"""By the key in ``transfer_config``; ``streamweave.instruments.fields`` lets values in."""
-
-
-def _limits(transfer_config: dict[str, Any]) -> ListingLimits:
-    return ListingLimits(**{LIMITS[key]: value for key, value in transfer_config.items() if key in LIMITS})
 
 
 def _timeout_seconds(transfer_config: dict[str, Any]) -> float:

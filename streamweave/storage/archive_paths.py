@@ -1,27 +1,27 @@
-"""Destination paths: where a version stands within a storage location, and what it is a version of.
+"""Destination paths: where a version lies within a storage location, and what it is a version of.
 
 ``archive folder/source_path``, each part made safe for every file system. Ordinary names pass unchanged; the others are
-written so that no two (path, version) meet, and that the way back is known:
+encoded so that no two (path, version) get the same path, and that they can be decoded:
 
 - What is not safe is percent-encoded in UTF-8: control characters, ``\\ < > : " | ? * %``, surrogates and
   non-characters anywhere; a dot or blank at the end (so ``.`` and ``..``); the first character of names that Windows
   reserves (``CON``, ``nul.txt``) or that begin like our own hidden folder.
-- Nothing is normalised: names that only look alike stay apart.
+- Nothing is normalised: names that only appear alike stay different.
 - Versions from the second on carry their number before the extension: ``scan_01~v2.csv``; copies that repair a damaged
-  one carry both numbers: ``scan_01~v1r1.csv``. The tilde of a name that looks so by itself is encoded.
+  one carry both numbers: ``scan_01~v1r1.csv``. The tilde of a source name of this form is encoded.
 - An empty part becomes ``%-``.
 - A part of more than 255 bytes is cut; ``%~`` and 16 hexadecimal digits of the whole's SHA-256 take the place of what
-  is missing. Encoding never makes a ``%~``. From such a part there is no way back.
+  is missing. Encoding never makes a ``%~``. Such a part can't be decoded.
 
 A storage may refuse such a path all the same: other bytes have the name already, a file has the name of a folder that
 is needed (or the reverse), or its file system takes no name like it. Then the next name is taken (``next_path``), and
 the path that was taken is the one on record:
 
 1. The part whose name is taken gets a number before its version and extension: ``result%~2/inside.csv``,
-   ``scan%~2~v3.csv``, up to ``%~9``. ``source_path_of`` knows the way back.
+   ``scan%~2~v3.csv``, up to ``%~9``. ``source_path_of`` decodes it.
 2. Where no number helps: ``%~/`` and 32 hexadecimal digits of the SHA-256 of the path that was wanted, with its
    extension if that is 1 to 8 ASCII letters and digits: ``%~/5c1f…e0.csv``. Short, plain ASCII, one folder for all:
-   every file system takes it. The way back is the catalog's record alone.
+   every file system takes it. Only the catalog knows what it is.
 """
 
 import functools
@@ -65,7 +65,7 @@ def archive_folder_problem(name: str) -> str | None:
 
 
 def destination_path(archive_folder: str, source_path: str, version: int, repair: int = 0) -> str:
-    """Where a version stands within its storage location, ``/``-separated: ``Microscope 01/share/scan~v2.csv``.
+    """The path of a version within its storage location, ``/``-separated: ``Microscope 01/share/scan~v2.csv``.
 
     ``repair`` counts the copies of it that were found damaged there before: each further one has a name of its own.
     Never leaves the location; no part has more than 255 bytes. Raises ``InvalidInput`` if the folder has an
@@ -81,7 +81,7 @@ def destination_path(archive_folder: str, source_path: str, version: int, repair
 
 @functools.lru_cache(maxsize=1024)  # file after file comes from the same folder
 def _placed_folder(archive_folder: str, folders: str) -> str:
-    """Where ``folders``, each closed by a slash, stand within the storage location, closed by a slash too."""
+    """The path of ``folders``, each closed by a slash, within the storage location, closed by a slash too."""
     if problem := archive_folder_problem(archive_folder):
         raise InvalidInput("archive_folder", problem)
     *parts, _ = folders.split("/")
@@ -92,8 +92,8 @@ def next_path(wanted: str, path: str, part: int | None) -> str | None:
     """The path to try when ``path`` can't be used; ``wanted`` is what ``destination_path`` made of the version.
 
     ``part`` is the index of the part whose name something else has, None where no name like it will do. The paths that
-    are tried for one version are never tried for another, and depend on nothing but what the storage answers: whoever
-    publishes the same version again finds the bytes of an earlier attempt. Returns None after the last one.
+    are tried for one version are never tried for another, and depend on the storage's answers alone: who publishes the
+    same version again finds the bytes of an earlier attempt. Returns None after the last one.
     """
     if part is not None and (numbered := _with_next_number(path, part)):
         return numbered
@@ -118,9 +118,9 @@ def _last_resort(wanted: str) -> str:
 
 
 def source_path_of(destination: str) -> tuple[str, int]:
-    """The source path and version that stand at ``destination``, be it as a repaired copy, or under a numbered name.
+    """The source path and version of a ``destination``, be it of a repaired copy, or a numbered name.
 
-    Raises ``InvalidInput`` for a path that is none of ours, and for one that has no way back: a part of it was cut, or
+    Raises ``InvalidInput`` for a path that is none of ours, and for one that can't be decoded: a part of it was cut, or
     it is the last resort.
     """
     destination = "/".join(_NUMBER_ASIDE.sub("", part) for part in destination.split("/"))

@@ -1,4 +1,4 @@
-"""Where versions go: the contract of a storage location.
+"""The contracts of a storage location, and of the journals it keeps of what was archived there.
 
 Every implementation passes the same contract suite (``tests/streamweave/storage``). Two kinds of names are used: a
 *staged name* is a temporary file of one transfer (a word without separators); a *path* is a final place, relative to
@@ -9,13 +9,6 @@ Every method may raise ``StorageUnavailable`` (full, I/O error: transient) or ``
 permanent). Those that take many files at once do each step for all of them side by side, as far as the storage gains by
 that: a file system commits many files to its journal in one go, an object store answers many requests at a time. They
 raise nothing; what went wrong with one file never stops the others.
-
-The journals of a storage location: what was archived there, beside the files themselves.
-
-A journal is a file of lines that one writer alone appends to; the writer remembers how long it is. Its name is
-``day/word``, so that the newest come last. Beside the journals the *head* names the one that was written to last: one
-small read tells whether anything was archived that somebody does not know of. What the lines say is the business of
-``streamweave.journal``.
 """
 
 import re
@@ -35,74 +28,14 @@ HEAD = "head"
 HEAD_BYTES = 128
 _NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9A-Za-z-]{1,64}", re.ASCII)
 
-
-class Reached(NamedTuple):
-    """How far a journal reaches: ``size`` is its length in bytes."""
-
-    name: str
-    size: int
-
-
-NOT_LEGIBLE = Reached("", 0)
-"""A head that says nothing: its writer died, or it was changed or lost. Every journal has to be read."""
-
-
-class Journal(Protocol):
-    """The journals of one catalog in one storage location. Every method may raise a ``StorageError``."""
-
-    def append(self, name: str, offset: int, lines: bytes) -> None:
-        """Write ``lines`` at byte ``offset``, which is the end of the journal ``name``; 0 begins it.
-
-        Returns when they will survive a loss of power. What an earlier call left behind ``offset`` when it failed is
-        replaced. Only whoever began a journal appends to it: nothing is locked, since network file systems can't.
-        """
-
-    def head(self) -> Reached | None:
-        """The journal that was last appended to; None when there is no journal, ``NOT_LEGIBLE`` when only the head is
-        missing. Raises when the location does not exist.
-        """
-
-    def sizes(self, since: str = "") -> dict[str, int]:
-        """The lengths of all journals whose names are not less than ``since``, in the order of their names.
-
-        Whatever else is in their folder, such as what a desktop or a synchronising program leaves, is passed over.
-        """
-
-    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
-        """A journal's bytes from ``offset`` on, in pieces."""
-
-
-def is_name(name: str) -> bool:
-    """Whether a journal can have this name."""
-    return _NAME.fullmatch(name) is not None
-
-
-def checked_name(name: str) -> str:
-    """The same name. Raises ``StorageRefused`` for one that is none."""
-    if not is_name(name):
-        raise StorageRefused(f"{name!r} is not a name of a journal")
-    return name
-
-
-def head_content(reached: Reached) -> bytes:
-    """What a head holds: always as many bytes, so that one write replaces another completely."""
-    return f"{reached.name} {reached.size}".encode().ljust(HEAD_BYTES - 1) + b"\n"
-
-
-def head_told_by(content: bytes) -> Reached:
-    """What a head says."""
-    name, _, size = content.decode(errors="replace").strip().partition(" ")
-    return Reached(name, int(size)) if is_name(name) and size.isdecimal() else NOT_LEGIBLE
-
-
 NO_MTIMES: Mapping[str, datetime] = MappingProxyType({})
 
 
 class CopyStat(NamedTuple):
-    """What a storage says of a published file without reading it: bytes, and nanoseconds since 1970 UTC.
+    """What a storage knows of a published file without reading it: bytes, and nanoseconds since 1970 UTC.
 
-    ``mtime_ns`` is when its content was last written, or what a file system was told about that; in S3, when the object
-    was put. It is no ``datetime``: a damaged file system may report times that none can hold.
+    ``mtime_ns`` is when its content was last written, or the mtime that was set; in S3, when the object was put. It is
+    no ``datetime``: a damaged file system may report times that none can hold.
     """
 
     size_bytes: int
@@ -136,16 +69,16 @@ class Storage(Protocol):
     def check_mark(self, mark: Mark) -> None:
         """Compare the place's mark with ``mark``; nothing is written.
 
-        Raises ``StorageRefused`` with a sentence that says what stands there instead. What is staged or published
-        afterwards goes to the place that was compared, or is refused if another one has taken its position since.
+        Raises ``StorageRefused`` with a sentence that says what is there instead. What is staged or published
+        afterwards goes to the place that was compared, or is refused if another one was mounted there since.
         Staging needs a mark that was compared (it is separate for each catalog); reading published files does not.
         """
 
     def found_mark(self) -> FoundMark:
-        """The mark that stands at the place, whosever it is."""
+        """The mark of the place, of whatever catalog; ``NoMark`` says why there is none. A missing folder has none."""
 
     def put_mark(self, mark: Mark) -> None:
-        """Mark an existing place, whatever mark stands there: for one that is taken over on purpose."""
+        """Mark an existing place, whatever mark it has: for one that is taken over on purpose."""
 
     def stage(self, staged_name: str, mtime: datetime | None = None) -> AbstractContextManager[StagedWriter]:
         """Write a staged file from its beginning. A block that ends without an error leaves its bytes on the device.
@@ -158,7 +91,7 @@ class Storage(Protocol):
     ) -> dict[str, StorageError]:
         """Write many small staged files, given by their staged names; returns what went wrong, by staged name.
 
-        The bytes of all others are on the device then; nothing stays of those that failed. ``mtimes`` by staged name,
+        The bytes of all others are on the device then; nothing is left of those that failed. ``mtimes`` by staged name,
         as for ``stage``.
         """
 
@@ -195,12 +128,12 @@ class Storage(Protocol):
 
         ``uncached`` reads from the device rather than from a cache, where that can be asked for.
 
-        Fewer bytes come when the file ends before. Raises ``StorageRefused`` when nothing stands there. Nothing is
-        opened before the first piece is asked for; ``close()`` lets go of the file before its end.
+        Fewer bytes come when the file ends before. Raises ``StorageRefused`` when there is no such file. Nothing is
+        opened before the first piece is asked for; ``close()`` closes the file before its end.
         """
 
     def exists(self, path: str) -> bool:
-        """Whether anything stands under ``path``."""
+        """Whether anything exists under ``path``. A location that is not there at all raises."""
 
     def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
         """What exists at each of these paths now, in their order.
@@ -211,7 +144,7 @@ class Storage(Protocol):
         """
 
     def paths(self) -> Iterator[str]:
-        """Every published file, in no order; nothing staged."""
+        """Every published file, in no order; nothing staged. A location that is not there at all raises."""
 
     def staged_names(self) -> list[str]:
         """The files of this catalog that are staged at this moment."""
@@ -220,13 +153,78 @@ class Storage(Protocol):
         """Files that were staged by a release in which all catalogs shared one staging area."""
 
     def discard_early(self, staged_name: str) -> None:
-        """Remove one of these; it is fine if there is none."""
+        """Remove one of these, if it exists."""
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file; it is fine if there is none."""
+        """Remove a staged file, if it exists."""
 
-    def journal(self, catalog_id: uuid.UUID) -> Journal:
+    def journal(self, catalog_id: uuid.UUID) -> "Journal":
         """The journals that this catalog keeps here of what it archives."""
 
     def address(self, path: str) -> str:
-        """How a person would name the place of ``path``: the full path of a file."""
+        """The full path or URL of ``path``, as a person names it."""
+
+
+class Reached(NamedTuple):
+    """A journal and its length in bytes."""
+
+    name: str
+    size: int
+
+
+NOT_LEGIBLE = Reached("", 0)
+"""A head that says nothing: its writer crashed, or it was changed or lost. Every journal has to be read."""
+
+
+class Journal(Protocol):
+    """The journals of one catalog in one storage location: what it archived there, beside the files themselves.
+
+    A journal is a file of lines that one writer alone appends to; the writer remembers how long it is. Its name is
+    ``day/word``, so that the newest come last. The *head* names the journal that was written to last: one small read
+    shows whether anything was archived that a catalog does not know of. ``streamweave.journal`` makes and reads the
+    lines. Every method may raise a ``StorageError``.
+    """
+
+    def append(self, name: str, offset: int, lines: bytes) -> None:
+        """Write ``lines`` at byte ``offset``, which is the end of the journal ``name``; 0 begins it.
+
+        Returns when they will survive a loss of power. What a failed call left behind ``offset`` is replaced. Only the
+        writer that began a journal appends to it: nothing is locked, since network file systems can't.
+        """
+
+    def head(self) -> Reached | None:
+        """The journal that was last appended to; None when there is no journal, ``NOT_LEGIBLE`` when only the head is
+        missing. Raises when the location does not exist.
+        """
+
+    def sizes(self, since: str = "") -> dict[str, int]:
+        """The lengths of all journals whose names are not less than ``since``, in the order of their names.
+
+        Whatever else is in their folder, such as what a desktop or a synchronising program leaves, is skipped.
+        """
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        """A journal's bytes from ``offset`` on, in pieces."""
+
+
+def is_name(name: str) -> bool:
+    """Whether a journal can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def checked_name(name: str) -> str:
+    """The same name. Raises ``StorageRefused`` for one that no journal can have."""
+    if not is_name(name):
+        raise StorageRefused(f"{name!r} is not a name of a journal")
+    return name
+
+
+def head_content(reached: Reached) -> bytes:
+    """What a head holds: always as many bytes, so that one write replaces another completely."""
+    return f"{reached.name} {reached.size}".encode().ljust(HEAD_BYTES - 1) + b"\n"
+
+
+def parse_head(content: bytes) -> Reached:
+    """The journal that a head names; ``NOT_LEGIBLE`` if it names none."""
+    name, _, size = content.decode(errors="replace").strip().partition(" ")
+    return Reached(name, int(size)) if is_name(name) and size.isdecimal() else NOT_LEGIBLE

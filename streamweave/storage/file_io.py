@@ -1,36 +1,69 @@
-"""Large files past the page cache: between memory and device without a copy that the system keeps.
+"""Files of an archive: read and written past the page cache, their errors, and their times.
 
 A copy is written once and read back once, and the reading back must not come from the cache. So caching it would cost
 the processor more than all the rest of a transfer, and push out of the memory what others use. Linux transfers whole
-blocks directly, from and to memory that begins on a page; whatever can't be transferred like that (the end of a file,
-a file system that doesn't know how) goes through the cache after all.
-
-What a file system's refusals mean for an archive.
-
-The times of archived copies: what they are set to, and what they say about a copy later.
+blocks directly, from and to memory that begins on a page; what can't be transferred like that (the end of a file, a
+file system without direct transfers) goes through the cache.
 """
 
 import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from streamweave.errors import PathUnusable, StorageError, StorageRefused, StorageUnavailable
+
+Data = TypeVar("Data")
 
 BLOCK_BYTES = 4 << 20
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
+# Errors of a final path that another name avoids: something else has the name of one of its parts (or a folder holds
+# as many folders as it can), or the file system takes no such name.
+IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EMLINK})
+NO_SUCH_NAME = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
+# Permanent until a person changes something; every other error may pass.
+LASTING = NO_SUCH_NAME | {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EXDEV}
+LASTING |= {errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+
+EXPLANATIONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.EROFS: "it is read-only",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
+    errno.ENOTDIR: "part of the path is a file or a link, not a folder",
+    errno.ELOOP: "part of the path is a link, which is not followed",
+    errno.ENOENT: "it is not there: is the disk mounted?",
+    errno.EXDEV: "it lies on another file system than the location",
+}
+
+FIRST_TIME, LAST_TIME = datetime(1901, 12, 14, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC)
+"""What every file system for archives can hold: 32 bits of seconds around 1970."""
+GRANULARITY_NS = 2_000_000_000
+"""The coarsest clock of a file system (FAT and exFAT keep even seconds)."""
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""So far the clock of a storage server may be ahead of ours."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+# where times can't be set, or only by others, the copy keeps the time at which it was made
+_NOT_TO_BE_SET = frozenset(
+    {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EOVERFLOW}
+)
+
 
 def is_direct(handle: int) -> bool:
-    """Whether transfers pass the cache by."""
+    """Whether transfers bypass the cache."""
     return bool(_DIRECT and fcntl.fcntl(handle, fcntl.F_GETFL) & _DIRECT)
 
 
 def make_direct(handle: int) -> None:
-    """Let transfers pass the cache by from here on, if the file system can do that."""
+    """Let transfers bypass the cache from here on, if the file system can do that."""
     if _DIRECT:
         try:
             fcntl.fcntl(handle, fcntl.F_SETFL, fcntl.fcntl(handle, fcntl.F_GETFL) | _DIRECT)
@@ -80,20 +113,13 @@ class BlockWriter:
 
     def _write_all(self, data: memoryview) -> None:
         while data:
-            written = self._write_some(data)
+            written = _transferred(self._handle, os.write, data)
             self.written_bytes += written
             data = data[written:]
 
-    def _write_some(self, data: memoryview) -> int:
-        try:
-            return os.write(self._handle, data)
-        except OSError as error:
-            _take_the_cache_instead(self._handle, error)
-            return os.write(self._handle, data)
-
 
 def direct_chunks(handle: int, offset: int, length: int | None) -> Iterator[memoryview]:
-    """A file from ``offset`` on, ``length`` bytes or to its end, a block at a time, each in the place of the last.
+    """A file from ``offset`` on, ``length`` bytes or to its end, in blocks; each overwrites the last in memory.
 
     Raises ``OSError``.
     """
@@ -101,73 +127,33 @@ def direct_chunks(handle: int, offset: int, length: int | None) -> Iterator[memo
     os.lseek(handle, offset, os.SEEK_SET)
     block = memoryview(mmap.mmap(-1, BLOCK_BYTES))
     while length is None or length > 0:
-        chunk = block[: _read_some(handle, block)][:length]
+        chunk = block[: _transferred(handle, os.readv, [block])][:length]
         if not chunk:
             return
         yield chunk
         length = None if length is None else length - len(chunk)
 
 
-def _read_some(handle: int, block: memoryview) -> int:
+def _transferred(handle: int, transfer: Callable[[int, Data], int], data: Data) -> int:
+    """How many bytes ``transfer`` moves: through the cache where place or length forbid a direct transfer."""
     try:
-        return os.readv(handle, [block])
+        return transfer(handle, data)
     except OSError as error:
-        _take_the_cache_instead(handle, error)
-        return os.readv(handle, [block])
-
-
-def _take_the_cache_instead(handle: int, error: OSError) -> None:
-    """For a direct transfer that can't be because of its place or length; any other error is raised."""
-    if error.errno != errno.EINVAL or not is_direct(handle):
-        raise error
-    make_cached(handle)
-
-
-# It stays so until a person changes something; every other error may pass by itself.
-LASTING = frozenset(
-    {
-        errno.EACCES,
-        errno.EPERM,
-        errno.EROFS,
-        errno.ENAMETOOLONG,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.ELOOP,
-        errno.ENOENT,
-        errno.EINVAL,
-        errno.EILSEQ,
-        errno.EXDEV,
-    }
-)
-
-# What a final path is answered that only another name can help against: something else has the name of one of its
-# parts (or a folder holds as many folders as it can), or the file system takes no such name.
-IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EMLINK})
-NO_SUCH_NAME = frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
-
-EXPLANATIONS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EACCES: "no permission",
-    errno.EPERM: "no permission",
-    errno.EROFS: "it is read-only",
-    errno.ENAMETOOLONG: "the name is too long for this file system",
-    errno.ENOTDIR: "part of the path is a file or a link, not a folder",
-    errno.ELOOP: "part of the path is a link, which is not followed",
-    errno.ENOENT: "it is not there: is the disk mounted?",
-    errno.EXDEV: "it lies on another file system than the location",
-}
+        if error.errno != errno.EINVAL or not is_direct(handle):
+            raise
+        make_cached(handle)
+        return transfer(handle, data)
 
 
 def as_storage_error(error: OSError, place: object) -> StorageError:
-    """The error of our tree that says what ``error`` means, with the place where it happened."""
+    """The error of our tree for ``error``, with the place where it happened."""
     reason = EXPLANATIONS.get(error.errno or 0) or error.strerror or str(error)
     kind = StorageRefused if error.errno in LASTING else StorageUnavailable
     return kind(f"{place}: {reason}")
 
 
 def as_path_error(error: OSError, place: object, part: int) -> StorageError:
-    """As ``as_storage_error``, for what making a final path is answered at its ``part``-th part."""
+    """As ``as_storage_error``, for an error at the ``part``-th part of a final path."""
     if error.errno in IN_THE_WAY:
         return PathUnusable(f"{place}: {EXPLANATIONS.get(error.errno or 0) or error.strerror}", part)
     if error.errno in NO_SUCH_NAME:
@@ -184,26 +170,10 @@ def storage_errors(place: object) -> Iterator[None]:
         raise as_storage_error(error, place) from error
 
 
-FIRST_TIME, LAST_TIME = datetime(1901, 12, 14, tzinfo=UTC), datetime(2038, 1, 19, tzinfo=UTC)
-"""What every file system for archives can hold: 32 bits of seconds around 1970."""
-GRANULARITY_NS = 2_000_000_000
-"""The coarsest clock of a file system (FAT and exFAT keep even seconds)."""
-CLOCK_TOLERANCE = timedelta(minutes=1)
-"""So far the clock of a storage server may be ahead of ours."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-# where times can't be set, or only by others, the copy keeps the time at which it was made
-_NOT_TO_BE_SET = frozenset(
-    {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EOVERFLOW}
-)
-
-
 def copy_mtime_ns(source_mtime: datetime) -> int:
     """The mtime of a copy whose source has this one, in nanoseconds since 1970; impossible times become possible ones.
 
-    What an instrument reports may lie anywhere (a dead clock battery, a date of zero), and a copy must not fail because
-    of it.
+    What an instrument reports may be any time (a flat clock battery, a date of zero), and a copy must not fail for it.
     """
     return nanoseconds(min(max(source_mtime, FIRST_TIME), LAST_TIME))
 
@@ -214,7 +184,7 @@ def nanoseconds(time: datetime) -> int:
 
 
 def time_of(mtime_ns: int) -> datetime:
-    """The time of an mtime, in UTC; what lies beyond all years becomes the first or the last moment of them."""
+    """The time of an mtime, in UTC; what no ``datetime`` can hold becomes the first or the last one."""
     try:
         return EPOCH + timedelta(microseconds=mtime_ns // 1000)
     except OverflowError:
@@ -234,13 +204,13 @@ def set_mtime(handle: int, mtime: datetime | None) -> None:
 
 
 def is_unmodified(mtime_ns: int, source_mtime: datetime, proven_at: datetime) -> bool:
-    """Whether a copy with this mtime was not written to since its content was last proven, as far as times can tell.
+    """Whether a copy with this mtime was not written to since its content was last proven, as far as times show.
 
-    A copy carries the mtime of its source, so any other one tells of somebody who has written to it; rounded, as some
-    file systems keep only even seconds. Copies that were archived before copies did so, or where times can't be set,
-    have the time at which they were made. That was before their content was proven (by reading it back, or by a later
-    re-reading): whatever was written before is part of that proof, and whatever is written afterwards shows a later
-    time. Who sets times on purpose can hide from this; re-reading finds that.
+    A copy carries the mtime of its source, so any other one shows that the copy was written to; rounded, as some file
+    systems keep only even seconds. Copies that were archived before copies did so, or where times can't be set, have
+    the time at which they were made. That was before their content was proven (by reading it back, or by a later
+    re-reading): what was written before is part of that proof, and a later write shows a later time. Times that were
+    set on purpose can hide a change from this; re-reading finds it.
     """
     if abs(mtime_ns - copy_mtime_ns(source_mtime)) < GRANULARITY_NS:
         return True

@@ -1,14 +1,12 @@
-"""Storage locations: how they are entered, changed and removed. The caller commits.
+"""Storage locations: how they are entered, changed, removed and tested. The caller commits.
 
-What is archived stays where it is: once a location holds versions, or a schedule names it, its place is fixed. A secret
-is sealed as it goes in, and never comes out.
-
-``roots`` say where a posix location may be entered, moved to or restored (``streamweave.storage.roots``). Every entry
-point that people reach passes them; without them any folder will do.
-
-Whether a storage location takes bytes and gives them back now.
+Once a location holds versions, or a schedule names it, its place is fixed: what is archived stays where it is. A secret
+is sealed when it is entered, and never shown. ``roots`` say where a posix location may be entered, moved to or restored
+(``streamweave.storage.roots``): every entry point for users passes them; None allows any folder.
 """
 
+import os
+import posixpath
 import secrets
 import time
 import uuid
@@ -28,14 +26,70 @@ from streamweave.catalog.tables.base import uuid7
 from streamweave.errors import Conflict, CopyNotProven, InvalidInput, StorageError
 from streamweave.sealing import Sealer
 from streamweave.storage.base import Storage
-from streamweave.storage.location_fields import PLACE, base_path, check_place, check_root, lie_apart, mark_place, settle
-from streamweave.storage.marking import adopt_place
+from streamweave.storage.marking import adopt_place, mark_new_place, recognise_place
 from streamweave.storage.marks import FoundMark
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
-from streamweave.validation import Rule, checked, flag, name, one_word_of, require
+from streamweave.storage.s3.connection import SCHEME, SECRET, checked_config, s3_base_path
+from streamweave.validation import (
+    CONTROL,
+    LONGEST_TEXT,
+    Rule,
+    checked,
+    flag,
+    name,
+    one_word_of,
+    require,
+    schema_of,
+    shaped,
+    sound,
+    text,
+)
 
+PLACE = frozenset({"type", "base_path", "connection_config"})
+PROBE_BYTES = 64 * 1024
 _CREATION = Order(StorageLocation.created_at, StorageLocation.id)
+
+
+def _mapping(field: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInput(field, "must be an object")
+    return value
+
+
+@shaped(
+    type="string",
+    minLength=2,
+    maxLength=LONGEST_TEXT,
+    pattern=sound(CONTROL, besides=r"(?!/[/.]*$)(?!.*/\.\.(?:/|$))(?=/)"),
+)
+def _posix_base_path(field: str, value: Any) -> str:
+    path: str = text()(field, value)
+    if not path.startswith("/"):
+        raise InvalidInput(field, "must be an absolute path, or s3://bucket/prefix for a bucket")
+    if ".." in path.split("/"):
+        raise InvalidInput(field, "must not hold '..'")
+    normal = "/" + posixpath.normpath(path).lstrip("/")
+    if normal == "/":
+        raise InvalidInput(field, "must be a folder of its own")
+    return normal
+
+
+@shaped(anyOf=[schema_of(_posix_base_path), schema_of(s3_base_path)])
+def base_path(field: str, value: Any) -> str:
+    """An absolute path, or ``s3://bucket/prefix``."""
+    rule = s3_base_path if isinstance(value, str) and value.startswith(SCHEME) else _posix_base_path
+    return str(rule(field, value))
+
+
+FIELDS: dict[str, Rule] = {
+    "name": name,
+    "type": one_word_of(*StorageType),
+    "connection_config": _mapping,
+    "base_path": base_path,
+    "enabled": flag,
+}
+AT_CREATION: dict[str, Rule] = {**FIELDS, "adopt": flag}
 
 
 def storage_locations(
@@ -61,14 +115,14 @@ def create_storage_location(
     """A new storage location: ``name`` and ``base_path``, and if wished ``type``, ``connection_config``, ``enabled``.
 
     Its place is marked and made ready, and must be writable. One that is marked already is refused, unless ``adopt`` is
-    true: then it is taken over from whoever marked it. Raises ``InvalidInput`` or ``Conflict``.
+    true: then its mark is replaced. Raises ``InvalidInput`` or ``Conflict``.
     """
     fields = checked(AT_CREATION, values)
     require(fields, "name", "base_path")
     adopt = fields.pop("adopt", False)
     _check_name_is_free(session, fields["name"])
     location = StorageLocation(id=uuid7(), **{"type": StorageType.POSIX, "connection_config": {}, **fields})
-    settle(location, sealer)
+    normalise(location, sealer)
     check_root(location, roots)
     _check_place_is_free(session, location)
     mark_place(session, location, sealer, roots, adopt=adopt)
@@ -99,7 +153,7 @@ def update_storage_location(
 
 
 def delete_storage_location(session: Session, location_id: uuid.UUID) -> None:
-    """Delete a storage location; its folder stays. While it is in use it stays too: ``Conflict``."""
+    """Delete a storage location; its folder stays. Raises ``Conflict`` while it is in use."""
     location = to_delete(session, StorageLocation, location_id, "Storage location")
     _check_not_in_use(session, location)
     _check_no_hook_names(session, location)
@@ -111,7 +165,7 @@ def restore_storage_location(
 ) -> StorageLocation:
     """Take a deleted storage location back into use.
 
-    Raises ``NotFound``, or ``Conflict`` when its name or place was taken meanwhile, or can't be written to any more.
+    Raises ``NotFound``, or ``Conflict`` when its name or place was taken since, or can't be written to any more.
     """
     location = to_restore(session, StorageLocation, location_id, "Storage location")
     _check_name_is_free(session, location.name)
@@ -128,10 +182,10 @@ def restore_storage_location(
 def adopt_storage_location(
     session: Session, sealer: Sealer, location_id: uuid.UUID, roots: StorageRoots | None = None
 ) -> FoundMark:
-    """Take a location's place over, on purpose; returns the mark that stood there. The caller commits.
+    """Take a location's place over, on purpose; returns the mark that it had.
 
-    Whichever catalog or location marked it before is refused there from then on. Raises ``NotFound``, or ``Conflict``
-    when the place is not there or not writable.
+    The catalog or location that it belonged to is refused there from then on. Raises ``NotFound``, or ``Conflict`` when
+    the place is not there or not writable.
     """
     location = storage_location_by_id(session, location_id)
     try:
@@ -140,34 +194,57 @@ def adopt_storage_location(
         raise Conflict(str(error)) from error
 
 
-def _mapping(field: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidInput(field, "must be an object")
-    return value
+@dataclass(frozen=True, slots=True)
+class StorageAnswer:
+    """So many bytes were written, read back and compared."""
+
+    bytes: int
+    seconds: float
 
 
-FIELDS: dict[str, Rule] = {
-    "name": name,
-    "type": one_word_of(*StorageType),
-    "connection_config": _mapping,
-    "base_path": base_path,
-    "enabled": flag,
-}
-AT_CREATION: dict[str, Rule] = {**FIELDS, "adopt": flag}
+@dataclass(frozen=True, slots=True)
+class StorageRefusal:
+    """The storage can't be used: the kind of error, and a sentence."""
+
+    error_kind: str
+    detail: str
+
+
+def try_storage(open_storage: Callable[[], Storage]) -> StorageAnswer | StorageRefusal:
+    """Write a probe as a transfer would stage it, read it back, compare, and remove it.
+
+    ``open_storage`` compares the location's mark; a ``StorageError`` of it is reported as a refusal too.
+    """
+    began = time.monotonic()
+    content = secrets.token_bytes(PROBE_BYTES)
+    try:
+        _write_and_compare(open_storage(), f"probe-{secrets.token_hex(8)}", content)
+    except StorageError as error:
+        return StorageRefusal(error.kind(), str(error))
+    return StorageAnswer(len(content), round(time.monotonic() - began, 3))
+
+
+def _write_and_compare(storage: Storage, probe: str, content: bytes) -> None:
+    try:
+        with storage.stage(probe) as staged:
+            staged.write(content)
+        if b"".join(map(bytes, storage.read_staged(probe))) != content:
+            raise CopyNotProven("the bytes read back differ from the bytes that were written")
+    except StorageError:
+        with suppress(StorageError):
+            storage.discard(probe)
+        raise
+    storage.discard(probe)
 
 
 def _moved(
-    session: Session,
-    sealer: Sealer,
-    location: StorageLocation,
-    changes: Mapping[str, Any],
-    roots: StorageRoots | None,
+    session: Session, sealer: Sealer, location: StorageLocation, changes: Mapping[str, Any], roots: StorageRoots | None
 ) -> dict[str, Any]:
-    """The changed fields of a place, which has been found free, ready and, where versions are, the place it was."""
+    """The changed fields of a place, once it is found free and ready and, with versions, the place it was."""
     there = StorageLocation(id=location.id, name=location.name)
     for field in PLACE:
         setattr(there, field, changes.get(field, getattr(location, field)))
-    settle(there, sealer, known=location)
+    normalise(there, sealer, known=location)
     if (there.type, there.base_path) != (location.type, location.base_path):
         _check_not_in_use(session, location)
         check_root(there, roots)
@@ -199,12 +276,8 @@ def _check_place_is_free(session: Session, location: StorageLocation, besides: u
             )
 
 
-def _holds_versions(session: Session, location: StorageLocation) -> bool:
-    return session.scalar(select(Transfer.id).where(Transfer.storage_location_id == location.id).limit(1)) is not None
-
-
 def _check_not_in_use(session: Session, location: StorageLocation) -> None:
-    if _holds_versions(session, location):
+    if session.scalar(select(Transfer.id).where(Transfer.storage_location_id == location.id).limit(1)):
         raise Conflict(f"the storage location {location.name} holds files of the catalog; disable it instead")
     if session.scalar(listing(Schedule).where(Schedule.default_storage_location_id == location.id).limit(1)):
         raise Conflict(f"the storage location {location.name} is named by a schedule")
@@ -216,47 +289,77 @@ def _check_no_hook_names(session: Session, location: StorageLocation) -> None:
         raise Conflict(f"the storage location {location.name} is named by the hook {hook.name}")
 
 
-PROBE_BYTES = 64 * 1024
+def normalise(location: StorageLocation, sealer: Sealer, known: StorageLocation | None = None) -> None:
+    """Bring the fields of a place into the form in which they are kept, the secret sealed.
 
-
-@dataclass(frozen=True, slots=True)
-class StorageAnswer:
-    """So many bytes were written, read back and found the same."""
-
-    bytes: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class StorageRefusal:
-    """The storage can't be used: the kind of error, and a sentence."""
-
-    error_kind: str
-    detail: str
-
-
-def try_storage(open_storage: Callable[[], Storage]) -> StorageAnswer | StorageRefusal:
-    """Write a probe as a transfer would stage it, read it back, compare, and remove it. Nothing is left behind.
-
-    ``open_storage`` compares the location's mark; a ``StorageError`` that it raises is an answer too.
+    Where none is given, that of ``known`` is kept, for the same key at the same server: a secret is never sent to
+    another server. Raises ``InvalidInput``.
     """
-    began = time.monotonic()
-    content = secrets.token_bytes(PROBE_BYTES)
+    config = location.connection_config
+    if location.type == StorageType.POSIX:
+        if config:
+            raise InvalidInput("connection_config", "must be empty for a posix location")
+        location.base_path, location.connection_config = _posix_base_path("base_path", location.base_path), {}
+        location.sealed_secret_access_key = None
+        return
+    fields = checked_config(config)
+    secret = fields.pop(SECRET, None)
+    location.base_path, location.connection_config = s3_base_path("base_path", location.base_path), fields
+    if secret is not None:
+        location.sealed_secret_access_key = sealer.seal(secret)
+    elif known is not None and all(
+        fields.get(field) == known.connection_config.get(field) for field in ("access_key_id", "endpoint_url")
+    ):
+        location.sealed_secret_access_key = known.sealed_secret_access_key
+    else:
+        raise InvalidInput(f"connection_config.{SECRET}", "is required")
+
+
+def check_root(location: StorageLocation, roots: StorageRoots | None) -> None:
+    """Raises ``InvalidInput`` unless the host allows a storage location there; None allows every place."""
+    if roots is not None and location.type == StorageType.POSIX:
+        roots.check_new(location.base_path)
+
+
+def mark_place(
+    session: Session,
+    location: StorageLocation,
+    sealer: Sealer,
+    roots: StorageRoots | None = None,
+    *,
+    adopt: bool = False,
+) -> None:
+    """Mark the place of a location that is entered or moved, and make it ready.
+
+    Raises ``InvalidInput`` when it can't be written to, or has another mark, which ``adopt`` replaces.
+    """
     try:
-        _write_and_compare(open_storage(), f"probe-{secrets.token_hex(8)}", content)
+        mark_new_place(session, storage_opener(sealer, roots)(location), location, adopt=adopt)
     except StorageError as error:
-        return StorageRefusal(error.kind(), str(error))
-    return StorageAnswer(len(content), round(time.monotonic() - began, 3))
+        raise InvalidInput("base_path", str(error)) from error
 
 
-def _write_and_compare(storage: Storage, probe: str, content: bytes) -> None:
+def check_place(session: Session, location: StorageLocation, sealer: Sealer, roots: StorageRoots | None = None) -> None:
+    """Make sure that the place is still found, and writable, as ``location`` now says how to reach it.
+
+    Raises ``InvalidInput``.
+    """
     try:
-        with storage.stage(probe) as staged:
-            staged.write(content)
-        if b"".join(map(bytes, storage.read_staged(probe))) != content:
-            raise CopyNotProven("the bytes read back differ from the bytes that were written")
-    except StorageError:
-        with suppress(StorageError):
-            storage.discard(probe)
-        raise
-    storage.discard(probe)
+        storage = storage_opener(sealer, roots)(location)
+        storage.prepare(recognise_place(session, storage, location.id, storage.found_mark()))
+    except StorageError as error:
+        raise InvalidInput("base_path", str(error)) from error
+
+
+def lie_apart(one: StorageLocation, other: StorageLocation) -> bool:
+    """Whether neither place holds the other.
+
+    Of S3 only bucket and prefix count: a server may have many addresses.
+    """
+    if one.type != other.type:
+        return True
+    if one.type == StorageType.POSIX:
+        first, second = os.path.realpath(one.base_path), os.path.realpath(other.base_path)
+    else:
+        first, second = one.base_path, other.base_path
+    return not (f"{first}/".startswith(f"{second}/") or f"{second}/".startswith(f"{first}/"))

@@ -1,10 +1,8 @@
-"""How the mark of a storage location comes to its place, and how the place is recognised by it ever after.
+"""How a place gets the mark of its storage location, and is recognised by it from then on.
 
-A new location is marked when it is entered. One from a release without such marks is marked at first sight, if the
-place holds what the catalog says. Any other place is refused, until somebody adopts it on purpose. Rows are locked
+A new location is marked when it is entered. One from a release without such marks is marked when it is first opened, if
+the place holds what the catalog says. Any other place is refused, until an admin adopts it on purpose. Rows are locked
 while a place is marked, so the mark on record and the mark at the place are the same one.
-
-Asking a storage whose answer may never come.
 """
 
 import threading
@@ -28,13 +26,21 @@ from streamweave.storage.marks import MARK, FoundMark, Mark, NoMark, mark_above,
 OpenStorage = Callable[[StorageLocation], Storage]
 
 HOW_TO_ENTER = (
-    "Choose another folder; or, if nobody else is to use this one any more, take it over: enter the location with "
+    "Choose another folder; or, if nothing else is to use this one any more, take it over: enter the location with "
     '"adopt": true'
 )
 LOCK = {"key_share": True}
-"""Of the row while its place is marked: transfers and schedules may go on to refer to it."""
+"""Of the row while its place is marked: transfers and schedules may still refer to it."""
 SAMPLE = 5
-"""So many of the oldest, and of the newest copies must stand at a place that is marked at first sight."""
+"""So many of the oldest, and of the newest copies must exist at a place with an early mark."""
+ANSWERS_WITHIN_SECONDS = 5.0
+"""A call to a network file system whose server is gone may never return."""
+
+Answer = TypeVar("Answer")
+
+_asked: dict[str, tuple[Future[Any], float]] = {}
+_late: dict[str, Future[Any]] = {}
+_lock = threading.Lock()
 
 
 def open_marked(
@@ -59,13 +65,13 @@ def open_marked(
 
 
 def recognise_place(session: Session, storage: Storage, location_id: uuid.UUID, found: FoundMark) -> Mark:
-    """The mark of the place, if it is the location's; a place from before such marks is marked now.
+    """The mark ``found`` at the place, if it is the location's; a place with an early mark is marked anew.
 
-    ``found`` is what was found there. The caller commits. Raises ``StorageError``.
+    The caller commits. Raises ``StorageError``.
     """
     row = session.get_one(StorageLocation, location_id)
     if row.marked_at is None and found is NoMark.EARLY:
-        return _mark_at_first_sight(session, storage, row)
+        return _mark_anew(session, storage, row)
     if why := _sentence(session, row, found, expected := _expected(session, row, found)):
         raise StorageRefused(_with_advice(why, _what_to_do(row, found, expected)))
     assert isinstance(found, Mark)
@@ -78,8 +84,8 @@ def recognise_place(session: Session, storage: Storage, location_id: uuid.UUID, 
 def mark_new_place(session: Session, storage: Storage, location: StorageLocation, *, adopt: bool = False) -> None:
     """Mark the place of a location that is being entered or moved, and make it ready. The caller commits.
 
-    What an attempt left behind that was never committed, or a deleted location that holds nothing, is taken over; with
-    ``adopt`` whatever mark stands there is. Raises ``StorageRefused`` for a place that is, or may be, somebody else's.
+    A mark that an uncommitted attempt left behind, or of a deleted location, is replaced; with ``adopt`` any mark is.
+    Raises ``StorageRefused`` for a place that is, or may be, another location's or catalog's.
     """
     mark = Mark(location.id, catalog_id(session), _now(session))
     _refuse_twins(session, location)
@@ -94,9 +100,9 @@ def mark_new_place(session: Session, storage: Storage, location: StorageLocation
 
 
 def adopt_place(session: Session, storage: Storage, location: StorageLocation) -> FoundMark:
-    """Take the place over for ``location``, whatever mark stands there; returns that mark. The caller commits.
+    """Take the place over for ``location``, whatever mark it has; returns that mark. The caller commits.
 
-    Whoever marked it before is refused there from now on. A folder that does not exist is not made.
+    The catalog or location that it belonged to is refused there from now on. A folder that does not exist is not made.
     Raises ``StorageError``.
     """
     session.refresh(location, with_for_update=LOCK)
@@ -112,7 +118,7 @@ def adopt_place(session: Session, storage: Storage, location: StorageLocation) -
 def found_at_place(session: Session, storage: Storage, location: StorageLocation) -> str | None:
     """Why the place would be refused as it is now; None if it would be accepted. Nothing is changed.
 
-    Raises ``StorageError`` when that can't be found out.
+    Raises ``StorageError`` when the mark can't be read.
     """
     found = storage.found_mark()
     if location.marked_at is None and found is NoMark.EARLY:
@@ -121,7 +127,7 @@ def found_at_place(session: Session, storage: Storage, location: StorageLocation
 
 
 def _expected(session: Session, location: StorageLocation, found: FoundMark) -> Mark:
-    """A location that was never marked, as in a dump from before, is recognised by its ids alone."""
+    """A location that was never marked, as in an early dump, is recognised by its ids alone."""
     made_at = location.marked_at or (found.made_at if isinstance(found, Mark) else _now(session))
     return Mark(location.id, catalog_id(session), made_at)
 
@@ -131,7 +137,7 @@ def _sentence(session: Session, location: StorageLocation, found: FoundMark, exp
     return refusal(location.base_path, found, expected, other.name if other else None)
 
 
-def _mark_at_first_sight(session: Session, storage: Storage, row: StorageLocation) -> Mark:
+def _mark_anew(session: Session, storage: Storage, row: StorageLocation) -> Mark:
     session.refresh(row, with_for_update=LOCK)
     if row.marked_at is not None:  # another process was faster
         return Mark(row.id, catalog_id(session), row.marked_at)
@@ -145,7 +151,7 @@ def _mark_at_first_sight(session: Session, storage: Storage, row: StorageLocatio
 
 
 def _what_is_missing(session: Session, storage: Storage, location: StorageLocation) -> str | None:
-    """Why a place with an early mark is not what the catalog says; None if it is, as far as a sample can tell."""
+    """Why a place with an early mark is not what the catalog says; None if it is, as far as a sample shows."""
     copies = _sample(session, location)
     if not copies and (path := next(storage.paths(), None)) is not None:
         return f"{storage.address(path)} exists, but the catalog knows of no intact file in {location.name}"
@@ -180,7 +186,7 @@ def _has_size(storage: Storage, path: str, size_bytes: int) -> bool:
 
 
 def _is_abandoned(session: Session, storage: Storage, found: FoundMark, mark: Mark) -> bool:
-    """Whether it is a mark of our catalog that belongs to nobody who could miss the place."""
+    """Whether it is a mark of our catalog whose location is deleted, or was never committed and holds nothing."""
     if not isinstance(found, Mark) or found.catalog_id != mark.catalog_id:
         return False
     other = session.get(StorageLocation, found.location_id)
@@ -208,11 +214,14 @@ def _refuse_twins(session: Session, location: StorageLocation, *, of_marked: boo
 def _refuse_place_within_a_strangers(location: StorageLocation, ours: uuid.UUID) -> None:
     """Our own locations are compared by their places; a mark of ours above may be left from one that has moved."""
     above = mark_above(location.base_path) if location.type == StorageType.POSIX else None
-    if above is None or (isinstance(above.mark, Mark) and above.mark.catalog_id == ours):
+    if above is None:
+        return
+    folder, mark = above
+    if isinstance(mark, Mark) and mark.catalog_id == ours:
         return
     raise StorageRefused(
-        f"{location.base_path} lies within {above.folder}, {_whose(above.mark)}. Choose another folder; or, if "
-        f"{above.folder} is no longer used as a storage location, remove {above.folder / MARK}"
+        f"{location.base_path} lies within {folder}, {_whose(mark)}. Choose another folder; or, if "
+        f"{folder} is no longer used as a storage location, remove {folder / MARK}"
     )
 
 
@@ -255,20 +264,10 @@ def _now(session: Session) -> datetime:
     return now
 
 
-ANSWERS_WITHIN_SECONDS = 5.0
-"""A network file system whose server is gone lets whoever asks wait for ever."""
-
-Answer = TypeVar("Answer")
-
-_asked: dict[str, tuple[Future[Any], float]] = {}
-_late: dict[str, Future[Any]] = {}
-_lock = threading.Lock()
-
-
 def answered(what: str, question: Callable[[], Answer]) -> Answer:
-    """The answer to ``question``, which is known by the name ``what``.
+    """The answer to ``question``, which is known by the name ``what``. The storage may never answer.
 
-    While it is asked already, no second one is: whoever comes gets the same answer, however often a question hangs.
+    While one is asked, no second one is: all callers wait for the same answer, so hanging questions don't gather.
     Raises what it raises, or ``TimeoutError`` when no answer has come within ``ANSWERS_WITHIN_SECONDS`` of asking.
     """
     with _lock:
@@ -285,7 +284,7 @@ def answered_anew(what: str, question: Callable[[], Answer], within_seconds: flo
     """The answer to ``question``, asked now, and for this caller alone.
 
     Raises what it raises, or ``TimeoutError`` when no answer has come within so many seconds; at once while an earlier
-    question known by the name ``what`` is late and still hangs. So a server that is gone does not gather threads.
+    question known by the name ``what`` still hangs, so that threads don't gather for a server that is gone.
     """
     late = _late.get(what)
     if late is not None and not late.done():

@@ -2,12 +2,9 @@
 
 It is written once, into ``.streamweave/location``, and compared before anything is written there, swept, verified or
 certified. So an empty mount point, another disk, or a place that another catalog uses is never taken for the location.
-Everything here is pure; storages read and write the bytes.
 
-Twins: folders that are the same place, or one within the other, under paths that do not show it.
-
-A bind mount, a second mount of one export, or a link gives a folder a second path. Two storage locations on one place
-would count one file as two copies.
+A bind mount, a second mount of one export, or a link gives a folder a second path, and two storage locations on one
+place would count one file as two copies: ``why_not_apart`` finds such twins.
 """
 
 import json
@@ -19,14 +16,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
+MARK = Path(".streamweave/location")
+MOUNTS = Path("/proc/self/mountinfo")  # proc(5); Linux only
 PURPOSE = "This is a storage location of StreamWeave. Do not change or remove this file."
 EARLY_MARKS = (
     b"This folder is a storage location of StreamWeave. Do not remove this file.\n",
     b"This prefix is a storage location of StreamWeave. Do not remove this object.\n",
 )
-"""What marks were before they said whose they are: of a folder, and of a prefix in a bucket."""
+"""Marks of releases that did not write whose they are: of a folder, and of a prefix in a bucket."""
 LONGEST_MARK = 4096  # bytes
 
 
@@ -58,7 +56,7 @@ class NoMark(StrEnum):
 
     NO_FOLDER = "no such folder"  # posix only
     MISSING = "missing"
-    EARLY = "early"  # from a release whose marks did not say whose they are
+    EARLY = "early"  # one of ``EARLY_MARKS``
     UNREADABLE = "unreadable"
 
 
@@ -66,7 +64,7 @@ FoundMark = Mark | NoMark
 
 
 def parse_mark(content: bytes | None) -> FoundMark:
-    """What the bytes of a mark say; None stands for no mark at all."""
+    """The mark in these bytes; None for no mark at all."""
     if content is None:
         return NoMark.MISSING
     if content in EARLY_MARKS:
@@ -102,7 +100,7 @@ def refusal(place: str, found: FoundMark, expected: Mark, found_name: str | None
         )
     if found.location_id != expected.location_id:
         other = f"{found_name!r}" if found_name else f"{found.location_id}, which the catalog does not know"
-        return f"{place} bears the mark of another storage location: {other}. Were disks exchanged or mounted twice?"
+        return f"{place} has the mark of another storage location: {other}. Were disks exchanged or mounted twice?"
     if found.made_at < expected.made_at:
         return (
             f"{place} was replaced: its mark is of {_day(found)}, but the location was marked anew on "
@@ -115,12 +113,8 @@ def _day(mark: Mark) -> str:
     return f"{mark.made_at:%Y-%m-%d %H:%M} UTC"
 
 
-MOUNTS = Path("/proc/self/mountinfo")  # proc(5); Linux only
-MARK = Path(".streamweave/location")
-
-
 def why_not_apart(path: str, other: str) -> str | None:
-    """How the folder ``path`` relates to ``other``: ``is the same place as``, ``lies in``, ``holds``; None: not at all.
+    """How the folder ``path`` relates to ``other``: ``is the same place as``, ``lies in``, ``holds``, or None.
 
     Folders are compared by device and inode, and by their places in the mounted file systems. What does not exist yet
     is compared by the folders above it.
@@ -135,18 +129,11 @@ def why_not_apart(path: str, other: str) -> str | None:
     return _within_one_file_system(_in_file_system(path), _in_file_system(other))
 
 
-class MarkedFolder(NamedTuple):
-    """A folder with the mark that stands in it."""
-
-    folder: Path
-    mark: FoundMark
-
-
-def mark_above(path: str) -> MarkedFolder | None:
-    """The nearest folder above ``path`` that is marked as a storage location."""
+def mark_above(path: str) -> tuple[Path, FoundMark] | None:
+    """The nearest folder above ``path`` that is marked as a storage location, with its mark."""
     for folder in Path(os.path.realpath(path)).parents:
-        with suppress(OSError):  # there is no mark, or we may not look into that folder
-            return MarkedFolder(folder, parse_mark((folder / MARK).read_bytes()))
+        with suppress(OSError):  # there is no mark, or we may not read that folder
+            return folder, parse_mark((folder / MARK).read_bytes())
     return None
 
 
@@ -198,7 +185,7 @@ def _mounts() -> Iterator[tuple[str, PurePosixPath, PurePosixPath]]:
 
 
 def _unescaped(path: str) -> str:
-    """Spaces, tabs, newlines and backslashes stand there as octal numbers."""
+    """Spaces, tabs, newlines and backslashes are written as octal numbers there."""
     for character in " \t\n\\":
         path = path.replace(f"\\{ord(character):03o}", character)
     return path

@@ -15,22 +15,24 @@ from streamweave.storage.s3.storage import S3Storage
 
 
 def open_storage(location: StorageLocation, secret: str = "", roots: StorageRoots | None = None) -> Storage:
-    """The storage behind ``location``, untouched; ``secret`` is what its type signs with, opened.
+    """The storage behind ``location``, not yet accessed; ``secret`` is what its type signs with, in clear.
 
-    ``roots`` say where it may be written; without them the caller answers for the place, as tests do. An unknown type,
-    a relative path or a configuration that is none raises ``StorageRefused``.
+    ``roots`` say where it may be written; None allows every place, for tests. Raises ``StorageRefused`` for an unknown
+    type, a relative path or an invalid configuration.
     """
-    opener = OPENERS.get(location.type)
-    if opener is None:
-        raise StorageRefused(f"Storage location {location.name!r} has the unknown type {location.type!r}")
-    return opener(location, secret, roots)
+    match location.type:
+        case StorageType.POSIX:
+            return _open_posix(location, roots)
+        case StorageType.S3:
+            try:
+                return S3Storage(connection_of(location.base_path, location.connection_config or {}, secret))
+            except InvalidInput as error:
+                raise StorageRefused(f"Storage location {location.name!r} can't be opened: {error}") from error
+    raise StorageRefused(f"Storage location {location.name!r} has the unknown type {location.type!r}")
 
 
 def storage_opener(sealer: Sealer, roots: StorageRoots | None = None) -> Callable[[StorageLocation], Storage]:
-    """What opens storage locations, with the secrets that ``sealer`` can open. It raises ``StorageRefused``.
-
-    None of them is written where ``roots`` forbid it.
-    """
+    """A function that opens storage locations, with their secrets unsealed. It raises ``StorageRefused``."""
 
     def opened(location: StorageLocation) -> Storage:
         sealed = location.sealed_secret_access_key
@@ -42,21 +44,8 @@ def storage_opener(sealer: Sealer, roots: StorageRoots | None = None) -> Callabl
     return opened
 
 
-def _open_posix(location: StorageLocation, _secret: str, roots: StorageRoots | None) -> Storage:
+def _open_posix(location: StorageLocation, roots: StorageRoots | None) -> Storage:
     base = Path(location.base_path)
     if not base.is_absolute():
         raise StorageRefused(f"Storage location {location.name!r} needs an absolute path, not {location.base_path!r}")
     return PosixStorage(base) if roots is None else PosixStorage(base, partial(roots.check_writing, str(base)))
-
-
-def _open_s3(location: StorageLocation, secret: str, _roots: StorageRoots | None) -> Storage:
-    try:
-        return S3Storage(connection_of(location.base_path, location.connection_config or {}, secret))
-    except InvalidInput as error:
-        raise StorageRefused(f"Storage location {location.name!r} can't be opened: {error}") from error
-
-
-OPENERS: dict[str, Callable[[StorageLocation, str, StorageRoots | None], Storage]] = {
-    StorageType.POSIX: _open_posix,
-    StorageType.S3: _open_s3,
-}

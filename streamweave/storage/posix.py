@@ -1,8 +1,7 @@
 """A storage location that is a folder of a POSIX file system.
 
-Beside the published files the folder holds ``.streamweave/``: the mark ``location``, which tells the place from an
-empty mount point and from any other place; ``incoming/``, where each catalog has a staging area of its own; and
-``journal/``, the record of what was archived.
+Beside the published files the folder holds ``.streamweave/``: the mark ``location``, by which the place is recognised;
+``incoming/``, where each catalog has a staging area of its own; and ``journal/``, the record of what was archived.
 """
 
 import os
@@ -30,21 +29,21 @@ from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, par
 from streamweave.storage.posix_journal import FolderJournal
 from streamweave.storage.rename_noreplace import move_without_replacing
 from streamweave.storage.safe_path import (
+    CONTROL,
     BaseFolder,
+    exists,
     file_chunks,
     open_folder,
     open_inner_folder,
     open_uncached,
-    path_components,
-    stands,
+    version_components,
 )
 from streamweave.storage.staging import StagedFile, StagingArea, file_name, write_all
 
-CONTROL = ".streamweave"
 INCOMING = (CONTROL, "incoming")
 MARK = "location"
 HANDLES_AT_ONCE = 64
-LONGEST_ADDRESS = 4095  # bytes of a full path: PATH_MAX of Linux, less the NUL at its end
+LONGEST_ADDRESS = 4095  # bytes of a full path that programs can open: PATH_MAX of Linux, less the NUL at its end
 
 
 class PosixStorage:
@@ -63,7 +62,6 @@ class PosixStorage:
         self._durable_folders: set[tuple[str, ...]] = set()
 
     def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
-        """Compare the mark, or make a new place with it; make the staging area, and prove that we can write there."""
         self._check_place()
         if is_new and self.found_mark() in (NoMark.NO_FOLDER, NoMark.MISSING):
             with storage_errors(self._base):
@@ -73,7 +71,7 @@ class PosixStorage:
         self._staging.prepare()
 
     def check_mark(self, mark: Mark) -> None:
-        """Compare the mark, and hold on to the folder that it stands in: another one is refused from now on."""
+        """Pins the folder: another one at the same path is refused from now on."""
         with storage_errors(self._base), open_folder(self._root) as base:
             if why := refusal(str(self._base), _mark_in(base), mark):
                 raise StorageRefused(why)
@@ -90,7 +88,7 @@ class PosixStorage:
                 return NoMark.NO_FOLDER
 
     def put_mark(self, mark: Mark) -> None:
-        """Mark the folder, whatever mark stands there. One that does not exist is refused rather than made."""
+        """A folder that does not exist is refused rather than made."""
         self._check_place()
         self._write_mark(mark, replace=True)
 
@@ -101,38 +99,33 @@ class PosixStorage:
         return self._own_staging
 
     def stage(self, staged_name: str, mtime: datetime | None = None) -> AbstractContextManager[StagedFile]:
-        """Write a staged file from its beginning; after an error nothing stays of it."""
         return self._staging.stage(staged_name, mtime)
 
     def stage_whole(
         self, contents: Mapping[str, bytes], mtimes: Mapping[str, datetime] = NO_MTIMES
     ) -> dict[str, StorageError]:
-        """Write many small staged files; they reach the device side by side."""
         try:
-            staging = self._staging
+            return self._staging.stage_whole(contents, mtimes)
         except StorageError as error:
             return dict.fromkeys(contents, error)
-        return staging.stage_whole(contents, mtimes)
 
     def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes | memoryview]:
-        """Read a staged file back, past the page cache where the system can do that."""
         return self._staging.chunks(staged_name, offset, length)
 
     def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
-        """Read many small staged files back; their pages are dropped from the cache first where that is possible."""
         return self._staging.read_whole(staged_names)
 
     def publish(self, staged_name: str, path: str) -> None:
-        """Give a staged file its final name. It is read-only from then on."""
+        """The file is read-only from then on."""
         for error in self.publish_many({staged_name: path}).values():
             raise error
 
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
-        """Publish many staged files; a folder that several of them in a row go into is walked to once."""
+        """A folder that several of them in a row go into is opened once."""
         failed: dict[str, StorageError] = {
             staged_name: PathUnusable(f"{self.address(path)}: the path is longer than {LONGEST_ADDRESS} bytes")
             for staged_name, path in paths.items()
-            if self._is_too_long(path)
+            if len(self.address(path).encode(errors="surrogatepass")) > LONGEST_ADDRESS
         }
         usable = [move for move in paths.items() if move[0] not in failed]
         try:
@@ -146,8 +139,8 @@ class PosixStorage:
     def _publish_into(self, folder: str, moves: Sequence[tuple[str, str]], incoming: int) -> dict[str, StorageError]:
         failed: dict[str, StorageError] = {}
         try:
-            way = _components(moves[0][1])[:-1]
-            with storage_errors(self._base / folder), self._final_folder(way) as final:
+            components = version_components(moves[0][1])[:-1]
+            with storage_errors(self._base / folder), self._final_folder(components) as final:
                 for staged_name, path in moves:
                     try:
                         self._move(file_name(staged_name), incoming, path, final)
@@ -178,17 +171,13 @@ class PosixStorage:
                 return part
         return -1
 
-    def _is_too_long(self, path: str) -> bool:
-        """Whether programs could not open it by its full path, though we could."""
-        return len(self.address(path).encode(errors="surrogatepass")) > LONGEST_ADDRESS
-
     def _move(self, staged: str, incoming: int, path: str, final: int) -> None:
         try:
-            move_without_replacing(staged, incoming, _components(path)[-1], final)
+            move_without_replacing(staged, incoming, version_components(path)[-1], final)
         except FileExistsError as error:
             raise DestinationOccupied(f"{self.address(path)} exists already") from error
         except FileNotFoundError as error:
-            if stands(staged, incoming):
+            if exists(staged, incoming):
                 raise as_storage_error(error, self.address(path)) from error
             raise StorageUnavailable(f"{self._staging.place / staged} is gone") from error
         except OSError as error:
@@ -197,9 +186,9 @@ class PosixStorage:
     def make_durable(self, paths: Iterable[str]) -> None:
         """Flush the folders of ``paths``, and above them every folder that holds a name we have not flushed yet.
 
-        The staging area as well: without a journal, names that have left it would come back.
+        The staging area as well: without a journal of the file system, names that have left it would reappear.
         """
-        folders = {_components(path)[:-1] for path in paths}
+        folders = {version_components(path)[:-1] for path in paths}
         above = {folder[:depth] for folder in folders for depth in range(1, len(folder) + 1)} - self._durable_folders
         if folders:
             self._flush(folders | {folder[:-1] for folder in above} | {self._staging.folder})
@@ -208,8 +197,7 @@ class PosixStorage:
     def read(
         self, path: str, offset: int = 0, length: int | None = None, *, uncached: bool = False
     ) -> Generator[bytes, None, None]:
-        """Read a published file, or a span of it; ``uncached`` drops its pages first, where the system can do that."""
-        components = _components(path)
+        components = version_components(path)
         chunks = file_chunks(self._root, components, offset=offset, length=length)
         return self._from_the_device(components, chunks) if uncached else chunks
 
@@ -222,22 +210,21 @@ class PosixStorage:
         yield from chunks
 
     def exists(self, path: str) -> bool:
-        """Whether anything stands under ``path``. A location that is not there at all raises."""
-        *folder, name = _components(path)
+        *folder, name = version_components(path)
         with storage_errors(self.address(path)), open_folder(self._root, (CONTROL,)):
             try:
                 with open_folder(self._root, folder) as final:
-                    return stands(name, final)
+                    return exists(name, final)
             except FileNotFoundError:
                 return False
 
     def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
-        """What exists at each path. Each folder is walked to once, and all from one handle of the location."""
+        """Each folder is opened once, and all from one handle of the location."""
         found: list[CopyStat | StorageError | None] = [None] * len(paths)
         folders: defaultdict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
         for number, path in enumerate(paths):
             try:
-                *folder, name = _components(path)
+                *folder, name = version_components(path)
             except StorageRefused as error:
                 found[number] = error
             else:
@@ -272,9 +259,8 @@ class PosixStorage:
         return CopyStat(status.st_size, status.st_mtime_ns)
 
     def paths(self) -> Iterator[str]:
-        """Every published file; links are neither listed nor followed. A location that is not there raises.
-
-        Folders are opened by handles: their paths may be longer than the system takes in one piece.
+        """Links are neither listed nor followed. Folders are opened by handles: their paths may be longer than the
+        system takes in one piece.
         """
         with storage_errors(self._base), open_folder(self._root, (CONTROL,)):
             folders: list[tuple[str, ...]] = [()]
@@ -282,38 +268,35 @@ class PosixStorage:
                 folder = folders.pop()
                 with open_folder(self._root, folder) as handle, os.scandir(handle) as entries:
                     for entry in entries:
-                        way = (*folder, entry.name)
-                        if entry.is_dir(follow_symlinks=False) and way != (CONTROL,):
-                            folders.append(way)
+                        components = (*folder, entry.name)
+                        if entry.is_dir(follow_symlinks=False) and components != (CONTROL,):
+                            folders.append(components)
                         elif entry.is_file(follow_symlinks=False):
-                            yield "/".join(way)
+                            yield "/".join(components)
 
     def staged_names(self) -> list[str]:
-        """The files of this catalog that are staged at this moment."""
         return self._staging.names()
 
     def early_staged_names(self) -> list[str]:
-        """The files that stand directly in ``incoming/``, where all catalogs staged them once."""
+        """The files directly in ``incoming/``."""
         return self._early_staging.names()
 
     def discard_early(self, staged_name: str) -> None:
-        """Remove one of these; it is fine if there is none."""
         self._early_staging.discard(staged_name)
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file; it is fine if there is none."""
         self._staging.discard(staged_name)
 
     def journal(self, catalog_id: uuid.UUID) -> FolderJournal:
         """Files in ``.streamweave/journal/<catalog_id>``."""
-        return FolderJournal(self._root, CONTROL, str(catalog_id))
+        return FolderJournal(self._root, str(catalog_id))
 
     def address(self, path: str) -> str:
         """The full path of the file."""
         return os.path.join(self._base, path)
 
     def _write_mark(self, mark: Mark, *, replace: bool) -> None:
-        """Write the mark aside and give it its name in one step; unless ``replace``, whoever was faster keeps it."""
+        """Write the mark aside and rename it in one step; unless ``replace``, a mark that is there already stays."""
         aside = f"{MARK}.{mark.location_id}"
         with storage_errors(self._base), open_folder(self._root, (CONTROL,), make=True) as control:
             _write_durably(aside, control, mark.content())
@@ -335,13 +318,6 @@ class PosixStorage:
                         handles[folder] = opened.enter_context(open_folder(self._root, folder))
                 for folder, error in self._flushing.flush(handles).items():
                     raise as_storage_error(error, self._base.joinpath(*folder))
-
-
-def _components(path: str) -> tuple[str, ...]:
-    components = path_components(path)
-    if components[0] == CONTROL:
-        raise StorageRefused(f"{path!r} is not a path for versions: {CONTROL} is StreamWeave's own")
-    return components
 
 
 def _mark_in(base: int) -> FoundMark:

@@ -12,11 +12,11 @@ from streamweave.storage.base import (
     Reached,
     checked_name,
     head_content,
-    head_told_by,
     is_name,
+    parse_head,
 )
 from streamweave.storage.file_io import storage_errors
-from streamweave.storage.safe_path import BaseFolder, file_chunks, open_folder
+from streamweave.storage.safe_path import CONTROL, BaseFolder, file_chunks, open_folder
 from streamweave.storage.staging import write_all
 
 SUFFIX = ".jsonl"
@@ -24,12 +24,11 @@ JOURNAL_MODE = 0o640  # less what the umask takes away
 
 
 class FolderJournal:
-    """The journals below ``control``, the location's own folder. ``streamweave.storage.base.Journal`` says more."""
+    """The journals of one catalog. ``streamweave.storage.base.Journal`` says what each method promises."""
 
-    def __init__(self, base: BaseFolder, control: str, catalog: str) -> None:
+    def __init__(self, base: BaseFolder, catalog: str) -> None:
         self._base = base
-        self._control = control
-        self._folder = (control, JOURNALS, catalog)
+        self._folder = (CONTROL, JOURNALS, catalog)
         self._place = base.path.joinpath(*self._folder)
 
     def append(self, name: str, offset: int, lines: bytes) -> None:
@@ -47,7 +46,7 @@ class FolderJournal:
         self._write_head(Reached(name, offset + len(lines)), is_new=offset == 0)
 
     def _write_head(self, reached: Reached, *, is_new: bool) -> None:
-        """In place, and flushed when the journal is new: the length of one that it names is asked of the file."""
+        """In place, and flushed only when the journal is new: a reader takes the length from the journal itself."""
         with storage_errors(self._place / HEAD), open_folder(self._base, self._folder) as folder:
             with _opened(HEAD, folder) as handle:
                 write_all(handle, head_content(reached))
@@ -60,19 +59,18 @@ class FolderJournal:
 
     def head(self) -> Reached | None:
         """What the head names, and how long that is now."""
-        with storage_errors(self._place), open_folder(self._base, (self._control,)):
+        with storage_errors(self._place), open_folder(self._base, (CONTROL,)):
             try:
-                told = head_told_by((self._place / HEAD).read_bytes())
+                last = parse_head((self._place / HEAD).read_bytes())
             except FileNotFoundError:
                 return None if next(self._found(), None) is None else NOT_LEGIBLE
             try:
-                return Reached(told.name, (self._place / (told.name + SUFFIX)).stat().st_size) if told.name else told
+                return Reached(last.name, (self._place / (last.name + SUFFIX)).stat().st_size) if last.name else last
             except FileNotFoundError:
                 return NOT_LEGIBLE
 
     def sizes(self, since: str = "") -> dict[str, int]:
-        """Listed day by day."""
-        with storage_errors(self._place), open_folder(self._base, (self._control,)):
+        with storage_errors(self._place), open_folder(self._base, (CONTROL,)):
             return {
                 name: entry.stat(follow_symlinks=False).st_size
                 for name, entry in sorted(self._found(since), key=itemgetter(0))
@@ -89,7 +87,6 @@ class FolderJournal:
                         yield name, entry
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
-        """Some MiB at a time."""
         day, _, file = checked_name(name).partition("/")
         return file_chunks(self._base, (*self._folder, day, file + SUFFIX), offset=offset)
 
@@ -101,7 +98,7 @@ def _entries(folder: str | os.PathLike[str]) -> list["os.DirEntry[str]"]:
 
 @contextmanager
 def _opened(name: str, folder: int) -> Iterator[int]:
-    """A handle of a file that is made if need be, at its beginning."""
+    """A handle of a file, at its beginning; it is made if need be."""
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, JOURNAL_MODE, dir_fd=folder)
     try:
         yield handle

@@ -1,11 +1,11 @@
-"""Giving a file its final name without ever replacing what stands there."""
+"""Renaming a file without ever replacing another one."""
 
 import ctypes
 import errno
 import os
 import threading
 
-# What file systems without hard links answer (exFAT, many network and FUSE mounts), or one whose link count is used up.
+# Errors of file systems without hard links (exFAT, many network and FUSE mounts), or one whose link count is used up.
 NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 NO_EXCLUSIVE_RENAME = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 RENAME_NOREPLACE = 1  # renameat2(2)
@@ -16,8 +16,8 @@ _renaming = threading.Lock()
 def move_without_replacing(name: str, folder: int, final_name: str, final_folder: int) -> None:
     """Move ``name`` in the folder handle ``folder`` to ``final_name`` in ``final_folder``, atomically.
 
-    Raises ``FileExistsError`` when anything stands there already (the file is then kept), or another ``OSError``. A
-    move that an earlier process began and did not finish, so that both names stand for the same file, is finished.
+    Raises ``FileExistsError`` when anything has that name (the file is then kept), or another ``OSError``. A move that
+    a killed process left unfinished, so that both names belong to the same file, is finished.
     """
     try:
         os.link(name, final_name, src_dir_fd=folder, dst_dir_fd=final_folder, follow_symlinks=False)

@@ -1,14 +1,10 @@
 """Where storage locations of the type posix may lie: within the roots that the environment allows, and nowhere else.
 
-Whoever may enter a storage location chooses where the host writes files whose names and contents come from a share.
+An admin who enters a storage location chooses where the host writes files whose names and contents come from a share.
 In a folder that Python, the system or a login reads code from, that would be the right to run code on the host. So the
 person who runs the host allows folders (``STREAMWEAVE_STORAGE_ROOTS``), and some folders are forbidden whatever is
 allowed. A location must also not *hold* a forbidden folder: ``…/lib`` with an instrument ``python3.11`` and a share
-``site-packages`` ends in one.
-
-An object store has no such rule: what is written there is on another machine, and nothing on the host runs it.
-
-What a process says at its start about the host that it runs on.
+``site-packages`` ends in one. An object store has no such rule: nothing on the host runs what is written there.
 """
 
 import os
@@ -32,19 +28,23 @@ VARIABLE = "STREAMWEAVE_STORAGE_ROOTS"
 READ_AT_START = "an environment variable of `streamweave up` and of the services, which read it when they start"
 SEPARATORS = re.compile(rf"[,{re.escape(os.pathsep)}]")
 
+AS_ROOT = (
+    "running as root: any file written or code run here has the whole machine; "
+    "run StreamWeave under an account of its own"
+)
 SYSTEM_FOLDERS = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr"),
     *("/var/cache", "/var/lib/dpkg", "/var/lib/rpm", "/var/lib/systemd", "/var/log", "/var/run", "/var/spool"),
 )
 """Nothing in them may be a location."""
 SHARED_FOLDERS = ("/", "/home", "/opt", "/root", "/tmp", "/var", "/var/lib", "/var/tmp")
-"""Folders in them may be a location, they themselves may not: others keep their files there."""
+"""Folders in them may be a location, they themselves may not: they hold other files too."""
 REMOVABLE_DISKS = "/run/media"
 """Where desktops mount disks, although it lies in a system folder."""
 
 
 class RootReach(Enum):
-    """How far a forbidden folder forbids: itself, its hidden folders too, or all that it holds."""
+    """How far a ban reaches: the folder itself, its hidden folders too, or all that it holds."""
 
     ITSELF = auto()
     HIDDEN = auto()
@@ -53,7 +53,7 @@ class RootReach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """A folder without links, what it is in words, and how far it forbids."""
+    """A forbidden folder, links resolved, what it is in words, and how far the ban reaches."""
 
     folder: str
     what: str
@@ -151,8 +151,8 @@ class StorageRoots:
     def check_writing(self, base_path: str) -> None:
         """Raises ``StorageRefused`` if nothing may be written at ``base_path`` now.
 
-        A location from before the roots were set lies outside of them and goes on working; one that lies in a root,
-        but is reached through a link that leads out of it by now, does not.
+        A location from before the roots were set lies outside of them and still works; one that lies in a root, but is
+        reached through a link that leads out of it by now, does not.
         """
         place = os.path.realpath(base_path)
         sentence = forbidden_refusal(place, self.forbidden, self.exempt)
@@ -165,12 +165,12 @@ class StorageRoots:
             raise StorageRefused(sentence)
 
     def notice(self, base_path: str) -> str | None:
-        """What to know of a location that exists at ``base_path``, or None. Asks nothing of the file system."""
+        """What to know of an existing location at ``base_path``, or None. The file system is not read."""
         if sentence := forbidden_refusal(base_path, self.forbidden, self.exempt):
             return f"Nothing is written here: {sentence}"
         if self._outside(base_path):
             return (
-                f"{base_path} lies outside of the storage roots. It goes on working; "
+                f"{base_path} lies outside of the storage roots. It still works; "
                 f"have {VARIABLE} name its folder, or no such location can be entered or restored again"
             )
         return None
@@ -240,13 +240,7 @@ def _system_folders() -> Iterable[Forbidden]:
     with suppress(OSError):
         homes += sorted(Path("/home").iterdir())
     for folder in dict.fromkeys(map(os.path.realpath, homes)):
-        yield Forbidden(folder, "somebody's home folder and its settings", RootReach.HIDDEN)
-
-
-AS_ROOT = (
-    "running as root: whoever can have files written or code run here has the whole machine; "
-    "run StreamWeave under an account of its own"
-)
+        yield Forbidden(folder, "a home folder and its settings", RootReach.HIDDEN)
 
 
 def root_warning() -> list[str]:

@@ -1,7 +1,7 @@
-"""A folder tree that no path leads out of.
+"""Paths within a storage location, and a folder tree that none of them leads out of.
 
 A path is walked component by component on folder handles, each opened with ``O_NOFOLLOW``. Resolving the path first and
-comparing it with the base would be shorter, but somebody could put a link in between the comparison and the use.
+comparing it with the base would be shorter, but a link could be put in between the comparison and the use.
 """
 
 import os
@@ -13,6 +13,8 @@ from pathlib import Path
 from streamweave.errors import StorageRefused
 from streamweave.storage.file_io import direct_chunks, storage_errors
 
+CONTROL = ".streamweave"
+"""The folder of each storage location that is StreamWeave's own."""
 FOLDER_MODE = 0o770  # less what the umask takes away
 CHUNK_BYTES = 1 << 20
 
@@ -33,12 +35,27 @@ def path_components(path: str) -> tuple[str, ...]:
     return components
 
 
+def version_components(path: str) -> tuple[str, ...]:
+    """The components of a path that a version may have. Raises ``StorageRefused`` as ``path_components`` does."""
+    components = path_components(path)
+    if components[0] == CONTROL:
+        raise StorageRefused(f"{path!r} is not a path for versions: {CONTROL} is StreamWeave's own")
+    return components
+
+
+def checked_staged_name(staged_name: str) -> str:
+    """The same name. Raises ``StorageRefused`` for what is not a single component."""
+    if len(path_components(staged_name)) != 1:
+        raise StorageRefused(f"{staged_name!r} is not a name of a staged file")
+    return staged_name
+
+
 class BaseFolder:
     """The folder that a tree begins with. It may be reached through links: its place is the administrator's choice.
 
     Once it is ``pinned``, every opening must lead to the very same folder. So nothing is written below a mount point
-    whose disk has gone, nor to another disk that was mounted there meanwhile. No handle is kept, which would keep the
-    disk from being unmounted.
+    whose disk has gone, nor to another disk that was mounted there in the meantime. No handle is kept, which would keep
+    the disk from being unmounted.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,24 +88,23 @@ def open_folder(base: BaseFolder, components: Sequence[str] = (), *, make: bool 
 
     Raises ``OSError``, or ``StorageRefused`` when the base is another folder than was pinned.
     """
-    handle = base.open()
-    try:
-        for component in components:
-            inner = _open_inner(component, handle, make=make)
-            os.close(handle)
-            handle = inner
+    with _walked(base.open(), components, make=make) as handle:
         yield handle
-    finally:
-        os.close(handle)
 
 
 @contextmanager
 def open_inner_folder(outer: int, components: Sequence[str]) -> Iterator[int]:
     """A handle of the folder that ``components`` lead to below the folder handle ``outer``. Raises ``OSError``."""
-    handle = os.dup(outer)
+    with _walked(os.dup(outer), components) as handle:
+        yield handle
+
+
+@contextmanager
+def _walked(handle: int, components: Sequence[str], *, make: bool = False) -> Iterator[int]:
+    """``handle`` is closed here."""
     try:
         for component in components:
-            inner = _open_inner(component, handle, make=False)
+            inner = _open_inner(component, handle, make=make)
             os.close(handle)
             handle = inner
         yield handle
@@ -106,8 +122,8 @@ def _open_inner(name: str, outer: int, *, make: bool) -> int:
     return os.open(name, flags, dir_fd=outer)
 
 
-def stands(name: str, folder: int) -> bool:
-    """Whether anything, a link included, stands under ``name`` in the folder handle ``folder``."""
+def exists(name: str, folder: int) -> bool:
+    """Whether anything, a link included, exists under ``name`` in the folder handle ``folder``."""
     try:
         os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -123,7 +139,7 @@ def file_chunks(
     Raises ``StorageError``.
     """
     with _opened(base, components) as handle:
-        _read_far_ahead(handle)
+        _advise(handle, "POSIX_FADV_SEQUENTIAL")  # read far ahead
         os.lseek(handle, offset, os.SEEK_SET)
         while chunk := os.read(handle, CHUNK_BYTES if length is None else min(CHUNK_BYTES, length)):
             yield chunk
@@ -135,10 +151,10 @@ def uncached_chunks(
 ) -> Iterator[memoryview]:
     """As ``file_chunks``, each chunk in the place of the last, and from the device.
 
-    That is asked of the system; where it would rather not, the file's pages are dropped first.
+    Where the system transfers nothing directly, the file's pages are dropped from the cache first.
     """
     with _opened(base, components) as handle:
-        _drop_cached(handle, offset, length)
+        _advise(handle, "POSIX_FADV_DONTNEED", offset, length)
         yield from direct_chunks(handle, offset, length)
 
 
@@ -161,9 +177,8 @@ def open_uncached(name: str, folder: int) -> int:
     """
     handle = _open_file(name, folder)
     try:
-        _drop_cached(handle, 0, None)
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_WILLNEED)
+        _advise(handle, "POSIX_FADV_DONTNEED")
+        _advise(handle, "POSIX_FADV_WILLNEED")
     except BaseException:
         os.close(handle)
         raise
@@ -180,7 +195,7 @@ def content_of(handle: int) -> bytes:
 
 
 def _open_file(name: str, folder: int) -> int:
-    # O_NONBLOCK: a pipe that somebody put there must not make us wait for its writer
+    # O_NONBLOCK: a pipe with this name must not make us wait for its writer
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -188,12 +203,6 @@ def _open_file(name: str, folder: int) -> int:
     return handle
 
 
-def _read_far_ahead(handle: int) -> None:
-    """Spare most of the waiting, and much of the system's own work, where a file is read from its device in order."""
+def _advise(handle: int, advice: str, offset: int = 0, length: int | None = None) -> None:
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-
-
-def _drop_cached(handle: int, offset: int, length: int | None) -> None:
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(handle, offset, length or 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(handle, offset, length or 0, getattr(os, advice))

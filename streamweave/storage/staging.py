@@ -5,20 +5,20 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from streamweave.errors import StorageError, StorageRefused
+from streamweave.errors import StorageError
 from streamweave.storage.base import NO_MTIMES
 from streamweave.storage.file_io import BlockWriter, as_storage_error, set_mtime, storage_errors
 from streamweave.storage.flushing import Flushing
 from streamweave.storage.safe_path import (
     BaseFolder,
+    checked_staged_name,
     content_of,
     open_folder,
     open_uncached,
-    path_components,
     uncached_chunks,
 )
 
@@ -58,7 +58,7 @@ class StagedFile:
 
 
 class StagingArea:
-    """The staged files in ``folder``, components below ``base``. Raises ``StorageError``."""
+    """The staged files in ``folder``, components below ``base``. Every method raises ``StorageError``."""
 
     def __init__(self, base: BaseFolder, folder: tuple[str, ...], flushing: Flushing) -> None:
         self._base = base
@@ -68,7 +68,7 @@ class StagingArea:
         self.place = base.path.joinpath(*folder)
 
     def prepare(self) -> None:
-        """Make the folder if there is none, and prove that we can write there: make a file, and let it go again."""
+        """Make the folder if there is none, and prove that we can write there, with a file that is removed again."""
         with storage_errors(self.place), open_folder(self._base, self.folder, make=True) as folder:
             probe = f"{secrets.token_hex(8)}.probe"
             os.close(_create(probe, folder))
@@ -76,7 +76,7 @@ class StagingArea:
 
     @contextmanager
     def stage(self, staged_name: str, mtime: datetime | None = None) -> Iterator[StagedFile]:
-        """A new file; after an error nothing stays of it."""
+        """A new file; after an error nothing is left of it."""
         name = file_name(staged_name)
         with storage_errors(self.place / name), self.open() as folder:
             handle = _create(name, folder)
@@ -94,10 +94,10 @@ class StagingArea:
     def stage_whole(
         self, contents: Mapping[str, bytes], mtimes: Mapping[str, datetime] = NO_MTIMES
     ) -> dict[str, StorageError]:
-        """Many new files, all on the device in the end but those that failed: of them nothing stays.
+        """Many new files, all on the device in the end but those that failed: of them nothing is left.
 
-        One thread writes at a time, and others flush meanwhile: who makes files in the same folder as somebody else
-        waits for every one of them, at the processor's cost.
+        One thread writes at a time, while others flush: threads that make files in the same folder wait for each other,
+        at the processor's cost.
         """
         failed: dict[str, StorageError] = {}
         written: dict[str, int] = {}
@@ -109,10 +109,10 @@ class StagingArea:
                             mtime = mtimes.get(staged_name)
                             written[staged_name] = _written(file_name(staged_name), folder, content, mtime)
                         except (OSError, StorageError) as error:
-                            failed[staged_name] = self._told(staged_name, error)
+                            failed[staged_name] = self._error(staged_name, error)
                 unflushed = self._flushing.flush_new(written, folder)
             for staged_name, fault in unflushed.items():
-                failed[staged_name] = self._told(staged_name, fault)
+                failed[staged_name] = self._error(staged_name, fault)
                 self.discard(staged_name)
         except StorageError as error:
             return {staged_name: failed.get(staged_name, error) for staged_name in contents}
@@ -121,7 +121,7 @@ class StagingArea:
                 os.close(handle)
         return failed
 
-    def _told(self, staged_name: str, error: OSError | StorageError) -> StorageError:
+    def _error(self, staged_name: str, error: OSError | StorageError) -> StorageError:
         return error if isinstance(error, StorageError) else as_storage_error(error, self.place / staged_name)
 
     def chunks(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[memoryview]:
@@ -151,7 +151,7 @@ class StagingArea:
         try:
             return open_uncached(file_name(staged_name), folder)
         except (OSError, StorageError) as error:
-            return self._told(staged_name, error)
+            return self._error(staged_name, error)
 
     def _content(self, staged_name: str, handle: int | StorageError) -> bytes | StorageError:
         if isinstance(handle, StorageError):
@@ -159,13 +159,13 @@ class StagingArea:
         try:
             return content_of(handle)
         except OSError as error:
-            return self._told(staged_name, error)
+            return self._error(staged_name, error)
         finally:
             os.close(handle)
 
     def names(self) -> list[str]:
-        """The staged files that stand at this moment; none if nothing was ever staged here."""
-        with storage_errors(self.place), open_folder(self._base, self.folder[:1]):  # the location itself is there
+        """The staged files at this moment; none if nothing was ever staged here."""
+        with storage_errors(self.place), open_folder(self._base, self.folder[:1]):  # raises without the location
             try:
                 with self.open() as folder:
                     names = os.listdir(folder)
@@ -174,23 +174,19 @@ class StagingArea:
         return [name.removesuffix(STAGED_SUFFIX) for name in names if name.endswith(STAGED_SUFFIX)]
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file; it is fine if there is none."""
+        """Remove a staged file, if it exists."""
         name = file_name(staged_name)
         with storage_errors(self.place / name), self.open() as folder, suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
 
-    @contextmanager
-    def open(self) -> Iterator[int]:
+    def open(self) -> AbstractContextManager[int]:
         """A handle of the folder. Raises ``OSError``."""
-        with open_folder(self._base, self.folder) as handle:
-            yield handle
+        return open_folder(self._base, self.folder)
 
 
 def file_name(staged_name: str) -> str:
     """The name of a staged file in its folder. Raises ``StorageRefused`` for what is not a single name."""
-    if len(path_components(staged_name)) != 1:
-        raise StorageRefused(f"{staged_name!r} is not a name of a staged file")
-    return staged_name + STAGED_SUFFIX
+    return checked_staged_name(staged_name) + STAGED_SUFFIX
 
 
 def write_all(handle: int, data: bytes) -> None:
@@ -207,7 +203,7 @@ def _create(name: str, folder: int) -> int:
     try:
         return os.open(name, flags, PUBLISHED_MODE, dir_fd=folder)
     except FileExistsError:
-        # A name left by a move that was cut short may be a second name of a published file: never truncate it.
+        # A name left by an interrupted move may be a second name of a published file: never truncate it.
         os.unlink(name, dir_fd=folder)
         return os.open(name, flags, PUBLISHED_MODE, dir_fd=folder)
 

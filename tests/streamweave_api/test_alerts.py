@@ -43,7 +43,7 @@ def fail(sessions: Sessions, instrument: Body) -> None:
 def test_an_alert_says_what_is_wrong_with_what_since_when(alert: Body, instrument: Body) -> None:
     assert alert["kind"] == "failing_share"
     assert (alert["subject_type"], alert["subject_id"]) == ("instruments", instrument["id"])
-    assert alert["sentence"] == "The share of Microscope 01 can't be looked at: wrong password"
+    assert alert["sentence"] == "The share of Microscope 01 can't be scanned: wrong password"
     assert alert["details"]["error_kind"] == "credentials_refused"
     assert alert["ended_at"] is alert["acknowledged_at"] is None
     assert alert["began_at"] == alert["last_seen_at"]

@@ -181,7 +181,7 @@ def test_a_storage_location_in_no_root_is_refused_and_one_from_before_says_so(
         session.add(StorageLocation(name="Old", base_path="/srv/old", connection_config={}))
     notices = {each["name"]: each["notice"] for each in api.get("/api/storage-locations").json()}
     assert notices[location["name"]] is None
-    assert notices["Old"].startswith("/srv/old lies outside of the storage roots. It goes on working")
+    assert notices["Old"].startswith("/srv/old lies outside of the storage roots. It still works")
 
 
 def test_a_hook_has_the_contracts_fields(api: Client, instrument: Body) -> None:

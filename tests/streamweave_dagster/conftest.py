@@ -13,6 +13,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.utils import make_new_run_id
 
+from fakes.memory_source import Laboratory
 from streamweave import ark
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation
@@ -20,7 +21,6 @@ from streamweave.facility import Facility
 from streamweave.instruments.instruments import create_instrument
 from streamweave.instruments.schedules import create_schedule
 from streamweave.sealing import Sealer
-from streamweave.sources.memory import Laboratory
 from streamweave.storage.locations import create_storage_location
 from streamweave.storage.opening import open_storage
 from streamweave_dagster.definitions import definitions_of

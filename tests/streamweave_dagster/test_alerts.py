@@ -46,7 +46,7 @@ def test_an_alert_begins_with_a_failed_look_and_ends_with_good_ones(
         orchestra.tick(microscope)
     assert "1 new" in evaluate(orchestra, lab.facility, channels)
     (alert,) = share_alerts(lab)
-    assert alert.sentence == ("The share of Microscope 01 can't be looked at: pc.example refuses the account 'labuser'")
+    assert alert.sentence == ("The share of Microscope 01 can't be scanned: pc.example refuses the account 'labuser'")
 
     lab.shares[microscope.slug].unreachable = None
     lab.wait(timedelta(minutes=61))

@@ -3,11 +3,11 @@
 ``evidence``
     what an answer rests on, as frozen values; ``queries`` read it from the catalog, batch by batch
 ``archive_check``
-    asks the storage locations for their marks and for each copy; if asked for, reads the bytes again now
+    checks the marks of the storage locations, and each copy there; if asked for, reads the bytes again now
 ``judgement``
     safe, or every reason why not: pure. A certificate names the version of its rules, ``RULES``
 ``document``
     a certificate as canonical JSON, with the proof chain of each file, its digest and signature; and as plain text
 ``issue``
-    draws a certificate up, and keeps on record who was told what
+    draws a certificate up, and puts it on record
 """

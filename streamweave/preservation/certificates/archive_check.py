@@ -1,13 +1,10 @@
-"""Asking the archive: is each storage location the marked place, and does each copy exist there as it was archived?
+"""Checks of the archive, and of the source, when a certificate is drawn up.
 
-No file is read, and no database session is open meanwhile. A location that does not answer in time is in trouble: a
-question to a network mount whose server is gone may never return.
-
-Reading the bytes again now, before something is deleted: at the source, in the archive, or both.
-
-The source is read over one connection, within the instrument's hours and at its pace. Copies are re-read by a sweep
-over their storage location: what it finds goes on record, and is concluded, as with any other. No database session is
-open meanwhile.
+``Archive`` finds out whether each storage location is the marked place, and whether each copy exists there as it was
+archived. No file is read. A location that does not answer in time is in trouble: a call to a network mount whose server
+is gone may never return. ``Rereader`` reads the bytes again now, if asked for: at the source, over one connection,
+within the instrument's hours and at its pace; or in the archive, by a sweep over the storage location, with the results
+on record as with any other. No database session is open during either.
 """
 
 import uuid
@@ -33,7 +30,7 @@ from streamweave.harvest.copy_verify import Digest, digest_of
 from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
 from streamweave.preservation.certificates.evidence import CopyEvidence, CopyFound, FileEvidence, Reread, Trouble
 from streamweave.preservation.reread import ArchivedCopy
-from streamweave.preservation.sweep import RequestedSweep
+from streamweave.preservation.sweep import OnDemandCheck
 from streamweave.sources.base import Source
 from streamweave.storage.base import CopyStat, Storage
 from streamweave.storage.marking import answered_anew
@@ -41,7 +38,7 @@ from streamweave.storage.marking import answered_anew
 OpenMarked = Callable[[StorageLocation], Storage]
 """Opens a storage location and compares its mark. Raises ``StorageError``."""
 ANSWERS_WITHIN_SECONDS = 60.0
-"""For its mark, and for each batch of copies: a slow server may take 30 ms for each of 2,000, or start disks first."""
+"""For a mark, and for each batch of copies: a slow server may take 30 ms for each of 2,000, or start disks first."""
 
 Answer = TypeVar("Answer")
 
@@ -144,14 +141,14 @@ def _without_address(found: CopyFound) -> CopyFound:
 
 @dataclass
 class Rereader(AbstractContextManager["Rereader"]):
-    """Reads again what it is told to, of one instrument. ``on_file`` hears of each path before it is read."""
+    """Reads files of one instrument again. ``on_file`` gets each path before it is read."""
 
     facility: Facility
     instrument: Instrument
     source: bool
     archive: bool
     on_file: Callable[[str], None] = lambda path: None
-    _sweeps: dict[uuid.UUID, RequestedSweep] = field(default_factory=dict)
+    _sweeps: dict[uuid.UUID, OnDemandCheck] = field(default_factory=dict)
     _resources: ExitStack = field(default_factory=ExitStack)
     _source: Source | None = None
     _lost: str | None = None
@@ -178,7 +175,7 @@ class Rereader(AbstractContextManager["Rereader"]):
             digest = self._of_source(file)
         except SourceFileError as error:
             return Reread(self.facility.now(), error=f"{error.kind()}: {error}")
-        except SourceError as error:  # the share as a whole: nobody waits for it again, file by file
+        except SourceError as error:  # the share as a whole: it is not tried again, file by file
             self._lost = f"{error.kind()}: {error}"
             return Reread(self.facility.now(), error=self._lost)
         return Reread(self.facility.now(), digest.size_bytes, digest.sha256)
@@ -223,17 +220,17 @@ class Rereader(AbstractContextManager["Rereader"]):
         place = replace(copy.place, held=answer.held or copy.place.held)
         return replace(copy, place=place, last_reread_at=answer.at, damage=answer.damage)
 
-    def _sweep(self, location_id: uuid.UUID) -> RequestedSweep:
+    def _sweep(self, location_id: uuid.UUID) -> OnDemandCheck:
         if location_id not in self._sweeps:
             with self.facility.sessions() as session:
                 location = session.get_one(StorageLocation, location_id)
-            self._sweeps[location_id] = RequestedSweep(self.facility, location)
+            self._sweeps[location_id] = OnDemandCheck(self.facility, location)
         return self._sweeps[location_id]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the share, and end the sweeps; those that an error cut short stay without an end, as any sweep."""
+        """Close the share, and end the sweeps; those that an error interrupted stay without an end, as any sweep."""
         self._resources.close()
         if kind is None:
             for sweep in self._sweeps.values():

@@ -10,12 +10,12 @@ from streamweave.storage.base import CopyStat
 
 CopyFound = CopyStat | StorageError | None
 """What exists at the place of a copy now: a file, nothing (None), or why that is not known, or no file."""
-NOT_ASKED = StorageUnavailable("nobody has asked for it")
+NOT_ASKED = StorageUnavailable("it was not asked for")
 
 
 @dataclass(frozen=True, slots=True)
 class LocationEvidence:
-    """A storage location that files are meant for. ``held`` is why nothing is concluded from what was found there."""
+    """A storage location that files are meant for. ``held`` is why nothing found there is marked damaged."""
 
     id: uuid.UUID
     name: str
@@ -26,7 +26,7 @@ class LocationEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LastScan:
-    """The last complete look at a share. Each folder was listed at some time between ``covers_since`` and ``ended_at``.
+    """The last complete scan of a share. Each folder was listed at some time between ``covers_since`` and ``ended_at``.
 
     ``unlisted`` are folders that could not be listed, each with its reason; of ``unlisted_count`` in all, the first
     ones by name.
@@ -67,14 +67,14 @@ class Trouble:
 class Circumstances:
     """What holds for all files of an instrument at one moment.
 
-    ``address`` is where its files are now, written like a look's. ``doubted_at`` is when a later look began that saw a
-    share which was not to be believed. ``copies`` is what was found in the archive, by transfer; ``troubles`` are those
+    ``address`` is where its files are now, written like a scan's. ``doubted_at`` is when a later scan began whose
+    listing was implausible. ``copies`` is what was found in the archive, by transfer; ``troubles`` are those
     of storage locations, by their ids.
     """
 
     now: datetime
     address: str
-    look: LastScan | None
+    last_scan: LastScan | None
     doubted_at: datetime | None
     destinations: tuple[LocationEvidence, ...]
     copies: Mapping[uuid.UUID, CopyFound] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What came of reading a source again now: its size and SHA-256, or the error."""
+    """The result of reading a source again now: its size and SHA-256, or the error."""
 
     at: datetime
     size_bytes: int = 0
@@ -126,8 +126,8 @@ class CopyEvidence:
 class FileEvidence:
     """One file: its newest version, and every copy of that version's content.
 
-    ``back_at`` is when it was found again after it had been gone. ``seen_at`` is our first look at this version,
-    ``quiet_since`` our first look at its present size and mtime, ``observed_at`` the last one before it settled.
+    ``back_at`` is when it was found again after it had been gone. ``seen_at`` is the first scan that saw this version,
+    ``quiet_since`` the first with its present size and mtime, ``observed_at`` the last one before it settled.
     ``unfinished`` is why its content was archived though the instrument may not have finished it, be it as an earlier
     version. ``source_reread_at`` is when the source was last to be read again, ``source_verified_at`` when it was, and
     was identical.

@@ -1,9 +1,8 @@
 """Issuing: a certificate is drawn up from what the catalog and the archive say at this moment, and goes on record.
 
 Files are read, found in the archive, judged and counted batch by batch: a folder of any size takes little memory, and
-no session stays open. The next batch is read while one is judged.
-
-The certificates on record: each stays for ever, so one that still holds is returned rather than issued once more.
+no session stays open. The next batch is read while one is judged. Certificates stay on record permanently, so one that
+still holds is returned rather than issued once more.
 """
 
 import json
@@ -50,75 +49,16 @@ from streamweave.preservation.certificates.queries import (
 )
 
 REUSED_WITHIN = timedelta(minutes=10)
-"""For so long a certificate is returned to the person whom it was issued to, if the same would be certified again."""
+"""For so long a certificate is returned to its receiver again, if the same would be certified."""
 
 _NEWEST_FIRST = Order(IssuedCertificate.issued_at, IssuedCertificate.id, newest_first=True)
-
-
-def put_on_record(sessions: Sessions, certificate: Certificate, signer: Signer | None) -> Certificate:
-    """The certificate, now on record; or the one on record that says the same to the same person."""
-    state = state_of(certificate.document)
-    row = _row(certificate, state)
-    with sessions.begin() as session:
-        lock_certificates(session, state)
-        recorded = _same_on_record(session, row)
-        if recorded is None:
-            session.add(row)
-            return certificate
-    content = bytes(recorded.content or b"")
-    signature: Signature | None = signer.sign(content) if signer else None
-    return Certificate(json.loads(content), content, recorded.sha256, signature)
-
-
-def certificates(
-    session: Session, request: PageRequest, *, instrument_id: uuid.UUID | None = None
-) -> Page[IssuedCertificate]:
-    """The certificates that were issued, newest first. Raises ``NotFound`` for an unknown instrument."""
-    query = select(IssuedCertificate)
-    if instrument_id is not None:
-        instrument_by_id(session, instrument_id)
-        query = query.where(IssuedCertificate.instrument_id == instrument_id)
-    return page_of(session, query, _NEWEST_FIRST, request)
-
-
-def _same_on_record(session: Session, row: IssuedCertificate) -> IssuedCertificate | None:
-    """Its state covers whose files it speaks of, to whom, and by which rules."""
-    recorded = select(IssuedCertificate).where(
-        IssuedCertificate.instrument_id == row.instrument_id,
-        IssuedCertificate.issued_at.between(row.issued_at - REUSED_WITHIN, row.issued_at),
-        IssuedCertificate.state_sha256 == row.state_sha256,
-        IssuedCertificate.signed_by.is_not_distinct_from(row.signed_by),
-        IssuedCertificate.content.is_not(None),
-    )
-    return session.scalars(recorded.order_by(IssuedCertificate.issued_at.desc()).limit(1)).first()
-
-
-def _row(certificate: Certificate, state_sha256: str) -> IssuedCertificate:
-    document = certificate.document
-    return IssuedCertificate(
-        id=uuid.UUID(document["id"]),
-        issued_at=datetime.fromisoformat(document["issued_at"]),
-        issued_to=document["issued_to"],
-        instrument_id=uuid.UUID(document["instrument"]["id"]),
-        file_id=None if document["file_id"] is None else uuid.UUID(document["file_id"]),
-        path=document["path"],
-        rules=document["rules"]["version"],
-        verdict=certificate.verdict,
-        files=document["files"]["known"],
-        files_safe=document["files"]["safe"],
-        sha256=certificate.sha256,
-        signed_by=certificate.signature.key_id if certificate.signature else None,
-        state_sha256=state_sha256,
-        content=certificate.content,
-    )
-
 
 Batch = tuple[list[FileEvidence], Circumstances]
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """Who issues certificates: over which catalog and storage locations, signed by whom, and by which clock."""
+    """Issues certificates from this catalog and these storage locations, signed by ``signer``; ``now`` is in UTC."""
 
     sessions: Sessions
     open_marked: OpenMarked
@@ -139,8 +79,9 @@ class Issuer:
         """Certify the file ``file_id`` at ``path``; or all that exists at and below ``path``, or on the instrument.
 
         With a ``rereader`` all that is safe so far is read again first. ``manifest`` is written with a line for each
-        file. ``in_full`` is for admins: addresses on the server are said. What was certified for the same person a
-        short while ago, and still holds, is not certified anew: that certificate is returned. Raises ``NothingKnown``.
+        file. ``in_full`` is for admins: it names addresses on the server. What was certified for the same person within
+        ``REUSED_WITHIN``, and still holds, is not certified anew: that certificate is returned. Raises
+        ``NothingKnown``.
         """
         subject = _subject(instrument, path, file_id, issued_to, rereader)
         circumstances, archive = self._beginning(instrument, in_full=in_full)
@@ -150,7 +91,7 @@ class Issuer:
                 draft.add(batch, found, rereader)
             if archive.is_still_there():
                 break
-            archive.begin_again()  # a location was lost meanwhile: what was found in it is found no longer
+            archive.begin_again()  # a location was lost since: what was found in it is found no longer
         if not draft.tally.total:
             raise NothingKnown(path)
         return self._certificate(subject, circumstances, draft, archive)
@@ -228,9 +169,9 @@ def _found(files: list[FileEvidence], circumstances: Circumstances, archive: Arc
 
 
 def _ahead(batches: Iterator[list[FileEvidence]]) -> Iterator[list[FileEvidence]]:
-    """The same, each one asked of PostgreSQL while the one before is worked on.
+    """The same, each batch read from PostgreSQL while the one before is judged.
 
-    Copies are not asked for in this thread: it would have to wait for Python's lock after each of them.
+    Copies are not checked in this thread: it would have to wait for Python's lock after each of them.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="evidence") as thread:
         following = thread.submit(next, batches, None)
@@ -264,3 +205,61 @@ def _judged(
     places = [place.id for place in required_places(file, circumstances)]
     file = rereader.reread(file, places)
     return file, judge(file, replace(circumstances, now=rereader.facility.now()))
+
+
+def put_on_record(sessions: Sessions, certificate: Certificate, signer: Signer | None) -> Certificate:
+    """The certificate, now on record; or the one on record that says the same to the same person."""
+    state = state_of(certificate.document)
+    row = _row(certificate, state)
+    with sessions.begin() as session:
+        lock_certificates(session, state)
+        recorded = _same_on_record(session, row)
+        if recorded is None:
+            session.add(row)
+            return certificate
+    content = bytes(recorded.content or b"")
+    signature: Signature | None = signer.sign(content) if signer else None
+    return Certificate(json.loads(content), content, recorded.sha256, signature)
+
+
+def certificates(
+    session: Session, request: PageRequest, *, instrument_id: uuid.UUID | None = None
+) -> Page[IssuedCertificate]:
+    """The certificates that were issued, newest first. Raises ``NotFound`` for an unknown instrument."""
+    query = select(IssuedCertificate)
+    if instrument_id is not None:
+        instrument_by_id(session, instrument_id)
+        query = query.where(IssuedCertificate.instrument_id == instrument_id)
+    return page_of(session, query, _NEWEST_FIRST, request)
+
+
+def _same_on_record(session: Session, row: IssuedCertificate) -> IssuedCertificate | None:
+    """The digest of its state covers the files, the receiver and the rules."""
+    recorded = select(IssuedCertificate).where(
+        IssuedCertificate.instrument_id == row.instrument_id,
+        IssuedCertificate.issued_at.between(row.issued_at - REUSED_WITHIN, row.issued_at),
+        IssuedCertificate.state_sha256 == row.state_sha256,
+        IssuedCertificate.signed_by.is_not_distinct_from(row.signed_by),
+        IssuedCertificate.content.is_not(None),
+    )
+    return session.scalars(recorded.order_by(IssuedCertificate.issued_at.desc()).limit(1)).first()
+
+
+def _row(certificate: Certificate, state_sha256: str) -> IssuedCertificate:
+    document = certificate.document
+    return IssuedCertificate(
+        id=uuid.UUID(document["id"]),
+        issued_at=datetime.fromisoformat(document["issued_at"]),
+        issued_to=document["issued_to"],
+        instrument_id=uuid.UUID(document["instrument"]["id"]),
+        file_id=None if document["file_id"] is None else uuid.UUID(document["file_id"]),
+        path=document["path"],
+        rules=document["rules"]["version"],
+        verdict=certificate.verdict,
+        files=document["files"]["known"],
+        files_safe=document["files"]["safe"],
+        sha256=certificate.sha256,
+        signed_by=certificate.signature.key_id if certificate.signature else None,
+        state_sha256=state_sha256,
+        content=certificate.content,
+    )

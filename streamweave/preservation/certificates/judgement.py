@@ -1,11 +1,8 @@
 """May a file be deleted at the source? Safe, or every reason why not. Pure.
 
-Everything counts against safety that is not known: people delete originals because of this answer.
-
-A clock that is off is no reason. What is compared are sizes and times that the same server tells, for equality, and
-looks and copies are put in order by our own clock alone. A failed enrichment is no reason either: bytes don't need it.
-
-Why a file must stay at the source, in a word and in a sentence. Pure.
+Everything that is not known counts against safety: people delete originals because of this answer. A clock that is off
+is no reason: sizes and times of one server are compared for equality only, and scans and copies are ordered by our own
+clock alone. A failed enrichment is no reason either: bytes don't need it.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,88 +23,73 @@ from streamweave.preservation.certificates.evidence import (
     LocationEvidence,
 )
 from streamweave.preservation.selection import INTERVAL
+from streamweave.printable import counted
 from streamweave.storage.file_io import is_unmodified, time_of
 
-LOOK_WITHIN = timedelta(days=1)
-"""A complete look that ended longer ago says nothing about today."""
+RULES = "4"
+"""The version of what is decided here: raised whenever a file could be judged differently."""
+SCAN_WITHIN = timedelta(days=1)
+"""A complete scan that ended longer ago says nothing about today."""
 REREAD_WITHIN = INTERVAL
 """A copy that was last re-read longer ago than the nightly sweeps promise may have been damaged since."""
 
 
 class Reason(StrEnum):
-    """Why a file must stay. The order is that in which people should read them."""
+    """Why a file must stay, in the order in which people should read them; "look" is what certificates call a scan.
 
-    NEVER_ARCHIVED = "never_archived"
-    NOT_FINISHED = "not_finished"
-    NOT_DECIDED = "not_decided"
-    COPY_PENDING = "copy_pending"
-    COPY_FAILED = "copy_failed"
-    UNFINISHED = "unfinished"
-    WITH_RESERVATION = "with_reservation"
-    NO_DESTINATION = "no_destination"
-    LOCATION_DISABLED = "location_disabled"
-    LOCATION_HELD = "location_held"
-    NO_COPY = "no_copy"
-    LOCATION_NOT_THERE = "location_not_there"
-    LOCATION_UNREACHABLE = "location_unreachable"
-    COPY_MISSING = "copy_missing"
-    COPY_SIZE_DIFFERS = "copy_size_differs"
-    COPY_MODIFIED = "copy_modified"
-    COPY_NOT_SEEN = "copy_not_seen"
-    COPY_DAMAGED = "copy_damaged"
-    COPY_NOT_PROVEN = "copy_not_proven"
-    NOT_REREAD = "not_reread"
-    NO_COMPLETE_LOOK = "no_complete_look"
-    LOOK_TOO_OLD = "look_too_old"
-    OTHER_ADDRESS = "other_address"
-    SHARE_DOUBTED = "share_doubted"
-    FOLDER_NOT_LISTED = "folder_not_listed"
-    NOT_SEEN_SINCE = "not_seen_since"
-    SOURCE_NOT_REREAD = "source_not_reread"
-    SOURCE_DIFFERS = "source_differs"
-    ARCHIVE_NOT_REREAD = "archive_not_reread"
+    ``sentence`` continues "the file …".
+    """
 
+    sentence: str
 
-SENTENCES = {
-    Reason.NEVER_ARCHIVED: "was never archived, and won't be as things stand",
-    Reason.NOT_FINISHED: "is not finished: the instrument may still be writing",
-    Reason.NOT_DECIDED: "waits for the decision whether and where it is archived",
-    Reason.COPY_PENDING: "waits for a copy",
-    Reason.COPY_FAILED: "could not be copied",
-    Reason.UNFINISHED: "was archived while the instrument may still have been writing it",
-    Reason.WITH_RESERVATION: "was archived with a reservation",
-    Reason.NO_DESTINATION: "is meant for no storage location: no enabled schedule names one",
-    Reason.LOCATION_DISABLED: "is meant for a storage location that is out of use",
-    Reason.LOCATION_HELD: "has a copy where too much is damaged at once: nobody has looked at that location yet",
-    Reason.NO_COPY: "has no copy in a storage location that it is meant for",
-    Reason.LOCATION_NOT_THERE: "has a copy in a storage location that is not there, or not the place that was marked",
-    Reason.LOCATION_UNREACHABLE: "has a copy in a storage location that can't be reached at present",
-    Reason.COPY_MISSING: "has a copy that is not at its place",
-    Reason.COPY_SIZE_DIFFERS: "has a copy with another size than was archived",
-    Reason.COPY_MODIFIED: "has a copy that was modified after it was archived",
-    Reason.COPY_NOT_SEEN: "has a copy that can't be asked for at present",
-    Reason.COPY_DAMAGED: "has a damaged copy",
-    Reason.COPY_NOT_PROVEN: "has a copy whose proof is not that of this content",
-    Reason.NOT_REREAD: f"has a copy that was not re-read in the last {REREAD_WITHIN.days} days",
-    Reason.NO_COMPLETE_LOOK: "was on a share that was never seen as a whole",
-    Reason.LOOK_TOO_OLD: f"was last looked at more than {LOOK_WITHIN // timedelta(hours=1)} hours ago",
-    Reason.OTHER_ADDRESS: "was last looked at where the instrument's files no longer are",
-    Reason.SHARE_DOUBTED: "is on a share that has looked wrong since (empty, or far smaller than what is known)",
-    Reason.FOLDER_NOT_LISTED: "lies in a folder that the last look could not list",
-    Reason.NOT_SEEN_SINCE: "has not been seen unchanged since it was archived: the next complete look tells",
-    Reason.SOURCE_NOT_REREAD: "could not be read again at the source",
-    Reason.SOURCE_DIFFERS: "has another content at the source than in the archive",
-    Reason.ARCHIVE_NOT_REREAD: "has a copy that could not be read again",
-}
-"""Each goes on from "the file …"."""
+    def __new__(cls, word: str, sentence: str) -> "Reason":
+        reason = str.__new__(cls, word)
+        reason._value_ = word
+        reason.sentence = sentence
+        return reason
 
-
-RULES = "4"
-"""The version of what is decided here: raised whenever a file could be judged differently."""
+    NEVER_ARCHIVED = "never_archived", "was never archived, and won't be as it is configured"
+    NOT_FINISHED = "not_finished", "is not finished: the instrument may still be writing"
+    NOT_DECIDED = "not_decided", "waits for the decision whether and where it is archived"
+    COPY_PENDING = "copy_pending", "waits for a copy"
+    COPY_FAILED = "copy_failed", "could not be copied"
+    UNFINISHED = "unfinished", "was archived while the instrument may still have been writing it"
+    WITH_RESERVATION = "with_reservation", "was archived with a reservation"
+    NO_DESTINATION = "no_destination", "is meant for no storage location: no enabled schedule names one"
+    LOCATION_DISABLED = "location_disabled", "is meant for a storage location that is out of use"
+    LOCATION_HELD = "location_held", "has a copy where too much is damaged at once: it has not been released yet"
+    NO_COPY = "no_copy", "has no copy in a storage location that it is meant for"
+    LOCATION_NOT_THERE = (
+        "location_not_there",
+        "has a copy in a storage location that is not there, or another place",
+    )
+    LOCATION_UNREACHABLE = "location_unreachable", "has a copy in a storage location that can't be reached at present"
+    COPY_MISSING = "copy_missing", "has a copy that is not at its place"
+    COPY_SIZE_DIFFERS = "copy_size_differs", "has a copy with another size than was archived"
+    COPY_MODIFIED = "copy_modified", "has a copy that was modified after it was archived"
+    COPY_NOT_SEEN = "copy_not_seen", "has a copy that can't be asked for at present"
+    COPY_DAMAGED = "copy_damaged", "has a damaged copy"
+    COPY_NOT_PROVEN = "copy_not_proven", "has a copy whose proof is not that of this content"
+    NOT_REREAD = "not_reread", f"has a copy that was not re-read in the last {REREAD_WITHIN.days} days"
+    NO_COMPLETE_LOOK = "no_complete_look", "was on a share that was never scanned completely"
+    LOOK_TOO_OLD = "look_too_old", f"was last scanned more than {SCAN_WITHIN // timedelta(hours=1)} hours ago"
+    OTHER_ADDRESS = "other_address", "was last scanned where the instrument's files no longer are"
+    SHARE_DOUBTED = (
+        "share_doubted",
+        "is on a share that was implausible since (empty, or far smaller than known)",
+    )
+    FOLDER_NOT_LISTED = "folder_not_listed", "lies in a folder that the last scan could not list"
+    NOT_SEEN_SINCE = (
+        "not_seen_since",
+        "has not been seen unchanged since it was archived: the next complete scan may",
+    )
+    SOURCE_NOT_REREAD = "source_not_reread", "could not be read again at the source"
+    SOURCE_DIFFERS = "source_differs", "has another content at the source than in the archive"
+    ARCHIVE_NOT_REREAD = "archive_not_reread", "has a copy that could not be read again"
 
 
 class Verdict(StrEnum):
-    """``gone``: it no longer stands at the source, so there is nothing to delete."""
+    """``gone``: it is no longer at the source, so there is nothing to delete."""
 
     SAFE = "safe"
     NOT_SAFE = "not_safe"
@@ -140,13 +122,13 @@ class Judgement:
 
 
 def judge(file: FileEvidence, circumstances: Circumstances) -> Judgement:
-    """Decide about one file; all that speaks against it is told, not only the first."""
+    """Decide about one file; all that speaks against deleting it is reported, not only the first."""
     if file.gone_at is not None:
         return Judgement(Verdict.GONE)
     checks: tuple[Callable[[FileEvidence, Circumstances], Iterator[ReasonFound]], ...] = (
         _state,
         _copies,
-        _look,
+        _scan,
         _rereads,
     )
     findings = tuple(finding for check in checks for finding in check(file, circumstances))
@@ -154,7 +136,7 @@ def judge(file: FileEvidence, circumstances: Circumstances) -> Judgement:
 
 
 def required_places(file: FileEvidence, circumstances: Circumstances) -> tuple[LocationEvidence, ...]:
-    """Where a file must have a copy: what the schedules name now; if redirected, wherever it has ever had one."""
+    """Where a file must have a copy: what the schedules name now; if redirected, everywhere it has ever had one."""
     if not file.is_redirected:
         return circumstances.destinations
     return tuple({copy.place.id: copy.place for copy in file.copies}.values())
@@ -178,7 +160,7 @@ def _reservations(file: FileEvidence) -> Iterator[ReasonFound]:
 
 
 def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[ReasonFound]:
-    if file.sha256 is None:  # nothing was ever copied of it, as its state tells
+    if file.sha256 is None:  # nothing was ever copied of it, as its state shows
         return
     places = required_places(file, circumstances)
     if not places and not file.is_redirected:
@@ -192,12 +174,12 @@ def _copies(file: FileEvidence, circumstances: Circumstances) -> Iterator[Reason
 
 
 def _in_place(file: FileEvidence, place: LocationEvidence, circumstances: Circumstances) -> Iterator[ReasonFound]:
-    """A damaged copy counts until an intact one stands beside it: a repair leaves the damaged bytes as evidence."""
+    """A damaged copy counts until there is an intact one: a repair leaves the damaged bytes as evidence."""
     here = [copy for copy in file.copies if copy.place.id == place.id]
     completed = [copy for copy in here if copy.is_completed]
     damaged = [copy for copy in here if copy.damage is not None and (copy.is_completed or not completed)]
     if any(each.held for each in [place, *(copy.place for copy in here)]):
-        yield ReasonFound(Reason.LOCATION_HELD, place.name)  # why is told to admins: it counts other people's files
+        yield ReasonFound(Reason.LOCATION_HELD, place.name)  # the sentence is for admins
     if not here:
         yield ReasonFound(Reason.NO_COPY, place.name)
     for copy in damaged:
@@ -213,7 +195,7 @@ def _in_place(file: FileEvidence, place: LocationEvidence, circumstances: Circum
 
 
 def _at_its_place(copy: CopyEvidence, found: CopyFound) -> Iterator[ReasonFound]:
-    """What can be seen of a copy without reading it; its content is known from when it was last proven."""
+    """What can be known of a copy without reading it; its content was proven earlier."""
     where = f"{copy.place.name}: {copy.path}"
     if found is None:
         yield ReasonFound(Reason.COPY_MISSING, where)
@@ -228,7 +210,7 @@ def _at_its_place(copy: CopyEvidence, found: CopyFound) -> Iterator[ReasonFound]
             Reason.COPY_SIZE_DIFFERS, f"{where}: {found.size_bytes} bytes, archived were {copy.size_bytes}"
         )
     elif not _is_unmodified(copy, found.mtime_ns):
-        yield ReasonFound(Reason.COPY_MODIFIED, f"{where}: on {_told(time_of(found.mtime_ns))}")
+        yield ReasonFound(Reason.COPY_MODIFIED, f"{where}: on {_utc(time_of(found.mtime_ns))}")
 
 
 def _is_unmodified(copy: CopyEvidence, mtime_ns: int) -> bool:
@@ -245,46 +227,46 @@ def _proof(file: FileEvidence, copy: CopyEvidence, now: datetime) -> Iterator[Re
     if copy.last_reread_at is None:
         yield ReasonFound(Reason.NOT_REREAD, f"{copy.place.name}: never on record")
     elif not copy.last_reread_at <= now <= copy.last_reread_at + REREAD_WITHIN:
-        yield ReasonFound(Reason.NOT_REREAD, f"{copy.place.name}: last on {_told(copy.last_reread_at)}")
+        yield ReasonFound(Reason.NOT_REREAD, f"{copy.place.name}: last on {_utc(copy.last_reread_at)}")
 
 
-def _look(file: FileEvidence, circumstances: Circumstances) -> Iterator[ReasonFound]:
-    look = circumstances.look
-    if look is None:
-        yield ReasonFound(Reason.NO_COMPLETE_LOOK, "no look at this share has seen all of it")
+def _scan(file: FileEvidence, circumstances: Circumstances) -> Iterator[ReasonFound]:
+    scan = circumstances.last_scan
+    if scan is None:
+        yield ReasonFound(Reason.NO_COMPLETE_LOOK, "no scan has listed all of this share")
         return
-    if not look.ended_at <= circumstances.now <= look.ended_at + LOOK_WITHIN:
-        yield ReasonFound(Reason.LOOK_TOO_OLD, f"the last complete look ended on {_told(look.ended_at)}")
-    if look.address != circumstances.address:
-        yield ReasonFound(
-            Reason.OTHER_ADDRESS, f"that look was at {look.address or 'an address that is not on record'}"
-        )
+    if not scan.ended_at <= circumstances.now <= scan.ended_at + SCAN_WITHIN:
+        yield ReasonFound(Reason.LOOK_TOO_OLD, f"the last complete scan ended on {_utc(scan.ended_at)}")
+    if scan.address != circumstances.address:
+        where = scan.address or "an address that is not on record"
+        yield ReasonFound(Reason.OTHER_ADDRESS, f"that scan was at {where}")
     if circumstances.doubted_at is not None:
-        yield ReasonFound(Reason.SHARE_DOUBTED, f"by the look of {_told(circumstances.doubted_at)}")
-    yield from _what_it_saw(file, look)
+        yield ReasonFound(Reason.SHARE_DOUBTED, f"by the scan of {_utc(circumstances.doubted_at)}")
+    yield from _what_it_saw(file, scan)
 
 
-def _what_it_saw(file: FileEvidence, look: LastScan) -> Iterator[ReasonFound]:
-    """A complete look leaves a file alone that is as the catalog says: so it confirms what the catalog said before."""
-    if hidden := look.hides(file.folder):
-        yield ReasonFound(Reason.FOLDER_NOT_LISTED, f"{hidden}: {look.unlisted[hidden]}")
-    elif not look.names_all_unlisted:
-        yield ReasonFound(Reason.FOLDER_NOT_LISTED, f"perhaps: {look.unlisted_count} folders could not be listed")
+def _what_it_saw(file: FileEvidence, scan: LastScan) -> Iterator[ReasonFound]:
+    """A complete scan changes nothing of a file that is as the catalog says: it confirms what was recorded before."""
+    if hidden := scan.hides(file.folder):
+        yield ReasonFound(Reason.FOLDER_NOT_LISTED, f"{hidden}: {scan.unlisted[hidden]}")
+    elif not scan.names_all_unlisted:
+        folders = counted(scan.unlisted_count, "folder")
+        yield ReasonFound(Reason.FOLDER_NOT_LISTED, f"perhaps: {folders} could not be listed")
     if file.state in DONE:
         known = _known_since(file)
-        if look.covers_since <= known:
-            began = f"the last complete look began on {_told(look.covers_since)}"
-            yield ReasonFound(Reason.NOT_SEEN_SINCE, f"as it is since {_told(known)}; {began}")
+        if scan.covers_since <= known:
+            began = f"the last complete scan began on {_utc(scan.covers_since)}"
+            yield ReasonFound(Reason.NOT_SEEN_SINCE, f"as it is since {_utc(known)}; {began}")
 
 
 def _known_since(file: FileEvidence) -> datetime:
-    """When the catalog last learned anything that a look must have confirmed since."""
+    """When the catalog last recorded anything that a scan must have confirmed since."""
     catalogued = (copy.catalogued_at for copy in file.copies)
     return max(time for time in (file.state_since, file.back_at, *catalogued) if time is not None)
 
 
 def _rereads(file: FileEvidence, _: Circumstances) -> Iterator[ReasonFound]:
-    """What was found of a copy stands in its evidence as it stands on record; here is left that nothing was found."""
+    """The result for a copy is in its evidence already; here are failed re-readings, and that of the source."""
     source = file.reread
     if source is not None and source.error is not None:
         yield ReasonFound(Reason.SOURCE_NOT_REREAD, source.error)
@@ -295,5 +277,5 @@ def _rereads(file: FileEvidence, _: Circumstances) -> Iterator[ReasonFound]:
             yield ReasonFound(Reason.ARCHIVE_NOT_REREAD, f"{copy.place.name}: {copy.not_reread}")
 
 
-def _told(time: datetime) -> str:
+def _utc(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,6 +1,5 @@
-"""Reads what is known of files and their copies, many by a few statements.
-
-Reads what holds for all files of an instrument at this moment: its last complete look, and its destinations.
+"""Reads the evidence of a certificate from the catalog: of files and their copies, many by a few statements; and what
+holds for all files of an instrument at this moment, such as its last complete scan and its destinations.
 """
 
 import uuid
@@ -41,22 +40,27 @@ from streamweave.preservation.certificates.evidence import (
     LocationEvidence,
 )
 
+SHA256 = 16
+"""Its position among the facts that are read of a file."""
+_PATH = path_in_byte_order(FileRecord.source_path)
+_IN_ORDER_OF_PATHS = Order(_PATH, FileRecord.id)
+
 
 def circumstances_of(session: Session, instrument: Instrument, now: datetime) -> Circumstances:
-    """What holds for all files of an instrument. Ask before the files: what changes meanwhile counts against them."""
-    look = latest_scan(session, instrument.id, outcome=ScanOutcome.COMPLETE)
+    """What holds for all files of an instrument. Read before the files: what changes in between counts against them."""
+    complete = latest_scan(session, instrument.id, outcome=ScanOutcome.COMPLETE)
     suspect = latest_scan(session, instrument.id, outcome=ScanOutcome.SUSPECT)
-    is_doubted = suspect is not None and (look is None or suspect.started_at > look.started_at)
+    is_doubted = suspect is not None and (complete is None or suspect.started_at > complete.started_at)
     return Circumstances(
         now=now,
         address=address_of(instrument),
-        look=None if look is None else _look(look),
+        last_scan=None if complete is None else _last_scan(complete),
         doubted_at=suspect.started_at if suspect is not None and is_doubted else None,
         destinations=tuple(_destinations(session, instrument.id)),
     )
 
 
-def _look(scan: Scan) -> LastScan:
+def _last_scan(scan: Scan) -> LastScan:
     assert scan.finished_at is not None, "only finished scans are asked for"
     return LastScan(
         scan_id=scan.id,
@@ -69,7 +73,7 @@ def _look(scan: Scan) -> LastScan:
 
 
 def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[LocationEvidence]:
-    """What the enabled schedules name, locations that are out of use included: files were meant for them."""
+    """What the enabled schedules name, disabled locations included: files were meant for them."""
     named = select(Schedule.default_storage_location_id).where(
         Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
     )
@@ -95,7 +99,7 @@ def all_locations(session: Session) -> dict[uuid.UUID, StorageLocation]:
 
 
 def is_held() -> ColumnElement[bool]:
-    """Joins a ``StorageLocation`` with the hold on it that nobody has released yet; there is one at most."""
+    """Joins a ``StorageLocation`` with the hold on it that is not released yet; there is one at most."""
     return (FixityHold.storage_location_id == StorageLocation.id) & FixityHold.released_at.is_(None)
 
 
@@ -104,15 +108,9 @@ def place_of(location: StorageLocation, held: str | None) -> LocationEvidence:
     return LocationEvidence(location.id, location.name, location.enabled and not location.is_deleted, held)
 
 
-SHA256 = 16
-"""Its position among the facts that are read of a file."""
-_PATH = path_in_byte_order(FileRecord.source_path)
-_IN_ORDER_OF_PATHS = Order(_PATH, FileRecord.id)
-
-
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a certificate is asked for: a file by its id, or all that stands at and below a path; None for everything.
+    """What a certificate is asked for: a file by its id, or all that exists at and below a path; None for everything.
 
     A ``path`` is written like a ``source_path``, without a slash at its end.
     """
@@ -132,7 +130,7 @@ class Scope:
 
 
 def _at_or_below(path: str) -> Iterator[ColumnElement[bool]]:
-    """One range of the index, which holds the closed beginnings of paths; and, of the whole path, what is meant."""
+    """A range of the index, which holds only the beginnings of paths; and the exact condition on the whole path."""
     closed = f"{path}/"
     beginning = literal(closed[:INDEXED_PATH], Text)
     yield within(_PATH, literal(path, Text)) if len(closed) < INDEXED_PATH else beginning == _PATH
@@ -161,10 +159,10 @@ def evidence_page(session: Session, scope: Scope, request: PageRequest) -> Page[
 
 
 def _evidence_of(session: Session, file_ids: Sequence[uuid.UUID]) -> list[FileEvidence]:
-    """Each table is asked for the ids by itself: else PostgreSQL reads all versions, for each batch once more.
+    """Each table is filtered by the ids: else PostgreSQL reads all versions, once for each batch.
 
-    No more than two are joined like that, and the plan is made for these very ids: it would take so few rows to match
-    that it looks all ids up for each of them.
+    No more than two are joined like that, and the plan is made for these very ids: a generic plan expects so few rows
+    that it compares each of them with all ids.
     """
     session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     copies, unfinished = _copies_of(session, file_ids), _unfinished_contents(session, file_ids)

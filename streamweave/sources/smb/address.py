@@ -1,8 +1,6 @@
-"""Where a share is, and as whom it is opened.
+"""Where a share is, and as whom it is opened; names and times as servers report them.
 
-Names on a share, and paths made of them.
-
-FILETIME, the time of Windows: 100 ns ticks since 1601-01-01 UTC ([MS-DTYP] 2.3.3).
+A FILETIME is the time of Windows: 100 ns ticks since 1601-01-01 UTC ([MS-DTYP] 2.3.3).
 """
 
 import hashlib
@@ -24,29 +22,9 @@ _SEPARATOR_OR_NUL = re.compile(r"[/\\\0]")
 _INVALID = re.compile("[/\\\\\0\ud800-\udfff]")
 
 
-def is_askable(name: str) -> bool:
-    """Whether a file can be asked for by a path with this name in it: valid Unicode, no separator, no NUL."""
-    return _INVALID.search(name) is None
-
-
-def is_too_long(name: str) -> bool:
-    """Whether no file can have so long a name."""
-    return len(name) > LONGEST_NAME // 2 and len(name.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_NAME
-
-
-def shown(name: str) -> str:
-    r"""The name with its invalid parts escaped (``\ud800``, ``\x00``). No two names are shown alike.
-
-    Of a name that is too long the beginning is shown, with its digest.
-    """
-    if is_too_long(name):
-        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        return f"{shown(name[: LONGEST_NAME // 2])}… ({digest})"
-    if is_askable(name):
-        return name
-    escaped = _SEPARATOR_OR_NUL.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
-    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
-
+FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+_END_OF_TIME = 2_650_467_744_000_000_000  # 10000-01-01
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)  # a day of room, so that it can be shown in every time zone
 
 Engine = Literal["auto", "public"]
 Authentication = Literal["ntlm", "kerberos", "negotiate"]
@@ -61,9 +39,9 @@ class SmbAddress:
     r"""A share of an SMB server and the folder in it that is harvested.
 
     ``base_path`` is written with ``/`` or ``\``, with or without one at its ends; empty or ``/`` is the whole share.
-    ``timeout_seconds`` bounds every wait for an answer of the server. ``engine`` is ``auto`` for the fastest way that
+    ``timeout_seconds`` bounds every wait for an answer of the server. ``engine`` is ``auto`` for the fastest one that
     the server allows, ``public`` for smbprotocol's public interface alone. ``deadline`` is when, by ``monotonic``, all
-    work at the address ends, however lively the server is; None for never.
+    work at the address ends, even if the server answers; None for never.
     ``authentication`` is ``negotiate`` for Kerberos where it works, else NTLM. With ``allowed_hosts`` (as
     ``sources.allowed_hosts`` has them) the credentials are sent to these hosts only; with None to every host.
     """
@@ -84,7 +62,7 @@ class SmbAddress:
     allowed_hosts: tuple[str, ...] | None = None
 
     def patience(self) -> float:
-        """How many seconds the next answer may be waited for. Raises ``TimeIsUp``."""
+        """How many seconds the next answer may take. Raises ``TimeIsUp``."""
         if self.deadline is None:
             return self.timeout_seconds
         left = self.deadline - monotonic()
@@ -94,7 +72,7 @@ class SmbAddress:
 
     @property
     def server(self) -> str:
-        """The server as a person names it."""
+        """``host:port``, for messages."""
         return f"{self.host}:{self.port}"
 
     @property
@@ -126,13 +104,32 @@ class SmbAddress:
         return inner.replace("/", "\\")
 
 
-FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_END_OF_TIME = 2_650_467_744_000_000_000  # 10000-01-01
-LATEST = datetime(9999, 12, 30, tzinfo=UTC)  # a day of room, so that it can be shown in every time zone
+def is_askable(name: str) -> bool:
+    """Whether a path may hold this name: valid Unicode, no separator, no NUL."""
+    return _INVALID.search(name) is None
+
+
+def is_too_long(name: str) -> bool:
+    """Whether no file can have so long a name."""
+    return len(name) > LONGEST_NAME // 2 and len(name.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_NAME
+
+
+def shown(name: str) -> str:
+    r"""The name with its invalid parts escaped (``\ud800``, ``\x00``). No two names are shown alike.
+
+    Of a name that is too long the beginning is shown, with its digest.
+    """
+    if is_too_long(name):
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return f"{shown(name[: LONGEST_NAME // 2])}… ({digest})"
+    if is_askable(name):
+        return name
+    escaped = _SEPARATOR_OR_NUL.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
+    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def is_possible(ticks: int) -> bool:
-    """Whether it is a time that a file can have: not negative as the protocol reads it, and before the year 10000."""
+    """Whether a file can have this time: not negative as the protocol reads it, and before the year 10000."""
     return ticks < _END_OF_TIME
 
 

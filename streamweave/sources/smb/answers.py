@@ -1,8 +1,6 @@
-"""What we take out of the bodies of answers ([MS-SMB2] 2.2). An offset in them counts from the answer's header.
+"""The bodies of answers, parsed ([MS-SMB2] 2.2). An offset in them counts from the answer's header.
 
-Each raises ``BrokenAnswer`` or ``struct.error`` for a body that can't be what it should be.
-
-The entries of a folder as the wire carries them: FileIdFullDirectoryInformation ([MS-FSCC] 2.4.22).
+Each function raises ``BrokenAnswer`` or ``struct.error`` for a body that is not what the protocol says.
 """
 
 import struct
@@ -21,11 +19,21 @@ _CLOSED = struct.Struct("<HH20xQ16xQ")  # 2.2.16
 _READ = struct.Struct("<HBBI")  # 2.2.20
 _OUTPUT = struct.Struct("<HHI")  # 2.2.34, 2.2.38
 _LAST_WRITE_AND_SIZE = struct.Struct("<16xQ16xQ")  # FileNetworkOpenInformation, [MS-FSCC] 2.4.34
-_ATTRIBUTES_ARE_TOLD = 1  # 2.2.16: SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB
+_HAS_ATTRIBUTES = 1  # 2.2.16: SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB
+
+
+# FileIdFullDirectoryInformation, [MS-FSCC] 2.4.22: NextEntryOffset, FileIndex, Creation-, LastAccess-, LastWrite-,
+# ChangeTime, EndOfFile, AllocationSize, FileAttributes, FileNameLength, EaSize, Reserved, FileId; then FileName
+_ENTRY = struct.Struct("<I20xQ8xQ8xIII4xQ")
+_DIRECTORY = 0x10
+_REPARSE_POINT = 0x400
+# [MS-FSCC] 2.1.2.1: of a reparse point EaSize holds the tag, and this bit in it says that it names something elsewhere
+# (a symbolic link, a junction). Reparse points without it are offline or deduplicated files, which read like any other.
+_NAME_SURROGATE = 0x20000000
 
 
 class Seen(NamedTuple):
-    """What the server says of a file as it opens or closes it."""
+    """Time and size of a file as it is opened or closed."""
 
     filetime: int
     size_bytes: int
@@ -50,12 +58,12 @@ def opened(body: bytes | memoryview) -> Opened:
 
 
 def closed(body: bytes | memoryview | None) -> Seen | None:
-    """The answer to a closing; None where the server doesn't tell."""
+    """The answer to a closing; None where it has no attributes."""
     if body is None:
         return None
     structure, flags, filetime, size = _CLOSED.unpack_from(body)
     _expect(structure, CLOSED_BYTES)
-    return Seen(filetime, size) if flags & _ATTRIBUTES_ARE_TOLD else None
+    return Seen(filetime, size) if flags & _HAS_ATTRIBUTES else None
 
 
 def data(body: bytes | memoryview) -> bytes:
@@ -67,8 +75,8 @@ def data(body: bytes | memoryview) -> bytes:
 
 def follows_at_once(body: bytes | memoryview, length: int) -> bool:
     """Whether ``body``, the beginning of an answer to a read, ends where ``length`` bytes of data begin."""
-    structure, offset, _, told_length = _READ.unpack_from(body)
-    return (structure, offset, told_length) == (READ_BYTES, HEADER_BYTES + len(body), length)
+    structure, offset, _, data_length = _READ.unpack_from(body)
+    return (structure, offset, data_length) == (READ_BYTES, HEADER_BYTES + len(body), length)
 
 
 def output(body: bytes | memoryview) -> bytes | memoryview:
@@ -94,16 +102,6 @@ def _part(body: bytes | memoryview, offset: int, length: int) -> bytes | memoryv
     if length and not 0 < start <= start + length <= len(body):
         raise BrokenAnswer("an answer whose content lies outside of it")
     return body[start : start + length] if length else b""
-
-
-# NextEntryOffset, FileIndex, Creation-, LastAccess-, LastWrite-, ChangeTime, EndOfFile, AllocationSize, FileAttributes,
-# FileNameLength, EaSize, Reserved, FileId; then FileName
-_ENTRY = struct.Struct("<I20xQ8xQ8xIII4xQ")
-_DIRECTORY = 0x10
-_REPARSE_POINT = 0x400
-# [MS-FSCC] 2.1.2.1: of a reparse point EaSize holds the tag, and this bit in it says that it names something elsewhere
-# (a symbolic link, a junction). Reparse points without it are offline or deduplicated files, which read like any other.
-_NAME_SURROGATE = 0x20000000
 
 
 class Entry(NamedTuple):

@@ -1,11 +1,9 @@
-"""What both engines promise: messages are put to the server, and their answers taken, many under way at once.
+"""Connections to a share: what both engines implement, and where both begin.
 
-A share, connected, authenticated and opened by smbprotocol: where both engines begin.
-
-The beginning of every connection: to which address it goes, and whether an SMB server answers there.
-
-Nothing secret has been sent yet. Of what answers there instead, or does not, no more is said than that it is no SMB
-server: whoever may enter addresses must not learn from us which ports are open.
+``ShareConnection`` is the contract: messages are sent to the server, and their answers taken, many under way at once.
+``OpenedShare`` is connected, authenticated and opened by smbprotocol. Until an SMB server has answered, nothing secret
+was sent; of anything else at the address no more is said than that it is no SMB server, since a user who may enter
+addresses must not find out which ports are open.
 """
 
 import logging
@@ -45,8 +43,15 @@ from streamweave.sources.smb.errors import (
 
 CREDIT_BYTES = 1 << 16  # [MS-SMB2] 3.2.4.1.5: what one credit pays for
 COMPOUND_HANDLE = b"\xff" * 16  # 3.2.4.1.4: the handle that the compound's first message opens
-SHARE_READ, SHARE_ALL = 0x1, 0x7  # 2.2.13: what others may do meanwhile: read; or write, rename and delete as well
+SHARE_READ, SHARE_ALL = 0x1, 0x7  # 2.2.13: what others may do: read; or write, rename and delete as well
 CREDITS_WANTED = 1024  # Windows grants up to 512 by default, Samba up to 8,192
+
+PUT_OFF_AT_MOST = 10
+"""Timeouts: so long a server may announce an answer repeatedly before there must be one."""
+UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
+
+# smbprotocol logs every lost connection with its traceback; here it is raised as an error of our tree.
+logging.getLogger("smbprotocol").setLevel(logging.CRITICAL)
 
 Message = Any  # what one engine's ``messages`` make, and the same engine's ``send`` takes
 Ticket = Any  # what ``send`` gives for a message, and ``answer`` takes
@@ -59,9 +64,10 @@ class Messages(Protocol):
         """Open a folder below the share for listing."""
 
     def open_file(self, path: str, share_access: int, *, yielding: bool = False) -> Message:
-        """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile.
+        """Open a file below the share for reading; ``share_access`` is what others may do to it until it is closed.
 
-        With ``yielding``, whoever wants to do something else waits until we have let go, instead of being refused.
+        With ``yielding``, a client that wants to do something else waits until we have closed it, instead of being
+        refused.
         """
 
     def list_entries(self, length: int, handle: bytes = COMPOUND_HANDLE) -> Message:
@@ -74,7 +80,7 @@ class Messages(Protocol):
         """Ask for an open file's size and times."""
 
     def close(self, handle: bytes = COMPOUND_HANDLE) -> Message:
-        """Let go of a handle, and ask for its file's size and times."""
+        """Close a handle, and ask for its file's size and times."""
 
 
 class ShareConnection(ABC):
@@ -99,12 +105,12 @@ class ShareConnection(ABC):
     @property
     @abstractmethod
     def is_alive(self) -> bool:
-        """Whether the connection still stands, as far as can be told without asking the server."""
+        """Whether the connection is alive, as far as is known without asking the server."""
 
     @property
     @abstractmethod
     def credits(self) -> int:
-        """How many requests of up to 64 KiB each the server lets us send now, beside those that are under way."""
+        """How many more requests of up to 64 KiB each the server lets us send now."""
 
     @abstractmethod
     def read_bytes_at_most(self, wanted: int) -> int:
@@ -154,7 +160,7 @@ class ShareConnection(ABC):
 
     @abstractmethod
     def discard(self, tickets: Iterable[Ticket]) -> None:
-        """Nobody is interested in these answers, whether they came or not. Never raises."""
+        """Drop these answers, whether they came or not. Never raises."""
 
     @abstractmethod
     def release(self, handle: bytes) -> None:
@@ -162,21 +168,13 @@ class ShareConnection(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End the connection; the server then lets go of everything we held. Never raises; may be called twice."""
-
-
-# smbprotocol logs every lost connection with its traceback; ours is told as an error of our tree instead.
-logging.getLogger("smbprotocol").setLevel(logging.CRITICAL)
-
-PUT_OFF_AT_MOST = 10
-"""Timeouts: so long a server may announce an answer again and again before there must be one."""
-UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
+        """End the connection; the server then closes all handles. Never raises; may be called twice."""
 
 
 class PatientConnection(Connection):  # type: ignore[misc] # smbprotocol ships no types
     """A connection whose every wait is bounded, and every answer's signature verified.
 
-    smbprotocol itself waits for ever, in ``Session.connect`` say, and takes an answer that isn't signed for a good one.
+    smbprotocol itself has waits without end, in ``Session.connect`` say, and accepts answers that are not signed.
     """
 
     def __init__(self, address: SmbAddress, ip_address: str) -> None:
@@ -200,8 +198,8 @@ class PatientConnection(Connection):  # type: ignore[misc] # smbprotocol ships n
     def verify_signature(self, header: Any, session_id: int, force: bool = False) -> None:
         """Raise ``SMBException`` for an answer within a session whose signature is missing or wrong.
 
-        And for one to another command: smbprotocol lets that one say which session it belongs to, so that an answer in
-        the guise of a session's set-up would need no signature.
+        And for one to another command: smbprotocol takes the session from the answer, so that one of a session's set-up
+        would need no signature.
         """
         message_id = header["message_id"].get_value()
         request = self.outstanding_requests.get(message_id)
@@ -214,7 +212,7 @@ class PatientConnection(Connection):  # type: ignore[misc] # smbprotocol ships n
 def negotiated(address: SmbAddress) -> PatientConnection:
     """A connection to the first address of the host at which an SMB server answers, within ``timeout_seconds``.
 
-    The very addresses that were found allowed are connected to: a name may lead elsewhere a moment later. Raises
+    It goes to the very addresses that were checked: a name may resolve to others a moment later. Raises
     ``SourceUnreachable``, ``HostNotAllowed`` or ``EncryptionMissing``.
     """
     deadline = time.monotonic() + address.patience()
@@ -256,7 +254,7 @@ def _allowed_addresses(address: SmbAddress) -> list[Address]:
 
 
 class OpenedShare:
-    """smbprotocol's connection, session and tree. ``close`` is its owner's duty.
+    """smbprotocol's connection, session and tree. The owner closes it.
 
     Raises ``SourceUnreachable``, ``HostNotAllowed``, ``EncryptionMissing``, ``AuthenticationUnavailable``,
     ``CredentialsRefused``, ``ShareMissing`` or ``ShareDenied`` when it can't connect.
@@ -275,22 +273,19 @@ class OpenedShare:
         )
         self.tree = TreeConnect(self.session, rf"\\{address.host}\{address.share}")
         try:
-            self._connect()
+            with self._faults(SESSION):
+                self._authenticate()
+            with self._faults(TREE):
+                self.tree.connect()
         except SourceError:
             self.close()
             raise
-
-    def _connect(self) -> None:
-        with self._faults(SESSION):
-            self._authenticate()
-        with self._faults(TREE):
-            self.tree.connect()
 
     def _authenticate(self) -> None:
         try:
             self.session.connect()
         except ImportError as error:
-            # pyspnego looks for the system's Kerberos only when it is asked for it
+            # pyspnego imports the system's Kerberos only when it is needed
             raise AuthenticationUnavailable(
                 f"{self.address.server} is to be asked with {self.address.authentication} authentication, which needs "
                 "the extra streamweave[kerberos] installed wherever this share is read"
@@ -309,10 +304,10 @@ class OpenedShare:
             self.connection.echo(sid=self.session.session_id, credit_request=CREDITS_WANTED)
 
     def close(self) -> None:
-        """Close the socket, which ends smbprotocol's thread; the server then lets go of everything we held."""
+        """Close the socket, which ends smbprotocol's thread; the server then closes all handles."""
         hang_up(self.connection)
 
 
 def _protocol(authentication: Authentication) -> str:
-    """NTLM goes within SPNEGO, as every server knows it, unless there is a Kerberos that would be preferred to it."""
+    """NTLM is sent within SPNEGO, as every server knows it, unless Kerberos is installed, which would be preferred."""
     return "negotiate" if authentication == "ntlm" and find_spec("gssapi") is None else authentication

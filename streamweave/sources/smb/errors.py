@@ -1,9 +1,7 @@
-"""What the failures of the wire mean: one table for each thing we ask of a server.
+"""What goes wrong on the wire, and the error of our tree that it means: one table for each thing that is asked.
 
-Decided on the NTSTATUS of the answer ([MS-ERREF] 2.3.1), never on an errno: a missing share and a missing file share
-one.
-
-What goes wrong on the wire, and the error of our tree that it means.
+Decided on the NTSTATUS of the answer ([MS-ERREF] 2.3.1), never on an errno: a missing share and a missing file have the
+same one.
 """
 
 import errno
@@ -61,7 +59,7 @@ _ELSEWHERE = Fault(FileUnreadable, "{path} on {server} is a link to another serv
 _LOST = Fault(SourceUnreachable, "{server} ended the connection")
 _BUSY = Fault(SourceUnreachable, "{server} is too busy to answer")
 
-# The connection, not what was asked for, is at fault: it counts for every question.
+# The connection is at fault, whatever was asked.
 CONNECTION: Mapping[int, Fault] = {
     0xC00000C9: _LOST,  # NETWORK_NAME_DELETED
     0xC000020C: _LOST,  # CONNECTION_DISCONNECTED
@@ -148,8 +146,8 @@ class BrokenAnswer(Exception):
     """The server's answer is not what the protocol allows. The message says what is wrong with it."""
 
 
-# All that an engine raises when a server refuses, is silent, breaks off or talks nonsense. What smbprotocol's parsing
-# stumbles over, it raises as it is: ValueError for a closed port, struct.error, KeyError, IndexError, TypeError.
+# All that an engine raises when a server refuses, is silent, ends the connection or breaks the protocol. Errors of its
+# parsing smbprotocol raises as they are: ValueError for a closed port, struct.error, KeyError, IndexError, TypeError.
 WIRE_ERRORS = (
     Refused,
     BrokenAnswer,
@@ -166,7 +164,7 @@ WIRE_ERRORS = (
 
 
 def as_source_error(error: Exception, table: Mapping[int, Fault], address: SmbAddress, path: str = "") -> SourceError:
-    """What ``error``, one of ``WIRE_ERRORS``, means for the question, about ``path``, that ``table`` belongs to."""
+    """What ``error``, one of ``WIRE_ERRORS``, means for a request about ``path``, by the table for such requests."""
     status = _status_of(error)
     if status is None:
         return _without_status(error, table, address)
@@ -184,15 +182,6 @@ def _status_of(error: Exception) -> int | None:
     return int(error.ntstatus) if isinstance(error, SMBOSError) else None
 
 
-def _is_closed_by_us(error: Exception) -> bool:
-    """Whether a socket was used on after an earlier fault had closed it."""
-    return isinstance(error, OSError) and error.errno == errno.EBADF
-
-
-def _is_past(deadline: float | None) -> bool:
-    return deadline is not None and monotonic() >= deadline
-
-
 def _unknown(status: int, table: Mapping[int, Fault]) -> Fault:
     if table is FILE:
         return Fault(FileReadFailed, f"{{path}} on {{server}} can't be read (NTSTATUS 0x{status:08X})")
@@ -205,13 +194,14 @@ def _without_status(error: Exception, table: Mapping[int, Fault], address: SmbAd
         # smbprotocol raises the plain class here for a session that would be a guest's, unsigned
         words = f"{address.server} does not let the service account '{address.account}' in: {reason}"
         return CredentialsRefused(words)
-    if isinstance(reason, TimeIsUp) or _is_past(address.deadline):
+    if isinstance(reason, TimeIsUp) or (address.deadline is not None and monotonic() >= address.deadline):
         return SourceUnreachable(
             f"{address.server} answers, but what was asked of it did not end in the time that it had"
         )
     if isinstance(reason, TimeoutError):
         return SourceUnreachable(f"{address.server} does not answer (silent for {address.timeout_seconds:g} s)")
-    if isinstance(reason, ConnectionError | SMBConnectionClosed) or _is_closed_by_us(reason):
+    is_closed = isinstance(reason, OSError) and reason.errno == errno.EBADF  # by us, after an earlier fault
+    if isinstance(reason, ConnectionError | SMBConnectionClosed) or is_closed:
         return SourceUnreachable(f"{address.server} ended the connection")
     if isinstance(reason, OSError):
         return SourceUnreachable(f"{address.server} does not answer ({reason.strerror or reason})")

@@ -1,11 +1,8 @@
-"""Reading one file: its first bytes come with its opening, the rest in reads that overlap.
+"""Reading files: small ones whole, by one compound each (open, read, close), several under way at once; larger ones
+with their first bytes at opening, and the rest in reads that overlap.
 
-Reading small files whole: one compound for each (open, read, close), several under way at once.
-
-One byte more than the listed size is asked for, which shows growth. The opening's answer and the closing's tell size
-and time, so that nothing else needs to be asked.
-
-Asking whether an instrument still writes a file, by its share modes ([MS-SMB2] 3.3.5.9).
+Of a small file one byte more than the listed size is asked for, which shows growth. The answers to its opening and its
+closing hold size and time, so that no further request is needed.
 """
 
 from collections import deque
@@ -21,13 +18,15 @@ from streamweave.sources.smb.errors import FILE, INTERNAL_ERROR, SHARING_VIOLATI
 FIRST_READ_BYTES = CREDIT_BYTES  # every server grants this much, and most files are smaller
 READ_BYTES = 1 << 20
 READS_IN_FLIGHT = 8
-CREDITS_KEPT_FREE = 8  # for questions beside the reads
+CREDITS_KEPT_FREE = 8  # for other requests beside the reads
+FILES_IN_FLIGHT = 16
+CREDITS_OF_A_FILE = 3 + WHOLE_FILE_BYTES // CREDIT_BYTES
 
 
 class OpenSmbFile:
-    """A file that is open for reading. Others may write, rename and delete it meanwhile.
+    """A file that is open for reading. Others may write, rename and delete it at the same time.
 
-    ``at_opening`` is what the server said of it before its first byte was read.
+    ``at_opening`` is its size and mtime before its first byte was read.
 
     Raises ``FileVanished``, ``FileDenied``, ``FileInUse`` or ``FileReadFailed`` when it can't be opened.
     """
@@ -52,7 +51,7 @@ class OpenSmbFile:
         """The content in order, until the server says that there is no more: what the file gains is included."""
         while True:
             if self._reads and self._reads[0][0] != offset:
-                self._abandon_reads()  # the opening asked for the beginning, or somebody else read on
+                self._abandon_reads()  # the opening asked for the beginning, or another caller read on
             with self._connection.faults(FILE, self._source_path):
                 self._read_ahead(offset)
                 _, length, ticket = self._reads.popleft()
@@ -89,17 +88,13 @@ class OpenSmbFile:
             return answers.queried(self._connection.answer(ticket), self._source_path)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._abandon_reads()
         self._connection.release(self._handle)
 
     def _abandon_reads(self) -> None:
         self._connection.discard([ticket for _, _, ticket in self._reads])
         self._reads.clear()
-
-
-FILES_IN_FLIGHT = 16
-CREDITS_OF_A_FILE = 3 + WHOLE_FILE_BYTES // CREDIT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +199,12 @@ def _in_pieces(connection: ShareConnection, asked: AskedFile) -> WholeFile:
 
 
 def has_open_writer(connection: ShareConnection, source_path: str) -> bool:
-    """Whether some other client holds the file open for writing.
+    """Whether another client holds the file open for writing, by its share modes ([MS-SMB2] 3.3.5.9).
 
     We ask to share the file with readers only, which the server refuses while there is a writer. The same compound
-    lets go of the file again. An instrument that wants to write in between would be refused, a thousandth of a second
-    or so too early; so we ask for a batch oplock too, which makes the server let it wait for our closing instead
-    ([MS-SMB2] 2.2.13; none is granted while somebody else reads the file). A writer that is local to the server is not
-    seen.
+    closes the file again. An instrument that opens it for writing in between, a thousandth of a second or so, would be
+    refused; so we ask for a batch oplock too, which makes the server let it wait for our closing instead ([MS-SMB2]
+    2.2.13; none is granted while another client reads the file). A writer that is local to the server is not seen.
     """
     path = connection.address.path_on_share(source_path)
     messages = connection.messages

@@ -1,6 +1,4 @@
-"""A share as a source.
-
-Which way a share is read: in frames of our own where that is possible, else through smbprotocol's public interface.
+"""A share as a source, read in frames of our own where that is possible, else through smbprotocol's public interface.
 
 Both give the same listings, bytes and errors; the first is several times as fast.
 """
@@ -25,6 +23,46 @@ from streamweave.sources.smb.reading import OpenSmbFile
 logger = logging.getLogger(__name__)
 
 
+class SmbSource:
+    """One connection to one share, made at the first use and again after it was lost.
+
+    ``streamweave.sources.base.Source`` says what each method promises.
+    """
+
+    def __init__(self, address: SmbAddress) -> None:
+        self._address = address
+        self._connection: ShareConnection | None = None
+
+    def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
+        """Every folder below the base path, what lies deeper first."""
+        return list_folders(self._connected, passing_over)
+
+    @contextmanager
+    def open(self, source_path: str) -> Iterator[OpenSmbFile]:
+        file = OpenSmbFile(self._connected(), source_path)
+        try:
+            yield file
+        finally:
+            file.close()
+
+    def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
+        return reading.read_whole(self._connected(), files)
+
+    def has_open_writer(self, source_path: str) -> bool:
+        return reading.has_open_writer(self._connected(), source_path)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> ShareConnection:
+        if self._connection is None or not self._connection.is_alive:
+            self.close()
+            self._connection = connect(self._address)
+        return self._connection
+
+
 def connect(address: SmbAddress) -> ShareConnection:
     """A new connection to the share.
 
@@ -45,56 +83,12 @@ def _fastest(share: OpenedShare) -> ShareConnection:
     try:
         return FramesConnection(share, take_over(share))
     except CanNotTakeOver as reason:
-        _say_once(share.address.server, share.address.share, str(reason))
+        _log_once(share.address.server, share.address.share, str(reason))
         if isinstance(reason, HandoverFailed):
             raise
         return PublicConnection(share)
 
 
 @cache
-def _say_once(server: str, share: str, reason: str) -> None:
+def _log_once(server: str, share: str, reason: str) -> None:
     logger.info("The share %r on %s is read the slower way: %s", share, server, reason)
-
-
-class SmbSource:
-    """One connection to one share, made at the first use and again after it was lost.
-
-    ``streamweave.sources.base.Source`` says what each method promises.
-    """
-
-    def __init__(self, address: SmbAddress) -> None:
-        self._address = address
-        self._connection: ShareConnection | None = None
-
-    def listings(self, passing_over: Container[str] = ()) -> Iterator[FolderListing]:
-        """Every folder below the base path, what lies deeper first."""
-        return list_folders(self._connected, passing_over)
-
-    @contextmanager
-    def open(self, source_path: str) -> Iterator[OpenSmbFile]:
-        """Open a file for reading."""
-        file = OpenSmbFile(self._connected(), source_path)
-        try:
-            yield file
-        finally:
-            file.close()
-
-    def read_whole(self, files: Iterable[SourceFile]) -> Iterator[WholeFile | SourceFileError]:
-        """Read files in one go each, several of them at a time."""
-        return reading.read_whole(self._connected(), files)
-
-    def has_open_writer(self, source_path: str) -> bool:
-        """Whether some other client holds the file open for writing."""
-        return reading.has_open_writer(self._connected(), source_path)
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _connected(self) -> ShareConnection:
-        if self._connection is None or not self._connection.is_alive:
-            self.close()
-            self._connection = connect(self._address)
-        return self._connection

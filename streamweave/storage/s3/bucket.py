@@ -1,8 +1,6 @@
 """The objects of a bucket, through obstore: put with their SHA-256, which the server checks, got by ranges, listed.
 
-What an S3 server's refusals mean for an archive.
-
-Many requests side by side: a server that is far away answers as many in the time of one.
+A server that is far away answers many requests side by side in the time of one.
 """
 
 import os
@@ -38,8 +36,11 @@ if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
+KEYS_AT_ONCE = 1000  # a page of S3
+ENCRYPTION = ("AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_")
+AT_ONCE = 16
 
-# Codes of Amazon S3 API Reference, "Error responses". It stays so until a person changes something.
+# Codes of Amazon S3 API Reference, "Error responses". They are permanent until a person changes something.
 REFUSALS = {
     "NoSuchBucket": "there is no such bucket: create it, or correct base_path",
     "InvalidAccessKeyId": "the server doesn't know the access key: check access_key_id",
@@ -66,86 +67,21 @@ EXPLANATIONS = {
     "ServiceUnavailable": "the server is overloaded",
     "QuotaExceeded": "the quota is used up",
     "XMinioStorageFull": "the storage is full",
-    "ConditionalRequestConflict": "somebody else is writing there at this moment",
-    "NoSuchUpload": "the server has given up what it was putting together",
+    "ConditionalRequestConflict": "another request is writing there at this moment",
+    "NoSuchUpload": "the server has given up the composition",
     "NoSuchKey": "the staged object is gone",
 }
 BY_STATUS = {301: "PermanentRedirect", 307: "PermanentRedirect", 401: "AccessDenied", 403: "AccessDenied"} | {
     405: "MethodNotAllowed",
     501: "NotImplemented",
 }
-PASSING = frozenset({404, 408, 409, 429})  # the client errors that may pass by themselves
+PASSING = frozenset({404, 408, 409, 429})  # the client errors that may pass
 
 _CODE = re.compile(r"(?:<Code>|\(code: )(\w+)")
 _STATUS = re.compile(r"status code: (\d{3})")
 
-
-def s3_error(code: str, status: int, place: str) -> StorageError:
-    """The error of our tree for an answer: its code (may be empty), its HTTP status, and where it happened."""
-    code = code or BY_STATUS.get(status, "")
-    if status == 412 or code == "PreconditionFailed":  # the code alone where a 200 was on its way already
-        return DestinationOccupied(f"{place} exists already")
-    if reason := REFUSALS.get(code):
-        return StorageRefused(f"{place}: {reason}")
-    if reason := NO_SUCH_KEY.get(code):
-        return PathUnusable(f"{place}: {reason}")
-    if code in CORRUPTED:
-        return CopyNotProven(f"{place}: other bytes arrived than were sent ({code})")
-    reason = EXPLANATIONS.get(code) or f"the server answered {status} {code}".rstrip()
-    kind = StorageRefused if 400 <= status < 500 and status not in PASSING else StorageUnavailable
-    return kind(f"{place}: {reason}")
-
-
-def no_answer(place: str) -> StorageUnavailable:
-    """The error for a server that gives no answer."""
-    return StorageUnavailable(f"{place}: the server does not answer: check endpoint_url and the network")
-
-
-@contextmanager
-def s3_errors(place: str) -> Iterator[None]:
-    """Raise what the library reports within the block as a ``StorageError`` about ``place``."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        if is_about_the_bucket(error):
-            raise s3_error("NoSuchBucket", 404, place) from error
-        raise StorageRefused(f"{place}: it is not there") from error
-    except AlreadyExistsError as error:
-        # The library calls every 409 so; that is a race with somebody else, of which nothing may have come to stand.
-        status = 409 if _found(_STATUS, error) == "409" else 412
-        raise s3_error(_found(_CODE, error), status, place) from error
-    except PreconditionError as error:
-        raise StorageUnavailable(f"{place}: it was changed while it was read") from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        raise s3_error(_found(_CODE, error), 403, place) from error
-    except BaseError as error:
-        raise _as_storage_error(error, place) from error
-    except BaseException as error:
-        # The library lost its head over an answer. That class is no Exception, and can't be imported.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise StorageUnavailable(f"{place}: the server gave an answer that makes no sense: {error}") from error
-
-
-def is_about_the_bucket(error: FileNotFoundError) -> bool:
-    """Whether it is the whole bucket that is missing."""
-    return _found(_CODE, error) == "NoSuchBucket"
-
-
-def _as_storage_error(error: BaseError, place: str) -> StorageError:
-    if "redirect without LOCATION" in str(error):
-        return s3_error("PermanentRedirect", 301, place)
-    code, status = _found(_CODE, error), _found(_STATUS, error)
-    return s3_error(code, int(status or 200), place) if code or status else no_answer(place)
-
-
-def _found(pattern: re.Pattern[str], error: Exception) -> str:
-    found = pattern.search(str(error))
-    return found[1] if found else ""
-
-
-KEYS_AT_ONCE = 1000  # a page of S3
-ENCRYPTION = ("AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Bucket:
@@ -156,17 +92,17 @@ class Bucket:
         self._store = _store(connection, patience)
 
     def put(self, key: str, content: bytes) -> None:
-        """Put an object, whatever stands there."""
+        """Put an object, over any other one."""
         with s3_errors(self.address(key)):
             obstore.put(self._store, key, content, use_multipart=False)
 
     def create(self, key: str, content: bytes) -> None:
-        """Put an object where none stands. Raises ``DestinationOccupied``."""
+        """Put an object under a free key. Raises ``DestinationOccupied``."""
         with s3_errors(self.address(key)):
             obstore.put(self._store, key, content, use_multipart=False, mode="create")
 
     def find(self, key: str) -> "ObjectMeta | None":
-        """What is known of an object, or None; S3 doesn't say here whether it is the whole bucket that is missing."""
+        """The metadata of an object, or None; also when the whole bucket is missing, which S3 doesn't say here."""
         with s3_errors(self.address(key)):
             try:
                 return obstore.head(self._store, key)
@@ -205,31 +141,34 @@ class Bucket:
         return next(self.below(prefix), None) is not None
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; it is fine if there are none."""
+        """Delete objects, those that exist."""
         if gone := list(keys):
-            with s3_errors(self.address(_common(gone))):
+            common = gone[0] if len(gone) == 1 else posixpath.commonpath(gone)
+            with s3_errors(self.address(common)):
                 obstore.delete(self._store, gone)
 
     def address(self, key: str) -> str:
-        """How a person names the object."""
+        """``s3://bucket/key``."""
         return f"{SCHEME}{self._bucket}/{key}"
 
 
-def _common(keys: Sequence[str]) -> str:
-    return keys[0] if len(keys) == 1 else posixpath.commonpath(keys)
-
-
 def _store(connection: S3Connection, patience: Patience) -> S3Store:
-    """What AWS_ variables of the environment could otherwise decide is given here, or refused: ``StorageRefused``.
+    """The library's client. It reads AWS_ variables of the environment: all that they could decide is given here.
 
-    The library reads them by itself. Those about encryption can't be overruled; they would hold for what it puts, but
-    not for what is composed.
+    Those about encryption can't be overruled; they would hold for what it puts, but not for what is composed. Raises
+    ``StorageRefused`` for them.
     """
-    if told := sorted(name for name in os.environ if name.startswith(ENCRYPTION)):
+    if found := sorted(name for name in os.environ if name.startswith(ENCRYPTION)):
         raise StorageRefused(
-            f"{connection.place}: {told[0]} is set in the environment, and would encrypt some objects and not others; "
+            f"{connection.place}: {found[0]} is set in the environment, and would encrypt some objects and not others; "
             "unset it, and let the bucket encrypt what comes in"
         )
+    credential: S3Credential = {
+        "access_key_id": connection.access_key_id,
+        "secret_access_key": connection.secret_access_key,
+        "token": None,
+        "expires_at": None,
+    }
     client: ClientConfig = {
         "allow_http": connection.url.startswith("http://"),
         "connect_timeout": timedelta(seconds=patience.connect_seconds),
@@ -260,25 +199,10 @@ def _store(connection: S3Connection, patience: Patience) -> S3Store:
         disable_tagging=False,
         copy_if_not_exists="multipart",
         request_payer=False,
-        credential_provider=lambda: _credential(connection),
+        credential_provider=lambda: credential,
         client_options=client,
         retry_config=retry,
     )
-
-
-def _credential(connection: S3Connection) -> "S3Credential":
-    return {
-        "access_key_id": connection.access_key_id,
-        "secret_access_key": connection.secret_access_key,
-        "token": None,
-        "expires_at": None,
-    }
-
-
-AT_ONCE = 16
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def side_by_side(act: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result | StorageError]:
@@ -295,3 +219,67 @@ def side_by_side(act: Callable[[Item], Result], items: Sequence[Item]) -> Iterat
     else:
         with ThreadPoolExecutor(min(AT_ONCE, len(items)), thread_name_prefix="s3") as threads:
             yield from threads.map(outcome, items)
+
+
+def s3_error(code: str, status: int, place: str) -> StorageError:
+    """The error of our tree for an answer: its code (may be empty), its HTTP status, and where it happened."""
+    code = code or BY_STATUS.get(status, "")
+    if status == 412 or code == "PreconditionFailed":  # the code alone where a 200 was on its way already
+        return DestinationOccupied(f"{place} exists already")
+    if reason := REFUSALS.get(code):
+        return StorageRefused(f"{place}: {reason}")
+    if reason := NO_SUCH_KEY.get(code):
+        return PathUnusable(f"{place}: {reason}")
+    if code in CORRUPTED:
+        return CopyNotProven(f"{place}: other bytes arrived than were sent ({code})")
+    reason = EXPLANATIONS.get(code) or f"the server answered {status} {code}".rstrip()
+    kind = StorageRefused if 400 <= status < 500 and status not in PASSING else StorageUnavailable
+    return kind(f"{place}: {reason}")
+
+
+def no_answer(place: str) -> StorageUnavailable:
+    """The error for a server that gives no answer."""
+    return StorageUnavailable(f"{place}: the server does not answer: check endpoint_url and the network")
+
+
+@contextmanager
+def s3_errors(place: str) -> Iterator[None]:
+    """Raise what the library reports within the block as a ``StorageError`` about ``place``."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if is_about_the_bucket(error):
+            raise s3_error("NoSuchBucket", 404, place) from error
+        raise StorageRefused(f"{place}: it is not there") from error
+    except AlreadyExistsError as error:
+        # The library calls every 409 so; that is a race with another request, after which the key may still be free.
+        status = 409 if _found(_STATUS, error) == "409" else 412
+        raise s3_error(_found(_CODE, error), status, place) from error
+    except PreconditionError as error:
+        raise StorageUnavailable(f"{place}: it was changed while it was read") from error
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        raise s3_error(_found(_CODE, error), 403, place) from error
+    except BaseError as error:
+        raise _as_storage_error(error, place) from error
+    except BaseException as error:
+        # The library panicked over an answer. That class is no Exception, and can't be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise StorageUnavailable(f"{place}: the server gave an answer that makes no sense: {error}") from error
+
+
+def is_about_the_bucket(error: FileNotFoundError) -> bool:
+    """Whether it is the whole bucket that is missing."""
+    return _found(_CODE, error) == "NoSuchBucket"
+
+
+def _as_storage_error(error: BaseError, place: str) -> StorageError:
+    if "redirect without LOCATION" in str(error):
+        return s3_error("PermanentRedirect", 301, place)
+    code, status = _found(_CODE, error), _found(_STATUS, error)
+    return s3_error(code, int(status or 200), place) if code or status else no_answer(place)
+
+
+def _found(pattern: re.Pattern[str], error: Exception) -> str:
+    found = pattern.search(str(error))
+    return found[1] if found else ""

@@ -1,9 +1,4 @@
-"""How a bucket is reached, and as whom.
-
-Keys of objects: what S3 takes as a name, and gives back as it was.
-
-How long an S3 server is waited for, and how often it is asked again.
-"""
+"""How a bucket is reached, as whom, how long its server is waited for, and what S3 takes as a key."""
 
 import re
 from collections.abc import Mapping
@@ -17,36 +12,8 @@ from streamweave.storage.safe_path import path_components
 from streamweave.validation import CONTROL, LONGEST_TEXT, Rule, checked, flag, require, shaped, sound, text
 
 LONGEST_KEY = 1024  # bytes in UTF-8: the limit of S3
-
 # Listings are XML 1.0, which can't hold them (its section 2.2), and proxies take offence at the others.
 _UNLISTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
-
-
-def key_problem(key: str) -> str | None:
-    """Why ``key`` can't be one, or None if it can."""
-    try:
-        path_components(key)
-    except StorageRefused:
-        return "must not hold empty parts, '.' or '..'"
-    if _UNLISTABLE.search(key):
-        return "must not hold control characters"
-    if (length := len(key.encode())) > LONGEST_KEY:
-        return f"has {length} bytes in UTF-8; S3 takes at most {LONGEST_KEY}"
-    return None
-
-
-def checked_key(prefix: str, path: str) -> str:
-    """The key of ``path`` below ``prefix``.
-
-    Raises ``StorageRefused`` for a path that leads out of it, and ``PathUnusable`` for one that S3 takes as no key.
-    """
-    path_components(path)
-    key = f"{prefix}/{path}" if prefix else path
-    if problem := key_problem(key):
-        raise PathUnusable(f"{path!r} can't be stored: the key {key!r} {problem}")
-    return key
-
-
 SCHEME = "s3://"
 DEFAULT_REGION = "us-east-1"
 SECRET = "secret_access_key"
@@ -73,6 +40,30 @@ class S3Connection:
     def place(self) -> str:
         """How a person names it: ``s3://bucket/prefix``."""
         return SCHEME + "/".join(filter(None, (self.bucket, self.prefix)))
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds; ``silent_seconds`` between two pieces of an answer. Retries are spaced twice as far each time."""
+
+    connect_seconds: float = 10
+    silent_seconds: float = 60
+    request_seconds: float = 600
+    retries: int = 4
+    first_pause_seconds: float = 0.2
+    longest_pause_seconds: float = 10
+
+    def pause_seconds(self, retry: int) -> float:
+        """The pause before a retry, counted from 0."""
+        return min(self.first_pause_seconds * (1 << retry), self.longest_pause_seconds)
+
+    @property
+    def longest(self) -> timedelta:
+        """How long one request and all its retries may take."""
+        return timedelta(seconds=self.request_seconds)
+
+
+PATIENCE = Patience()
 
 
 def connection_of(base_path: str, config: Mapping[str, Any], secret_access_key: str) -> S3Connection:
@@ -158,25 +149,26 @@ def _bucket_url(bucket: str, region: str, endpoint_url: str | None, *, path_styl
     return f"{scheme}://{bucket}.{host}"
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds; ``silent_seconds`` between two pieces of an answer. Retries are spaced twice as far each time."""
-
-    connect_seconds: float = 10
-    silent_seconds: float = 60
-    request_seconds: float = 600
-    retries: int = 4
-    first_pause_seconds: float = 0.2
-    longest_pause_seconds: float = 10
-
-    def pause_seconds(self, retry: int) -> float:
-        """How long to wait before a retry, counted from 0."""
-        return min(self.first_pause_seconds * (1 << retry), self.longest_pause_seconds)
-
-    @property
-    def longest(self) -> timedelta:
-        """How long one request and all its retries may take."""
-        return timedelta(seconds=self.request_seconds)
+def key_problem(key: str) -> str | None:
+    """Why ``key`` can't be one, or None if it can."""
+    try:
+        path_components(key)
+    except StorageRefused:
+        return "must not hold empty parts, '.' or '..'"
+    if _UNLISTABLE.search(key):
+        return "must not hold control characters"
+    if (length := len(key.encode())) > LONGEST_KEY:
+        return f"has {length} bytes in UTF-8; S3 takes at most {LONGEST_KEY}"
+    return None
 
 
-PATIENCE = Patience()
+def checked_key(prefix: str, path: str) -> str:
+    """The key of ``path`` below ``prefix``.
+
+    Raises ``StorageRefused`` for a path that leads out of it, and ``PathUnusable`` for one that S3 takes as no key.
+    """
+    path_components(path)
+    key = f"{prefix}/{path}" if prefix else path
+    if problem := key_problem(key):
+        raise PathUnusable(f"{path!r} can't be stored: the key {key!r} {problem}")
+    return key

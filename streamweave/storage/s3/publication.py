@@ -1,8 +1,9 @@
-"""Publication: staged files get their final keys, each all at once, and never over what stands there.
+"""Publication: staged files get their final keys, each all at once, and never over an existing object.
 
-A small file is read once more, held against the SHA-256 that its part is named by, and put under its final key by one
-conditional request. The parts of a larger one are put together by the server: no byte of it travels again. S3 does not
-know that a path leads to a file or to a folder, never to both; we look before, so that an archive may become a folder.
+A small file is read once more, compared with the SHA-256 that its part is named by, and put under its final key by one
+conditional request. The parts of a larger one are composed by the server: no byte of it travels again. S3 does not know
+that a path leads to a file or to a folder, never to both; that is checked before, so that the archive can be copied
+into folders.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ class Publisher:
         self._folders: set[str] = set()
 
     def publish(self, parts: Sequence[StagedPart], key: str) -> None:
-        """Give the file of these parts its final key. Raises ``DestinationOccupied`` when something stands there."""
+        """Give the file of these parts its final key. Raises ``DestinationOccupied`` when it is taken."""
         self._check_tree(key)
         if len(parts) == 1 and parts[0].size_bytes <= SMALL_BYTES:
             self._bucket.create(key, self._content(parts[0]))
@@ -46,11 +47,8 @@ class Publisher:
                 self._composer.compose(key, ingredients)
 
     def prove_nothing_is_replaced(self, mark: str, content: bytes) -> None:
-        """Both ways to publish must be refused where the object ``mark`` stands."""
-        ways = (
-            partial(self._bucket.create, mark, content),
-            partial(self._composer.compose, mark, [Ingredient(mark)]),
-        )
+        """Both ways to publish must be refused under the key of the object ``mark``. Raises ``StorageRefused``."""
+        ways = (partial(self._bucket.create, mark, content), partial(self._composer.compose, mark, [Ingredient(mark)]))
         for publish in ways:
             try:
                 publish()
@@ -62,7 +60,7 @@ class Publisher:
             )
 
     def _check_tree(self, key: str) -> None:
-        """No file may stand where the key has a folder, nor a folder where it has the file."""
+        """No file may have the key of one of the path's folders, nor a folder that of the file."""
         if self._bucket.has_below(key):
             raise DestinationOccupied(f"{self._bucket.address(key)} exists already")
         parts = key.split("/")
@@ -84,7 +82,7 @@ class Publisher:
 
     @contextmanager
     def _ingredients(self, parts: Sequence[StagedPart]) -> Iterator[list[Ingredient]]:
-        """What the file is put together of: its parts, or where these are too many for S3, groups of them."""
+        """What the file is composed of: its parts, or where these are too many for S3, groups of them."""
         ingredients = [part.as_ingredient() for part in parts]
         if len(parts) <= INGREDIENTS:
             yield ingredients

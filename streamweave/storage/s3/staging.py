@@ -1,12 +1,9 @@
-"""Staged files: each a folder of parts, every part an object of its own.
+"""Staged files in a bucket: each a folder of parts, every part an object of its own.
 
 They are ordinary objects rather than a multipart upload: so they can be read back before anything is published, are
-listed and swept like any file, and are put together by the server when the file gets its final name.
-
-The parts of a staged file: how large they are, and what their names tell.
-
-A part's name is its number, the SHA-256 of its bytes, and for the last one a word that says so: whoever publishes knows
-what the server has to find there, and that nothing is missing.
+listed and swept like any file, and are composed by the server when the file gets its final name. A part's name is its
+number, the SHA-256 of its bytes, and for the last one a word that says so: the publisher knows what the server has to
+find there, and that nothing is missing.
 """
 
 import hashlib
@@ -21,13 +18,15 @@ from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.s3.bucket import Bucket, side_by_side
 from streamweave.storage.s3.composition import Ingredient
 from streamweave.storage.s3.connection import checked_key
-from streamweave.storage.safe_path import path_components
+from streamweave.storage.safe_path import checked_staged_name
 
 SMALLEST_PART_BYTES = 8 << 20
 PARTS_OF_ONE_SIZE = 1000
 DOUBLINGS = 2
 MOST_PARTS = 320_000
 LAST = "-last"
+PUTS_AT_ONCE = 2
+REMEMBERED = 20_000
 
 
 def part_bytes(number: int) -> int:
@@ -71,12 +70,8 @@ def are_complete(parts: Sequence[StagedPart]) -> bool:
     return found == [(number, number == len(parts)) for number in range(1, len(parts) + 1)]
 
 
-PUTS_AT_ONCE = 2
-REMEMBERED = 20_000
-
-
 class StagedFile:
-    """A staged file that is being written. Holds at most four parts: two on their way, one that waits, one to be."""
+    """A staged file that is being written. At most four parts are in memory: two being put, one waiting, one filled."""
 
     def __init__(self, bucket: Bucket, folder: str) -> None:
         self._bucket = bucket
@@ -104,7 +99,7 @@ class StagedFile:
         return self._put(self._parts + 1, bytes(self._rest), is_last=True)
 
     def stop(self) -> None:
-        """Wait for whatever is on its way; nothing is on its way afterwards."""
+        """Wait for all parts that are being put."""
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
 
@@ -136,7 +131,7 @@ class StagingArea:
 
     @contextmanager
     def stage(self, staged_name: str) -> Iterator[StagedFile]:
-        """A new file; after an error nothing stays of it."""
+        """A new file; after an error nothing is left of it."""
         self.discard(staged_name)
         staged = StagedFile(self._bucket, self.folder_of(staged_name))
         try:
@@ -151,7 +146,7 @@ class StagingArea:
             staged.stop()
 
     def stage_whole(self, contents: Mapping[str, bytes]) -> dict[str, StorageError]:
-        """New files of one part each. What may stand under a staged name already is left to be swept."""
+        """New files of one part each. What already exists under a staged name is left to be swept."""
         outcomes = zip(contents, side_by_side(self._stage_whole, list(contents.items())), strict=True)
         return {staged_name: error for staged_name, error in outcomes if error is not None}
 
@@ -175,24 +170,22 @@ class StagingArea:
         return parts if are_complete(parts) else []
 
     def names(self) -> list[str]:
-        """The staged files that stand at this moment."""
+        """The staged files at this moment."""
         start = len(self._folder) + 1
         return list({meta["path"][start:].partition("/")[0]: None for meta in self._bucket.below(self._folder)})
 
     def forget(self, staged_name: str) -> None:
-        """Look at the server when the file is asked for again."""
+        """Ask the server for the parts of this file from now on."""
         self._remembered.pop(staged_name, None)
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file; it is fine if there is none."""
+        """Remove a staged file, if it exists."""
         self.forget(staged_name)
         self._bucket.delete(meta["path"] for meta in self._bucket.below(self.folder_of(staged_name)))
 
     def folder_of(self, staged_name: str) -> str:
         """The key of a staged file's folder. Raises ``StorageRefused`` for what is not a single name."""
-        if len(path_components(staged_name)) != 1:
-            raise StorageRefused(f"{staged_name!r} is not a name of a staged file")
-        return checked_key(self._folder, staged_name)
+        return checked_key(self._folder, checked_staged_name(staged_name))
 
     def _remember(self, staged_name: str, part: StagedPart) -> None:
         if part.number == 1:

@@ -1,13 +1,8 @@
 """A storage location that is a prefix of an S3 bucket.
 
-Beside the published objects it holds, below ``.streamweave/``, the mark ``location`` and ``incoming``, where each
-catalog has a staging area of its own.
-
-Sizes and times of many objects: where many keys of a folder are asked for, a page of a listing answers up to 1,000.
-
-Single keys are asked for by a request each. Everything goes side by side, a bounded number of requests at a time.
-
-Journals in a bucket, where nothing can be appended to: each call makes an object, named by where it begins.
+Beside the published objects it holds, below ``.streamweave/``, the mark ``location``; ``incoming``, where each catalog
+has a staging area of its own; and ``journal``, the record of what was archived. Nothing can be appended to an object:
+each append to a journal makes one of its own, named by where it begins.
 """
 
 import uuid
@@ -28,8 +23,8 @@ from streamweave.storage.base import (
     Reached,
     checked_name,
     head_content,
-    head_told_by,
     is_name,
+    parse_head,
 )
 from streamweave.storage.file_io import nanoseconds
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
@@ -38,20 +33,221 @@ from streamweave.storage.s3.composition import Composer
 from streamweave.storage.s3.connection import PATIENCE, Patience, S3Connection, checked_key
 from streamweave.storage.s3.publication import Publisher
 from streamweave.storage.s3.staging import StagedFile, StagedPart, StagingArea
-from streamweave.storage.safe_path import path_components
+from streamweave.storage.safe_path import CONTROL, version_components
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
-
+FILE_AND_PART = 2  # components of a part's key below the staging area
+SPAN_BYTES = 8 << 20  # each is a request of its own: none outlasts a slow reader
+ABANDONED_AFTER = timedelta(days=1)  # no composition takes nearly so long
 WORTH_A_LISTING = 8
-"""From so many keys of one folder on it is listed."""
+"""From so many keys of one folder on it is listed: a page of a listing answers up to 1,000 of them."""
+OFFSET_DIGITS = 16
 
 Stat = CopyStat | StorageError | None
 
 
-def object_stats(bucket: Bucket, keys: Iterable[str]) -> dict[str, Stat]:
-    """What exists under each of these keys, as ``Storage.stat_many`` says it."""
+class S3Storage:
+    """Versions below a prefix. ``streamweave.storage.base.Storage`` says what each method promises."""
+
+    def __init__(self, connection: S3Connection, patience: Patience = PATIENCE) -> None:
+        self._prefix = connection.prefix
+        self._place = connection.place
+        self._bucket, self._composer = _clients(connection, patience)
+        self._publisher = Publisher(self._bucket, self._composer, self._prefix)
+        self._mark = checked_key(self._prefix, f"{CONTROL}/location")
+        self._incoming = checked_key(self._prefix, f"{CONTROL}/incoming")
+        self._own_staging: StagingArea | None = None
+
+    def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
+        """Proves that the server never replaces an object against the condition, and drops abandoned compositions."""
+        if is_new and self.found_mark() is NoMark.MISSING:
+            with suppress(DestinationOccupied):  # another process was faster: its mark is compared next
+                self._bucket.create(self._mark, mark.content())
+        self.check_mark(mark)
+        self._publisher.prove_nothing_is_replaced(self._mark, mark.content())
+        for left in self._composer.unfinished(self._prefix):
+            if left.age >= ABANDONED_AFTER:
+                self._composer.give_up(left.key, left.upload_id)
+
+    def check_mark(self, mark: Mark) -> None:
+        if why := refusal(self._place, self.found_mark(), mark):
+            raise StorageRefused(why)
+        self._own_staging = StagingArea(self._bucket, f"{self._incoming}/{mark.catalog_id}")
+
+    def found_mark(self) -> FoundMark:
+        content = self._bucket.content(self._mark)
+        if content is None:
+            self._check_bucket()
+        return parse_mark(content)
+
+    def put_mark(self, mark: Mark) -> None:
+        self._bucket.put(self._mark, mark.content())
+
+    @property
+    def _staging(self) -> StagingArea:
+        if self._own_staging is None:
+            raise StorageRefused(f"{self._place}: nothing may be staged before its mark was compared")
+        return self._own_staging
+
+    def stage(
+        self,
+        staged_name: str,
+        mtime: datetime | None = None,  # noqa: ARG002 - S3 itself says when an object was put
+    ) -> AbstractContextManager[StagedFile]:
+        self._staging.folder_of(staged_name)
+        return self._staging.stage(staged_name)
+
+    def stage_whole(
+        self,
+        contents: Mapping[str, bytes],
+        mtimes: Mapping[str, datetime] = NO_MTIMES,  # noqa: ARG002 - S3 itself says when an object was put
+    ) -> dict[str, StorageError]:
+        try:
+            return self._staging.stage_whole(contents)
+        except StorageError as error:
+            return dict.fromkeys(contents, error)
+
+    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        if length == 0:
+            return
+        parts = self._staging.parts(staged_name)
+        if not parts:
+            raise StorageRefused(f"{self._bucket.address(self._staging.folder_of(staged_name))}: it is not there")
+        before = 0
+        for part in parts:
+            end = part.size_bytes if length is None else min(offset + length - before, part.size_bytes)
+            yield from self._spans(part.key, max(offset - before, 0), end)
+            before += part.size_bytes
+
+    def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
+        return side_by_side(lambda staged_name: b"".join(self.read_staged(staged_name)), staged_names)
+
+    def publish(self, staged_name: str, path: str) -> None:
+        for error in self.publish_many({staged_name: path}).values():
+            raise error
+
+    def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
+        failed: dict[str, StorageError] = {}
+        published: list[StagedPart] = []
+        outcomes = side_by_side(self._publish, list(paths.items()))
+        for staged_name, outcome in zip(paths, outcomes, strict=True):
+            if isinstance(outcome, StorageError):
+                failed[staged_name] = outcome
+            else:
+                published += outcome
+        with suppress(StorageError):  # they have their names all the same; what is left of them is swept
+            self._bucket.delete(part.key for part in published)
+        return failed
+
+    def _publish(self, move: tuple[str, str]) -> list[StagedPart]:
+        """Publish a staged file; returns its parts, which are not needed any more."""
+        staged_name, path = move
+        key = self._key(path)
+        parts = self._staging.parts(staged_name)
+        if not parts:
+            raise StorageUnavailable(f"{self._bucket.address(self._staging.folder_of(staged_name))} is gone")
+        self._publisher.publish(parts, key)
+        self._staging.forget(staged_name)
+        return parts
+
+    def make_durable(self, paths: Iterable[str]) -> None:
+        """Nothing is left to do: S3 answers when an object is durable."""
+
+    def read(
+        self,
+        path: str,
+        offset: int = 0,
+        length: int | None = None,
+        *,
+        uncached: bool = False,  # noqa: ARG002 - there is no cache
+    ) -> Generator[bytes, None, None]:
+        key = self._key(path)
+        meta = self._bucket.find(key)
+        if meta is None:
+            raise StorageRefused(f"{self.address(path)}: it is not there")
+        end = meta["size"] if length is None else min(offset + length, meta["size"])
+        yield from self._spans(key, offset, end, meta["e_tag"])
+
+    def exists(self, path: str) -> bool:
+        key = self._key(path)
+        if self._bucket.find(key) or self._bucket.has_below(key):
+            return True
+        self._check_any_mark()
+        return False
+
+    def stat_many(self, paths: Sequence[str]) -> list[Stat]:
+        self._check_any_mark()
+        found: dict[str, Stat] = {}
+        keys: dict[str, str] = {}
+        for path in paths:
+            try:
+                keys[path] = self._key(path)
+            except StorageRefused as error:
+                found[path] = error
+        stats = _object_stats(self._bucket, keys.values())
+        found |= {path: stats[key] for path, key in keys.items()}
+        return [found[path] for path in paths]
+
+    def paths(self) -> Iterator[str]:
+        self._check_any_mark()
+        start = len(self._prefix) + 1 if self._prefix else 0
+        for meta in self._bucket.below(self._prefix):
+            path = meta["path"][start:]
+            if not path.startswith(f"{CONTROL}/"):
+                yield path
+
+    def staged_names(self) -> list[str]:
+        self._check_any_mark()
+        return self._staging.names()
+
+    def early_staged_names(self) -> list[str]:
+        """The files directly below ``incoming``."""
+        start = len(self._incoming) + 1
+        names = (meta["path"][start:].split("/") for meta in self._bucket.below(self._incoming))
+        return list({name[0]: None for name in names if len(name) == FILE_AND_PART})
+
+    def discard_early(self, staged_name: str) -> None:
+        StagingArea(self._bucket, self._incoming).discard(staged_name)
+
+    def discard(self, staged_name: str) -> None:
+        self._staging.discard(staged_name)
+
+    def journal(self, catalog_id: uuid.UUID) -> "BucketJournal":
+        """Objects below ``.streamweave/journal/<catalog_id>``."""
+        return BucketJournal(self._bucket, checked_key(self._prefix, f"{CONTROL}/{JOURNALS}/{catalog_id}"))
+
+    def address(self, path: str) -> str:
+        """``s3://bucket/prefix/path``."""
+        return f"{self._place}/{path}"
+
+    def _key(self, path: str) -> str:
+        version_components(path)
+        return checked_key(self._prefix, path)
+
+    def _check_bucket(self) -> None:
+        next(self._bucket.below(self._prefix), None)  # raises if there is no such bucket
+
+    def _check_any_mark(self) -> None:
+        """Raises ``StorageRefused`` when the location is not there at all."""
+        if not self._bucket.find(self._mark):
+            self._check_bucket()
+            raise StorageRefused(f"{self._place} is not the place it was: no mark ({CONTROL}/location)")
+
+    def _spans(self, key: str, start: int, end: int, e_tag: str | None = None) -> Generator[bytes, None, None]:
+        for offset in range(start, end, SPAN_BYTES):
+            yield self._bucket.span(key, offset, min(offset + SPAN_BYTES, end), e_tag)
+
+
+@lru_cache(maxsize=32)
+def _clients(connection: S3Connection, patience: Patience) -> tuple[Bucket, Composer]:
+    """The same ones for all storages of a connection, so that they find the server's connections open."""
+    return Bucket(connection, patience), Composer(connection, patience)
+
+
+def _object_stats(bucket: Bucket, keys: Iterable[str]) -> dict[str, Stat]:
+    """What exists under each of these keys, as ``Storage.stat_many`` says it: many of a folder by a listing."""
     folders: defaultdict[str, list[str]] = defaultdict(list)
     for key in dict.fromkeys(keys):
         folders[key.rpartition("/")[0]].append(key)
@@ -92,9 +288,6 @@ def _stat(meta: "ObjectMeta") -> CopyStat:
     return CopyStat(meta["size"], nanoseconds(meta["last_modified"]))
 
 
-OFFSET_DIGITS = 16
-
-
 class BucketJournal:
     """The journals below the key ``folder``. ``streamweave.storage.base.Journal`` says what each method promises."""
 
@@ -108,10 +301,9 @@ class BucketJournal:
         self._bucket.put(f"{self._folder}/{HEAD}", head_content(Reached(name, offset + len(lines))))
 
     def head(self) -> Reached | None:
-        """What the head's object says."""
         content = self._bucket.content(f"{self._folder}/{HEAD}")
         if content is not None:
-            return head_told_by(content)
+            return parse_head(content)
         return None if next(self._parts("", ""), None) is None else NOT_LEGIBLE
 
     def sizes(self, since: str = "") -> dict[str, int]:
@@ -122,9 +314,9 @@ class BucketJournal:
         return dict(sorted(sizes.items()))
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
-        """Object by object. One that an earlier one reaches beyond was left by a call that failed, and is passed over.
+        """Object by object. One that an earlier one reaches beyond was left by a call that failed, and is skipped.
 
-        So is one that begins behind ``offset`` only in part: nobody reads from the midst of an object.
+        So is one that begins behind ``offset`` only in part: nothing reads from the middle of an object.
         """
         end = offset
         for _, start, size in sorted(self._parts(checked_name(name), "")):
@@ -140,227 +332,3 @@ class BucketJournal:
             name, _, offset = meta["path"][skip:].rpartition("/")
             if offset.isdecimal() and is_name(name):
                 yield name, int(offset), meta["size"]
-
-
-CONTROL = ".streamweave"
-FILE_AND_PART = 2  # components of a part's key below the staging area
-SPAN_BYTES = 8 << 20  # each is a request of its own: none outlasts a slow reader
-ABANDONED_AFTER = timedelta(days=1)  # no composition takes nearly so long
-
-
-@lru_cache(maxsize=32)
-def _clients(connection: S3Connection, patience: Patience) -> tuple[Bucket, Composer]:
-    """The same ones for everybody who goes there, so that they find the server's connections open."""
-    return Bucket(connection, patience), Composer(connection, patience)
-
-
-class S3Storage:
-    """Versions below a prefix. ``streamweave.storage.base.Storage`` says what each method promises."""
-
-    def __init__(self, connection: S3Connection, patience: Patience = PATIENCE) -> None:
-        self._prefix = connection.prefix
-        self._place = connection.place
-        self._bucket, self._composer = _clients(connection, patience)
-        self._publisher = Publisher(self._bucket, self._composer, self._prefix)
-        self._mark = checked_key(self._prefix, f"{CONTROL}/location")
-        self._incoming = checked_key(self._prefix, f"{CONTROL}/incoming")
-        self._own_staging: StagingArea | None = None
-
-    def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
-        """Compare the mark, or give it to a new place; prove that the server keeps what must not be replaced."""
-        if is_new and self.found_mark() is NoMark.MISSING:
-            with suppress(DestinationOccupied):  # whoever was faster: their mark is compared next
-                self._bucket.create(self._mark, mark.content())
-        self.check_mark(mark)
-        self._publisher.prove_nothing_is_replaced(self._mark, mark.content())
-        for left in self._composer.unfinished(self._prefix):
-            if left.age >= ABANDONED_AFTER:
-                self._composer.give_up(left.key, left.upload_id)
-
-    def stage(
-        self,
-        staged_name: str,
-        mtime: datetime | None = None,  # noqa: ARG002 - S3 itself says when an object was put
-    ) -> AbstractContextManager[StagedFile]:
-        """Write a staged file from its beginning; after an error nothing stays of it."""
-        self._staging.folder_of(staged_name)
-        return self._staging.stage(staged_name)
-
-    def stage_whole(
-        self,
-        contents: Mapping[str, bytes],
-        mtimes: Mapping[str, datetime] = NO_MTIMES,  # noqa: ARG002 - S3 itself says when an object was put
-    ) -> dict[str, StorageError]:
-        """Write many small staged files, side by side."""
-        try:
-            staging = self._staging
-        except StorageError as error:
-            return dict.fromkeys(contents, error)
-        return staging.stage_whole(contents)
-
-    def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Read a staged file back from the server."""
-        if length == 0:
-            return
-        before = 0
-        for part in self._parts(staged_name):
-            end = part.size_bytes if length is None else min(offset + length - before, part.size_bytes)
-            yield from self._spans(part.key, max(offset - before, 0), end)
-            before += part.size_bytes
-
-    def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
-        """Read many small staged files back, side by side."""
-        return side_by_side(self._staged_content, staged_names)
-
-    def publish(self, staged_name: str, path: str) -> None:
-        """Give a staged file its final name."""
-        for error in self.publish_many({staged_name: path}).values():
-            raise error
-
-    def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
-        """Publish many staged files, side by side; of two for one path either may be the first."""
-        failed: dict[str, StorageError] = {}
-        published: list[StagedPart] = []
-        outcomes = side_by_side(self._publish, list(paths.items()))
-        for staged_name, outcome in zip(paths, outcomes, strict=True):
-            if isinstance(outcome, StorageError):
-                failed[staged_name] = outcome
-            else:
-                published += outcome
-        with suppress(StorageError):  # they have their names all the same; what is left of them is swept
-            self._bucket.delete(part.key for part in published)
-        return failed
-
-    def make_durable(self, paths: Iterable[str]) -> None:
-        """Nothing is left to do: S3 answers when an object is durable."""
-
-    def read(
-        self,
-        path: str,
-        offset: int = 0,
-        length: int | None = None,
-        *,
-        uncached: bool = False,  # noqa: ARG002 - there is no cache
-    ) -> Generator[bytes, None, None]:
-        """Read a published file, or a span of it."""
-        key = self._key(path)
-        meta = self._bucket.find(key)
-        if meta is None:
-            raise StorageRefused(f"{self.address(path)}: it is not there")
-        end = meta["size"] if length is None else min(offset + length, meta["size"])
-        yield from self._spans(key, offset, end, meta["e_tag"])
-
-    def exists(self, path: str) -> bool:
-        """Whether anything stands under ``path``. A location that is not there at all raises."""
-        key = self._key(path)
-        if self._bucket.find(key) or self._bucket.has_below(key):
-            return True
-        self._check_any_mark()
-        return False
-
-    def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
-        """What exists under each key: many of one folder are listed, others asked for one by one."""
-        self._check_any_mark()
-        found: dict[str, CopyStat | StorageError | None] = {}
-        keys: dict[str, str] = {}
-        for path in paths:
-            try:
-                keys[path] = self._key(path)
-            except StorageRefused as error:
-                found[path] = error
-        stats = object_stats(self._bucket, keys.values())
-        found |= {path: stats[key] for path, key in keys.items()}
-        return [found[path] for path in paths]
-
-    def paths(self) -> Iterator[str]:
-        """Every published file. A location that is not there raises."""
-        self._check_any_mark()
-        start = len(self._prefix) + 1 if self._prefix else 0
-        for meta in self._bucket.below(self._prefix):
-            path = meta["path"][start:]
-            if not path.startswith(f"{CONTROL}/"):
-                yield path
-
-    def staged_names(self) -> list[str]:
-        """The files of this catalog that are staged at this moment."""
-        self._check_any_mark()
-        return self._staging.names()
-
-    def early_staged_names(self) -> list[str]:
-        """The files that stand directly below ``incoming``, where all catalogs staged them once."""
-        start = len(self._incoming) + 1
-        names = (meta["path"][start:].split("/") for meta in self._bucket.below(self._incoming))
-        return list({name[0]: None for name in names if len(name) == FILE_AND_PART})
-
-    def discard_early(self, staged_name: str) -> None:
-        """Remove one of these; it is fine if there is none."""
-        StagingArea(self._bucket, self._incoming).discard(staged_name)
-
-    def discard(self, staged_name: str) -> None:
-        """Remove a staged file; it is fine if there is none."""
-        self._staging.discard(staged_name)
-
-    def journal(self, catalog_id: uuid.UUID) -> BucketJournal:
-        """Objects below ``.streamweave/journal/<catalog_id>``."""
-        return BucketJournal(self._bucket, checked_key(self._prefix, f"{CONTROL}/{JOURNALS}/{catalog_id}"))
-
-    def address(self, path: str) -> str:
-        """``s3://bucket/prefix/path``."""
-        return f"{self._place}/{path}"
-
-    def _key(self, path: str) -> str:
-        if path_components(path)[0] == CONTROL:
-            raise StorageRefused(f"{path!r} is not a path for versions: {CONTROL} is StreamWeave's own")
-        return checked_key(self._prefix, path)
-
-    def check_mark(self, mark: Mark) -> None:
-        """Compare the mark; staging is possible from then on."""
-        if why := refusal(self._place, self.found_mark(), mark):
-            raise StorageRefused(why)
-        self._own_staging = StagingArea(self._bucket, f"{self._incoming}/{mark.catalog_id}")
-
-    def found_mark(self) -> FoundMark:
-        """The mark that stands below the prefix."""
-        content = self._bucket.content(self._mark)
-        if content is None:
-            next(self._bucket.below(self._prefix), None)  # raises if it is the bucket that is missing
-        return parse_mark(content)
-
-    def put_mark(self, mark: Mark) -> None:
-        """Mark the prefix, whatever mark stands there."""
-        self._bucket.put(self._mark, mark.content())
-
-    @property
-    def _staging(self) -> StagingArea:
-        if self._own_staging is None:
-            raise StorageRefused(f"{self._place}: nothing may be staged before its mark was compared")
-        return self._own_staging
-
-    def _check_any_mark(self) -> None:
-        """Raises ``StorageRefused`` when the location is not there at all."""
-        if not self._bucket.find(self._mark):
-            next(self._bucket.below(self._prefix), None)  # raises if it is the bucket that is missing
-            raise StorageRefused(f"{self._place} is not the place it was: no mark ({CONTROL}/location)")
-
-    def _parts(self, staged_name: str) -> list[StagedPart]:
-        if parts := self._staging.parts(staged_name):
-            return parts
-        raise StorageRefused(f"{self._bucket.address(self._staging.folder_of(staged_name))}: it is not there")
-
-    def _staged_content(self, staged_name: str) -> bytes:
-        return b"".join(self.read_staged(staged_name))
-
-    def _publish(self, move: tuple[str, str]) -> list[StagedPart]:
-        """Publish a staged file; returns its parts, which are not needed any more."""
-        staged_name, path = move
-        key = self._key(path)
-        parts = self._staging.parts(staged_name)
-        if not parts:
-            raise StorageUnavailable(f"{self._bucket.address(self._staging.folder_of(staged_name))} is gone")
-        self._publisher.publish(parts, key)
-        self._staging.forget(staged_name)
-        return parts
-
-    def _spans(self, key: str, start: int, end: int, e_tag: str | None = None) -> Generator[bytes, None, None]:
-        for offset in range(start, end, SPAN_BYTES):
-            yield self._bucket.span(key, offset, min(offset + SPAN_BYTES, end), e_tag)

@@ -40,7 +40,7 @@ def test_files_that_need_a_person_are_one_condition_for_each_instrument(tower: A
     (condition,) = tower.wrong()
     assert condition.kind == "overdue_files"
     assert condition.sentence == (
-        "21 files of Microscope 01 need a person (20 failed, 1 overdue); "
+        "21 files of Microscope 01 need attention (20 failed, 1 overdue); "
         "the longest waiting, share/first.csv, since 2026-03-02 12:00 UTC: it grows and grows"
     )
     assert condition.details["counts"] == {"failed": 20, "overdue": 1}
@@ -73,13 +73,13 @@ def test_a_share_that_goes_on_failing_does(tower: Any, microscope: Instrument) -
         tower.wait(minutes=1)
         tower.fail(microscope, message="pc does not answer")
     (condition,) = tower.wrong()
-    assert condition.sentence == "The share of Microscope 01 can't be looked at: pc does not answer"
+    assert condition.sentence == "The share of Microscope 01 can't be scanned: pc does not answer"
     assert condition.details["error_kind"] == "source_unreachable"
     tower.look(microscope, ScanOutcome.PARTIAL)
     assert tower.wrong() == []
 
 
-def test_a_refused_password_is_told_at_once(tower: Any, microscope: Instrument) -> None:
+def test_a_refused_password_is_reported_at_once(tower: Any, microscope: Instrument) -> None:
     tower.look(microscope)
     tower.wait(minutes=1)
     tower.fail(microscope, "credentials_refused", "wrong password")
@@ -88,10 +88,10 @@ def test_a_refused_password_is_told_at_once(tower: Any, microscope: Instrument) 
     assert tower.kinds() == ["failing_share"], "nobody looks meanwhile, and that is as it should be"
 
 
-def test_a_share_that_has_shrunk_is_told_at_once(tower: Any, microscope: Instrument) -> None:
+def test_a_share_that_has_shrunk_is_reported_at_once(tower: Any, microscope: Instrument) -> None:
     tower.look(microscope, ScanOutcome.SUSPECT, error_kind="suspect_listing", error_message="the share is empty")
     (condition,) = tower.wrong()
-    assert condition.sentence == "The share of Microscope 01 is not to be believed: the share is empty"
+    assert condition.sentence == "The share of Microscope 01 is implausible: the share is empty"
 
 
 def test_a_look_that_is_under_way_says_nothing(tower: Any, microscope: Instrument) -> None:
@@ -115,7 +115,7 @@ def test_a_share_at_which_nobody_looks_is_told(tower: Any, microscope: Instrumen
     tower.wait(minutes=1)
     (condition,) = tower.wrong()
     assert condition.kind == "unwatched_share"
-    assert "Nobody has looked at the share of Microscope 01 since 2026-03-02 12:00 UTC" in condition.sentence
+    assert "The share of Microscope 01 has not been scanned since 2026-03-02 12:00 UTC" in condition.sentence
 
 
 def test_while_we_were_away_nobody_could_look(tower: Any, microscope: Instrument) -> None:
@@ -272,7 +272,7 @@ def test_hooks_that_do_not_cope_for_an_hour_are_told(tower: Any, microscope: Ins
     tower.wait(minutes=1)
     (condition,) = tower.wrong()
     assert condition.sentence == (
-        "Hooks do not cope with files of Microscope 01: 1 file undecided since 2026-03-02 12:00 UTC: hook Filter: "
+        "Hooks fail for files of Microscope 01: 1 file undecided since 2026-03-02 12:00 UTC: hook Filter: "
         "it burns; 1 file not enriched since 2026-03-02 12:00 UTC: hook Owner: gone"
     )
     tower.change(undecided, state=VersionState.SKIPPED, retry_at=None)

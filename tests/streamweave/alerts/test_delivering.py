@@ -57,7 +57,7 @@ def test_a_mail_goes_to_each_admin_when_it_begins_and_when_it_is_over(
     assert {mail["Subject"] for mail in begun} == {"StreamWeave: Microscope 01: the share fails"}
     (alert,) = tower.alerts()
     assert begun[0].get_content().splitlines() == [
-        "The share of Microscope 01 can't be looked at: wrong password",
+        "The share of Microscope 01 can't be scanned: wrong password",
         "",
         "Since 2026-03-02 12:00 UTC.",
         "",
@@ -93,7 +93,7 @@ def test_a_webhook_gets_a_signed_message_that_programs_understand(
         "subject_type": "instruments",
         "subject_id": "",
         "subject": "Microscope 01",
-        "sentence": "The share of Microscope 01 can't be looked at: wrong password",
+        "sentence": "The share of Microscope 01 can't be scanned: wrong password",
         "details": {"outcome": "failed", "error_kind": "credentials_refused", "error_message": "wrong password"},
         "began_at": "2026-03-02T12:00:00+00:00",
         "last_seen_at": "2026-03-02T12:00:00+00:00",
@@ -153,7 +153,7 @@ def test_what_is_over_before_it_could_be_told_is_told_in_one(tower: Any, broken:
     begun, ended = tower.deliveries("mail")
     assert (begun.status, begun.detail) == (
         "dropped",
-        "it was over before it could be told; that it is over is told with when it began",
+        "it was over before it could be sent; the message about its end says when it began",
     )
     tower.channels = Channels(mailer(smtp_server.port))
     tower.time = ended.next_attempt_at
@@ -202,7 +202,7 @@ def test_nothing_is_sent_to_whoever_is_no_receiver_any_more(tower: Any, broken: 
     tower.channels = Channels(mailer(smtp_server.port), ["operators@test.org"])
     tower.evaluate_for(minutes=5)
     (mail,) = tower.deliveries("mail")
-    assert (mail.status, mail.detail) == ("dropped", "its receiver is no longer told of alerts")
+    assert (mail.status, mail.detail) == ("dropped", "its receiver gets no alerts any more")
     mend(tower, broken)
     assert smtp_server.mails == []
 

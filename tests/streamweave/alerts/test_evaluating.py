@@ -87,7 +87,7 @@ def test_what_gets_worse_is_shown_and_not_told_again(tower: Any, microscope: Ins
     tower.wait(minutes=1)
     tower.evaluate()
     (alert,) = tower.alerts()
-    assert alert.sentence.startswith("11 files of Microscope 01 need a person")
+    assert alert.sentence.startswith("11 files of Microscope 01 need attention")
     assert alert.details["counts"] == {"failed": 11}
     assert alert.last_seen_at == tower.time
     assert len(tower.notifications()) == 1

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fakes.memory_source import Laboratory
 from streamweave.facility import facility_of
 from streamweave.harvest.run import scan
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.settings import Settings
-from streamweave.sources.memory import Laboratory
 
 AHEAD_SECONDS = float(sys.argv[1])
 right_time = time.time

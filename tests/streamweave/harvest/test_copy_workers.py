@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from fakes.memory_source import Laboratory
+from fakes.memory_storage import MemoryStorage
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import BATCH_FILES, Copied
 from streamweave.harvest.copy_workers import CopyWorkers
 from streamweave.sources.base import Source
-from streamweave.sources.memory import Laboratory
-from streamweave.storage.memory import MemoryStorage
 
 WRITTEN_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LOCATION = uuid.uuid4()

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from fakes.memory_source import Laboratory, MemorySource, OpenMemoryFile
+from fakes.memory_storage import MemoryStorage
 from streamweave.catalog.tables import VersionState
 from streamweave.errors import CopyNotProven, FileChanged, SourceFileError, SourceUnreachable, StorageUnavailable
 from streamweave.harvest import copy_verify
@@ -19,8 +21,6 @@ from streamweave.harvest.copy_verify import copy_proven, digest_of
 from streamweave.harvest.copy_workers import LOSSES_IN_A_ROW
 from streamweave.harvest.report import HarvestReport
 from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile, WholeFile
-from streamweave.sources.memory import Laboratory, MemorySource, OpenMemoryFile
-from streamweave.storage.memory import MemoryStorage
 
 MTIME = datetime(2026, 3, 2, tzinfo=UTC)
 LARGE = bytes(range(256)) * (3 * WHOLE_FILE_BYTES // 256)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from fakes.memory_source import MemoryFile
 from simlab.shares import Share, ShareServer, available_kinds, serve
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import (
@@ -27,7 +28,6 @@ from streamweave.errors import AddressChanged, Conflict, InvalidInput
 from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.harvest.scan import discover
 from streamweave.instruments.addresses import NO_ADDRESS
-from streamweave.sources.memory import MemoryFile
 from streamweave.sources.smb import SmbAddress, SmbSource
 
 SAME, OTHER = {"address_change": "same_files"}, {"address_change": "other_files"}

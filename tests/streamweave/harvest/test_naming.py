@@ -20,9 +20,9 @@ from streamweave.storage.archive_paths import (
     source_path_of,
 )
 from streamweave.storage.marks import Mark
-from streamweave.storage.posix import CONTROL, PosixStorage
+from streamweave.storage.posix import PosixStorage
 from streamweave.storage.s3.connection import LONGEST_KEY, checked_key, key_problem
-from streamweave.storage.safe_path import path_components
+from streamweave.storage.safe_path import CONTROL, path_components
 
 MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))
 

@@ -205,7 +205,7 @@ def test_one_files_trouble_is_neither_an_alert_nor_anybody_elses(bench: Any) -> 
     assert report.troubles == []
     assert set(bench.states().values()) == {VersionState.ARCHIVED}
     with bench.facility.sessions() as session:
-        assert full_storage(session, {}, bench.clock.now()).conditions == []
+        assert list(full_storage(session, {}, bench.clock.now())) == []
 
 
 def test_what_waited_for_ever_before_arrives_by_itself(bench: Any) -> None:

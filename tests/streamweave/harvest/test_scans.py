@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from fakes.memory_source import MemoryFile
 from streamweave.catalog.tables import Scan, ScanOutcome, VersionState
 from streamweave.errors import FileDenied, FileUnreadable
 from streamweave.harvest.scan import discover
 from streamweave.harvest.scan_checkpoint import MOST_UNLISTABLE_CHARACTERS, ScanCheckpoint
 from streamweave.harvest.scan_record import LARGEST_COUNT, ScanResult, end_dead_scans, scan_on_record, unlisted_sentence
 from streamweave.sources.base import FolderListing, SourceFile
-from streamweave.sources.memory import MemoryFile
 
 
 def scans(bench: Any) -> list[Scan]:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from fakes.memory_source import Laboratory
 from streamweave.catalog.tables import (
     Instrument,
     Readoption,
@@ -25,7 +26,6 @@ from streamweave.journal.readoption import readopt_everywhere
 from streamweave.preservation.repair import repair_copies
 from streamweave.preservation.sweep import sweep_tonight
 from streamweave.preservation.verification import FindingKind, verify_location
-from streamweave.sources.memory import Laboratory
 
 Backup = Callable[[Any], Callable[[], Any]]
 F, X1, X2, X3 = (f"microscope/{name}.dat" for name in ("f", "x1", "x2", "x3"))
@@ -43,7 +43,7 @@ def resolves(bench: Any, identifier: str) -> str:
         return newest.file.source_path
 
 
-def strays(bench: Any) -> list[str]:
+def orphans(bench: Any) -> list[str]:
     report = verify_location(bench.facility, bench.location)
     assert report.trouble is None
     return [each.address for each in report.named]
@@ -79,7 +79,7 @@ def test_what_was_archived_since_a_backup_comes_back_with_its_identifiers_and_pr
     assert (restored.version(F).number, restored.version(X2).number) == (3, 2)
     assert restored.record(X3).gone_at is not None
     assert restored.record(X1).gone_at is None
-    assert strays(restored) == []
+    assert orphans(restored) == []
     assert (adopted(restored).files, adopted(restored).versions, adopted(restored).copies) == (3, 4, 4)
     assert adopted(restored).conflicts == []
 
@@ -129,7 +129,7 @@ def test_what_a_run_noted_that_died_before_cataloguing_is_taken_in(
     assert after.states() == {X1: VersionState.ARCHIVED}
     assert after.record(X1).persistent_id == identifier
     assert [each.status for each in after.transfers(X1)] == [TransferStatus.COMPLETED]
-    assert strays(after) == []
+    assert orphans(after) == []
 
 
 def test_what_a_living_run_has_noted_and_not_catalogued_is_left_to_it(
@@ -195,7 +195,7 @@ def test_what_a_run_noted_that_died_is_taken_in_although_another_was_the_last_to
     if found_by == "a harvest":
         spectrometer.write("spectrometer/b.dat", b"b")
         spectrometer.harvest()
-    assert strays(bench) == []
+    assert orphans(bench) == []
     assert bench.states()[X1] == VersionState.ARCHIVED
 
 
@@ -301,7 +301,7 @@ def test_a_location_that_is_seen_late_leaves_both_identifiers_leading_to_the_fil
         "Microscope 01/microscope/x1~v2.dat": b"x1 v2",
         "Microscope 01/microscope/x1~v3.dat": b"x1 v3",
     }
-    assert strays(restored) == []
+    assert orphans(restored) == []
     assert "has two identifiers now" in adopted(restored).conflicts[0]
 
 

@@ -167,7 +167,7 @@ def test_an_interval_that_is_missed_is_told(archive: Any, monkeypatch: pytest.Mo
     assert "nights" in report.missed
 
 
-def test_a_complete_sweep_reads_everything_and_concludes_nothing(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_complete_sweep_reads_everything_and_marks_nothing(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "LEAST_WORK", 1)
     monkeypatch.setattr(sweep, "BATCH_FILES", 3)
     archive.damage(0)

@@ -53,14 +53,14 @@ def test_a_quick_look_finds_all_but_changed_bytes(archive: Any) -> None:
     assert told(verify(archive, quick=True)) == {"damaged": ["1.csv", "3.csv"], "missing": ["2.csv"]}
 
 
-def test_a_name_that_is_no_text_is_a_stray(archive: Any) -> None:
+def test_a_name_that_is_no_text_is_an_orphan(archive: Any) -> None:
     with open(os.fsencode(archive.bench.archive) + b"/\xff.csv", "wb") as file:
         file.write(b"whose?")
-    (stray,) = verify(archive).named
-    assert (stray.kind, stray.address.rpartition("/")[2]) == (FindingKind.STRAY, "\\xff.csv")
+    (orphan,) = verify(archive).named
+    assert (orphan.kind, orphan.address.rpartition("/")[2]) == (FindingKind.ORPHAN, "\\xff.csv")
 
 
-def test_bytes_that_a_dead_run_published_are_no_strays(archive: Any) -> None:
+def test_bytes_that_a_dead_run_published_are_no_orphans(archive: Any) -> None:
     """The next harvest takes them over."""
     archive.bench.change(archive.transfer(0), status="pending", started_at=archive.bench.clock.time)
     assert verify(archive).counts.total() == 0

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from fakes.memory_source import Laboratory
 from simlab.shares import Share, ShareServer, available_kinds, serve
 from streamweave.sources.base import Source
-from streamweave.sources.memory import Laboratory
 from streamweave.sources.smb import SmbAddress, SmbSource
 from streamweave.sources.smb.address import Engine
 

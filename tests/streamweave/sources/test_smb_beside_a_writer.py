@@ -28,12 +28,12 @@ from smbprotocol.open import (
 from smbprotocol.session import Session
 from smbprotocol.tree import TreeConnect
 
+from fakes.memory_storage import MemoryStorage
 from streamweave.errors import FileChanged, SourceFileError
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import copy_proven
 from streamweave.sources.base import SourceFile
 from streamweave.sources.smb import SmbAddress
-from streamweave.storage.memory import MemoryStorage
 
 READERS = ShareAccess.FILE_SHARE_READ
 EVERYBODY = ShareAccess.FILE_SHARE_READ | ShareAccess.FILE_SHARE_WRITE | ShareAccess.FILE_SHARE_DELETE

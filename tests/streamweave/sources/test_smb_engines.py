@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streamweave.errors import SourceUnreachable
-from streamweave.sources.smb import source
+from streamweave.sources.smb import SmbAddress, source
 from streamweave.sources.smb.connection import OpenedShare
 from streamweave.sources.smb.frames.connection import FramesConnection
 from streamweave.sources.smb.frames.handover import HandoverFailed
@@ -39,7 +39,7 @@ def in_a_distributed_file_system(share: Any) -> None:
     share.tree.is_dfs_share = None
 
 
-def with_a_thread_that_goes_on(share: Any) -> None:
+def with_a_thread_that_does_not_end(share: Any) -> None:
     share.connection._t_worker = EndlessThread()
 
 
@@ -51,7 +51,7 @@ def with_another_kind_of_socket(share: Any) -> None:
     ("otherwise", "words"),
     [
         (in_a_distributed_file_system, "its share is part of a distributed file system"),
-        (with_a_thread_that_goes_on, "smbprotocol's thread goes on"),
+        (with_a_thread_that_does_not_end, "smbprotocol's thread still runs"),
         (with_another_kind_of_socket, "smbprotocol has no socket"),
     ],
 )
@@ -63,8 +63,8 @@ def test_what_is_not_as_expected_is_left_to_the_public_engine_and_said_once(
     words: str,
 ) -> None:
     class OtherShare(OpenedShare):
-        def _connect(self) -> None:
-            super()._connect()
+        def __init__(self, address: SmbAddress) -> None:
+            super().__init__(address)
             otherwise(self)
 
     monkeypatch.setattr(source, "OpenedShare", OtherShare)
@@ -121,7 +121,7 @@ def test_no_connection_stays_behind_when_neither_engine_comes_about(
     shares: list[OpenedShare] = []
 
     def fail_to_take_over(share: OpenedShare) -> Any:
-        raise HandoverFailed("its thread goes on")
+        raise HandoverFailed("its thread still runs")
 
     def ask_in_vain(share: OpenedShare) -> None:
         shares.append(share)

@@ -64,7 +64,7 @@ def test_the_own_mark_is_accepted_also_when_it_was_made_later() -> None:
         ),
         (
             replace(MARK, location_id=UUID(int=9)),
-            "/a bears the mark of another storage location: 00000000-0000-0000-0000-000000000009, which the catalog "
+            "/a has the mark of another storage location: 00000000-0000-0000-0000-000000000009, which the catalog "
             "does not know. Were disks exchanged or mounted twice?",
         ),
         (
@@ -80,4 +80,4 @@ def test_whatever_else_is_found_is_refused_with_its_own_sentence(found: Mark | N
 
 def test_a_location_that_the_catalog_knows_is_named() -> None:
     told = refusal("/a", replace(MARK, location_id=UUID(int=9)), MARK, "Archive B")
-    assert told == "/a bears the mark of another storage location: 'Archive B'. Were disks exchanged or mounted twice?"
+    assert told == "/a has the mark of another storage location: 'Archive B'. Were disks exchanged or mounted twice?"

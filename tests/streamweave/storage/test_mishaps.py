@@ -150,8 +150,8 @@ def test_exchanged_disks_are_refused_by_the_others_name(elsewhere: Any, disks: M
 
     elsewhere.write("microscope/two.dat", b"two")
     troubles = " ".join(str(trouble) for trouble in elsewhere.harvest().troubles)
-    assert f"{b} bears the mark of another storage location: 'C'" in troubles
-    assert f"{c} bears the mark of another storage location: 'B'" in troubles
+    assert f"{b} has the mark of another storage location: 'C'" in troubles
+    assert f"{c} has the mark of another storage location: 'B'" in troubles
     assert (copies_below(b), copies_below(c)) == ([b"one"], [b"one"])
 
     for disk, place in ((disk_c, b), (disk_b, c)):
@@ -180,7 +180,7 @@ def test_nothing_is_swept_or_verified_while_the_disk_is_away_and_people_are_told
         assert "is not the place it was: no mark" in str(report.trouble)
         assert report.counts.total() == 0
     with elsewhere.facility.sessions() as session:
-        (condition,) = refused_storage(session).conditions
+        (condition,) = refused_storage(session)
     assert (condition.subject_id, condition.subject) == (location.id, "A")
     assert "A is refused since" in condition.sentence
     assert "Is the disk mounted?" in condition.sentence
@@ -188,7 +188,7 @@ def test_nothing_is_swept_or_verified_while_the_disk_is_away_and_people_are_told
     disks.insert(disk, place)
     assert verify_location(elsewhere.facility, location).trouble is None
     with elsewhere.facility.sessions() as session:
-        assert refused_storage(session).conditions == []
+        assert list(refused_storage(session)) == []
 
 
 @pytest.mark.parametrize("within", ["", "inside"])

@@ -17,10 +17,10 @@ from streamweave.manifest import apply_manifest
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.storage.base import Storage
-from streamweave.storage.location_fields import check_root
 from streamweave.storage.locations import (
     StorageRefusal,
     adopt_storage_location,
+    check_root,
     create_storage_location,
     delete_storage_location,
     restore_storage_location,

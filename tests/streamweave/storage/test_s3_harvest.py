@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from fakes.memory_source import Laboratory
 from streamweave.access.tokens import issue_token
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Role, User
@@ -20,7 +21,6 @@ from streamweave.harvest.run import harvest
 from streamweave.preservation.repair import repair_copies
 from streamweave.preservation.sweep import sweep_archive
 from streamweave.settings import Settings
-from streamweave.sources.memory import Laboratory
 from streamweave_api.app import create_app
 
 SIGNING = "a secret of the tests, long enough to sign tokens"

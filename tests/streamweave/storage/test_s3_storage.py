@@ -513,7 +513,7 @@ def test_a_race_that_the_server_breaks_off_is_no_file_that_stands_there(
     monkeypatch.setattr(publication, "SMALL_BYTES", small_bytes)
     stage(s3_storage, "t1")
     s3_server.fail(409, "ConditionalRequestConflict", hits=lambda request: "if-none-match" in request.headers)
-    with pytest.raises(StorageUnavailable, match="somebody else is writing there"):
+    with pytest.raises(StorageUnavailable, match="another request is writing there"):
         s3_storage.publish("t1", "a")
     s3_server.faults.clear()
     s3_server.fail(409, "OperationAborted", hits=is_put_of_bytes)

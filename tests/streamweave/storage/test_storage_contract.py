@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fakes.memory_storage import MemoryStorage
 from streamweave.errors import (
     DestinationOccupied,
     NotAFile,
@@ -22,7 +23,6 @@ from streamweave.errors import (
 )
 from streamweave.storage.base import CopyStat, Storage
 from streamweave.storage.marks import Mark, NoMark
-from streamweave.storage.memory import MemoryStorage
 from streamweave.storage.posix import PosixStorage
 
 MARK = Mark(UUID(int=1), UUID(int=2), datetime(2026, 3, 1, tzinfo=UTC))

@@ -28,7 +28,7 @@ def test_all_of_them_pass_for_a_healthy_instrument(orchestra: Any, archived: Pat
         "completeness": True,
         "freshness": True,
     }
-    assert checks["fixity"].description.startswith("1 copies, all re-read since ")
+    assert checks["fixity"].description.startswith("1 copy, all re-read since ")
     assert checks["fixity"].description.endswith(", 0 overdue, 0 damaged")
 
 

@@ -1,5 +1,5 @@
 """The engine that speaks its own frames on the connection that smbprotocol has authenticated.
 
-What smbprotocol costs is a thread to hand over to, objects for every field and copies of every payload. Here a request
-is a few packed bytes, and an answer is looked at where it was received.
+smbprotocol costs a thread to hand over to, objects for every field and copies of every payload. Here a request is a few
+packed bytes, and an answer is parsed where it was received.
 """

@@ -1,4 +1,4 @@
-"""A share spoken to in frames of our own."""
+"""A connection to a share in frames of our own."""
 
 from collections.abc import Iterable, Sequence
 
@@ -28,28 +28,22 @@ class FramesConnection(ShareConnection):
 
     @property
     def is_alive(self) -> bool:
-        """Whether the server has not ended the connection."""
         return not self._socket.is_ended()
 
     @property
     def credits(self) -> int:
-        """What the server has granted, and nothing has used yet."""
         return self._exchange.window.credits
 
     def read_bytes_at_most(self, wanted: int) -> int:
-        """As negotiated."""
         return min(wanted, self._largest_read)
 
     def listing_bytes_at_most(self, wanted: int) -> int:
-        """As negotiated."""
         return min(wanted, self._largest_listing)
 
     def send(self, messages: Sequence[Packed]) -> list[int]:
-        """Send one message or compound."""
         return self._exchange.send(messages)
 
     def answer(self, ticket: int) -> memoryview:
-        """The body of the answer."""
         return self._exchange.take(ticket).body
 
     def _data(self, ticket: int) -> bytes:
@@ -57,11 +51,9 @@ class FramesConnection(ShareConnection):
         return answer.payload or answers.data(answer.body)
 
     def discard(self, tickets: Iterable[int]) -> None:
-        """Forget them: nothing is waited for."""
         self._exchange.discard(tickets)
 
     def release(self, handle: bytes) -> None:
-        """Close the handle, and forget the answer."""
         try:
             self.discard(self.send([messages.close(handle)]))
         except WIRE_ERRORS:

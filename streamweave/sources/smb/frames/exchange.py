@@ -1,8 +1,7 @@
-"""Requests out, answers in: message ids, credits, and what an answer must be before it is believed.
+"""Requests out, answers in: frames, message ids and credits, and the checks that an answer must pass.
 
-The window of message ids that a server lets us use: what its credits allow ([MS-SMB2] 3.2.4.1.6).
-
-Frames on a socket: four bytes that tell the length, and the messages ([MS-SMB2] 2.1).
+A frame is four bytes with the length, and the messages ([MS-SMB2] 2.1). The window of message ids that a server lets us
+use is what its credits allow ([MS-SMB2] 3.2.4.1.6).
 """
 
 import io
@@ -20,110 +19,9 @@ from streamweave.sources.smb.frames.handover import Handover
 from streamweave.sources.smb.frames.messages import HEADER_BYTES, Header, Packed
 from streamweave.sources.smb.frames.protection import Protection
 
-
-class Window:
-    """Ids are used in order. ``credits`` is how many are left."""
-
-    def __init__(self, next_id: int, credits_left: int) -> None:
-        self._next_id = next_id
-        self.credits = credits_left
-
-    def use(self, charge: int) -> int:
-        """The id of a request that costs ``charge`` credits, and so as many ids."""
-        message_id = self._next_id
-        self._next_id += charge
-        self.credits -= charge
-        return message_id
-
-    def wanted(self, charge: int) -> int:
-        """How many credits to ask for with a request that costs ``charge``."""
-        return max(charge, CREDITS_WANTED - self.credits)
-
-    def widen(self, granted: int) -> None:
-        """The server has granted credits."""
-        self.credits += granted
-
-
 LARGEST_FRAME_BYTES = WHOLE_FILE_BYTES + (1 << 16)  # the largest answer that is asked for, and what comes with it
 RECEIVED_AT_ONCE = 1 << 14  # at least: some answers about small files, or the beginning of a large one
-TIMEOUTS_OF_A_FRAME = 10  # within which it must be whole, however slow the line: some bytes come in time for ever
-
-
-class FrameSocket:
-    """A connected socket, whose every wait is bounded.
-
-    By ``timeout_seconds``; and by ``patience()``, where all waits together have an end. Each method raises
-    ``TimeoutError``, ``ConnectionError`` or another ``OSError``.
-    """
-
-    def __init__(
-        self, connected: socket.socket, timeout_seconds: float, patience: Callable[[], float] | None = None
-    ) -> None:
-        self._socket = connected
-        self.timeout_seconds = timeout_seconds
-        self._patience = patience
-        self._socket.settimeout(timeout_seconds)
-        self._length = bytearray(4)
-        self._buffer = memoryview(bytearray(RECEIVED_AT_ONCE))
-        self._received = self._buffer[:0]  # what nobody has taken yet
-        self._deadline = 0.0  # of the frame that is received
-
-    def send(self, frame: bytes) -> None:
-        """Send one frame."""
-        self._socket.sendall(len(frame).to_bytes(4, "big") + frame)
-
-    def next_length(self) -> int:
-        """Wait for a frame, and tell how many bytes long it is. Raises ``BrokenAnswer`` for one that can't be."""
-        self._deadline = monotonic() + TIMEOUTS_OF_A_FRAME * self.timeout_seconds
-        self.fill(memoryview(self._length))
-        length = int.from_bytes(self._length, "big")
-        if length > LARGEST_FRAME_BYTES:
-            raise BrokenAnswer(f"a frame of {length} bytes")
-        return length
-
-    def fill(self, view: memoryview) -> None:
-        """Receive as many bytes of the frame as the view holds."""
-        while True:
-            taken = min(len(view), len(self._received))
-            view[:taken], self._received = self._received[:taken], self._received[taken:]
-            view = view[taken:]
-            if len(view) >= RECEIVED_AT_ONCE:
-                view = view[self._receive(view) :]
-            elif view:
-                self._received = self._buffer[: self._receive(self._buffer)]
-            if not view:
-                return
-            if monotonic() > self._deadline:
-                raise TimeoutError
-
-    def _receive(self, view: memoryview) -> int:
-        if self._patience is not None:
-            self._socket.settimeout(self._patience())
-        received = self._socket.recv_into(view)
-        if not received:
-            raise ConnectionResetError
-        return received
-
-    def take(self, length: int) -> bytes:
-        """The frame's next ``length`` bytes, received where they stay: ``getvalue`` hands out the filled buffer."""
-        buffer = io.BytesIO(bytes(length))
-        with buffer.getbuffer() as view:
-            self.fill(view)
-        return buffer.getvalue()
-
-    def is_ended(self) -> bool:
-        """Whether the server has ended the connection; nothing that it sent before is taken."""
-        try:
-            self._socket.settimeout(0)
-            is_ended = not self._socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            is_ended = False
-        except OSError:
-            return True
-        self._socket.settimeout(self.timeout_seconds)
-        return is_ended
-
-
+TIMEOUTS_OF_A_FRAME = 10  # within which it must be whole: a server that sends a byte now and then never ends
 UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
 READ_ANSWER_BYTES = HEADER_BYTES + 16  # what comes before the data
 APART_FROM = 1 << 16  # of a frame that is longer, a read's data are received where they stay
@@ -142,13 +40,13 @@ class Answer:
 class Exchange:
     """All requests and answers of one tree. A ticket is the request's message id."""
 
-    def __init__(self, socket: FrameSocket, protection: Protection, taken: Handover) -> None:
+    def __init__(self, socket: "FrameSocket", protection: Protection, taken: Handover) -> None:
         self._socket, self._protection = socket, protection
         self._session_id, self._tree_id = taken.session_id, taken.tree_id
         self._flags = messages.IS_SIGNED if protection.frames_are_plain else 0
         self.window = Window(taken.next_id, taken.credits)
         self._commands: dict[int, int] = {}  # of the requests under way, by message id
-        self._answers: dict[int, Answer] = {}  # that nobody has taken yet
+        self._answers: dict[int, Answer] = {}  # not taken yet
         self._unwanted: set[int] = set()
         self._notices, self._answered_at = 0, monotonic()  # since the last answer, and when that came
         self._put_off_at_most = PUT_OFF_AT_MOST * socket.timeout_seconds
@@ -202,7 +100,7 @@ class Exchange:
                 self._unwanted.add(ticket)
 
     def _receive(self) -> None:
-        """Take one frame in. What failed once stays failed: no silence is waited for twice, no half frame read on."""
+        """Receive one frame. After a failure every further call fails: no second wait, no half frame is continued."""
         if self._fault:
             raise self._fault
         try:
@@ -232,30 +130,30 @@ class Exchange:
         self._accept_all(frame)
 
     def _accept_all(self, frame: bytearray) -> None:
-        for told, message in messages.messages_in(self._protection.open_frame(frame)):
-            self._accept(told, message)
+        for header, message in messages.messages_in(self._protection.open_frame(frame)):
+            self._accept(header, message)
 
-    def _accept(self, told: Header, message: memoryview, payload: bytes = b"") -> None:
-        if told.message_id == UNSOLICITED and told.command == messages.OPLOCK_BREAK:
-            self._notice()  # whoever probes has let go of the file already, which is the answer to this
+    def _accept(self, header: Header, message: memoryview, payload: bytes = b"") -> None:
+        if header.message_id == UNSOLICITED and header.command == messages.OPLOCK_BREAK:
+            self._notice()  # the probe for writers has closed the file already, as this asks for
             return
-        if self._commands.get(told.message_id) != told.command:
-            raise BrokenAnswer("an answer that nobody has asked for")
-        is_async = told.flags & messages.IS_ASYNC  # then an AsyncId stands in the tree id's place
-        if told.session_id != self._session_id or not (is_async or told.tree_id == self._tree_id):
+        if self._commands.get(header.message_id) != header.command:
+            raise BrokenAnswer("an answer that was not asked for")
+        is_async = header.flags & messages.IS_ASYNC  # then the header has an AsyncId instead of the tree id
+        if header.session_id != self._session_id or not (is_async or header.tree_id == self._tree_id):
             raise BrokenAnswer("an answer of another session or share")
-        if told.status == PENDING:  # never signed (3.2.5.1.3)
-            self.window.widen(told.credits)
+        if header.status == PENDING:  # never signed (3.2.5.1.3)
+            self.window.widen(header.credits)
             self._notice()
             return
-        self._protection.check_message(message, told.message_id, payload)
-        self.window.widen(told.credits)
+        self._protection.check_message(message, header.message_id, payload)
+        self.window.widen(header.credits)
         self._notices, self._answered_at = 0, monotonic()
-        del self._commands[told.message_id]
-        if told.message_id in self._unwanted:
-            self._unwanted.remove(told.message_id)
+        del self._commands[header.message_id]
+        if header.message_id in self._unwanted:
+            self._unwanted.remove(header.message_id)
         else:
-            self._answers[told.message_id] = Answer(told.status, message[HEADER_BYTES:], payload)
+            self._answers[header.message_id] = Answer(header.status, message[HEADER_BYTES:], payload)
 
     def _notice(self) -> None:
         self._notices += 1
@@ -269,6 +167,104 @@ def _is_read_data(head: bytearray, length: int) -> bool:
     """Whether a frame of ``length`` bytes is one answer to a read, with the data right behind its ``head``."""
     if not head.startswith(messages.PROTOCOL):
         return False
-    told = messages.unpack(head)
-    is_data = told.command == messages.READ and told.status == 0 and not told.next_offset
+    header = messages.unpack(head)
+    is_data = header.command == messages.READ and header.status == 0 and not header.next_offset
     return is_data and answers.follows_at_once(memoryview(head)[HEADER_BYTES:], length - READ_ANSWER_BYTES)
+
+
+class Window:
+    """Ids are used in order. ``credits`` is how many are left."""
+
+    def __init__(self, next_id: int, credits_left: int) -> None:
+        self._next_id = next_id
+        self.credits = credits_left
+
+    def use(self, charge: int) -> int:
+        """The id of a request that costs ``charge`` credits, and so as many ids."""
+        message_id = self._next_id
+        self._next_id += charge
+        self.credits -= charge
+        return message_id
+
+    def wanted(self, charge: int) -> int:
+        """How many credits to ask for with a request that costs ``charge``."""
+        return max(charge, CREDITS_WANTED - self.credits)
+
+    def widen(self, granted: int) -> None:
+        """The server has granted credits."""
+        self.credits += granted
+
+
+class FrameSocket:
+    """A connected socket, whose every wait is bounded.
+
+    By ``timeout_seconds``; and by ``patience()``, where all waits together have an end. Each method raises
+    ``TimeoutError``, ``ConnectionError`` or another ``OSError``.
+    """
+
+    def __init__(
+        self, connected: socket.socket, timeout_seconds: float, patience: Callable[[], float] | None = None
+    ) -> None:
+        self._socket = connected
+        self.timeout_seconds = timeout_seconds
+        self._patience = patience
+        self._socket.settimeout(timeout_seconds)
+        self._length = bytearray(4)
+        self._buffer = memoryview(bytearray(RECEIVED_AT_ONCE))
+        self._received = self._buffer[:0]  # not taken yet
+        self._deadline = 0.0  # of the frame that is received
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame."""
+        self._socket.sendall(len(frame).to_bytes(4, "big") + frame)
+
+    def next_length(self) -> int:
+        """Wait for a frame; returns its length in bytes. Raises ``BrokenAnswer`` for one that is too long."""
+        self._deadline = monotonic() + TIMEOUTS_OF_A_FRAME * self.timeout_seconds
+        self.fill(memoryview(self._length))
+        length = int.from_bytes(self._length, "big")
+        if length > LARGEST_FRAME_BYTES:
+            raise BrokenAnswer(f"a frame of {length} bytes")
+        return length
+
+    def fill(self, view: memoryview) -> None:
+        """Receive as many bytes of the frame as the view holds."""
+        while True:
+            taken = min(len(view), len(self._received))
+            view[:taken], self._received = self._received[:taken], self._received[taken:]
+            view = view[taken:]
+            if len(view) >= RECEIVED_AT_ONCE:
+                view = view[self._receive(view) :]
+            elif view:
+                self._received = self._buffer[: self._receive(self._buffer)]
+            if not view:
+                return
+            if monotonic() > self._deadline:
+                raise TimeoutError
+
+    def _receive(self, view: memoryview) -> int:
+        if self._patience is not None:
+            self._socket.settimeout(self._patience())
+        received = self._socket.recv_into(view)
+        if not received:
+            raise ConnectionResetError
+        return received
+
+    def take(self, length: int) -> bytes:
+        """The frame's next ``length`` bytes, received where they stay: ``getvalue`` hands out the filled buffer."""
+        buffer = io.BytesIO(bytes(length))
+        with buffer.getbuffer() as view:
+            self.fill(view)
+        return buffer.getvalue()
+
+    def is_ended(self) -> bool:
+        """Whether the server has ended the connection; nothing that it sent before is taken."""
+        try:
+            self._socket.settimeout(0)
+            is_ended = not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            is_ended = False
+        except OSError:
+            return True
+        self._socket.settimeout(self.timeout_seconds)
+        return is_ended

@@ -27,16 +27,20 @@ KEY_BYTES = {AES_128_CCM: 16, AES_128_GCM: 16, AES_256_CCM: 32, AES_256_GCM: 32}
 
 
 class CanNotTakeOver(Exception):
-    """The message says why. Nothing was touched: the share can be used as it is."""
+    """The message says why. Nothing was changed: the share can be used as it is."""
 
 
 class HandoverFailed(CanNotTakeOver):
-    """It came to light too late: the share can't be used any more."""
+    """It was found too late: the share can't be used any more."""
+
+
+class Unexpected(Exception):
+    """The message says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """All that it takes to go on. Without a ``cipher`` messages are signed. Sizes are in bytes."""
+    """All that a connection needs. Without a ``cipher`` messages are signed. Sizes are in bytes."""
 
     socket: socket.socket
     session_id: int
@@ -53,10 +57,10 @@ class Handover:
 
 
 class LastReceipt:
-    """Stands in for the ``recv`` of smbprotocol's transport, and ends its thread by an empty message.
+    """Replaces ``recv`` of smbprotocol's transport, and ends its thread by an empty message.
 
-    Only once the thread has taken in the answer that it still waits for: else that one would be lost to it, or it would
-    take what is ours.
+    Only once the thread has taken the answer that it still waits for: else that one would be lost, or the thread would
+    take one of ours.
     """
 
     def __init__(self, transport: Any) -> None:
@@ -124,7 +128,7 @@ def _end_thread(share: OpenedShare) -> None:
     receipt.is_next = True
     share.ask_for_credits()
     thread.join(share.address.timeout_seconds)
-    _expect(not thread.is_alive(), "smbprotocol's thread goes on")
+    _expect(not thread.is_alive(), "smbprotocol's thread still runs")
 
 
 def _handover(share: OpenedShare, protection: dict[str, Any]) -> Handover:
@@ -142,10 +146,6 @@ def _handover(share: OpenedShare, protection: dict[str, Any]) -> Handover:
         largest_listing=int(connection.max_transact_size),
         **protection,
     )
-
-
-class Unexpected(Exception):
-    """The message says what."""
 
 
 def _expect(condition: bool, otherwise: str) -> None:

@@ -1,8 +1,5 @@
-"""The SMB2 header before every message, and the way through the messages of a frame ([MS-SMB2] 2.2.1).
-
-The messages that we send, packed: command, body, and the credits it costs ([MS-SMB2] 2.2).
-
-``Messages`` says what each is for.
+"""The messages that we send, packed: command, body, and the credits each costs ([MS-SMB2] 2.2); and the header before
+every message ([MS-SMB2] 2.2.1). ``streamweave.sources.smb.connection.Messages`` says what each message is for.
 """
 
 import struct
@@ -25,6 +22,22 @@ IS_ANSWER, IS_ASYNC, IS_RELATED, IS_SIGNED = 0x1, 0x2, 0x4, 0x8
 # ProtocolId, StructureSize, CreditCharge, Status, Command, Credits, Flags, NextCommand, MessageId, then process and
 # tree (of an asynchronous answer: its AsyncId), SessionId, Signature
 _HEADER = struct.Struct("<4sHHIHHIIQIIQ16s")
+
+
+_CREATE = struct.Struct("<HBBIQQIIIIIHHII")  # 2.2.13
+_CLOSE = struct.Struct("<HHI16s")  # 2.2.15
+_READ = struct.Struct("<HBBIQ16sIIIHHB")  # 2.2.19
+_QUERY_DIRECTORY = struct.Struct("<HBBI16sHHI")  # 2.2.33
+_QUERY_INFO = struct.Struct("<HBBIHHIII16s")  # 2.2.37
+
+_IMPERSONATION, _OPEN_EXISTING = 2, 1
+_BATCH_OPLOCK = 0x09
+_DIRECTORY_FILE, _NON_DIRECTORY_FILE = 0x01, 0x40
+_READ_DATA, _READ_ATTRIBUTES, _SYNCHRONIZE = 0x01, 0x80, 0x100000  # the first means for a folder: list it
+_POSTQUERY_ATTRIBUTES = 1
+_ID_FULL_DIRECTORY, _NETWORK_OPEN, _FILE_INFO = 38, 34, 1
+_DATA_RIGHT_BEHIND = HEADER_BYTES + 16  # where the data should begin in the answer
+_EVERY_NAME = "*".encode("utf-16-le")
 
 
 class Header(NamedTuple):
@@ -79,22 +92,6 @@ def messages_in(frame: memoryview) -> Iterator[tuple[Header, memoryview]]:
         frame = frame[step:]
 
 
-_CREATE = struct.Struct("<HBBIQQIIIIIHHII")  # 2.2.13
-_CLOSE = struct.Struct("<HHI16s")  # 2.2.15
-_READ = struct.Struct("<HBBIQ16sIIIHHB")  # 2.2.19
-_QUERY_DIRECTORY = struct.Struct("<HBBI16sHHI")  # 2.2.33
-_QUERY_INFO = struct.Struct("<HBBIHHIII16s")  # 2.2.37
-
-_IMPERSONATION, _OPEN_EXISTING = 2, 1
-_BATCH_OPLOCK = 0x09
-_DIRECTORY_FILE, _NON_DIRECTORY_FILE = 0x01, 0x40
-_READ_DATA, _READ_ATTRIBUTES, _SYNCHRONIZE = 0x01, 0x80, 0x100000  # the first means for a folder: list it
-_POSTQUERY_ATTRIBUTES = 1
-_ID_FULL_DIRECTORY, _NETWORK_OPEN, _FILE_INFO = 38, 34, 1
-_DATA_RIGHT_BEHIND = HEADER_BYTES + 16  # where the data should begin in the answer
-_EVERY_NAME = "*".encode("utf-16-le")
-
-
 class Packed(NamedTuple):
     """A message without its header; ``charge`` is what it costs in credits (3.2.4.1.5)."""
 
@@ -104,12 +101,10 @@ class Packed(NamedTuple):
 
 
 def open_folder(path: str) -> Packed:
-    """Open a folder below the share for listing."""
     return _create(path, SHARE_ALL, _DIRECTORY_FILE)
 
 
 def open_file(path: str, share_access: int, *, yielding: bool = False) -> Packed:
-    """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile."""
     return _create(path, share_access, _NON_DIRECTORY_FILE, _BATCH_OPLOCK if yielding else 0)
 
 
@@ -123,25 +118,21 @@ def _create(path: str, share_access: int, options: int, oplock: int = 0) -> Pack
 
 
 def list_entries(length: int, handle: bytes = COMPOUND_HANDLE) -> Packed:
-    """Ask for at most ``length`` bytes of a folder's next entries."""
     name_offset = HEADER_BYTES + _QUERY_DIRECTORY.size
     fixed = (33, _ID_FULL_DIRECTORY, 0, 0, handle, name_offset, len(_EVERY_NAME), length)
     return Packed(QUERY_DIRECTORY, _QUERY_DIRECTORY.pack(*fixed) + _EVERY_NAME, _charge(length))
 
 
 def read(offset: int, length: int, handle: bytes = COMPOUND_HANDLE) -> Packed:
-    """Ask for at most ``length`` bytes of a file from ``offset``."""
     body = _READ.pack(49, _DATA_RIGHT_BEHIND, 0, length, offset, handle, 0, 0, 0, 0, 0, 0)
     return Packed(READ, body, _charge(length))
 
 
 def query_size_and_time(handle: bytes) -> Packed:
-    """Ask for an open file's size and times."""
     return Packed(QUERY_INFO, _QUERY_INFO.pack(41, _FILE_INFO, _NETWORK_OPEN, 56, 0, 0, 0, 0, 0, handle))
 
 
 def close(handle: bytes = COMPOUND_HANDLE) -> Packed:
-    """Let go of a handle, and ask for its file's size and times."""
     return Packed(CLOSE, _CLOSE.pack(24, _POSTQUERY_ATTRIBUTES, 0, handle))
 
 

@@ -1,8 +1,7 @@
-"""Signatures ([MS-SMB2] 3.1.4.1, 3.1.5.1): HMAC-SHA256 in SMB 2, AES-CMAC or AES-GMAC in SMB 3.
+"""What keeps a session's messages from being read or changed on their way: signatures, or encryption.
 
-Encryption of whole frames ([MS-SMB2] 2.2.41, 3.1.4.3): AES in CCM or GCM, with keys of 128 or 256 bits.
-
-What keeps a session's messages from being read or changed on their way: signatures, or encryption.
+Signatures ([MS-SMB2] 3.1.4.1, 3.1.5.1) are HMAC-SHA256 in SMB 2, AES-CMAC or AES-GMAC in SMB 3. Encryption is of whole
+frames ([MS-SMB2] 2.2.41, 3.1.4.3): AES in CCM or GCM, with keys of 128 or 256 bits.
 """
 
 import hashlib
@@ -23,9 +22,43 @@ from streamweave.sources.smb.frames.messages import SIGNATURE, UNSIGNED
 
 HMAC_SHA256, AES_CMAC, AES_GMAC = 0, 1, 2  # 2.2.3.1.7
 
+AES_128_CCM, AES_128_GCM, AES_256_CCM, AES_256_GCM = 1, 2, 3, 4  # 2.2.3.1.2
+_KINDS: dict[int, tuple[type[AESCCM] | type[AESGCM], int]] = {  # and how many bytes its nonces have
+    AES_128_CCM: (AESCCM, 11),
+    AES_128_GCM: (AESGCM, 12),
+    AES_256_CCM: (AESCCM, 11),
+    AES_256_GCM: (AESGCM, 12),
+}
+
+_PROTOCOL = b"\xfdSMB"
+# ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
+_TRANSFORM = struct.Struct("<4s16s16sIHHQ")
+_AUTHENTICATED = slice(20, _TRANSFORM.size)  # from Nonce on
+_TAG_BYTES = 16
+_IS_ENCRYPTED = 1
+
 Buffer = bytes | memoryview
 Signature = Callable[[int, bool, Buffer, bytes], bytes]
 """Of a message, by its id and whether it is an answer; the second buffer is the rest of it, where it lies apart."""
+
+
+class Protection(Protocol):
+    """How requests are made safe to send, and answers are proven to come from the server as they are."""
+
+    frames_are_plain: bool
+    """Whether messages can be parsed as they are received; they are proven later."""
+
+    def seal_message(self, message: bytes, message_id: int) -> bytes:
+        """One message of a frame, its padding included."""
+
+    def seal_frame(self, frame: bytes) -> bytes:
+        """A frame of messages that are sealed."""
+
+    def open_frame(self, frame: bytearray) -> memoryview:
+        """The messages of a frame. Raises ``BrokenAnswer``."""
+
+    def check_message(self, message: memoryview, message_id: int, payload: bytes = b"") -> None:
+        """Prove one message, of which ``payload`` was received apart. Raises ``BrokenAnswer``."""
 
 
 class Signing:
@@ -37,15 +70,12 @@ class Signing:
         self._signature = {HMAC_SHA256: _hmac_sha256, AES_CMAC: _aes_cmac, AES_GMAC: _aes_gmac}[algorithm](key)
 
     def seal_message(self, message: bytes, message_id: int) -> bytes:
-        """The message with its signature."""
         return message[:48] + self._signature(message_id, False, message, b"") + message[64:]
 
     def seal_frame(self, frame: bytes) -> bytes:
-        """The frame as it is."""
         return frame
 
     def open_frame(self, frame: bytearray) -> memoryview:
-        """The frame as it is."""
         return memoryview(frame)
 
     def check_message(self, message: memoryview, message_id: int, payload: bytes = b"") -> None:
@@ -95,22 +125,6 @@ def _aes_gmac(key: bytes) -> Signature:
     return signature
 
 
-AES_128_CCM, AES_128_GCM, AES_256_CCM, AES_256_GCM = 1, 2, 3, 4  # 2.2.3.1.2
-_KINDS: dict[int, tuple[type[AESCCM] | type[AESGCM], int]] = {  # and how many bytes its nonces have
-    AES_128_CCM: (AESCCM, 11),
-    AES_128_GCM: (AESGCM, 12),
-    AES_256_CCM: (AESCCM, 11),
-    AES_256_GCM: (AESGCM, 12),
-}
-
-_PROTOCOL = b"\xfdSMB"
-# ProtocolId, Signature, Nonce, OriginalMessageSize, Reserved, Flags, SessionId
-_TRANSFORM = struct.Struct("<4s16s16sIHHQ")
-_AUTHENTICATED = slice(20, _TRANSFORM.size)  # from Nonce on
-_TAG_BYTES = 16
-_IS_ENCRYPTED = 1
-
-
 class Encryption:
     """Every frame is encrypted, which proves its messages as well: they carry no signatures."""
 
@@ -124,11 +138,9 @@ class Encryption:
         self._nonces = count(secrets.randbits(8 * self._nonce_bytes - 1))
 
     def seal_message(self, message: bytes, _message_id: int) -> bytes:
-        """The message as it is."""
         return message
 
     def seal_frame(self, frame: bytes) -> bytes:
-        """The frame, encrypted."""
         nonce = next(self._nonces).to_bytes(self._nonce_bytes, "little")
         header = _TRANSFORM.pack(_PROTOCOL, b"", nonce, len(frame), 0, _IS_ENCRYPTED, self._session_id)
         sealed = self._to_server.encrypt(nonce, frame, header[_AUTHENTICATED])
@@ -153,22 +165,3 @@ class Encryption:
 
     def check_message(self, message: memoryview, message_id: int, payload: bytes = b"") -> None:
         """Nothing is left to prove: decrypting has done it."""
-
-
-class Protection(Protocol):
-    """How requests are made safe to send, and answers are proven to come from the server as they are."""
-
-    frames_are_plain: bool
-    """Whether the messages of a frame can be looked at as they are received; what they say is proven later."""
-
-    def seal_message(self, message: bytes, message_id: int) -> bytes:
-        """One message of a frame, its padding included."""
-
-    def seal_frame(self, frame: bytes) -> bytes:
-        """A frame of messages that are sealed."""
-
-    def open_frame(self, frame: bytearray) -> memoryview:
-        """The messages of a frame. Raises ``BrokenAnswer``."""
-
-    def check_message(self, message: memoryview, message_id: int, payload: bytes = b"") -> None:
-        """Prove one message, of which ``payload`` was received apart. Raises ``BrokenAnswer``."""

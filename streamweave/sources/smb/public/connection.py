@@ -1,4 +1,4 @@
-"""A share spoken to through smbprotocol's low-level interface, a thread of which takes the answers in."""
+"""A connection to a share through smbprotocol's low-level interface, a thread of which receives the answers."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -35,37 +35,32 @@ class PublicConnection(ShareConnection):
 
     @property
     def is_alive(self) -> bool:
-        """Whether the connection stood when it was last heard of."""
         transport = self._connection.transport
         return transport is not None and bool(transport.connected)
 
     @property
     def credits(self) -> int:
-        """Where the server knows no multi-credit operations, what our own window leaves."""
+        """Without multi-credit operations, what our own window leaves."""
         if not self._connection.supports_multi_credit:
             return SINGLE_CREDIT_WINDOW - len(self._connection.outstanding_requests)
         window = self._connection.sequence_window
         return int(window["high"] - window["low"])
 
     def read_bytes_at_most(self, wanted: int) -> int:
-        """As negotiated."""
         return self._bytes_at_most(wanted, self._connection.max_read_size)
 
     def listing_bytes_at_most(self, wanted: int) -> int:
-        """As negotiated."""
         return self._bytes_at_most(wanted, self._connection.max_transact_size)
 
     def _bytes_at_most(self, wanted: int, negotiated: int) -> int:
         return min(wanted, negotiated if self._connection.supports_multi_credit else CREDIT_BYTES)
 
     def send(self, messages: Sequence[Message]) -> list[Any]:
-        """Send one message or compound."""
         sid, tid = self._share.session.session_id, self._share.tree.tree_connect_id
         requests: list[Any] = self._connection.send_compound(messages, sid, tid, related=len(messages) > 1)
         return requests
 
     def answer(self, ticket: Any) -> bytes:
-        """The body of the answer."""
         try:
             body: bytes = self._connection.receive(ticket)["data"].get_value()
         except SMBResponseException as refusal:
@@ -79,7 +74,7 @@ class PublicConnection(ShareConnection):
         return answers.data(self.answer(ticket))
 
     def discard(self, tickets: Iterable[Any]) -> None:
-        """Take the answers that nobody is interested in: one that is never taken stays in memory."""
+        """Take the answers, for one that is never taken stays in memory."""
         for ticket in tickets:
             try:
                 self.answer(ticket)

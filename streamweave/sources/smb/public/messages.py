@@ -27,12 +27,10 @@ _READ = (
 
 
 def open_folder(path: str) -> Any:
-    """Open a folder below the share for listing."""
     return _create(path, SHARE_ALL, CreateOptions.FILE_DIRECTORY_FILE)
 
 
 def open_file(path: str, share_access: int, *, yielding: bool = False) -> Any:
-    """Open a file below the share for reading; ``share_access`` is what others may do to it meanwhile."""
     message = _create(path, share_access, CreateOptions.FILE_NON_DIRECTORY_FILE)
     if yielding:
         message["requested_oplock_level"] = RequestedOplockLevel.SMB2_OPLOCK_LEVEL_BATCH
@@ -51,7 +49,6 @@ def _create(path: str, share_access: int, options: int) -> Any:
 
 
 def list_entries(length: int, handle: bytes = COMPOUND_HANDLE) -> Any:
-    """Ask for at most ``length`` bytes of a folder's next entries."""
     message = SMB2QueryDirectoryRequest()
     message["file_information_class"] = FileInformationClass.FILE_ID_FULL_DIRECTORY_INFORMATION
     message["file_id"] = handle
@@ -61,7 +58,6 @@ def list_entries(length: int, handle: bytes = COMPOUND_HANDLE) -> Any:
 
 
 def read(offset: int, length: int, handle: bytes = COMPOUND_HANDLE) -> Any:
-    """Ask for at most ``length`` bytes of a file from ``offset``."""
     message = SMB2ReadRequest()
     message["offset"] = offset
     message["length"] = length
@@ -71,7 +67,6 @@ def read(offset: int, length: int, handle: bytes = COMPOUND_HANDLE) -> Any:
 
 
 def query_size_and_time(handle: bytes) -> Any:
-    """Ask for an open file's size and times."""
     message = SMB2QueryInfoRequest()
     message["info_type"] = InfoType.SMB2_0_INFO_FILE
     message["file_info_class"] = FileInformationClass.FILE_NETWORK_OPEN_INFORMATION
@@ -81,7 +76,6 @@ def query_size_and_time(handle: bytes) -> Any:
 
 
 def close(handle: bytes = COMPOUND_HANDLE) -> Any:
-    """Let go of a handle, and ask for its file's size and times."""
     message = SMB2CloseRequest()
     message["flags"] = CloseFlags.SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB
     message["file_id"] = handle

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from fakes.memory_source import Laboratory
 from streamweave import ark
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.session import Sessions
@@ -38,7 +39,6 @@ from streamweave.preservation.certificates.judgement import Reason, Verdict
 from streamweave.preservation.certificates.queries import Scope, all_locations, circumstances_of, evidence_batches
 from streamweave.preservation.report import SweepReport
 from streamweave.preservation.sweep import sweep_tonight
-from streamweave.sources.memory import Laboratory
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
 
@@ -118,7 +118,7 @@ class Site:
     def look_and_judge(self) -> None:
         """Look, and decide what has settled by now, without waiting until it is quiet."""
         self.clock.wait(60)
-        run.look(self.facility, self.instrument)
+        run.scan(self.facility, self.instrument)
 
     def copy_what_has_settled(self) -> None:
         """The rest of a harvest."""

@@ -144,7 +144,7 @@ def test_of_two_archives_each_counts(archived: Any) -> None:
 
 
 def test_a_location_that_does_not_answer_or_is_another_place_says_which_and_to_admins_where(archived: Any) -> None:
-    refused = StorageRefused("/data/archive bears the mark of another storage location")
+    refused = StorageRefused("/data/archive has the mark of another storage location")
     for error, reason in (
         (refused, Reason.LOCATION_NOT_THERE),
         (StorageUnavailable("/data/archive: no answer"), Reason.LOCATION_UNREACHABLE),

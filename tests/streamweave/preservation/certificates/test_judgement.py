@@ -20,9 +20,8 @@ from streamweave.preservation.certificates.evidence import (
     Trouble,
 )
 from streamweave.preservation.certificates.judgement import (
-    LOOK_WITHIN,
     REREAD_WITHIN,
-    SENTENCES,
+    SCAN_WITHIN,
     Judgement,
     Reason,
     Verdict,
@@ -92,7 +91,7 @@ def with_copy(**changes: Any) -> FileEvidence:
 
 
 def with_look(**changes: Any) -> Circumstances:
-    return replace(CIRCUMSTANCES, look=replace(LOOK, **changes))
+    return replace(CIRCUMSTANCES, last_scan=replace(LOOK, **changes))
 
 
 def test_what_speaks_for_it_is_that_nothing_speaks_against_it() -> None:
@@ -159,7 +158,7 @@ def test_each_fact_of_a_copy_counts_for_itself(reason: Reason, changes: dict[str
 @pytest.mark.parametrize(
     ("reason", "changes"),
     [
-        (Reason.LOOK_TOO_OLD, {"covers_since": NOW - 3 * HOUR, "ended_at": NOW - LOOK_WITHIN - HOUR}),
+        (Reason.LOOK_TOO_OLD, {"covers_since": NOW - 3 * HOUR, "ended_at": NOW - SCAN_WITHIN - HOUR}),
         (Reason.LOOK_TOO_OLD, {"ended_at": NOW + HOUR}),
         (Reason.OTHER_ADDRESS, {"address": "//other/share"}),
         (Reason.OTHER_ADDRESS, {"address": None}),
@@ -238,7 +237,7 @@ def test_a_folder_that_was_not_listed_is_named_with_its_reason() -> None:
 
 
 def test_without_look_or_destination_and_after_a_doubtful_look_nothing_is_safe() -> None:
-    assert reasons(circumstances=replace(CIRCUMSTANCES, look=None)) == {Reason.NO_COMPLETE_LOOK}
+    assert reasons(circumstances=replace(CIRCUMSTANCES, last_scan=None)) == {Reason.NO_COMPLETE_LOOK}
     assert reasons(circumstances=replace(CIRCUMSTANCES, destinations=())) == {Reason.NO_DESTINATION}
     assert reasons(circumstances=replace(CIRCUMSTANCES, doubted_at=NOW)) == {Reason.SHARE_DOUBTED}
 
@@ -274,7 +273,7 @@ def test_an_empty_sum_is_never_safe() -> None:
 
 
 def test_every_reason_has_its_sentence() -> None:
-    assert SENTENCES.keys() == set(Reason)
+    assert all(reason.sentence for reason in Reason)
 
 
 def test_what_is_gone_is_neither_safe_nor_unsafe_whatever_else_is_known_of_it() -> None:

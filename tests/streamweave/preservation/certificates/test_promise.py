@@ -16,12 +16,12 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from fakes.memory_source import MemoryFile, MemorySource
 from streamweave.catalog.tables import GrowingFiles
 from streamweave.errors import FileReadFailed, NothingKnown, ShareDenied
 from streamweave.preservation.certificates.judgement import Verdict, judge, required_places
 from streamweave.preservation.repair import repair_copies
 from streamweave.sources.base import FolderListing
-from streamweave.sources.memory import MemoryFile, MemorySource
 
 PATHS = ["microscope/a/1.csv", "microscope/a/2.csv", "microscope/b/1.csv", "microscope/b/deep/2.csv"]
 FOLDERS = ["microscope/a", "microscope/b"]
@@ -75,7 +75,7 @@ class Life:
 
     def last_complete(self) -> Any:
         circumstances, _ = self.site.evidence()
-        return circumstances.look and circumstances.look.scan_id
+        return circumstances.last_scan and circumstances.last_scan.scan_id
 
     def write(self, path: str, number: int) -> None:
         self.site.laboratory.write(path, f"content {number} of step {self.steps}".encode(), self.site.clock.time)

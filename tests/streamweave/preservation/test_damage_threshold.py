@@ -1,4 +1,4 @@
-"""When much is damaged at once nothing is concluded, until a person has looked."""
+"""When much is damaged at once the location is held, until a person releases it."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ import pytest
 from streamweave.catalog.tables import User
 from streamweave.errors import Conflict
 from streamweave.preservation import sweep
-from streamweave.preservation.damage import allowed, release
+from streamweave.preservation.damage import damage_threshold, release
 
 
 def test_a_few_or_one_in_a_thousand_is_allowed() -> None:
-    assert [allowed(reread) for reread in (0, 10, 5_000, 12_500)] == [5, 5, 5, 12]
+    assert [damage_threshold(reread) for reread in (0, 10, 5_000, 12_500)] == [5, 5, 5, 12]
 
 
-def test_too_much_damage_holds_the_location_and_concludes_nothing(archive: Any) -> None:
+def test_too_much_damage_holds_the_location_and_marks_nothing(archive: Any) -> None:
     archive.damage(*range(6))
     report = archive.sweep()
     assert report.held.startswith("6 copies are damaged, missing or unreadable; this sweep has re-read 8.")
@@ -39,7 +39,7 @@ def test_what_recovers_while_it_is_held_is_not_given_up(archive: Any) -> None:
     assert (report.damaged_files, report.held, archive.damaged()) == (0, "", {})
 
 
-def test_what_is_still_damaged_after_the_release_is_concluded(archive: Any) -> None:
+def test_what_is_still_damaged_after_the_release_is_marked(archive: Any) -> None:
     archive.damage(*range(6))
     archive.sweep()
     archive.release()
@@ -72,7 +72,7 @@ def test_a_hold_is_released_once(archive: Any) -> None:
 
 def test_damage_left_by_killed_sweeps_counts(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often a sweep dies before its end, what it found is held against the same bound."""
-    monkeypatch.setattr(sweep, "conclude", lambda *_: 0)
+    monkeypatch.setattr(sweep, "mark_damaged", lambda *_: 0)
     archive.damage(0, 1, 2)
     archive.sweep()
     monkeypatch.undo()

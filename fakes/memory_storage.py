@@ -1,4 +1,4 @@
-"""A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is told to."""
+"""A storage location in memory, for tests: it keeps the promises of the real ones, and fails when it is asked to."""
 
 import threading
 import uuid
@@ -17,7 +17,7 @@ from streamweave.errors import (
 from streamweave.storage.base import NO_MTIMES, NOT_LEGIBLE, CopyStat, Reached, checked_name
 from streamweave.storage.file_io import copy_mtime_ns
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
-from streamweave.storage.safe_path import path_components
+from streamweave.storage.safe_path import checked_staged_name, path_components
 
 
 class MemoryWriter:
@@ -29,7 +29,7 @@ class MemoryWriter:
 
     def write(self, data: bytes) -> None:
         """Append ``data``, all of it."""
-        self._storage.fail_if_told("write")
+        self._storage.fail_if_asked("write")
         self._storage.staged[self._staged_name] += data
 
     def settle(self) -> int:
@@ -47,13 +47,13 @@ class MemoryJournal:
 
     def append(self, name: str, offset: int, lines: bytes) -> None:
         """Write at the end."""
-        self._storage.fail_if_told("append")
+        self._storage.fail_if_asked("append")
         self.journals[checked_name(name)] = self.journals.get(name, b"")[:offset] + lines
         self._head = name
 
     def head(self) -> Reached | None:
         """The journal that was last appended to."""
-        self._storage.fail_if_told("head")
+        self._storage.fail_if_asked("head")
         if self._head is None:
             return NOT_LEGIBLE if self.journals else None
         return Reached(self._head, len(self.journals[self._head]))
@@ -68,7 +68,7 @@ class MemoryJournal:
 
 
 class MemoryStorage:
-    """``staged`` and ``published`` map names and paths to bytes; a test may look into them and change them.
+    """``staged`` and ``published`` map names and paths to bytes; a test may read and change them.
 
     ``mtimes_ns`` maps both to nanoseconds since 1970.
     """
@@ -88,37 +88,37 @@ class MemoryStorage:
         """Make the next call of ``method`` (``write`` is the staged writer's) raise ``error``."""
         self._faults[method] = error
 
-    def fail_if_told(self, method: str) -> None:
-        """Raise what ``fail_next`` was told for ``method``, once."""
+    def fail_if_asked(self, method: str) -> None:
+        """Raise what ``fail_next`` was given for ``method``, once."""
         if error := self._faults.pop(method, None):
             raise error
 
     def prepare(self, mark: Mark, *, is_new: bool = False) -> None:
         """Compare the mark, or give it to a new place."""
-        self.fail_if_told("prepare")
+        self.fail_if_asked("prepare")
         if is_new and self.found_mark() is NoMark.MISSING:
             self.put_mark(mark)
         self.check_mark(mark)
 
     def check_mark(self, mark: Mark) -> None:
         """Compare the mark."""
-        self.fail_if_told("check_mark")
+        self.fail_if_asked("check_mark")
         if why := refusal("the memory", self.found_mark(), mark):
             raise StorageRefused(why)
 
     def found_mark(self) -> FoundMark:
-        """The mark that stands here."""
+        """The mark of the memory."""
         return parse_mark(self.mark)
 
     def put_mark(self, mark: Mark) -> None:
-        """Mark the memory, whatever mark stands here."""
+        """Mark the memory, whatever mark it has."""
         self.mark = mark.content()
 
     @contextmanager
     def stage(self, staged_name: str, mtime: datetime | None = None) -> Iterator[MemoryWriter]:
-        """Write a staged file from its beginning; after an error nothing stays of it."""
-        _check_staged_name(staged_name)
-        self.fail_if_told("stage")
+        """Write a staged file from its beginning; after an error nothing is left of it."""
+        checked_staged_name(staged_name)
+        self.fail_if_asked("stage")
         self.staged[staged_name] = b""
         self.mtimes_ns[staged_name] = copy_mtime_ns(mtime or datetime.now(UTC))
         try:
@@ -142,7 +142,7 @@ class MemoryStorage:
 
     def read_staged(self, staged_name: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Read a staged file back, or a span of it."""
-        self.fail_if_told("read_staged")
+        self.fail_if_asked("read_staged")
         if staged_name not in self.staged:
             raise StorageRefused(f"{staged_name}: it is not there")
         if content := self.staged[staged_name][offset : None if length is None else offset + length]:
@@ -159,11 +159,11 @@ class MemoryStorage:
     def publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name."""
         path_components(path)
-        self.fail_if_told("publish")
+        self.fail_if_asked("publish")
         with self._lock:
             if staged_name not in self.staged:
                 raise StorageUnavailable(f"{staged_name} is gone")
-            if self._stands(path):
+            if self._exists(path):
                 raise DestinationOccupied(f"{self.address(path)} exists already")
             for file in self.published:
                 if path.startswith(f"{file}/"):
@@ -184,7 +184,7 @@ class MemoryStorage:
 
     def make_durable(self, paths: Iterable[str]) -> None:
         """Remember ``paths`` as durable."""
-        self.fail_if_told("make_durable")
+        self.fail_if_asked("make_durable")
         self.durable.update(paths)
 
     def read(
@@ -197,7 +197,7 @@ class MemoryStorage:
     ) -> Generator[bytes, None, None]:
         """Read a published file, or a span of it."""
         path_components(path)
-        self.fail_if_told("read")
+        self.fail_if_asked("read")
         if path not in self.published:
             raise StorageRefused(f"{self.address(path)}: it is not there")
         end = None if length is None else offset + length
@@ -205,14 +205,14 @@ class MemoryStorage:
             yield content
 
     def exists(self, path: str) -> bool:
-        """Whether anything stands under ``path``."""
+        """Whether anything exists under ``path``."""
         path_components(path)
-        self.fail_if_told("exists")
-        return self._stands(path)
+        self.fail_if_asked("exists")
+        return self._exists(path)
 
     def stat_many(self, paths: Sequence[str]) -> list[CopyStat | StorageError | None]:
         """What exists at each path. A memory without our mark is not there."""
-        self.fail_if_told("stat_many")
+        self.fail_if_asked("stat_many")
         if self.found_mark() is NoMark.MISSING:
             raise StorageRefused("the memory is not there")
         return [self._stat(path) for path in paths]
@@ -224,16 +224,16 @@ class MemoryStorage:
             return error
         if path in self.published:
             return CopyStat(len(self.published[path]), self.mtimes_ns[path])
-        return NotAFile(f"{self.address(path)} is not a file") if self._stands(path) else None
+        return NotAFile(f"{self.address(path)} is not a file") if self._exists(path) else None
 
     def paths(self) -> Iterator[str]:
         """Every published file."""
-        self.fail_if_told("paths")
+        self.fail_if_asked("paths")
         yield from list(self.published)
 
     def staged_names(self) -> list[str]:
-        """The staged files that stand at this moment."""
-        self.fail_if_told("staged_names")
+        """The staged files at this moment."""
+        self.fail_if_asked("staged_names")
         return list(self.staged)
 
     def early_staged_names(self) -> list[str]:
@@ -241,14 +241,14 @@ class MemoryStorage:
         return list(self.early_staged)
 
     def discard_early(self, staged_name: str) -> None:
-        """Remove one of these; it is fine if there is none."""
-        _check_staged_name(staged_name)
+        """Remove one of these; if it exists."""
+        checked_staged_name(staged_name)
         self.early_staged.pop(staged_name, None)
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file; it is fine if there is none."""
-        _check_staged_name(staged_name)
-        self.fail_if_told("discard")
+        """Remove a staged file; if it exists."""
+        checked_staged_name(staged_name)
+        self.fail_if_asked("discard")
         self.staged.pop(staged_name, None)
 
     def journal(self, catalog_id: uuid.UUID) -> "MemoryJournal":
@@ -259,10 +259,5 @@ class MemoryStorage:
         """How a person would name the place of ``path``."""
         return f"memory:/{path}"
 
-    def _stands(self, path: str) -> bool:
+    def _exists(self, path: str) -> bool:
         return path in self.published or any(file.startswith(f"{path}/") for file in self.published)
-
-
-def _check_staged_name(staged_name: str) -> None:
-    if len(path_components(staged_name)) != 1:
-        raise StorageRefused(f"{staged_name!r} is not a name of a staged file")

@@ -1,4 +1,4 @@
-"""A share in memory, for tests: it changes while it is read, and fails, when it is told to."""
+"""A share in memory, for tests: it changes while it is read, and fails, when it is asked to."""
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -33,7 +33,7 @@ class Laboratory:
     files: dict[str, MemoryFile] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     chunk_bytes: int = 1 << 20
-    part_files: int = 4_000  # a folder of more is told in parts
+    part_files: int = 4_000  # a folder of more is listed in parts
     unreachable: SourceError | None = None
     listing_faults: dict[str, SourceError] = field(default_factory=dict)
     file_faults: dict[str, SourceFileError] = field(default_factory=dict)
