@@ -29,6 +29,10 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # the HTML standard's "valid e-mail address" (section 4.10.5.1.5)
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
+_CREATION = Order(User.created_at, User.id)
+# a token may have been obtained by what is changed here
+ENDS_TOKENS = ("password_hash", "role", "is_active")
+
 
 @shaped_text(max_length=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")
 def email_address(field: str, value: Any) -> str:
@@ -60,9 +64,6 @@ FIELDS: dict[str, Rule] = {
     "is_active": flag,
     "is_verified": flag,
 }
-
-
-_CREATION = Order(User.created_at, User.id)
 
 
 def users(session: Session, request: PageRequest) -> Page[User]:
@@ -115,10 +116,6 @@ def ensure_admin(sessions: Sessions, email: str, given_password: str | None) -> 
         if not user.is_admin:
             raise StartError(f"{email} is an ordinary user: give another address in STREAMWEAVE_ADMIN_EMAIL")
         return None
-
-
-# a token may have been obtained by what is changed here
-ENDS_TOKENS = ("password_hash", "role", "is_active")
 
 
 def create_user(session: Session, values: Mapping[str, Any]) -> User:

@@ -64,6 +64,9 @@ SCRIPTED = frozenset({"implementation", "script_path"})
 SECRET = "webhook_secret"
 SEALED = "sealed_webhook_secret"
 
+HIGHEST_PRIORITY = 1_000_000
+_CREATION = Order(Hook.created_at, Hook.id)
+
 
 def settled(fields: Mapping[str, Any], known: Hook | None, reach: HookReach) -> dict[str, Any]:
     """The fields of a new hook, or of a change to a ``known`` one, in the form in which they are kept.
@@ -128,11 +131,6 @@ def _check_reachable(url: str, policy: EgressPolicy) -> None:
         return
     if not (policy.allows if encrypted else policy.allows_http)(address):
         raise InvalidInput("webhook_url", "is an address that webhooks may not reach")
-
-
-HIGHEST_PRIORITY = 1_000_000
-
-_CREATION = Order(Hook.created_at, Hook.id)
 
 
 def hooks(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Hook]:

@@ -19,6 +19,10 @@ from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, R
 from streamweave.hooks.circuit_breaker import HookCircuitBreaker
 from streamweave.hooks.external_hook import CalledHook, delay_after
 
+Answer = TypeVar("Answer", Decision, Enrichment)
+UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
+_NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
+
 
 class HookRetry(NamedTuple):
     """How often in a row which hook has failed, under hooks of which fingerprint, and until when none is asked."""
@@ -47,10 +51,6 @@ ANSWERED = HookRetry()
 """Once the hooks have answered, nothing is left of their failures."""
 WAITING_COLUMNS = [getattr(FileVersion, name) for name in HookRetry._fields]
 """As ``HookRetry`` takes them."""
-
-
-Answer = TypeVar("Answer", Decision, Enrichment)
-UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,6 @@ def _told(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
             return HookOutcome.PROCEED, ""
         case _:
             return HookOutcome.ENRICHED, f"{len(answer.metadata)} metadata, {len(answer.grants)} grants"
-
-
-_NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
 
 
 def hook_runs(

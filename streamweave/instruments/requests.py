@@ -35,6 +35,8 @@ REVIEW: dict[str, Rule] = {
     "note": optional(text(lines=True)),
 }
 
+_CREATION = Order(InstrumentRequest.created_at, InstrumentRequest.id)
+
 
 def request_instrument(session: Session, requester: User, values: Mapping[str, Any]) -> InstrumentRequest:
     """A wish for an instrument: ``name`` and ``justification``, if wished ``location`` and ``description``.
@@ -97,9 +99,6 @@ def _check_not_too_many(session: Session, requester: User) -> None:
     left = session.scalar(latest.offset(MOST_A_DAY - 1).limit(1))
     if left is not None:
         raise TooManyAttempts(max(1, math.ceil(left)))
-
-
-_CREATION = Order(InstrumentRequest.created_at, InstrumentRequest.id)
 
 
 def instrument_requests(
