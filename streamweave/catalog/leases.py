@@ -104,9 +104,7 @@ def _is_of(run_ids: Collection[str]) -> ColumnElement[bool]:
 
 
 def _is_silent() -> ColumnElement[bool]:
-    """Whether it has missed its beats; while the database was down none could be made, so silence counts from its
-    start.
-    """
+    """Whether it has missed its beats; none could be made while the database was down."""
     since = func.greatest(RunLease.heartbeat_at, func.pg_postmaster_start_time())
     return since < func.now() - timedelta(seconds=RUN_LEASE_SECONDS)
 

@@ -151,7 +151,7 @@ def active_hooks(session: Session, instrument_id: uuid.UUID, trigger: HookTrigge
 
 
 def create_hook(session: Session, values: Mapping[str, Any], reach: HookReach | None = None) -> Hook:
-    """A new hook: ``name``, ``trigger`` and what its ``implementation`` needs; if wished ``config`` and so on.
+    """A new hook: ``name``, ``trigger`` and what its ``implementation`` needs; optionally ``config`` and so on.
 
     It must be one that can be built within ``reach``, and may redirect only to storage locations that exist.
     Raises ``InvalidInput``, or ``SealBroken`` for a secret that can't be sealed.

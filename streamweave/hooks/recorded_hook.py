@@ -129,7 +129,7 @@ class RecordedHook:
             self._note(at, began, HookOutcome.FAILED, f"{failure}{note}", failure.diagnostics)
             raise
         self.circuit.answered(self.hook.id)
-        self._note(at, began, *_told(answer))
+        self._note(at, began, *_outcome_of(answer))
         return answer
 
     def _note(self, at: datetime, began: float, outcome: HookOutcome, message: str, diagnostics: str = "") -> None:
@@ -149,7 +149,7 @@ class RecordedHook:
         )
 
 
-def _told(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
+def _outcome_of(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
     match answer:
         case Skip():
             return HookOutcome.SKIP, answer.reason

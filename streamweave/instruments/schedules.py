@@ -121,7 +121,7 @@ AT_CREATION: dict[str, Rule] = {**CHANGEABLE, "instrument_id": identity}
 
 
 def create_schedule(session: Session, values: Mapping[str, Any]) -> Schedule:
-    """A new schedule: ``instrument_id``, ``default_storage_location_id``, ``cron_expression``; if wished ``enabled``.
+    """A new schedule: ``instrument_id``, ``default_storage_location_id``, ``cron_expression``; optionally ``enabled``.
 
     Its instrument, and with it the name that Dagster knows it by, never changes. Raises ``InvalidInput``.
     """
