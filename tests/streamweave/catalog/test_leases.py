@@ -34,7 +34,7 @@ def fall_silent(sessions: Sessions, run_id: str, seconds: float) -> None:
 def short_lease(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> float:
     """A lease of a few seconds, and a database that has been up for longer."""
     seconds = 6.0
-    monkeypatch.setattr(leases, "LEASE_SECONDS", seconds)
+    monkeypatch.setattr(leases, "RUN_LEASE_SECONDS", seconds)
 
     def is_old_enough() -> bool:
         with sessions() as session:
@@ -66,7 +66,7 @@ def test_a_run_that_fails_lets_go_of_its_lease_too(sessions: Sessions) -> None:
 
 
 def test_a_run_that_lives_beats(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(leases, "RUN_BEAT_SECONDS", 0.02)
 
     def has_beaten() -> bool:
         with sessions() as session:
@@ -100,7 +100,7 @@ def test_nobody_is_blamed_for_having_been_silent_while_the_database_was_down(
 ) -> None:
     with sessions() as session:
         up = session.scalars(select(func.now() - func.pg_postmaster_start_time())).one()
-    monkeypatch.setattr(leases, "LEASE_SECONDS", up.total_seconds() + 600)
+    monkeypatch.setattr(leases, "RUN_LEASE_SECONDS", up.total_seconds() + 600)
     with run_lease(sessions, "run"):
         fall_silent(sessions, "run", up.total_seconds() + 3600)
         assert lost(sessions, "run") == set()
