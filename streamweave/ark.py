@@ -24,6 +24,8 @@ _ALLOWED = re.compile(r"(?:[A-Za-z0-9=~*+@_$./]|%[0-9A-Fa-f]{2})+")
 _PERCENT = re.compile("%..")
 _HYPHENS = re.compile("[-\u2010-\u2015]")  # word processors put others in the place of the ASCII one
 
+_SYSTEM = SystemRandom()
+
 
 @dataclass(frozen=True, slots=True)
 class Ark:
@@ -45,9 +47,6 @@ class Randomness(Protocol):
 
     def randrange(self, stop: int, /) -> int:
         """A number from 0 up to, not including, ``stop``, each being equally likely."""
-
-
-_SYSTEM = SystemRandom()
 
 
 def mint(naan: str, shoulder: str, *, randomness: Randomness = _SYSTEM) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 def look_up(host: str, patience_seconds: float) -> list[Address]:
     """All addresses of a name, or the one that is written there, in the resolver's order; none for an unknown name.
@@ -32,9 +34,6 @@ def _look_up(host: str, found: list[Address]) -> None:
     except (OSError, UnicodeError):
         return
     found += dict.fromkeys(ipaddress.ip_address(str(answer[4][0])) for answer in answers)
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def may_lead_to(allowed: Iterable[str], host: str) -> bool:

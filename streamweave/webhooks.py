@@ -42,6 +42,47 @@ _PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1
 WEBHOOK_URL = rf'^https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?:{_PORT}))?(?:/[!-"$-~]*)?$'
 """No name and password before the host, no fragment after the path, and a name with an umlaut in its ``xn--`` form."""
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that IANA has given out of IPv6 for the public."""
+NEVER: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # this host
+        "169.254.0.0/16",  # link-local, where clouds answer with credentials
+        "100.100.100.200/32",  # metadata of Alibaba Cloud
+        "168.63.129.16/32",  # the host of an Azure machine
+        "192.0.0.192/32",  # metadata of Oracle Cloud
+        "192.88.99.0/24",  # relays of 6to4
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+        "::/128",
+        "fe80::/10",  # link-local
+        "fec0::/10",  # site-local, given up
+        "ff00::/8",  # multicast
+        "fd00:ec2::/32",  # metadata of AWS
+        "fd20:ce::254/128",  # metadata of Google Cloud
+        # IPv6 addresses that carry an IPv4 address, which some router or kernel may turn into it
+        "::ffff:0:0/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+    )
+)
+"""Not even where the facility lists a network around them."""
+AT_ONCE = 4096
+"""Bytes that go into any socket's buffer in one go: more of them could wait for a slow reader several times over."""
+PREFIX = "whsec_"
+SHORTEST_KEY, LONGEST_KEY = 24, 64
+_FOUR = "(?:[A-Za-z0-9+/]{4})"
+SECRET_PATTERN = rf"^whsec_(?:{_FOUR}{{8,21}}|{_FOUR}{{8,21}}[A-Za-z0-9+/]{{2}}==|{_FOUR}{{8,20}}[A-Za-z0-9+/]{{3}}=)$"
+TOLERANCE_SECONDS = 300
+"""How far a receiver lets the sender's clock be from its own, and how long a recorded request could be played again."""
+LARGEST_ANSWER = 1 << 20
+_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+
 
 def check_url(url: str) -> httpx.URL:
     """The address in its parts. Raises ``ValueError`` for one that no webhook can have."""
@@ -70,40 +111,6 @@ class Deadline:
     def missed(self) -> WebhookTimedOut:
         """The error that says so."""
         return WebhookTimedOut(f"no complete answer within {self.seconds:g} seconds")
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""All that IANA has given out of IPv6 for the public."""
-
-NEVER: tuple[Network, ...] = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8",  # this host
-        "169.254.0.0/16",  # link-local, where clouds answer with credentials
-        "100.100.100.200/32",  # metadata of Alibaba Cloud
-        "168.63.129.16/32",  # the host of an Azure machine
-        "192.0.0.192/32",  # metadata of Oracle Cloud
-        "192.88.99.0/24",  # relays of 6to4
-        "224.0.0.0/4",  # multicast
-        "240.0.0.0/4",  # reserved, and broadcast
-        "::/128",
-        "fe80::/10",  # link-local
-        "fec0::/10",  # site-local, given up
-        "ff00::/8",  # multicast
-        "fd00:ec2::/32",  # metadata of AWS
-        "fd20:ce::254/128",  # metadata of Google Cloud
-        # IPv6 addresses that carry an IPv4 address, which some router or kernel may turn into it
-        "::ffff:0:0/96",
-        "::ffff:0:0:0/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2001::/32",
-        "2002::/16",
-    )
-)
-"""Not even where the facility lists a network around them."""
 
 
 class EgressPolicy:
@@ -140,10 +147,6 @@ def _is_public(address: Address) -> bool:
 
 def _lies_in(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
-
-
-AT_ONCE = 4096
-"""Bytes that go into any socket's buffer in one go: more of them could wait for a slow reader several times over."""
 
 
 class CheckedNetwork(httpcore.NetworkBackend):
@@ -237,14 +240,6 @@ def trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-PREFIX = "whsec_"
-SHORTEST_KEY, LONGEST_KEY = 24, 64
-_FOUR = "(?:[A-Za-z0-9+/]{4})"
-SECRET_PATTERN = rf"^whsec_(?:{_FOUR}{{8,21}}|{_FOUR}{{8,21}}[A-Za-z0-9+/]{{2}}==|{_FOUR}{{8,20}}[A-Za-z0-9+/]{{3}}=)$"
-TOLERANCE_SECONDS = 300
-"""How far a receiver lets the sender's clock be from its own, and how long a recorded request could be played again."""
-
-
 def signing_key(secret: str) -> bytes:
     """The key in a secret. Raises ``ValueError``, which never repeats the secret."""
     try:
@@ -280,10 +275,6 @@ def is_genuine(secret: str, headers: Mapping[str, str], body: bytes, now: float 
 def _signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
     content = f"{message_id}.{timestamp}.".encode() + body
     return base64.b64encode(hmac.new(signing_key(secret), content, hashlib.sha256).digest()).decode()
-
-
-LARGEST_ANSWER = 1 << 20
-_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,10 @@ from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
+Kind = Annotated[AlertKind | None, QueryParameter(description="Only alerts of this kind")]
+State = Annotated[AlertState | None, QueryParameter(name="state", description="Only alerts that are open, or over")]
+InstrumentId = Annotated[UUID | None, QueryParameter(description="Only alerts about this instrument")]
+
 
 class AlertBody(Outgoing, kw_only=True):
     """Something that is or was wrong with an instrument or a storage location: ``subject_type`` is its table's name.
@@ -87,10 +91,6 @@ class AlertTrial(Outgoing):
     ok: bool
     detail: str | None
 
-
-Kind = Annotated[AlertKind | None, QueryParameter(description="Only alerts of this kind")]
-State = Annotated[AlertState | None, QueryParameter(name="state", description="Only alerts that are open, or over")]
-InstrumentId = Annotated[UUID | None, QueryParameter(description="Only alerts about this instrument")]
 
 alert_body = partial(shown, body=AlertBody)
 

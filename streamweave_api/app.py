@@ -47,6 +47,9 @@ from streamweave_api.users import user_management_router, users_router
 
 NOT_TO_BE_KEPT = "no-store"
 
+PATIENCE_SECONDS = 5.0
+LARGEST_BODY = 1024 * 1024
+
 
 async def complete_headers(message: Message, _: Scope) -> None:
     """The hook before an answer is sent.
@@ -60,9 +63,6 @@ async def complete_headers(message: Message, _: Scope) -> None:
         headers.setdefault("Cache-Control", NOT_TO_BE_KEPT)
 
 
-PATIENCE_SECONDS = 5.0
-
-
 @get("/health", opt=OPEN_TO_ALL, tags=["Health"], summary="Check the service's health")
 async def health(service: TheService) -> dict[str, str]:
     """Answers when the catalog does; 503 when it doesn't within five seconds. Other requests don't hold it up."""
@@ -70,8 +70,6 @@ async def health(service: TheService) -> dict[str, str]:
         raise HTTPException(status_code=503, detail="The catalog does not answer in time")
     return {"status": "ok"}
 
-
-LARGEST_BODY = 1024 * 1024
 
 ROUTERS: list[ControllerRouterHandler] = [
     front_door,

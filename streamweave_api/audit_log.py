@@ -15,6 +15,11 @@ from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+EntityType = Annotated[str | None, QueryParameter(max_length=63, description="A table's name, such as instruments")]
+Since = Annotated[datetime | None, QueryParameter(description="Not before this time; UTC unless it says otherwise")]
+Until = Annotated[datetime | None, QueryParameter(description="Before this time; UTC unless it says otherwise")]
+
 
 class AuditEntryBody(Outgoing):
     """One change of one row: ``changes`` maps fields to ``{"before": …, "after": …}``; secrets are ``***``.
@@ -32,19 +37,12 @@ class AuditEntryBody(Outgoing):
     changes: dict[str, Any]
 
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
 async def note_actor(request: Request[Any, Any, Any]) -> None:
     """Runs before each handler. What only reads leaves nothing to record, and isn't slowed down by it."""
     user = request.scope.get("user")
     actor = Actor() if user is None else Actor(user.id, user.email)
     acting.set(None if request.method in READING else actor)
 
-
-EntityType = Annotated[str | None, QueryParameter(max_length=63, description="A table's name, such as instruments")]
-Since = Annotated[datetime | None, QueryParameter(description="Not before this time; UTC unless it says otherwise")]
-Until = Annotated[datetime | None, QueryParameter(description="Before this time; UTC unless it says otherwise")]
 
 audit_entry_body = partial(shown, body=AuditEntryBody)
 

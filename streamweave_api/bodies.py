@@ -11,6 +11,8 @@ from litestar.params import BodyKwarg, QueryParameter
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
+IncludeDeleted = Annotated[bool, QueryParameter(description="Whether to list what is deleted, too")]
+
 
 class Incoming(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A body that comes in. Fields that may be left out are ``UNSET``, which is not null."""
@@ -45,6 +47,3 @@ def shown(row: Any, body: type[Body], **computed: Any) -> Body:
         for field in msgspec.structs.fields(body)
     }
     return msgspec.convert(values, body)
-
-
-IncludeDeleted = Annotated[bool, QueryParameter(description="Whether to list what is deleted, too")]

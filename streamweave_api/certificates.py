@@ -25,6 +25,15 @@ from streamweave_api.openapi.answers import error
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
+LONGEST_PATH = 4_000  # fits into an address even where each character takes twelve bytes of it
+PathBelow = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=LONGEST_PATH, description="A file or folder, written like a source_path; everything without it"
+    ),
+]
+NO_KEY = "Certificate key"
+
 
 class RulesBody(Outgoing):
     """The rules that were applied; how old the scan and the last re-reading of a copy may be."""
@@ -215,17 +224,7 @@ class CertificateKeyBody(Outgoing):
     public_key_pem: str
 
 
-LONGEST_PATH = 4_000  # fits into an address even where each character takes twelve bytes of it
-
-PathBelow = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=LONGEST_PATH, description="A file or folder, written like a source_path; everything without it"
-    ),
-]
-
 issued_body = partial(shown, body=IssuedCertificateBody)
-NO_KEY = "Certificate key"
 
 
 @get(

@@ -18,6 +18,8 @@ from streamweave_api.service import Service
 
 LOGIN_COOKIE = "streamweave_login"
 
+ClientAddress = NamedDependency[str]
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -56,9 +58,6 @@ def recognise(service: Service, shown: Shown | None) -> tuple[User, Credential]:
     claims = claims_of(shown.token, service.secret_key)
     with service.reading() as session:
         return user_of_login(session, claims), Credential(claims=claims, by_cookie=shown.by_cookie)
-
-
-ClientAddress = NamedDependency[str]
 
 
 def provide_client_address(request: Request[Any, Any, Any]) -> str:

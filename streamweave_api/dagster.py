@@ -63,6 +63,8 @@ REPOSITORY_NAME = "__repository__"
 EVENTS_AT_ONCE = 1000
 FAILED = "FAILURE"
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -140,9 +142,6 @@ class Dagster:
 
 def _time(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-logger = logging.getLogger(__name__)
 
 
 class LocationReload:

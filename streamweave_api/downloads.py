@@ -49,6 +49,39 @@ from streamweave_api.service import Service, TheService, Threads
 _ENTITY_TAG = re.compile(r'(W/)?("[^"]*")')
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
 
+Range = Annotated[
+    str, HeaderParameter(name="Range", description="One range of bytes: `bytes=0-9`, `bytes=10-` or `bytes=-10`")
+]
+IfRange = Annotated[
+    str | None, HeaderParameter(name="If-Range", description="The range only of the content with this ETag, else all")
+]
+IfMatch = Annotated[
+    str | None, HeaderParameter(name="If-Match", description="Only the content with one of these ETags, else 412")
+]
+IfNoneMatch = Annotated[
+    str | None, HeaderParameter(name="If-None-Match", description="304 for the content with one of these ETags")
+]
+IfModifiedSince = Annotated[
+    str | None,
+    HeaderParameter(name="If-Modified-Since", description="304 if this is its Last-Modified; for want of an ETag"),
+]
+IfUnmodifiedSince = Annotated[
+    str | None,
+    HeaderParameter(name="If-Unmodified-Since", description="412 if it was modified later; for want of an ETag"),
+]
+READING = [HttpMethod.GET, HttpMethod.HEAD]
+ANY_TYPE = "*/*"  # that of the file, by its name
+CONTENT = {
+    200: ResponseSpec(bytes, generate_examples=False, description="The content", media_type=ANY_TYPE),
+    206: ResponseSpec(bytes, generate_examples=False, description="The range asked for", media_type=ANY_TYPE),
+    304: ResponseSpec(None, description="It is the content that If-None-Match names"),
+    **errors(412, 416),
+}
+ZIP = {
+    200: ResponseSpec(bytes, generate_examples=False, description="The ZIP", media_type="application/zip"),
+    **errors(404),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -71,29 +104,6 @@ class Conditions:
 
 
 ConditionsAsked = NamedDependency[Conditions]
-
-Range = Annotated[
-    str, HeaderParameter(name="Range", description="One range of bytes: `bytes=0-9`, `bytes=10-` or `bytes=-10`")
-]
-IfRange = Annotated[
-    str | None, HeaderParameter(name="If-Range", description="The range only of the content with this ETag, else all")
-]
-IfMatch = Annotated[
-    str | None, HeaderParameter(name="If-Match", description="Only the content with one of these ETags, else 412")
-]
-IfNoneMatch = Annotated[
-    str | None, HeaderParameter(name="If-None-Match", description="304 for the content with one of these ETags")
-]
-
-
-IfModifiedSince = Annotated[
-    str | None,
-    HeaderParameter(name="If-Modified-Since", description="304 if this is its Last-Modified; for want of an ETag"),
-]
-IfUnmodifiedSince = Annotated[
-    str | None,
-    HeaderParameter(name="If-Unmodified-Since", description="412 if it was modified later; for want of an ETag"),
-]
 
 
 def provide_conditions(
@@ -219,20 +229,6 @@ def _next(pieces: Pieces) -> bytes:
         return next(pieces)
     except StopIteration:
         return b""
-
-
-READING = [HttpMethod.GET, HttpMethod.HEAD]
-ANY_TYPE = "*/*"  # that of the file, by its name
-CONTENT = {
-    200: ResponseSpec(bytes, generate_examples=False, description="The content", media_type=ANY_TYPE),
-    206: ResponseSpec(bytes, generate_examples=False, description="The range asked for", media_type=ANY_TYPE),
-    304: ResponseSpec(None, description="It is the content that If-None-Match names"),
-    **errors(412, 416),
-}
-ZIP = {
-    200: ResponseSpec(bytes, generate_examples=False, description="The ZIP", media_type="application/zip"),
-    **errors(404),
-}
 
 
 @route("/{file_id:uuid}/content", http_method=READING, responses=CONTENT, summary="Download a file")

@@ -16,6 +16,42 @@ from streamweave.files.selection import LARGEST_SIZE, LONGEST_SEARCH, Selection
 from streamweave_api.bodies import Incoming, Outgoing
 from streamweave_api.pagination import Asked
 
+SelectionAsked = NamedDependency[Selection]
+METADATA = "metadata."
+PAGING = frozenset({"limit", "cursor", "sort", "count"})
+FILTERS = frozenset(
+    {
+        "instrument_id",
+        "state",
+        "project_id",
+        "owner_id",
+        "acquired_from",
+        "acquired_to",
+        "min_size",
+        "max_size",
+        "extension",
+        "q",
+    }
+)
+# `state` itself is a reserved word of Litestar's handlers
+State = Annotated[VersionState | None, QueryParameter(name="state", description="The state of its newest version")]
+Project = Annotated[UUID | None, QueryParameter(description="Granted to this project, as file, folder or instrument")]
+From = Annotated[datetime | None, QueryParameter(description="Earliest mtime at the source, with its time zone")]
+To = Annotated[datetime | None, QueryParameter(description="First mtime at the source that is too late")]
+MinSize = Annotated[int | None, QueryParameter(ge=0, le=LARGEST_SIZE, description="Smallest size in bytes")]
+MaxSize = Annotated[int | None, QueryParameter(ge=0, le=LARGEST_SIZE, description="Largest size in bytes")]
+Extension = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=33, description="After the name's last dot, in any case: tif")
+]
+Search = Annotated[
+    str | None,
+    QueryParameter(
+        name="q", min_length=1, max_length=LONGEST_SEARCH, description="Words that all occur in path or metadata"
+    ),
+]
+SortBy = Annotated[Sort, QueryParameter(name="sort", description="What to sort by; a minus means descending")]
+Count = Annotated[bool, QueryParameter(description="Count all of them, into the header X-Total-Count")]
+
 
 class FileBody(Outgoing):
     """A file: its record, and the state of its newest version."""
@@ -137,45 +173,6 @@ def file_body(newest: FileVersion) -> FileBody:
         reason=newest.reason,
         state_since=newest.state_since,
     )
-
-
-SelectionAsked = NamedDependency[Selection]
-
-METADATA = "metadata."
-PAGING = frozenset({"limit", "cursor", "sort", "count"})
-FILTERS = frozenset(
-    {
-        "instrument_id",
-        "state",
-        "project_id",
-        "owner_id",
-        "acquired_from",
-        "acquired_to",
-        "min_size",
-        "max_size",
-        "extension",
-        "q",
-    }
-)
-
-# `state` itself is a reserved word of Litestar's handlers
-State = Annotated[VersionState | None, QueryParameter(name="state", description="The state of its newest version")]
-Project = Annotated[UUID | None, QueryParameter(description="Granted to this project, as file, folder or instrument")]
-From = Annotated[datetime | None, QueryParameter(description="Earliest mtime at the source, with its time zone")]
-To = Annotated[datetime | None, QueryParameter(description="First mtime at the source that is too late")]
-MinSize = Annotated[int | None, QueryParameter(ge=0, le=LARGEST_SIZE, description="Smallest size in bytes")]
-MaxSize = Annotated[int | None, QueryParameter(ge=0, le=LARGEST_SIZE, description="Largest size in bytes")]
-Extension = Annotated[
-    str | None, QueryParameter(min_length=1, max_length=33, description="After the name's last dot, in any case: tif")
-]
-Search = Annotated[
-    str | None,
-    QueryParameter(
-        name="q", min_length=1, max_length=LONGEST_SEARCH, description="Words that all occur in path or metadata"
-    ),
-]
-SortBy = Annotated[Sort, QueryParameter(name="sort", description="What to sort by; a minus means descending")]
-Count = Annotated[bool, QueryParameter(description="Count all of them, into the header X-Total-Count")]
 
 
 def provide_selection(

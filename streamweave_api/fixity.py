@@ -16,6 +16,8 @@ from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
+Repaired = Annotated[bool | None, QueryParameter(description="Only copies that are repaired, or only others")]
+
 
 class FixityCheckBody(Outgoing):
     """One re-reading of one copy.
@@ -95,8 +97,6 @@ class FixityHoldBody(Outgoing):
     released_at: datetime | None
     released_by_id: UUID | None
 
-
-Repaired = Annotated[bool | None, QueryParameter(description="Only copies that are repaired, or only others")]
 
 check_body = partial(shown, body=FixityCheckBody)
 damage_body = partial(shown, body=DamagedCopyBody)

@@ -18,6 +18,10 @@ from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, sh
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
+Hook = Annotated[UUID | None, QueryParameter(description="Only runs of this hook")]
+File = Annotated[UUID | None, QueryParameter(description="Only runs for this file")]
+Failed = Annotated[bool, QueryParameter(description="Only runs without an answer that could be used")]
+
 
 class HookChanges(Incoming):
     """Any of a hook's fields. ``config`` is what the hook takes: built-in ones each their own, the others one kind."""
@@ -190,11 +194,6 @@ hooks_router = Router(
     guards=[admin_only],
     tags=["Hooks"],
 )
-
-
-Hook = Annotated[UUID | None, QueryParameter(description="Only runs of this hook")]
-File = Annotated[UUID | None, QueryParameter(description="Only runs for this file")]
-Failed = Annotated[bool, QueryParameter(description="Only runs without an answer that could be used")]
 
 
 @get("/", sync_to_thread=True, summary="List the runs of hooks")

@@ -19,6 +19,14 @@ from streamweave_api.openapi.answers import DESCRIPTIONS, ErrorBody
 from streamweave_api.pagination import Asked
 from streamweave_api.service import Service, TheService
 
+READING = [HttpMethod.GET, HttpMethod.HEAD]
+LINKED_DATA, PLAIN_TEXT = "application/ld+json", "text/plain"
+OFFERED = ["application/json", "text/html", LINKED_DATA, PLAIN_TEXT]
+INFLECTION = b"?"  # the second one of `??`, as ARKs had it; a single one is the same as none
+Info = Annotated[
+    str | None, QueryParameter(description="`?info`, without a value: the ERC record and the commitment statement")
+]
+
 
 class WithdrawnBody(ErrorBody, kw_only=True):
     """The tombstone of what was withdrawn: who, what, when, where, since when it is withdrawn, and why."""
@@ -73,15 +81,6 @@ def links_of(named: Named, public_url: str) -> str:
         links.append(f'<{item}>; rel="item"; type="{media_type(named.record.filename)}"')
     return ", ".join(links)
 
-
-READING = [HttpMethod.GET, HttpMethod.HEAD]
-LINKED_DATA, PLAIN_TEXT = "application/ld+json", "text/plain"
-OFFERED = ["application/json", "text/html", LINKED_DATA, PLAIN_TEXT]
-INFLECTION = b"?"  # the second one of `??`, as ARKs had it; a single one is the same as none
-
-Info = Annotated[
-    str | None, QueryParameter(description="`?info`, without a value: the ERC record and the commitment statement")
-]
 
 ANSWERS = {
     200: ResponseSpec(

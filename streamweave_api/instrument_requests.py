@@ -22,6 +22,8 @@ from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
+Status = Annotated[RequestStatus | None, QueryParameter(description="Only requests in this state")]
+
 
 class NewInstrumentRequest(Incoming):
     """A wish for an instrument."""
@@ -55,8 +57,6 @@ class InstrumentRequestBody(Outgoing):
     created_at: datetime
     updated_at: datetime
 
-
-Status = Annotated[RequestStatus | None, QueryParameter(description="Only requests in this state")]
 
 instrument_request_body = partial(shown, body=InstrumentRequestBody)
 

@@ -22,6 +22,9 @@ from streamweave_api.credentials import LOGIN_COOKIE, ClientAddress, Credential
 from streamweave_api.openapi.answers import errors
 from streamweave_api.service import Service, TheService, apart_for_passwords
 
+SAME_SITE: Literal["lax"] = "lax"
+COOKIES_ONLY = {204: ResponseSpec(None, description="Cookies are set, and nothing is said")}
+
 
 class Login(msgspec.Struct):
     """The form of an OAuth 2 password grant (RFC 6749, section 4.3.2); its other fields don't matter here."""
@@ -35,9 +38,6 @@ class Token(Outgoing):
 
     access_token: str
     token_type: str = "bearer"
-
-
-SAME_SITE: Literal["lax"] = "lax"
 
 
 def login_cookies(token: str, csrf: str, lifetime_seconds: int, secure: bool) -> list[Cookie]:
@@ -61,9 +61,6 @@ def without_login_cookies(response: Response[Any]) -> Response[Any]:
     for key in (LOGIN_COOKIE, CSRF_COOKIE):
         response.delete_cookie(key, path="/")
     return response
-
-
-COOKIES_ONLY = {204: ResponseSpec(None, description="Cookies are set, and nothing is said")}
 
 
 @post("/jwt/login", opt=OPEN_TO_ALL, status_code=200, responses=errors(429), summary="Log in")

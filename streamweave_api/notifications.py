@@ -14,6 +14,8 @@ from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.pagination import Asked, PageAsked, listed
 from streamweave_api.service import TheService
 
+Unread = Annotated[bool, QueryParameter(description="Whether to leave out what was read")]
+
 
 class NotificationBody(Outgoing):
     """A notification; ``kind`` is a word for programs, ``about_type`` and ``about_id`` name what it is about."""
@@ -33,8 +35,6 @@ class Read(Outgoing):
 
     read: int
 
-
-Unread = Annotated[bool, QueryParameter(description="Whether to leave out what was read")]
 
 notification_body = partial(shown, body=NotificationBody)
 

@@ -40,6 +40,11 @@ from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
 from streamweave_api.dagster import Dagster, LocationReload
 
+CONNECTIONS = 10
+P = ParamSpec("P")
+T = TypeVar("T")
+PLACES, WAITING = AT_ONCE, 24
+
 
 class CatalogCheck:
     """Asks the catalog at ``url``, one question at a time, whatever other requests wait for."""
@@ -65,9 +70,6 @@ class CatalogCheck:
     def _ask(self) -> None:
         with self._engine.connect() as connection:
             connection.execute(text("SELECT 1"))
-
-
-CONNECTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -166,10 +168,6 @@ def _login_limits(settings: Settings) -> LoginLimits:
     )
 
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
 class Threads:
     """So many threads for one purpose, which are those of whichever event loop runs. At most ``waiting`` calls wait."""
 
@@ -194,7 +192,6 @@ class Threads:
             self._calls -= 1
 
 
-PLACES, WAITING = AT_ONCE, 24
 apart_for_passwords = Threads("passwords", PLACES, WAITING).run
 """For whatever takes a password, counts attempts or is open to strangers: a flood of these holds up nothing else.
 

@@ -14,6 +14,11 @@ from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.pagination import Asked
 from streamweave_api.service import TheService
 
+USUAL_DAYS = timedelta(days=29)
+PARAMETERS = ("from_day", "to_day")
+FromDay = Annotated[date | None, QueryParameter(description="First acquisition day; 30 days before the last one")]
+ToDay = Annotated[date | None, QueryParameter(description="Last acquisition day, included; today in UTC")]
+
 
 class DayBody(Outgoing):
     """What an instrument acquired on one day: files that are there now, by their newest versions."""
@@ -39,13 +44,6 @@ class SummaryBody(Outgoing):
     to_day: date
     days: list[DayBody]
     states: list[StateBody]
-
-
-USUAL_DAYS = timedelta(days=29)
-PARAMETERS = ("from_day", "to_day")
-
-FromDay = Annotated[date | None, QueryParameter(description="First acquisition day; 30 days before the last one")]
-ToDay = Annotated[date | None, QueryParameter(description="Last acquisition day, included; today in UTC")]
 
 
 @get("/api/summary", sync_to_thread=True, tags=["Summary"], summary="Summarise the visible files")

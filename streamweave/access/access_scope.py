@@ -16,6 +16,9 @@ from streamweave.catalog.tables import Group, GroupMember, InstrumentGrant, Proj
 
 Folder = tuple[uuid.UUID, str]
 
+# written once: they are executed for each request
+_PROJECT = select(Project.id).where(Project.id == bindparam("project_id"), Project.deleted_at.is_(None))
+
 
 class Kind(StrEnum):
     """How a viewer can have access to a file."""
@@ -139,8 +142,6 @@ def _with_places(whom: Select[tuple[uuid.UUID]] | CompoundSelect[tuple[uuid.UUID
     )
 
 
-# written once: they are executed for each request
-_PROJECT = select(Project.id).where(Project.id == bindparam("project_id"), Project.deleted_at.is_(None))
 _OF_VIEWER = _with_places(_grantees())
 _OF_PROJECT = _with_places(_PROJECT)
 _OF_OWN_PROJECT = _with_places(_PROJECT.where(Project.id.in_(_grantees())))

@@ -19,6 +19,8 @@ from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import AuditAction, AuditEntry
 
+_NEWEST = Order(AuditEntry.at, AuditEntry.id, newest_first=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -43,9 +45,6 @@ def _set_actor(_session: Session, _transaction: SessionTransaction, connection: 
     if actor is not None:
         value = json.dumps({"id": actor.id and str(actor.id), "email": actor.email})
         connection.execute(text("SELECT set_config('streamweave.actor', :value, true)"), {"value": value})
-
-
-_NEWEST = Order(AuditEntry.at, AuditEntry.id, newest_first=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,13 @@ GOES_BY_ITS_NAME: dict[GranteeType, ColumnElement[bool]] = {
 }
 NAMES_LOCK = 7_236_118_345_901  # a number of our own among the database's advisory locks
 
+LONGEST_PREFIX = 400  # characters: with the slash after it, it must fit into what the index holds of a path
+_GRANTED = Order(FileGrant.granted_at, FileGrant.id)
+_GRANTED_ON_INSTRUMENT = Order(InstrumentGrant.granted_at, InstrumentGrant.id)
+TO_GRANTEE: dict[str, Rule] = {"grantee_type": one_word_of(*GranteeType), "grantee_id": identity}
+OWNER: dict[str, Rule] = {"owner_id": optional(identity)}
+_NEWEST = Order(PendingGrant.noted_at, PendingGrant.id, newest_first=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Grantee:
@@ -112,12 +119,6 @@ def lock_names(session: Session, *, shared: bool = False) -> None:
     session.execute(sql_text(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(:key)"), {"key": NAMES_LOCK})
 
 
-LONGEST_PREFIX = 400  # characters: with the slash after it, it must fit into what the index holds of a path
-
-_GRANTED = Order(FileGrant.granted_at, FileGrant.id)
-_GRANTED_ON_INSTRUMENT = Order(InstrumentGrant.granted_at, InstrumentGrant.id)
-
-
 @shaped_text(
     min_length=1, max_length=LONGEST_PREFIX, pattern=sound(CONTROL, besides=r"(?!/*$)(?!(?:.*/)?\.{1,2}(?:/|$))")
 )
@@ -130,7 +131,6 @@ def path_prefix(field: str, value: Any) -> str:
     return "/".join(parts)
 
 
-TO_GRANTEE: dict[str, Rule] = {"grantee_type": one_word_of(*GranteeType), "grantee_id": identity}
 ON_INSTRUMENT: dict[str, Rule] = {**TO_GRANTEE, "path_prefix": optional(path_prefix)}
 
 
@@ -203,9 +203,6 @@ def _grantee(session: Session, fields: Mapping[str, Any]) -> Grantee:
     return grantee
 
 
-OWNER: dict[str, Rule] = {"owner_id": optional(identity)}
-
-
 def set_owner(session: Session, viewer: User, file_id: uuid.UUID, values: Mapping[str, Any]) -> None:
     """Make the user ``owner_id`` the file's owner; None for no owner. Raises ``NotFound`` or ``InvalidInput``."""
     record = visible_file(session, viewer, file_id)
@@ -218,8 +215,6 @@ def set_owner(session: Session, viewer: User, file_id: uuid.UUID, values: Mappin
 
 
 Wanted = Mapping[uuid.UUID, Collection[Grantee | NamedGrantee]]
-
-_NEWEST = Order(PendingGrant.noted_at, PendingGrant.id, newest_first=True)
 
 
 def assign_access(session: Session, wanted: Wanted) -> set[Grantee]:

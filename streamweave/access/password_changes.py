@@ -24,6 +24,17 @@ LIFETIMES = {MailPurpose.RESET_PASSWORD: timedelta(hours=1), MailPurpose.VERIFY:
 # a stranger must not be able to fill a user's mailbox
 MAIL_AT_MOST_EVERY = timedelta(minutes=1)
 
+RESET = "password reset"
+RESET_MAIL = """\
+Someone, hopefully you, wants to set a new password for {email}.
+
+Within {minutes} minutes, this sets it (choose the password yourself):
+
+curl {public_url}/auth/reset-password --json '{{"token": "{token}", "password": "…"}}'
+
+If it wasn't you, do nothing: your password stays as it is.
+"""
+
 
 def issue_mailed_token(session: Session, user: User, purpose: MailPurpose) -> str | None:
     """A token to mail to the user, in place of the one before; None when that was issued only just now."""
@@ -69,19 +80,6 @@ def _receiver(session: Session, found: Row[tuple[uuid.UUID, str]] | None, *, for
     if found is None or user is None or not user.is_active or user.email != found.email:
         raise NotAuthenticated("the token is not ours, or was used already, or has expired")
     return user
-
-
-RESET = "password reset"
-
-RESET_MAIL = """\
-Someone, hopefully you, wants to set a new password for {email}.
-
-Within {minutes} minutes, this sets it (choose the password yourself):
-
-curl {public_url}/auth/reset-password --json '{{"token": "{token}", "password": "…"}}'
-
-If it wasn't you, do nothing: your password stays as it is.
-"""
 
 
 def change_password(

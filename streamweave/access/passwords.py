@@ -31,6 +31,11 @@ WAITING = 4
 RETRY_AFTER_SECONDS = 2
 NICENESS = 10
 
+_HASHER = PasswordHasher()
+SERVICE = "streamweave"
+SHORTEST_WORD = 4
+_NO_LETTERS = re.compile(r"[\W\d_]+")
+
 
 def _lower_priority() -> None:
     """On Linux a thread has a priority and cores of its own, and argon2's threads inherit both."""
@@ -68,7 +73,6 @@ class HashingQueue:
         return self._taken
 
 
-_HASHER = PasswordHasher()
 _QUEUE = HashingQueue(AT_ONCE, WAITING)
 
 
@@ -96,11 +100,6 @@ def _matches(password: str, password_hash: str) -> bool:
 @cache
 def _dummy_hash() -> str:
     return _HASHER.hash("nobody")
-
-
-SERVICE = "streamweave"
-SHORTEST_WORD = 4
-_NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
 def weakness(password: str, email: str | None = None) -> str | None:

@@ -30,6 +30,16 @@ curl {public_url}/auth/verify --json '{{"token": "{token}"}}'
 If it wasn't you, do nothing.
 """
 
+NOTICE_MAIL = """\
+Someone, hopefully you, wanted to register {email} at {public_url}.
+
+You have an account there already, and nothing has changed. If you forgot its password, this sends you a new mail:
+
+curl {public_url}/auth/forgot-password --json '{{"email": "{email}"}}'
+
+If it wasn't you, do nothing.
+"""
+
 
 def mail_verification(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:
     """Mail the user with that address a token, unless they are verified already. Unknown addresses are ignored."""
@@ -52,17 +62,6 @@ def verify(sessions: Sessions, token: str) -> User:
         session.flush()
         apply_pending_grants(session, NamedGrantee(GranteeType.USER, user.email))
     return user
-
-
-NOTICE_MAIL = """\
-Someone, hopefully you, wanted to register {email} at {public_url}.
-
-You have an account there already, and nothing has changed. If you forgot its password, this sends you a new mail:
-
-curl {public_url}/auth/forgot-password --json '{{"email": "{email}"}}'
-
-If it wasn't you, do nothing.
-"""
 
 
 def register_oneself(

@@ -51,6 +51,31 @@ _CLAIMS = jwt.JWTClaimsRegistry(
     ver={"essential": True},
 )
 
+# made once: it is asked with each request
+_ENDED = exists().where(RevokedToken.token_id == bindparam("token_id"))
+_USER = select(User).where(
+    User.id == bindparam("user_id"), User.is_active, User.token_version == bindparam("token_version"), ~_ENDED
+)
+SWEPT_AT_ONCE = 1000
+_EXPIRING: list[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[datetime]]] = [
+    (RevokedToken.token_id, RevokedToken.expires_at),
+    (MailedToken.token_digest, MailedToken.expires_at),
+    (LoginCount.key, LoginCount.ends_at),
+    (KnownAddress.key, KnownAddress.ends_at),
+]
+RANDOM_BYTES = 32
+PREFIX = "swt_"
+LONGEST_LIFETIME_DAYS = 366
+# a row that is written for every request would be a bottleneck
+USE_NOTED_EVERY = timedelta(minutes=1)
+FIELDS: dict[str, Rule] = {
+    "name": name,
+    "scope": one_word_of(*TokenScope),
+    "expires_in_days": integer(1, LONGEST_LIFETIME_DAYS),
+}
+DEFAULTS = {"scope": TokenScope.READ, "expires_in_days": 90}
+_CREATION = Order(ApiToken.created_at, ApiToken.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -99,13 +124,6 @@ def user_of_login(session: Session, claims: Claims) -> User:
     return user
 
 
-# made once: it is asked with each request
-_ENDED = exists().where(RevokedToken.token_id == bindparam("token_id"))
-_USER = select(User).where(
-    User.id == bindparam("user_id"), User.is_active, User.token_version == bindparam("token_version"), ~_ENDED
-)
-
-
 def csrf_token(claims: Claims, secret: str) -> str:
     """What requests of this login must show."""
     return hmac.new(secret.encode(), b"csrf\0" + claims.token_id.encode(), hashlib.sha256).hexdigest()
@@ -114,16 +132,6 @@ def csrf_token(claims: Claims, secret: str) -> str:
 def csrf_token_matches(shown: str, claims: Claims, secret: str) -> bool:
     """Whether ``shown`` is this login's."""
     return hmac.compare_digest(shown.encode(errors="backslashreplace"), csrf_token(claims, secret).encode())
-
-
-SWEPT_AT_ONCE = 1000
-
-_EXPIRING: list[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[datetime]]] = [
-    (RevokedToken.token_id, RevokedToken.expires_at),
-    (MailedToken.token_digest, MailedToken.expires_at),
-    (LoginCount.key, LoginCount.ends_at),
-    (KnownAddress.key, KnownAddress.ends_at),
-]
 
 
 def end_token(session: Session, claims: Claims) -> None:
@@ -150,9 +158,6 @@ def sweep(session: Session) -> None:
         session.execute(delete(key.class_).where(key.in_(expired)))
 
 
-RANDOM_BYTES = 32
-
-
 def random_token(prefix: str = "") -> str:
     """A new token, fit for URLs and headers."""
     return prefix + secrets.token_urlsafe(RANDOM_BYTES)
@@ -161,21 +166,6 @@ def random_token(prefix: str = "") -> str:
 def token_digest(token: str) -> bytes:
     """What is kept of a token; whatever text it is."""
     return hashlib.sha256(token.encode(errors="backslashreplace")).digest()
-
-
-PREFIX = "swt_"
-LONGEST_LIFETIME_DAYS = 366
-# a row that is written for every request would be a bottleneck
-USE_NOTED_EVERY = timedelta(minutes=1)
-
-FIELDS: dict[str, Rule] = {
-    "name": name,
-    "scope": one_word_of(*TokenScope),
-    "expires_in_days": integer(1, LONGEST_LIFETIME_DAYS),
-}
-DEFAULTS = {"scope": TokenScope.READ, "expires_in_days": 90}
-
-_CREATION = Order(ApiToken.created_at, ApiToken.id)
 
 
 def create_api_token(session: Session, user: User, values: Mapping[str, Any]) -> tuple[ApiToken, str]:

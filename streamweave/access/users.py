@@ -29,6 +29,10 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # the HTML standard's "valid e-mail address" (section 4.10.5.1.5)
 EMAIL = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
+_CREATION = Order(User.created_at, User.id)
+# a token may have been obtained by what is changed here
+ENDS_TOKENS = ("password_hash", "role", "is_active")
+
 
 @shaped_text(max_length=LONGEST_EMAIL, pattern=f"^{EMAIL.pattern}$")
 def email_address(field: str, value: Any) -> str:
@@ -60,9 +64,6 @@ FIELDS: dict[str, Rule] = {
     "is_active": flag,
     "is_verified": flag,
 }
-
-
-_CREATION = Order(User.created_at, User.id)
 
 
 def users(session: Session, request: PageRequest) -> Page[User]:
@@ -138,10 +139,6 @@ def first_active_admin(session: Session) -> User | None:
     return session.scalar(
         select(User).where(User.role == Role.ADMIN, User.is_active).order_by(User.created_at, User.id)
     )
-
-
-# a token may have been obtained by what is changed here
-ENDS_TOKENS = ("password_hash", "role", "is_active")
 
 
 def create_user(session: Session, values: Mapping[str, Any]) -> User:

@@ -44,6 +44,20 @@ from streamweave.catalog.tables.files import FileRecord
 PIECE_LINES = 200
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
+_FORMS: Mapping[type, Callable[[Any], str]] = {
+    NoneType: lambda _: r"\N",
+    bool: lambda value: "t" if value else "f",
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+    float: repr,
+    int: str,
+    str: lambda value: value.translate(_ESCAPES),
+    uuid.UUID: attrgetter("hex"),
+}
+Row = Mapping[str, Any]
+BATCH = 2_000
+"""So many rows are worked on in one transaction: short for others who wait, and long enough to cost little for each."""
+
 
 def copy_text(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     """The lines of rows that all have the same columns, some at a time.
@@ -76,23 +90,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):  # a StrEnum
         return value.translate(_ESCAPES)
     raise TypeError(f"no text for COPY of a {type(value).__name__}")
-
-
-_FORMS: Mapping[type, Callable[[Any], str]] = {
-    NoneType: lambda _: r"\N",
-    bool: lambda value: "t" if value else "f",
-    date: date.isoformat,
-    datetime: datetime.isoformat,
-    float: repr,
-    int: str,
-    str: lambda value: value.translate(_ESCAPES),
-    uuid.UUID: attrgetter("hex"),
-}
-
-
-Row = Mapping[str, Any]
-BATCH = 2_000
-"""So many rows are worked on in one transaction: short for others who wait, and long enough to cost little for each."""
 
 
 def is_one_of(

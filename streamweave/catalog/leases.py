@@ -25,6 +25,15 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import HarvestRun, RunLease
 
+RUN_BEAT_SECONDS = 5.0
+RUN_LEASE_SECONDS = 30.0
+"""So long a run may be silent: six beats, and longer than a database takes to restart."""
+FORGOTTEN_AFTER = timedelta(days=1)
+BEAT_SECONDS = 3.0
+LEASE_SECONDS = 15.0
+"""A run that has not beaten for this long is taken for dead."""
+ASKED_EVERY_SECONDS = 1.0
+
 
 @contextmanager
 def beating(beat: Callable[[], object], *, every_seconds: float, name: str) -> Iterator[None]:
@@ -49,12 +58,6 @@ def beating(beat: Callable[[], object], *, every_seconds: float, name: str) -> I
     finally:
         ended.set()
         thread.join()
-
-
-RUN_BEAT_SECONDS = 5.0
-RUN_LEASE_SECONDS = 30.0
-"""So long a run may be silent: six beats, and longer than a database takes to restart."""
-FORGOTTEN_AFTER = timedelta(days=1)
 
 
 @contextmanager
@@ -101,16 +104,9 @@ def _is_of(run_ids: Collection[str]) -> ColumnElement[bool]:
 
 
 def _is_silent() -> ColumnElement[bool]:
-    """Whether it has missed its beats; while the database was down none could be made, so silence counts from its
-    start.
-    """
+    """Whether it has missed its beats; none could be made while the database was down."""
     since = func.greatest(RunLease.heartbeat_at, func.pg_postmaster_start_time())
     return since < func.now() - timedelta(seconds=RUN_LEASE_SECONDS)
-
-
-BEAT_SECONDS = 3.0
-LEASE_SECONDS = 15.0
-"""A run that has not beaten for this long is taken for dead."""
 
 
 def is_dead() -> ColumnElement[bool]:
@@ -134,9 +130,6 @@ def harvest_run(sessions: Sessions, instrument_id: uuid.UUID, dagster_run_id: st
     finally:
         with sessions.begin() as session:
             session.execute(update(HarvestRun).where(HarvestRun.id == run_id).values(finished_at=func.now()))
-
-
-ASKED_EVERY_SECONDS = 1.0
 
 
 class DatabaseClock:

@@ -30,6 +30,8 @@ FOR_ANSWERS = {
 # for harvests: rows are found by their ids while a table grows faster than its statistics, and in memory
 FOR_HARVESTS = {"random_page_cost": "1.1"}
 
+Row = TypeVar("Row", bound=Base)
+
 
 def catalog_engine(url: str, *, pool_size: int = 5, settings: Mapping[str, str] = MappingProxyType({})) -> Engine:
     """An engine for the catalog at ``url`` (``postgresql://…``), through psycopg 3, with every session in UTC.
@@ -77,9 +79,6 @@ def reading_sessions(engine: Engine) -> Sessions:
     Nothing is lost by that: within a transaction of ours, too, each statement sees what is committed when it begins.
     """
     return catalog_sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
-
-
-Row = TypeVar("Row", bound=Base)
 
 
 def add(session: Session, row: Row) -> Row:

@@ -27,6 +27,10 @@ from streamweave.storage.base import Storage
 
 LARGEST_SELECTION = 10_000  # files
 
+logger = logging.getLogger(__name__)
+OpenStorage = Callable[[StorageLocation], Storage]
+Pieces = Generator[bytes, None, None]
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCopy:
@@ -170,12 +174,6 @@ def _check_number(field: str, number: int) -> None:
         raise InvalidInput(field, "must name a file")
     if number > LARGEST_SELECTION:
         raise InvalidInput(field, f"must select at most {LARGEST_SELECTION} files")
-
-
-logger = logging.getLogger(__name__)
-
-OpenStorage = Callable[[StorageLocation], Storage]
-Pieces = Generator[bytes, None, None]
 
 
 class OpenCopy:

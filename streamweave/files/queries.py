@@ -67,6 +67,10 @@ _NEWEST_VERSION = Order(FileVersion.discovered_at, FileVersion.id, newest_first=
 _IDS = ARRAY(Uuid())
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 
+LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
+AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
+MOST_DAYS = 366
+
 
 def files(
     session: Session, viewer: User, request: PageRequest, selection: Selection = EVERYTHING, sort: Sort = NEWEST_FIRST
@@ -151,9 +155,6 @@ def scans_of_file(session: Session, viewer: User, file_id: uuid.UUID, request: P
 
 def _with_records() -> Select[tuple[FileVersion]]:
     return select(FileVersion).join(FileVersion.file).options(contains_eager(FileVersion.file))
-
-
-LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +242,6 @@ def _of_hook_run(run: HookRun) -> Event:
     event = "hook_failed" if run.outcome in FAILURES else "hook_ran"
     outcome = f"{run.outcome}: {run.message}" if run.message else run.outcome
     return Event(run.started_at, event, run.version.number, f"{run.hook.name}: {outcome}")
-
-
-AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
-
-MOST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from streamweave.files.contents import Content, content_of_version, newest_conte
 
 _VERSION = re.compile(r"\.v([1-9][0-9]{0,8})", re.ASCII)
 
+UNKNOWN = "(:unkn)"  # the code of draft-kunze-erc for a value that is not known
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -108,9 +110,6 @@ def _version(session: Session, identifier: Ark, newest: FileVersion) -> FileVers
     if not version:
         raise NotFound("Identifier")
     return version
-
-
-UNKNOWN = "(:unkn)"  # the code of draft-kunze-erc for a value that is not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,20 @@ _WORDS_OF_JSON: dict[str, Any] = {"true": True, "false": False, "null": None}
 
 Filters = tuple[str, ...]
 
+# a project is no property of files, but of grants; and of metadata there can be many
+_SPECIAL = ("project_id", "metadata")
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "instrument_id": FileRecord.instrument_id == bindparam("instrument_id"),
+    "state": FileVersion.state == bindparam("state"),
+    "owner_id": FileRecord.owner_id == bindparam("owner_id"),
+    "acquired_from": FileRecord.source_mtime >= bindparam("acquired_from"),
+    "acquired_to": FileRecord.source_mtime < bindparam("acquired_to"),
+    "min_size": FileRecord.size_bytes >= bindparam("min_size"),
+    "max_size": FileRecord.size_bytes <= bindparam("max_size"),
+    "extension": FileRecord.extension == bindparam("extension"),
+    "search": FileRecord.words.bool_op("@@")(func.plainto_tsquery("simple", bindparam("search"))),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -81,19 +95,6 @@ class Selection:
 
 
 EVERYTHING = Selection()
-# a project is no property of files, but of grants; and of metadata there can be many
-_SPECIAL = ("project_id", "metadata")
-_CONDITIONS: dict[str, ColumnElement[bool]] = {
-    "instrument_id": FileRecord.instrument_id == bindparam("instrument_id"),
-    "state": FileVersion.state == bindparam("state"),
-    "owner_id": FileRecord.owner_id == bindparam("owner_id"),
-    "acquired_from": FileRecord.source_mtime >= bindparam("acquired_from"),
-    "acquired_to": FileRecord.source_mtime < bindparam("acquired_to"),
-    "min_size": FileRecord.size_bytes >= bindparam("min_size"),
-    "max_size": FileRecord.size_bytes <= bindparam("max_size"),
-    "extension": FileRecord.extension == bindparam("extension"),
-    "search": FileRecord.words.bool_op("@@")(func.plainto_tsquery("simple", bindparam("search"))),
-}
 
 
 @lru_cache(maxsize=1024)

@@ -30,6 +30,8 @@ from streamweave.validation import has_control_character
 
 Pattern = Annotated[ShellPattern, PlainValidator(shell_pattern, json_schema_input_type=str)]
 
+LONGEST_NAME = 254  # of an e-mail address; groups and projects have shorter ones
+
 
 @dataclass(frozen=True)
 class BuiltinHook(Generic[Config]):
@@ -113,9 +115,6 @@ class MetadataEnrichment(BuiltinHook[MetadataEnrichmentConfig]):
         for rule in self.config.rules:
             found |= rule.pattern.groups(context.source_path if rule.source == "path" else context.filename)
         return Enrichment(found)
-
-
-LONGEST_NAME = 254  # of an e-mail address; groups and projects have shorter ones
 
 
 def entered_id(entered: object) -> uuid.UUID:

@@ -26,6 +26,15 @@ from streamweave.hooks.run import Enriched, decide, enrich
 
 Result = TypeVar("Result")
 
+AT_ONCE = 4
+"""So many files are asked about side by side; a script is a process, and a receiver another facility's machine."""
+BATCH = 100
+"""After so many files their answers are written: what a killed run has to ask again."""
+RUNS_KEPT = 20
+"""Of the calls of one hook about one version, so many stay on record once it has failed: the newest."""
+Outcome = TypeVar("Outcome")
+AnyHook = PreTransferHook | PostTransferHook
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerOfHook(Generic[Result]):
@@ -57,17 +66,6 @@ class Answers(Generic[Result]):
     def runs(self) -> list[dict[str, Any]]:
         """The rows of all calls."""
         return list(chain.from_iterable(answer.runs for answer in self.by_version.values()))
-
-
-AT_ONCE = 4
-"""So many files are asked about side by side; a script is a process, and a receiver another facility's machine."""
-BATCH = 100
-"""After so many files their answers are written: what a killed run has to ask again."""
-RUNS_KEPT = 20
-"""Of the calls of one hook about one version, so many stay on record once it has failed: the newest."""
-
-Outcome = TypeVar("Outcome")
-AnyHook = PreTransferHook | PostTransferHook
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,9 @@ SCRIPTED = frozenset({"implementation", "script_path"})
 SECRET = "webhook_secret"
 SEALED = "sealed_webhook_secret"
 
+HIGHEST_PRIORITY = 1_000_000
+_CREATION = Order(Hook.created_at, Hook.id)
+
 
 def settled(fields: Mapping[str, Any], known: Hook | None, reach: HookReach) -> dict[str, Any]:
     """The fields of a new hook, or of a change to a ``known`` one, in the form in which they are kept.
@@ -130,11 +133,6 @@ def _check_reachable(url: str, policy: EgressPolicy) -> None:
         raise InvalidInput("webhook_url", "is an address that webhooks may not reach")
 
 
-HIGHEST_PRIORITY = 1_000_000
-
-_CREATION = Order(Hook.created_at, Hook.id)
-
-
 def hooks(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Hook]:
     """All hooks in order of creation."""
     return page_of(session, listing(Hook, include_deleted=include_deleted), _CREATION, request)
@@ -153,7 +151,7 @@ def active_hooks(session: Session, instrument_id: uuid.UUID, trigger: HookTrigge
 
 
 def create_hook(session: Session, values: Mapping[str, Any], reach: HookReach | None = None) -> Hook:
-    """A new hook: ``name``, ``trigger`` and what its ``implementation`` needs; if wished ``config`` and so on.
+    """A new hook: ``name``, ``trigger`` and what its ``implementation`` needs; optionally ``config`` and so on.
 
     It must be one that can be built within ``reach``, and may redirect only to storage locations that exist.
     Raises ``InvalidInput``, or ``SealBroken`` for a secret that can't be sealed.

@@ -25,6 +25,8 @@ LONGEST_DELAY = timedelta(hours=1)
 LONGEST_PARAMETERS = 16_384
 MEBIBYTE = 1 << 20
 
+Ask = Callable[[bytes], bytes]
+
 
 def _short(parameters: dict[str, Any]) -> dict[str, Any]:
     if len(json.dumps(parameters)) > LONGEST_PARAMETERS:
@@ -60,9 +62,6 @@ class WebhookConfig(CallConfig):
 def delay_after(failures: int, first_seconds: float) -> timedelta:
     """How long to leave a file alone after its ``failures``-th failure in a row."""
     return min(timedelta(seconds=first_seconds * 2 ** min(failures - 1, 20)), LONGEST_DELAY)
-
-
-Ask = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, R
 from streamweave.hooks.circuit_breaker import HookCircuitBreaker
 from streamweave.hooks.external_hook import CalledHook, delay_after
 
+Answer = TypeVar("Answer", Decision, Enrichment)
+UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
+_NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
+
 
 class HookRetry(NamedTuple):
     """How often in a row which hook has failed, under hooks of which fingerprint, and until when none is asked."""
@@ -47,10 +51,6 @@ ANSWERED = HookRetry()
 """Once the hooks have answered, nothing is left of their failures."""
 WAITING_COLUMNS = [getattr(FileVersion, name) for name in HookRetry._fields]
 """As ``HookRetry`` takes them."""
-
-
-Answer = TypeVar("Answer", Decision, Enrichment)
-UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class RecordedHook:
             self._note(at, began, HookOutcome.FAILED, f"{failure}{note}", failure.diagnostics)
             raise
         self.circuit.answered(self.hook.id)
-        self._note(at, began, *_told(answer))
+        self._note(at, began, *_outcome_of(answer))
         return answer
 
     def _note(self, at: datetime, began: float, outcome: HookOutcome, message: str, diagnostics: str = "") -> None:
@@ -149,7 +149,7 @@ class RecordedHook:
         )
 
 
-def _told(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
+def _outcome_of(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
     match answer:
         case Skip():
             return HookOutcome.SKIP, answer.reason
@@ -159,9 +159,6 @@ def _told(answer: Decision | Enrichment) -> tuple[HookOutcome, str]:
             return HookOutcome.PROCEED, ""
         case _:
             return HookOutcome.ENRICHED, f"{len(answer.metadata)} metadata, {len(answer.grants)} grants"
-
-
-_NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
 
 
 def hook_runs(

@@ -31,6 +31,14 @@ UNOWNED_UIDS = range(61_184, 65_520)
 """User ids that systemd keeps for services of a moment; no lasting account has one of them."""
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
+LARGEST_SCRIPT = 1 << 20
+SCRIPT_PATH = r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.py$"
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+NO_FOLDER = "no folder of scripts is set: the facility's administrator sets STREAMWEAVE_HOOK_SCRIPTS_FOLDER"
+LARGEST_ANSWER = 1 << 20
+LONGEST_DIAGNOSTICS = 4_000
+SCRIPT = "script.py"
+
 
 @dataclass(frozen=True, slots=True)
 class ScriptAccount:
@@ -90,12 +98,6 @@ def _runs(python: str, uid: int | None) -> bool:
     return attempt.returncode == 0
 
 
-LARGEST_SCRIPT = 1 << 20
-SCRIPT_PATH = r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*\.py$"
-WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-NO_FOLDER = "no folder of scripts is set: the facility's administrator sets STREAMWEAVE_HOOK_SCRIPTS_FOLDER"
-
-
 @dataclass(frozen=True, slots=True)
 class Script:
     """A script as it was read: what runs is this code, whatever becomes of the file."""
@@ -153,11 +155,6 @@ def _open_at_once(path: str, flags: int) -> int:
 def _check_mode(status: os.stat_result, what: str) -> None:
     if status.st_mode & WRITABLE_BY_OTHERS:
         raise HookFailed(f"{what} can be written by others than its owner: chmod go-w")
-
-
-LARGEST_ANSWER = 1 << 20
-LONGEST_DIAGNOSTICS = 4_000
-SCRIPT = "script.py"
 
 
 @dataclass(frozen=True, slots=True)

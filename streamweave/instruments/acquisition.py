@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
@@ -66,9 +68,6 @@ def timezones() -> frozenset[str]:
     """The names in the IANA time zone database."""
     # these two are files of the system's database, not zones: one means another place on every machine, one means none
     return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})
-
-
-SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

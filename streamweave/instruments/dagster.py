@@ -13,17 +13,6 @@ LOCATION_NAME = "streamweave"
 JOB_NAME = "harvest"
 INSTRUMENT_TAG = "instrument"
 
-
-def harvest_run_config(slug: str) -> dict[str, Any]:
-    """The run config of ``harvest`` for the instrument ``slug``."""
-    return {"ops": {"discover": {"config": {"instrument": slug}}}}
-
-
-def harvest_run_tags(slug: str) -> dict[str, str]:
-    """The tags of every run that harvests the instrument ``slug``; one such run goes at a time."""
-    return {INSTRUMENT_TAG: slug}
-
-
 ANSWER_SECONDS = 30.0
 RELOAD_SECONDS = 120.0
 RELOAD = """
@@ -38,6 +27,16 @@ mutation Reload($location: String!) {
   }
 }
 """
+
+
+def harvest_run_config(slug: str) -> dict[str, Any]:
+    """The run config of ``harvest`` for the instrument ``slug``."""
+    return {"ops": {"discover": {"config": {"instrument": slug}}}}
+
+
+def harvest_run_tags(slug: str) -> dict[str, str]:
+    """The tags of every run that harvests the instrument ``slug``; one such run goes at a time."""
+    return {INSTRUMENT_TAG: slug}
 
 
 def orchestrator(url: str, token: str = "") -> httpx.Client:

@@ -30,6 +30,12 @@ from streamweave.validation import checked
 _CREATION = Order(Instrument.created_at, Instrument.id)
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 
+WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
+SENDING = ("service_account_id", "cifs_host")
+"""Whose credentials are sent where."""
+ACQUISITIONS: dict[str, Any] = {"acquisition_depth": None, "marker_name": None}
+CALENDAR: dict[str, Any] = {"timezone": "UTC", "first_acquisition_day": date(2020, 1, 1)}
+
 
 def instrument_by_id(session: Session, instrument_id: uuid.UUID) -> Instrument:
     """Raises ``NotFound``."""
@@ -50,13 +56,6 @@ def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -
     """The scans of an instrument's share, newest first. Raises ``NotFound`` for an unknown instrument."""
     instrument_by_id(session, instrument_id)
     return page_of(session, select(Scan).where(Scan.instrument_id == instrument_id), _NEWEST_SCAN, request)
-
-
-WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
-SENDING = ("service_account_id", "cifs_host")
-"""Whose credentials are sent where."""
-ACQUISITIONS: dict[str, Any] = {"acquisition_depth": None, "marker_name": None}
-CALENDAR: dict[str, Any] = {"timezone": "UTC", "first_acquisition_day": date(2020, 1, 1)}
 
 
 def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument:

@@ -35,26 +35,28 @@ REVIEW: dict[str, Rule] = {
     "note": optional(text(lines=True)),
 }
 
+_CREATION = Order(InstrumentRequest.created_at, InstrumentRequest.id)
+
 
 def request_instrument(session: Session, requester: User, values: Mapping[str, Any]) -> InstrumentRequest:
-    """A wish for an instrument: ``name`` and ``justification``, if wished ``location`` and ``description``.
+    """A request for an instrument: ``name`` and ``justification``, optionally ``location`` and ``description``.
 
     All admins are notified. Raises ``InvalidInput``, ``Conflict`` while too many of the requester's wait for a
     decision, or ``TooManyAttempts`` after too many within a day.
     """
     fields = checked(FIELDS, values, required=("name", "justification"))
     _check_not_too_many(session, requester)
-    wish = InstrumentRequest(**fields, requester_id=requester.id)
-    add(session, wish)
+    filed = InstrumentRequest(**fields, requester_id=requester.id)
+    add(session, filed)
     notify(
         session,
         all_admins(session),
         kind=FILED,
-        subject=f"{requester.email} asks for the instrument {wish.name}",
-        body=wish.justification,
-        about=wish,
+        subject=f"{requester.email} asks for the instrument {filed.name}",
+        body=filed.justification,
+        about=filed,
     )
-    return wish
+    return filed
 
 
 def review_instrument_request(
@@ -65,24 +67,24 @@ def review_instrument_request(
     Raises ``NotFound``, ``InvalidInput``, or ``Conflict`` for one that was decided about before.
     """
     fields = checked(REVIEW, values, required=("status",))
-    wish = session.get(InstrumentRequest, request_id, with_for_update=True)
-    if wish is None:
+    filed = session.get(InstrumentRequest, request_id, with_for_update=True)
+    if filed is None:
         raise NotFound("Instrument request")
-    if wish.status != RequestStatus.PENDING:
-        raise Conflict(f"the request was {wish.status} already")
-    wish.status, wish.note = fields["status"], fields.get("note")
-    wish.reviewed_by_id, wish.reviewed_at = reviewer.id, func.statement_timestamp()
+    if filed.status != RequestStatus.PENDING:
+        raise Conflict(f"the request was {filed.status} already")
+    filed.status, filed.note = fields["status"], fields.get("note")
+    filed.reviewed_by_id, filed.reviewed_at = reviewer.id, func.statement_timestamp()
     session.flush()
-    session.refresh(wish)
+    session.refresh(filed)
     notify(
         session,
-        [wish.requester_id],
+        [filed.requester_id],
         kind=REVIEWED,
-        subject=f"Your request for the instrument {wish.name} was {wish.status}",
-        body=wish.note or "",
-        about=wish,
+        subject=f"Your request for the instrument {filed.name} was {filed.status}",
+        body=filed.note or "",
+        about=filed,
     )
-    return wish
+    return filed
 
 
 def _check_not_too_many(session: Session, requester: User) -> None:
@@ -97,9 +99,6 @@ def _check_not_too_many(session: Session, requester: User) -> None:
     left = session.scalar(latest.offset(MOST_A_DAY - 1).limit(1))
     if left is not None:
         raise TooManyAttempts(max(1, math.ceil(left)))
-
-
-_CREATION = Order(InstrumentRequest.created_at, InstrumentRequest.id)
 
 
 def instrument_requests(

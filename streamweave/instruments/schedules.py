@@ -32,6 +32,16 @@ from streamweave.validation import Rule, checked, flag, identity, shaped_text, t
 
 _CREATION = Order(Schedule.created_at, Schedule.id)
 
+DAY, MONTH = 2, 3
+LONGEST = 200
+FEBRUARY = 2
+NEVER_IN_FEBRUARY = (30, 31)
+_ANY_CASE = {letter.lower(): f"[{letter}{letter.lower()}]" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_DAY = "[1-9]|[12][0-9]|3[01]"
+POLLING_INTERVALS = 3
+GRACE = timedelta(minutes=10)
+"""A scan takes time, and so may the daemon that starts it."""
+
 
 def schedules(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Schedule]:
     """All schedules in order of creation."""
@@ -68,14 +78,6 @@ def _named(session: Session, instrument_id: uuid.UUID) -> Sequence[StorageLocati
     return session.scalars(locations.order_by(StorageLocation.created_at, StorageLocation.id)).all()
 
 
-DAY, MONTH = 2, 3
-LONGEST = 200
-FEBRUARY = 2
-NEVER_IN_FEBRUARY = (30, 31)
-
-_ANY_CASE = {letter.lower(): f"[{letter}{letter.lower()}]" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-
-
 def _field(number: str, *, names: str = "", week: str = "", special: str = "") -> str:
     """A list of ``*``, values, ranges and steps (in a week also ``#2``); ``special`` is what only this field knows."""
     words = ["".join(_ANY_CASE[letter] for letter in name) for name in names.split()]
@@ -84,7 +86,6 @@ def _field(number: str, *, names: str = "", week: str = "", special: str = "") -
     return f"{part}(?:,{part})*"
 
 
-_DAY = "[1-9]|[12][0-9]|3[01]"
 LINE = re.compile(
     " +".join(
         [
@@ -120,7 +121,7 @@ AT_CREATION: dict[str, Rule] = {**CHANGEABLE, "instrument_id": identity}
 
 
 def create_schedule(session: Session, values: Mapping[str, Any]) -> Schedule:
-    """A new schedule: ``instrument_id``, ``default_storage_location_id``, ``cron_expression``; if wished ``enabled``.
+    """A new schedule: ``instrument_id``, ``default_storage_location_id``, ``cron_expression``; optionally ``enabled``.
 
     Its instrument, and with it the name that Dagster knows it by, never changes. Raises ``InvalidInput``.
     """
@@ -168,11 +169,6 @@ def _check_storage_location(session: Session, fields: Mapping[str, Any]) -> None
     location_id = fields.get("default_storage_location_id")
     if location_id is not None and referable(session, StorageLocation, location_id) is None:
         raise InvalidInput("default_storage_location_id", "there is no such storage location")
-
-
-POLLING_INTERVALS = 3
-GRACE = timedelta(minutes=10)
-"""A scan takes time, and so may the daemon that starts it."""
 
 
 def longest_pause(instrument: Instrument, crons: Sequence[str], now: datetime) -> timedelta:

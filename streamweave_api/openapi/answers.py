@@ -70,6 +70,46 @@ NOUNS = {
 
 Errors = dict[int, ResponseSpec]
 
+Headers = dict[str, dict[str, Any]]
+TEXT: dict[str, Any] = {"type": "string"}
+NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0}
+LINK = {"Link": {"description": 'Where the next page is, with `rel="next"`; absent on the last one', "schema": TEXT}}
+COUNT = {"X-Total-Count": {"description": "How many entries there are in all, with `count=true`", "schema": NUMBER}}
+ALWAYS: dict[str, Headers] = {
+    "401": {"WWW-Authenticate": {"description": "`Bearer`", "schema": TEXT}},
+    "429": {"Retry-After": {"description": "After how many seconds to retry", "schema": NUMBER}},
+    "503": {"Retry-After": {"description": "After how many seconds to retry, if known", "schema": NUMBER}},
+}
+VALIDATORS: Headers = {
+    "ETag": {"description": "The content's SHA-256, for If-None-Match, If-Match and If-Range", "schema": TEXT},
+    "Repr-Digest": {"description": "The stored SHA-256, `sha-256=:…:` (RFC 9530)", "schema": TEXT},
+    "Last-Modified": {"description": "When the instrument wrote it", "schema": TEXT},
+    "Cache-Control": {"description": "`private, no-cache`", "schema": TEXT},
+}
+SENT: Headers = {
+    "Content-Length": {"description": "The number of bytes that follow", "schema": NUMBER},
+    "Content-Disposition": {"description": "`attachment` with the file's name (RFC 6266)", "schema": TEXT},
+}
+RANGES: Headers = {"Accept-Ranges": {"description": "`bytes`", "schema": TEXT}}
+RANGE: Headers = {"Content-Range": {"description": "Which bytes of how many: `bytes 0-9/23`", "schema": TEXT}}
+CONTENT: dict[str, Headers] = {
+    "200": {**VALIDATORS, **SENT, **RANGES},
+    "206": {**VALIDATORS, **SENT, **RANGES, **RANGE},
+    "304": VALIDATORS,
+    "416": {"Content-Range": {"description": "How many bytes there are: `bytes */23`", "schema": TEXT}},
+}
+NAMED: Headers = {
+    "Link": {"description": "Citation, descriptions and content (Signposting)", "schema": TEXT},
+    "Vary": {"description": "`Accept, Authorization, Cookie`", "schema": TEXT},
+}
+RESOLVER: dict[str, Headers] = {
+    "200": NAMED,
+    "303": {**NAMED, "Location": {"description": "Where the file is", "schema": TEXT}},
+    "410": NAMED,
+}
+SET_COOKIE = {"description": "`streamweave_login` and `streamweave_csrf`, set or taken back", "schema": TEXT}
+COOKIES: dict[str, Headers] = {"204": {"Set-Cookie": SET_COOKIE}}
+
 
 class ErrorBody(Outgoing):
     """The body of every error: a sentence for a person."""
@@ -107,49 +147,6 @@ def _of_kind(route: HTTPRoute, handler: HTTPRouteHandler) -> Errors:
     if not handler.http_methods <= set(SAFE_METHODS):
         kind |= errors(409, 413, 415)
     return dict(sorted(kind.items()))
-
-
-Headers = dict[str, dict[str, Any]]
-
-TEXT: dict[str, Any] = {"type": "string"}
-NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0}
-
-LINK = {"Link": {"description": 'Where the next page is, with `rel="next"`; absent on the last one', "schema": TEXT}}
-COUNT = {"X-Total-Count": {"description": "How many entries there are in all, with `count=true`", "schema": NUMBER}}
-ALWAYS: dict[str, Headers] = {
-    "401": {"WWW-Authenticate": {"description": "`Bearer`", "schema": TEXT}},
-    "429": {"Retry-After": {"description": "After how many seconds to retry", "schema": NUMBER}},
-    "503": {"Retry-After": {"description": "After how many seconds to retry, if known", "schema": NUMBER}},
-}
-VALIDATORS: Headers = {
-    "ETag": {"description": "The content's SHA-256, for If-None-Match, If-Match and If-Range", "schema": TEXT},
-    "Repr-Digest": {"description": "The stored SHA-256, `sha-256=:…:` (RFC 9530)", "schema": TEXT},
-    "Last-Modified": {"description": "When the instrument wrote it", "schema": TEXT},
-    "Cache-Control": {"description": "`private, no-cache`", "schema": TEXT},
-}
-SENT: Headers = {
-    "Content-Length": {"description": "The number of bytes that follow", "schema": NUMBER},
-    "Content-Disposition": {"description": "`attachment` with the file's name (RFC 6266)", "schema": TEXT},
-}
-RANGES: Headers = {"Accept-Ranges": {"description": "`bytes`", "schema": TEXT}}
-RANGE: Headers = {"Content-Range": {"description": "Which bytes of how many: `bytes 0-9/23`", "schema": TEXT}}
-CONTENT: dict[str, Headers] = {
-    "200": {**VALIDATORS, **SENT, **RANGES},
-    "206": {**VALIDATORS, **SENT, **RANGES, **RANGE},
-    "304": VALIDATORS,
-    "416": {"Content-Range": {"description": "How many bytes there are: `bytes */23`", "schema": TEXT}},
-}
-NAMED: Headers = {
-    "Link": {"description": "Citation, descriptions and content (Signposting)", "schema": TEXT},
-    "Vary": {"description": "`Accept, Authorization, Cookie`", "schema": TEXT},
-}
-RESOLVER: dict[str, Headers] = {
-    "200": NAMED,
-    "303": {**NAMED, "Location": {"description": "Where the file is", "schema": TEXT}},
-    "410": NAMED,
-}
-SET_COOKIE = {"description": "`streamweave_login` and `streamweave_csrf`, set or taken back", "schema": TEXT}
-COOKIES: dict[str, Headers] = {"204": {"Set-Cookie": SET_COOKIE}}
 
 
 def headers_of(path: str, operation: dict[str, Any], status: str) -> Headers:

@@ -24,6 +24,73 @@ Part = dict[str, Any]
 
 RECORD, LINKED_DATA = "text/plain", "application/ld+json"
 
+SCHEMES = {
+    "login": SecurityScheme(
+        type="http",
+        scheme="bearer",
+        bearer_format="JWT",
+        description="The `access_token` of `POST /auth/jwt/login`, as `Authorization: Bearer …`.",
+    ),
+    "api_token": SecurityScheme(
+        type="http",
+        scheme="bearer",
+        bearer_format="swt_…",
+        description="A personal token of `POST /api/tokens`, for programs: `Authorization: Bearer swt_…`.",
+    ),
+    "cookie": SecurityScheme(
+        type="apiKey",
+        name=LOGIN_COOKIE,
+        security_scheme_in="cookie",
+        description="The cookie of `POST /auth/cookie/login`, for browsers.",
+    ),
+    "csrf": SecurityScheme(
+        type="apiKey",
+        name=CSRF_HEADER,
+        security_scheme_in="header",
+        description=f"The value of the cookie `{CSRF_COOKIE}`: needed beside the login's cookie to change something.",
+    ),
+}
+NOTHING: SecurityRequirement = {}
+LOGIN: SecurityRequirement = {"login": []}
+API_TOKEN: SecurityRequirement = {"api_token": []}
+COOKIE: SecurityRequirement = {"cookie": []}
+COOKIE_TO_CHANGE: SecurityRequirement = {"cookie": [], "csrf": []}
+DESCRIPTIONS = {
+    "Health": "Whether the service can do its work.",
+    "Logins": "Logging in and out: with a bearer token for programs, with cookies for browsers.",
+    "Passwords": "New passwords, and what is sent by mail to get them.",
+    "Users": "Registering, who one is, and, for admins, everybody.",
+    "API tokens": "Personal tokens for programs: shown once, and ended by themselves after a while.",
+    "Instruments": "Where files come from: shares, how long files settle there, and the outcomes of their scans.",
+    "Service accounts": "What the instruments' shares are read with. A password goes in and never comes out.",
+    "Storage locations": "Where archived versions go.",
+    "Schedules": "When an instrument is harvested, and into which storage location.",
+    "Hooks": "Configured steps before a transfer (filters) and after it (metadata, access), built in or others'.",
+    "Runs": "How a harvest that was triggered is getting on, in Dagster's words.",
+    "Files": "The catalog: every file that was ever found, its versions, its history, and its content.",
+    "Transfers": "Each attempt to bring a version to a storage location, with its proof.",
+    "Fixity": "Re-readings of the archive: what was found damaged, how it was repaired, and what waits for a person.",
+    "Certificates": "May this be deleted at the source? Safe with the proof, or every reason why not; signed.",
+    "Summary": "What a dashboard draws from.",
+    "Identifiers": "The resolver of ARKs: citation, description and place of what they name.",
+    "Access": "Who may see which files: grants on files, instruments and folders, owners, and what waits for a name.",
+    "Groups": "Users who may see the same.",
+    "Projects": "Users and whole groups who work on the same.",
+    "Instrument requests": "Everyone may ask for an instrument, admins decide.",
+    "Notifications": "The viewer's own notifications.",
+    "Alerts": "What is or was wrong, who was notified, and who is working on it.",
+    "Audit log": "Every change that was made, by whom, with the values before and after. It can't be changed.",
+}
+TAGS = [Tag(name=name, description=description) for name, description in DESCRIPTIONS.items()]
+DESCRIPTION = """\
+Finds every new file of a facility's instruments, proves its copy, and lets the right people find and fetch it.
+
+- Lists are JSON arrays in pages: `limit` entries, and `Link: <…>; rel="next"` to the next page.
+- Every error is `{"detail": "…"}`, a sentence for a person.
+- What one may not see is 404, and is absent from every list, count and search.
+- Times are in UTC, sizes in bytes. A field that is left out of a change stays as it is.
+"""
+
 
 class Document(OpenAPI):
     """Litestar's document, which completes itself when it is written down."""
@@ -80,39 +147,6 @@ def _below(kind: type[Struct]) -> Iterator[type[Struct]]:
         yield from _below(each)
 
 
-SCHEMES = {
-    "login": SecurityScheme(
-        type="http",
-        scheme="bearer",
-        bearer_format="JWT",
-        description="The `access_token` of `POST /auth/jwt/login`, as `Authorization: Bearer …`.",
-    ),
-    "api_token": SecurityScheme(
-        type="http",
-        scheme="bearer",
-        bearer_format="swt_…",
-        description="A personal token of `POST /api/tokens`, for programs: `Authorization: Bearer swt_…`.",
-    ),
-    "cookie": SecurityScheme(
-        type="apiKey",
-        name=LOGIN_COOKIE,
-        security_scheme_in="cookie",
-        description="The cookie of `POST /auth/cookie/login`, for browsers.",
-    ),
-    "csrf": SecurityScheme(
-        type="apiKey",
-        name=CSRF_HEADER,
-        security_scheme_in="header",
-        description=f"The value of the cookie `{CSRF_COOKIE}`: needed beside the login's cookie to change something.",
-    ),
-}
-NOTHING: SecurityRequirement = {}
-LOGIN: SecurityRequirement = {"login": []}
-API_TOKEN: SecurityRequirement = {"api_token": []}
-COOKIE: SecurityRequirement = {"cookie": []}
-COOKIE_TO_CHANGE: SecurityRequirement = {"cookie": [], "csrf": []}
-
-
 class DocumentedSecurity(ReceiveRoutePlugin):
     """Says of each handler which credentials it takes."""
 
@@ -131,45 +165,6 @@ def requirements(handler: HTTPRouteHandler) -> list[SecurityRequirement]:
     if login_only not in (handler.guards or []):
         known.append(API_TOKEN)
     return [NOTHING, *known] if LOGIN_OPTIONAL.items() <= handler.opt.items() else known
-
-
-DESCRIPTIONS = {
-    "Health": "Whether the service can do its work.",
-    "Logins": "Logging in and out: with a bearer token for programs, with cookies for browsers.",
-    "Passwords": "New passwords, and what is sent by mail to get them.",
-    "Users": "Registering, who one is, and, for admins, everybody.",
-    "API tokens": "Personal tokens for programs: shown once, and ended by themselves after a while.",
-    "Instruments": "Where files come from: shares, how long files settle there, and the outcomes of their scans.",
-    "Service accounts": "What the instruments' shares are read with. A password goes in and never comes out.",
-    "Storage locations": "Where archived versions go.",
-    "Schedules": "When an instrument is harvested, and into which storage location.",
-    "Hooks": "Configured steps before a transfer (filters) and after it (metadata, access), built in or others'.",
-    "Runs": "How a harvest that was triggered is getting on, in Dagster's words.",
-    "Files": "The catalog: every file that was ever found, its versions, its history, and its content.",
-    "Transfers": "Each attempt to bring a version to a storage location, with its proof.",
-    "Fixity": "Re-readings of the archive: what was found damaged, how it was repaired, and what waits for a person.",
-    "Certificates": "May this be deleted at the source? Safe with the proof, or every reason why not; signed.",
-    "Summary": "What a dashboard draws from.",
-    "Identifiers": "The resolver of ARKs: citation, description and place of what they name.",
-    "Access": "Who may see which files: grants on files, instruments and folders, owners, and what waits for a name.",
-    "Groups": "Users who may see the same.",
-    "Projects": "Users and whole groups who work on the same.",
-    "Instrument requests": "Everyone may ask for an instrument, admins decide.",
-    "Notifications": "The viewer's own notifications.",
-    "Alerts": "What is or was wrong, who was notified, and who is working on it.",
-    "Audit log": "Every change that was made, by whom, with the values before and after. It can't be changed.",
-}
-TAGS = [Tag(name=name, description=description) for name, description in DESCRIPTIONS.items()]
-
-
-DESCRIPTION = """\
-Finds every new file of a facility's instruments, proves its copy, and lets the right people find and fetch it.
-
-- Lists are JSON arrays in pages: `limit` entries, and `Link: <…>; rel="next"` to the next page.
-- Every error is `{"detail": "…"}`, a sentence for a person.
-- What one may not see is 404, and is absent from every list, count and search.
-- Times are in UTC, sizes in bytes. A field that is left out of a change stays as it is.
-"""
 
 
 class DocumentConfig(OpenAPIConfig):

@@ -68,6 +68,19 @@ CONFIGURATIONS: list[type[HookConfig]] = [
 ]
 REFERENCE = "#/components/schemas/{model}"
 
+DESCRIPTIONS = {
+    **NOUNS,
+    "action": "Only changes of this kind",
+    "actor_id": "Only what this user changed",
+    "entity_id": "Only changes of this row",
+    "member_id": "The user or group, by its own id",
+    "name": "The rest of the identifier: `99999/fk4…`, with `.v2` after it for that version",
+    "number": "The version's number, from 1",
+    "owner_id": "Only files of this user",
+    "run_id": "The run's id in Dagster",
+    "status": "Only transfers in this state",
+}
+
 
 def with_rules(schemas: Schemas) -> Schemas:
     """The components, with what their fields take, and with the configurations of hooks."""
@@ -101,20 +114,6 @@ def _configurations() -> Schemas:
     _, document = models_json_schema([(model, "validation") for model in CONFIGURATIONS], ref_template=REFERENCE)
     schemas: Schemas = document["$defs"]
     return {name: {**schema, "additionalProperties": False} for name, schema in schemas.items()}
-
-
-DESCRIPTIONS = {
-    **NOUNS,
-    "action": "Only changes of this kind",
-    "actor_id": "Only what this user changed",
-    "entity_id": "Only changes of this row",
-    "member_id": "The user or group, by its own id",
-    "name": "The rest of the identifier: `99999/fk4…`, with `.v2` after it for that version",
-    "number": "The version's number, from 1",
-    "owner_id": "Only files of this user",
-    "run_id": "The run's id in Dagster",
-    "status": "Only transfers in this state",
-}
 
 
 def described(parameter: dict[str, Any]) -> dict[str, Any]:
