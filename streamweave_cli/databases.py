@@ -1,6 +1,6 @@
-"""The two databases on one PostgreSQL server: the catalog's and Dagster's.
+"""The two databases on one PostgreSQL server, the catalog's and Dagster's, and how the catalog is prepared.
 
-The catalog behind `streamweave up`: reached, proven to be ours, brought up to date, with an admin in it.
+The catalog is reached, its keys are checked against it, its schema is brought up to date, and an admin is made.
 """
 
 import json

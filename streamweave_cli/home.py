@@ -1,10 +1,7 @@
-"""The home: everything that `streamweave up` keeps, in one folder.
+"""The home: everything that `streamweave up` keeps, in one folder, with its keys and its lock.
 
-The home's keys: made on first start, and known to be the right ones at every later start.
-
-Files that only their owner may read.
-
-A lock that one process holds on a folder, and that the kernel frees when it dies.
+Keys are made on first start, in files that only their owner may read, and checked at every later start. The lock is
+held by one process; the kernel releases it when that process ends.
 """
 
 import fcntl

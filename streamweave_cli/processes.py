@@ -1,6 +1,6 @@
-"""Ending processes that are not our children: those that a killed supervisor left behind.
+"""What binds child processes to the supervisor, and how those that a killed supervisor left behind are ended.
 
-What ties a child process to its parent: the kernel tells the child when the parent dies, even of SIGKILL.
+The kernel signals a child when its parent ends, even by SIGKILL.
 """
 
 import contextlib

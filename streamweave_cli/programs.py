@@ -1,7 +1,4 @@
-"""The programs of the system, in the order in which they start.
-
-What the children are told: how to reach the databases, the keys, and Dagster.
-"""
+"""The programs of the system, in the order in which they start, and their environment."""
 
 import os
 import secrets

@@ -1,7 +1,4 @@
-"""Does it answer? One question for each kind of process; "no" is False, "never" is a StartError.
-
-TCP ports on loopback.
-"""
+"""Whether a process answers, one question for each kind, and free TCP ports on loopback."""
 
 import json
 import socket

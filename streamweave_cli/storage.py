@@ -1,7 +1,4 @@
-"""`streamweave storage`: where versions go, which mark stands at each place, and taking a place over on purpose.
-
-`streamweave catalog`: which catalog this is.
-"""
+"""`streamweave storage`: the places of storage locations and their marks; `streamweave catalog`: its identity."""
 
 import json
 from collections.abc import Iterator

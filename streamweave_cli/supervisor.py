@@ -1,9 +1,4 @@
-"""One supervisor for all child processes: none of them outlives it, and it does not outlive any of them.
-
-A program, and the child process that it becomes.
-
-Being asked to stop.
-"""
+"""One supervisor for all child processes: when one of them ends, or a signal asks for it, all are stopped."""
 
 import contextlib
 import os

@@ -1,7 +1,4 @@
-"""What `streamweave up` does, from top to bottom.
-
-What a person is told when everything answers.
-"""
+"""What `streamweave up` does, from top to bottom, and what it prints once everything answers."""
 
 from collections.abc import Callable
 from contextlib import ExitStack

@@ -1,7 +1,4 @@
-"""How a terminal shows that a harvest is getting on: a bar that moves, or plain lines where nothing can move.
-
-How a command says that it can't be done: one sentence on standard error, and exit code 2.
-"""
+"""What all commands share at a terminal: progress, tables, and errors as one sentence with exit code 2."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -3,11 +3,9 @@
 ``fixity``
     archived bytes are still what the catalog says, as the job ``sweep_archive`` found them, and re-read often enough
 ``completeness``
-    no file needs a person, none waits for a destination, and the last whole scan could list every folder
+    no file needs attention, none waits for a destination, and the last whole scan could list every folder
 ``freshness``
-    the share has been looked at lately, and the last look is to be believed
-
-Freshness: has the share of an instrument been looked at lately, and with what outcome?
+    the share has been scanned lately, and the last scan is plausible
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,16 +1,11 @@
-"""Lost runs: those whose lease has ended, whatever launched them, are failed on record, so that Dagster retries them.
+"""Lost runs are ended on record, so that Dagster retries them: those whose lease has ended, and orphans.
 
-The sensor ``lost_runs`` looks for them several times a minute, and so does an instrument's own sensor before it waits
-for a run: it must not wait for one that will never end.
+The sensor ``lost_runs`` searches for ended leases several times a minute, whatever launched the run, and an
+instrument's own sensor does so before it waits for a run.
 
-Orphaned runs: those that died with an earlier code server are ended on record, before the next one starts.
-
-That is known of Dagster's default launcher alone, whose runs are children of the code server. Runs that another one
-launched (Celery, Kubernetes, Docker) may well go on elsewhere: of them only their lease tells (``lost_runs``). Runs of
-other code locations are none of our business. Queued runs stay queued; what a dead run had claimed in the catalog is
-free by itself.
-
-Which runs of a Dagster instance are ours: a Dagster may serve code locations of other people too.
+Orphans are runs that ended with an earlier code server. Only Dagster's default launcher starts runs as its children; a
+run that another one launched (Celery, Kubernetes, Docker) may continue elsewhere, and its lease alone decides. Runs of
+other code locations are never touched, and queued runs stay queued.
 """
 
 from collections.abc import Sequence

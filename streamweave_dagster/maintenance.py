@@ -1,13 +1,8 @@
-"""The job ``sweep_archive``: archived copies are re-read in turn, and damaged ones repaired.
+"""The jobs and the sensor that concern all instruments: ``sweep_archive``, ``check_instruments`` and ``alerts``.
 
-It goes by storage location, so that the files of deleted instruments have their turns too. The instruments' ``fixity``
-checks judge what it found.
-
-The job ``check_instruments``, and the schedule that runs it in the quiet of each night, after the sweep began.
-
-The sensor ``alerts``: one for all instruments and storage locations. It requests nothing; it tells people.
-
-At each tick the core finds out what is wrong, and sends the messages that are due.
+``sweep_archive`` re-reads archived copies and repairs damaged ones, by storage location, so that the files of deleted
+instruments are included. ``check_instruments`` runs each night, after the sweep began. The sensor ``alerts`` requests
+no run: at each tick the core evaluates what is wrong, and sends the messages that are due.
 """
 
 import time

@@ -1,11 +1,8 @@
-"""One sensor for each instrument: it looks at the share and requests runs for the days that have work.
+"""One sensor for each instrument: it scans the share and requests runs for the days that have work.
 
-There are no run keys: a key is never asked for again, not even after its run has failed. Instead nothing is requested
-while a run of the instrument is under way, and the catalog tells what is left to do.
-
-When a sensor holds back: while a run goes, for a while after failed runs, and from a server that refuses us.
-
-What of an instrument there is to harvest now, and what has to wait, for a sensor's sentence.
+There are no run keys: a key is never requested again, not even after its run has failed. Instead nothing is requested
+while a run of the instrument is under way, for a while after failed runs, or outside the instrument's hours; and no
+scan is made for a while after the server refused the login.
 """
 
 from collections.abc import Sequence
