@@ -37,7 +37,7 @@ def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
         progress_shown(console) as show,
     ):
         instrument = instrument_named(facility, slug)
-        report = harvest_instrument(facility, instrument, tell=tell, on_progress=show)
+        report = harvest_instrument(facility, instrument, say=tell, on_progress=show)
         with facility.sessions() as session:
             nowhere = "" if destinations(session, instrument.id) else why_no_destination(session, instrument.id)
     if report.days:

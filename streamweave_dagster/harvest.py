@@ -24,9 +24,8 @@ from streamweave.instruments.dagster import JOB_NAME, harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
 from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, errors_as_failures, summed_up
-from streamweave_dagster.materializations import NOTHING_DONE, day_metadata, pace_metadata
+from streamweave_dagster.materializations import NOTHING_DONE, day_metadata, day_states, pace_metadata
 from streamweave_dagster.partitions import acquisition_days
-from streamweave_dagster.standing import standing_of
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext
 
@@ -170,11 +169,11 @@ def enrich_days(
     instrument = enrich_step(context, facility, harvest)
     days, report = harvest.days or (), harvest.report
     with facility.sessions() as session:
-        standing = standing_of(session, instrument, days)
+        states = day_states(session, instrument, days)
     context.add_asset_metadata(NOTHING_DONE)
     for day in days:
-        if day in report.days or standing[day].counts:
-            context.add_asset_metadata(day_metadata(report, day, standing[day]), partition_key=day.isoformat())
+        if day in report.days or states[day].counts:
+            context.add_asset_metadata(day_metadata(report, day, states[day]), partition_key=day.isoformat())
     yield dg.Output(None)
     if failure := summed_up(harvest.alarm, report.troubles):
         raise failure
@@ -219,13 +218,13 @@ def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
     instrument = enrich_step(context, facility, harvest)
     report = harvest.report
     with facility.sessions() as session:
-        standing = standing_of(session, instrument, report.days)
-    for day in sorted(standing):
+        states = day_states(session, instrument, report.days)
+    for day in sorted(states):
         context.log_event(
             dg.AssetMaterialization(
                 asset_key(harvest.slug),
                 partition=day.isoformat(),
-                metadata=day_metadata(report, day, standing[day]),
+                metadata=day_metadata(report, day, states[day]),
             )
         )
     if failure := summed_up(harvest.alarm, report.troubles):

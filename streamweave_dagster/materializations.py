@@ -1,14 +1,70 @@
-"""What a materialization tells: the harvest of one acquisition day, in numbers and file by file."""
+"""What a materialization reports: the harvest of one acquisition day, in numbers and file by file."""
 
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import date
 
 import dagster as dg
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import VersionState
+from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
 from streamweave.harvest.backlog import NEEDS_ATTENTION
 from streamweave.harvest.report import DayReport, FileOutcome, HarvestReport
 from streamweave.printable import printable
-from streamweave_dagster.standing import WAITING, DayStanding
+
+WAITING = (VersionState.SETTLING, VersionState.SETTLED, VersionState.PENDING)
+NAMED_FILES = 1_000
+
+
+@dataclass(slots=True)
+class DayState:
+    """One day: complete counts, and by name (while there is room) the files that wait or need a person."""
+
+    counts: Counter[VersionState] = field(default_factory=Counter)
+    unfinished: list[FileOutcome] = field(default_factory=list)
+
+    def number(self, *states: VersionState) -> int:
+        """How many files are in one of these states."""
+        return sum(self.counts[state] for state in states)
+
+
+def day_states(session: Session, instrument: Instrument, days: Collection[date]) -> dict[date, DayState]:
+    """Where the files of these days stand, by their newest versions; every day has an entry."""
+    states = {day: DayState() for day in days}
+    newest = and_(
+        FileVersion.instrument_id == instrument.id,
+        FileVersion.is_newest,
+        FileVersion.acquisition_day.in_(states),
+    )
+    for day, state, number in session.execute(_counts().where(newest)):
+        states[day].counts[VersionState(state)] = number
+    for path, day, state, size_bytes, reason in session.execute(_unfinished().where(newest)):
+        states[day].unfinished.append(FileOutcome(path, day, VersionState(state), size_bytes, reason))
+    return states
+
+
+def _counts() -> Select[tuple[date, str, int]]:
+    columns = (FileVersion.acquisition_day, FileVersion.state)
+    return select(*columns, func.count()).group_by(*columns)
+
+
+def _unfinished() -> Select[tuple[str, date, str, int, str]]:
+    return (
+        select(
+            FileRecord.source_path,
+            FileVersion.acquisition_day,
+            FileVersion.state,
+            FileVersion.size_bytes,
+            FileVersion.reason,
+        )
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(FileVersion.state.in_((*WAITING, *NEEDS_ATTENTION)))
+        .order_by(FileVersion.acquisition_day, FileRecord.source_path)
+        .limit(NAMED_FILES)
+    )
+
 
 ROWS = 1_000
 """More would not fit into an event that people open in a browser."""
@@ -23,7 +79,7 @@ COLUMNS = dg.TableSchema(
 )
 
 
-def day_metadata(report: HarvestReport, day: date, standing: DayStanding) -> dict[str, dg.MetadataValue]:
+def day_metadata(report: HarvestReport, day: date, state: DayState) -> dict[str, dg.MetadataValue]:
     """``files`` and ``bytes`` are what this harvest archived of the day; its pace is that over all days.
 
     ``skipped``, ``waiting`` and ``failed`` count how the day's files stand now, whichever harvest brought them there.
@@ -33,10 +89,10 @@ def day_metadata(report: HarvestReport, day: date, standing: DayStanding) -> dic
         "files": dg.MetadataValue.int(done.counts[VersionState.ARCHIVED]),
         "bytes": dg.MetadataValue.int(done.bytes),
         **pace_metadata(report),
-        "skipped": dg.MetadataValue.int(standing.number(VersionState.SKIPPED)),
-        "waiting": dg.MetadataValue.int(standing.number(*WAITING)),
-        "failed": dg.MetadataValue.int(standing.number(*NEEDS_ATTENTION)),
-        "table": _table(done, standing),
+        "skipped": dg.MetadataValue.int(state.number(VersionState.SKIPPED)),
+        "waiting": dg.MetadataValue.int(state.number(*WAITING)),
+        "failed": dg.MetadataValue.int(state.number(*NEEDS_ATTENTION)),
+        "table": _table(done, state),
     }
 
 
@@ -49,10 +105,10 @@ def pace_metadata(report: HarvestReport) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _table(done: DayReport, standing: DayStanding) -> dg.MetadataValue:
+def _table(done: DayReport, state: DayState) -> dg.MetadataValue:
     """The files of this harvest, then those that it did not touch though they wait or need a person."""
     touched = {outcome.source_path for outcome in done.files}
-    untouched = [outcome for outcome in standing.unfinished if outcome.source_path not in touched]
+    untouched = [outcome for outcome in state.unfinished if outcome.source_path not in touched]
     rows = [_row(outcome) for outcome in [*done.files, *untouched][:ROWS]]
     return dg.MetadataValue.table(rows, COLUMNS)
 
@@ -69,5 +125,5 @@ def _row(outcome: FileOutcome) -> dg.TableRecord:
     )
 
 
-NOTHING_DONE = day_metadata(HarvestReport(), date.min, DayStanding())
+NOTHING_DONE = day_metadata(HarvestReport(), date.min, DayState())
 """Of the days in a range that have no files."""

@@ -24,7 +24,7 @@ from streamweave.harvest.transfer import Listener, transfer_files
 from streamweave.instruments.schedules import destinations
 from streamweave.journal.readoption import readopt_everywhere
 
-Teller = Callable[[str], None]
+Say = Callable[[str], None]
 MARGIN_SECONDS = 0.05
 """Waited beyond a quiet period, so that the next scan certainly begins after its end."""
 
@@ -60,7 +60,7 @@ def scan_until_quiet(
     patience_seconds: float | None = None,
     budget_seconds: float | None = None,
     dagster_run_id: str | None = None,
-    tell: Teller = lambda sentence: None,
+    say: Say = lambda sentence: None,
 ) -> ScanResult:
     """Scan the share, wait until the quiet period of what is there has passed, and scan again.
 
@@ -69,7 +69,7 @@ def scan_until_quiet(
     Raises a ``SourceError`` when the share can't be scanned.
     """
     first = scan(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
-    tell(first.sentence())
+    say(first.sentence())
     with facility.sessions() as session:
         quiet_at = _quiet_at(session, instrument)
     if quiet_at is None:
@@ -77,12 +77,12 @@ def scan_until_quiet(
     seconds = max(0.0, (quiet_at - facility.now()).total_seconds())
     if patience_seconds is not None and seconds > patience_seconds:
         return first
-    tell(f"waiting {seconds:.0f} s until what is new has been quiet for {instrument.quiet_period_seconds} s")
+    say(f"waiting {seconds:.0f} s until what is new has been quiet for {instrument.quiet_period_seconds} s")
     facility.wait(seconds + MARGIN_SECONDS)
     again = scan(facility, instrument, budget_seconds=budget_seconds, dagster_run_id=dagster_run_id)
     again.new_files += first.new_files
     again.changed_files += first.changed_files
-    tell(again.sentence())
+    say(again.sentence())
     return again
 
 
@@ -100,7 +100,7 @@ def _quiet_at(session: Session, instrument: Instrument) -> datetime | None:
 class Listeners:
     """What a harvest reports while it runs: sentences, the outcomes of files, and progress."""
 
-    say: Teller = lambda sentence: None
+    say: Say = lambda sentence: None
     on_outcomes: Listener = lambda outcomes: None
     on_progress: ProgressListener = lambda progress: None
 
@@ -129,7 +129,7 @@ Step = Callable[[Facility, Instrument, Harvest, Listeners], None]
 
 def discover_files(facility: Facility, instrument: Instrument, harvest: Harvest, listeners: Listeners) -> None:
     """Scan the share until what is on it has settled. Raises a ``SourceError`` when it can't be scanned."""
-    found = scan_until_quiet(facility, instrument, dagster_run_id=harvest.dagster_run_id, tell=listeners.say)
+    found = scan_until_quiet(facility, instrument, dagster_run_id=harvest.dagster_run_id, say=listeners.say)
     harvest.alarm = found.error_message if found.outcome == ScanOutcome.SUSPECT else None
 
 
@@ -184,7 +184,7 @@ def harvest(
     instrument: Instrument,
     *,
     dagster_run_id: str | None = None,
-    tell: Teller = lambda sentence: None,
+    say: Say = lambda sentence: None,
     on_outcomes: Listener = lambda outcomes: None,
     on_progress: ProgressListener = lambda progress: None,
 ) -> HarvestReport:
@@ -194,7 +194,7 @@ def harvest(
     """
     under_way, listeners = (
         Harvest(instrument.slug, dagster_run_id=dagster_run_id),
-        Listeners(tell, on_outcomes, on_progress),
+        Listeners(say, on_outcomes, on_progress),
     )
     for step in STEPS.values():
         step(facility, instrument, under_way, listeners)

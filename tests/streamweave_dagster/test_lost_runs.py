@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from streamweave.catalog.tables import RunLease
-from streamweave_dagster import harvest
+from streamweave.harvest import run
+from streamweave_dagster import checks, maintenance
 from streamweave_dagster.lost_runs import end_lost_runs
 
 STATUS = dg.DagsterRunStatus
@@ -21,7 +22,7 @@ def held(lab: Any) -> list[str]:
 
 def fall_silent(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if nothing had been heard of any run for a minute, from a database that has been up for as long."""
-    monkeypatch.setattr("streamweave.catalog.leases.LEASE_SECONDS", 0.0)
+    monkeypatch.setattr("streamweave.catalog.leases.RUN_LEASE_SECONDS", 0.0)
     with lab.sessions.begin() as session:
         session.execute(update(RunLease).values(heartbeat_at=func.now() - timedelta(minutes=1)))
 
@@ -87,10 +88,10 @@ def test_every_job_holds_a_lease_from_its_first_op_to_its_last(
     lab.write(microscope, "scan_01.csv")
     during: list[list[str]] = []
     wrapped = {
-        "harvest": (harvest, "filter_files"),
-        "materialize": (harvest, "enrich_files"),
-        "sweep": (__import__("streamweave_dagster.maintenance", fromlist=["x"]), "instruments_with_repairs"),
-        "check": (__import__("streamweave_dagster.checks", fromlist=["x"]), "standing_of_instrument"),
+        "harvest": (run, "filter_files"),
+        "materialize": (run, "enrich_files"),
+        "sweep": (maintenance, "instruments_with_repairs"),
+        "check": (checks, "fixity_state_of_instrument"),
     }
     module, name = wrapped[job]
     original = getattr(module, name)
