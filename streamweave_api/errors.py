@@ -116,10 +116,13 @@ def _fault(request: Request[Any, Any, Any], fault: dict[str, str]) -> str:
 
 def _words_of(request: Request[Any, Any, Any], parameter: str) -> list[str]:
     """The words that a parameter of the request's operation takes; none for one that isn't an enumeration."""
-    field = request.route_handler.parsed_fn_signature.parameters.get(parameter)
-    for each in (field, *field.inner_types) if field else ():
-        if isinstance(each.annotation, type) and issubclass(each.annotation, Enum):
-            return [str(member.value) for member in each.annotation]
+    handler = request.route_handler
+    provided = (each.parsed_fn_signature for each in handler.resolve_dependencies().values())
+    fields = (each.parameters.get(parameter) for each in (handler.parsed_fn_signature, *provided))
+    for field in filter(None, fields):
+        for each in (field, *field.inner_types):
+            if isinstance(each.annotation, type) and issubclass(each.annotation, Enum):
+                return [str(member.value) for member in each.annotation]
     return []
 
 
