@@ -27,14 +27,12 @@ SUPERVISING = f"""
 import os, sys
 from pathlib import Path
 from rich.console import Console
-from streamweave_cli.supervisor import Program
+from streamweave_cli.log_mux import LogMux
 from streamweave_cli.processes import end_supervised
-from streamweave_cli.log_mux import Relay
-from streamweave_cli.supervisor import StopSignals
-from streamweave_cli.supervisor import Supervisor
+from streamweave_cli.supervisor import Program, StopSignals, Supervisor
 home = Path(sys.argv[1])
 print("leftovers", end_supervised(home), flush=True)
-with StopSignals() as signals, Relay(Console()) as relay, Supervisor(home, relay, signals) as supervisor:
+with StopSignals() as signals, LogMux(Console()) as log, Supervisor(home, log, signals) as supervisor:
     supervisor.start(Program("one", [sys.executable, "-c", {WAITS!r}], os.environ))
     supervisor.start(Program("two", [sys.executable, "-c", {WITH_A_CHILD_OF_ITS_OWN!r}], os.environ))
     print("ready", flush=True)

@@ -86,7 +86,7 @@ def test_a_location_whose_only_copy_is_damaged_still_holds_versions(bench: Any) 
     bench.archive.rename(bench.archive.with_name("unmounted"))
     bench.write("microscope/new.csv")
     (trouble,) = bench.harvest().troubles
-    assert "not the place it was" in str(trouble)
+    assert "is not there. Is the disk mounted?" in str(trouble)
 
 
 def test_the_history_tells_of_it(damaged: Any) -> None:

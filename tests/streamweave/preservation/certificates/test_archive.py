@@ -262,7 +262,8 @@ def test_copies_that_came_with_a_copied_disk_and_its_journals_count_once_they_we
     assert archived.verdict(B) == Verdict.SAFE
     chain = [each for each in archived.certify(B).document["file"]["chain"] if "second" in each["what"]]
     assert [each["event"] for each in chain] == ["decided", "copying", "noted", "reread"]
-    assert chain[1]["what"] == "taken from the journal of second microscope_1; its harvest run is not in this catalog"
+    name = f"second {archived.instrument.slug}"
+    assert chain[1]["what"] == f"taken from the journal of {name}; its harvest run is not in this catalog"
     assert not any("None" in each["what"] for each in chain)
 
 
