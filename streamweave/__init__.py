@@ -11,9 +11,9 @@ source
 discovery
     Listing a share, comparing it with the catalog, recording what is new, changed or gone.
 scan
-    One discovery attempt, on record with its outcome: "nothing new" differs from "could not look".
+    One discovery attempt, on record with its outcome: "nothing new" differs from "could not be scanned".
 share guard
-    What stops conclusions from a look that finds far too little, until a person says that the share was cleaned up.
+    Prevents conclusions from a scan that finds far too little, until a person says that the share was cleaned up.
 settling
     Deciding that the instrument has finished a file: size and mtime unchanged over a quiet period on our clock.
 acquisition
@@ -23,30 +23,36 @@ acquisition day
 unfinished
     A version that was archived though the instrument was still writing, where the row lets growing files be versions.
 file record
-    One path on one instrument. It has one persistent identifier (ARK) for ever.
+    One path on one instrument. It has one persistent identifier (ARK), which never changes.
 version
     One content of a file record. A changed file becomes a new version; the archive never overwrites, never deletes.
 storage location
     Where versions go.
 transfer
-    One attempt to archive one version in one storage location; while it is under way it is the run's claim on it.
+    One attempt to archive one version in one storage location; while it is in progress it is the run's claim on it.
+mark
+    A small file in a storage location that says which location of which catalog it is.
+journal
+    The archive's own record in each storage location: what was archived there, written before the catalog knows of it.
+lease
+    A heartbeat by the database's clock: the run is alive. A run whose lease is lost is ended on record, and retried.
 copy
     The bytes of one version in one storage location.
 hook
     A configured step before (``pre_transfer``) or after (``post_transfer``) a transfer: built in, or one that calls
     out, to a script or a webhook.
 webhook
-    A signed request to an address that somebody entered; the egress policy says which addresses may be reached.
+    A signed request to an address that an admin entered; the egress policy says which addresses may be reached.
 schedule
     A cron line that harvests an instrument into a storage location.
 harvest
     The way of a file: discover, settle, filter, copy, verify, publish, catalogue, enrich.
 rehash
-    Reading archived files again at the source, a few with each harvest: size and mtime don't tell every change.
+    Reading archived files again at the source, a few with each harvest: size and mtime do not show every change.
 grant
     That a user, group or project may see a file, an instrument's files, or those below one of its folders.
-openings
-    All that is open to somebody: what they own, and what is granted to them or to whom they belong to.
+access scope
+    What a user may see: what they own, and what is granted to them, their groups or their projects.
 fixity
     That copies still are what was archived. Sweeps re-read them; each re-reading is a check on record.
 damage
@@ -59,8 +65,8 @@ orphan
     Bytes in a storage location that no row of the catalog leads to.
 certificate
     The answer to "may this be deleted at the source?": safe with the proof chain behind it, or every reason why not; as
-    of the last complete look.
+    of the last complete scan.
 alert
-    What is wrong with an instrument or a storage location, from when to when; told once when it begins and once when it
-    is over. Behind it is a condition: what the catalog says is wrong at this moment.
+    What is wrong with an instrument or a storage location, from when to when; reported once when it begins and once
+    when it is over. Behind it is a condition: what the catalog says is wrong at this moment.
 """
