@@ -4,7 +4,7 @@ Nothing that exists under a final name is ever overwritten.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -60,7 +60,7 @@ def commit_batch(
     results: list[Result] = [each for each in planned if not isinstance(each, Archived)]
     for location_id, storage in storages.items():
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
-        results += place(storage, here, journals, facility.now())
+        results += place(storage, here, journals, facility.now)
     refused = [each for each in results if isinstance(each, Failed)]
     results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
     return Committed(results, refused, catalogue(facility, instrument, run_id, results, journals))
@@ -121,7 +121,7 @@ def _plan(
 
 
 def place(
-    storage: Storage, planned: Sequence[Archived], journals: JournalKeeper, now: datetime
+    storage: Storage, planned: Sequence[Archived], journals: JournalKeeper, now: Callable[[], datetime]
 ) -> list[Archived | Failed]:
     """Publish into one storage location, make what was published durable, and note it in the location's journal.
 
@@ -145,8 +145,9 @@ def place(
     try:
         storage.make_durable([each.destination_path for each in placed])
         if placed:
-            location_id = placed[0].claim.storage_location_id
-            journals.note(storage, location_id, [journal_entry(each, journals.instrument_id, now) for each in placed])
+            location_id, noted_at = placed[0].claim.storage_location_id, now()  # never before a copy's own mtime
+            entries = [journal_entry(each, journals.instrument_id, noted_at) for each in placed]
+            journals.note(storage, location_id, entries)
     except StorageError as error:
         return [*refused, *(Failed(each.claim, error) for each in placed)]
     return [*refused, *placed]

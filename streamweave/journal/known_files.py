@@ -94,7 +94,7 @@ class KnownFiles:
             self._know(file)
 
     def _rows(self, table: type[Base], which: ColumnElement[bool]) -> Iterator[Row]:
-        names = inspect(table).column_attrs.keys()
+        names = [each.key for each in inspect(table).column_attrs if each.columns[0].computed is None]
         columns = [getattr(table, name) for name in names]
         for values in self._session.connection().execute(select(*columns).where(which)).all():
             row = dict(zip(names, values, strict=True))

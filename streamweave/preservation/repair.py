@@ -182,7 +182,7 @@ class _Repairing:
         """
         path = claim.destination_path
         planned = Archived(claim, digest, claim.version_id, path, storage.address(path), repairs=damaged)
-        [result] = place(storage, [planned], self._journals, self._facility.now())
+        [result] = place(storage, [planned], self._journals, self._facility.now)
         if isinstance(result, Failed):
             raise result.error
         outcomes = catalogue(self._facility, self._instrument, self._run_id, [result], self._journals)

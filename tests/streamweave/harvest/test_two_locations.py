@@ -27,7 +27,9 @@ from streamweave.harvest.policy import policy_for
 from streamweave.harvest.run import scan_until_quiet
 from streamweave.harvest.scan import discover
 from streamweave.harvest.version_state import Archived, Failed, Unchanged
+from streamweave.journal.entries import Reader
 from streamweave.journal.keeping import keep_journals
+from streamweave.storage.posix import PosixStorage
 
 PATH = "microscope/a.csv"
 ARCHIVED_PATH = "Microscope 01/microscope/a.csv"
@@ -399,3 +401,23 @@ def test_a_file_that_is_gone_before_every_location_has_it_was_archived_at_some_t
 
     assert bench.version(PATH).state == VersionState.ARCHIVED
     assert bench.version(PATH).archived_at is not None
+
+
+def test_the_journal_says_when_a_copy_existed_however_long_publishing_took(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable_at = []
+
+    def slow(storage: PosixStorage, paths: Any) -> None:
+        bench.clock.wait(600)
+        really_durable(storage, paths)
+        durable_at.append(bench.clock.now())
+
+    really_durable = PosixStorage.make_durable
+    monkeypatch.setattr(PosixStorage, "make_durable", slow)
+    bench.write(PATH)
+    bench.harvest()
+    [journal] = (bench.archive / ".streamweave" / "journal").rglob("*.jsonl")
+    noted = [entry.archived_at for entry in Reader().entries([journal.read_bytes()])]
+    assert len(noted) == 1
+    assert noted >= durable_at[:1]
