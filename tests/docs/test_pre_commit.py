@@ -14,9 +14,7 @@ def test_the_hooks_run_what_make_lint_runs(repository_root: Path) -> None:
     made = subprocess.run(
         ["make", "--dry-run", "--assume-old=.venv/.installed", "VENV=.venv", "lint"],
         cwd=repository_root,
-        env={
-            name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
-        },  # of `make test`
+        env=outside,  # not that of a `make test` around us
         capture_output=True,
         text=True,
         check=True,
