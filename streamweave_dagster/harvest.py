@@ -112,7 +112,7 @@ class _ProgressLog:
 
 
 def _name_files(context: Context, outcomes: Sequence[FileOutcome]) -> None:
-    """Name the files that a person may want to look at, the first of many."""
+    """Name the files that a person may want to check, the first of many."""
     strange = [outcome for outcome in outcomes if outcome.state not in AS_IT_SHOULD_BE]
     for outcome in strange[:NAMED_FILES_PER_BATCH]:
         context.log.warning(printable(f"{outcome.source_path} is {outcome.state}: {outcome.reason}"))
@@ -161,7 +161,7 @@ def instrument_asset(instrument: Instrument) -> dg.AssetsDefinition:
     return archive
 
 
-@dg.op(description="Let the hooks tell more about archived files, and show what was done.", out=dg.Out(dg.Nothing))
+@dg.op(description="Let the hooks add metadata to archived files, and show what was done.", out=dg.Out(dg.Nothing))
 def enrich_days(
     context: dg.AssetExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest
 ) -> Iterator[dg.Output[None]]:
@@ -196,7 +196,7 @@ class WhichInstrument(dg.Config):
     instrument: str
 
 
-@dg.op(description="Look at the share until what stands there has settled.", retry_policy=RETRY_TRANSIENT)
+@dg.op(description="Scan the share until what is on it has settled.", retry_policy=RETRY_TRANSIENT)
 def discover(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], config: WhichInstrument) -> Harvest:
     """The harvest begins here; from now on it knows its instrument."""
     return scan_share(context, facility, Harvest(config.instrument, dagster_run_id=context.run.run_id))
@@ -212,7 +212,7 @@ def filter_pending(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
     return filter_step(context, facility, harvest)
 
 
-@dg.op(description="Let the hooks tell more about archived files, and show what was done.")
+@dg.op(description="Let the hooks add metadata to archived files, and show what was done.")
 def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
     """Tell of a materialization for each day that was touched; only then fail if something was wrong."""
     instrument = enrich_step(context, facility, harvest)

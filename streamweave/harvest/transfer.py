@@ -40,8 +40,7 @@ from streamweave.harvest.version_state import Failed
 from streamweave.harvest.work_queue import WorkQueue, is_large
 from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.journal.readoption import readopt
-from streamweave.storage.base import Storage
-from streamweave.storage.leftovers import Leftovers, discard_leftovers, find_leftovers
+from streamweave.storage.base import Leftovers, Storage, discard_leftovers, find_leftovers
 
 CLAIMED_AT_ONCE = 2_000
 CLAIMED_AT_MOST = 10_000

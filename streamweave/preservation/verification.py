@@ -36,8 +36,7 @@ from streamweave.preservation.report import Listener, SweepReport, VerificationP
 from streamweave.preservation.reread import ArchivedCopy, CopyChecker, check_size
 from streamweave.preservation.selection import copies_by_id, holdings_of, other_copies
 from streamweave.preservation.sweep import BATCH_FILES, sweep_completely
-from streamweave.storage.base import Storage
-from streamweave.storage.leftovers import find_leftovers
+from streamweave.storage.base import Storage, find_leftovers
 
 END = b"\0"  # no path holds it
 CHUNK_BYTES = 1 << 20

@@ -13,7 +13,7 @@ raise nothing; what went wrong with one file never stops the others.
 
 import re
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import MappingProxyType
@@ -228,3 +228,29 @@ def parse_head(content: bytes) -> Reached:
     """The journal that a head names; ``NOT_LEGIBLE`` if it names none."""
     name, _, size = content.decode(errors="replace").strip().partition(" ")
     return Reached(name, int(size)) if is_name(name) and size.isdecimal() else NOT_LEGIBLE
+
+
+class Leftovers(NamedTuple):
+    """Names of staged files that no transfer in progress writes: interrupted runs leave them.
+
+    ``early`` ones are from when all catalogs shared one staging area: they may belong to another.
+    """
+
+    own: list[str]
+    early: list[str]
+
+
+def find_leftovers(storage: Storage, names_under_way: Callable[[], Container[str]]) -> Leftovers:
+    """All staged files but those in progress, whose names are read last: a file is claimed before it is staged."""
+    own, early = storage.staged_names(), storage.early_staged_names()
+    under_way = names_under_way()
+    return Leftovers(*([name for name in names if name not in under_way] for names in (own, early)))
+
+
+def discard_leftovers(storage: Storage, leftovers: Leftovers) -> int:
+    """Remove these; returns how many they are."""
+    for name in leftovers.own:
+        storage.discard(name)
+    for name in leftovers.early:
+        storage.discard_early(name)
+    return len(leftovers.own) + len(leftovers.early)

@@ -79,7 +79,7 @@ class PosixStorage:
         self._own_staging = StagingArea(self._root, (*INCOMING, str(mark.catalog_id)), self._flushing)
 
     def found_mark(self) -> FoundMark:
-        """The mark that stands in the folder; ``NO_FOLDER`` if there is no folder."""
+        """The mark in the folder; ``NO_FOLDER`` if there is no folder."""
         with storage_errors(self._base):
             try:
                 with open_folder(self._root) as base:
