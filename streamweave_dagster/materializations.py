@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
+from streamweave.catalog.tables.files import in_state
 from streamweave.harvest.backlog import NEEDS_ATTENTION
 from streamweave.harvest.report import DayReport, FileOutcome, HarvestReport
 from streamweave.printable import printable
@@ -60,7 +61,7 @@ def _unfinished() -> Select[tuple[str, date, str, int, str]]:
             FileVersion.reason,
         )
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
-        .where(FileVersion.state.in_((*WAITING, *NEEDS_ATTENTION)))
+        .where(in_state(*WAITING, *NEEDS_ATTENTION))
         .order_by(FileVersion.acquisition_day, FileRecord.source_path)
         .limit(NAMED_FILES)
     )

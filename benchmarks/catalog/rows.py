@@ -104,7 +104,7 @@ def transfers(file: File) -> Iterator[Row]:
             *((file.size_bytes, xxhash, xxhash, True) if done else (None, None, None, False)),
             at,
             at,
-            at if done else None,
+            None if status == "pending" else at,
         )
 
 

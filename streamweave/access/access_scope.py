@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Select, bindparam, select, union
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import Group, GroupMember, InstrumentGrant, Project, ProjectMember, User
+from streamweave.catalog.tables import Group, GroupMember, Instrument, InstrumentGrant, Project, ProjectMember, User
 
 Folder = tuple[uuid.UUID, str]
 
@@ -90,6 +90,11 @@ def access_scope_of_project(session: Session, viewer: User, project_id: uuid.UUI
     """What is granted to a project; nothing for viewers who don't belong to it."""
     query = _OF_PROJECT if viewer.is_admin else _OF_OWN_PROJECT
     return _scope(session.execute(query, {"viewer_id": viewer.id, "project_id": project_id}).all(), None)
+
+
+def every_instrument(session: Session) -> AccessScope:
+    """All instruments, deleted ones too: the scope of who sees everything, where a list is merged from theirs."""
+    return AccessScope(instruments=tuple(session.scalars(select(Instrument.id).order_by(Instrument.id))))
 
 
 def _scope(rows: Any, owner_id: uuid.UUID | None) -> AccessScope:

@@ -24,6 +24,7 @@ from streamweave.catalog.tables import (
     Transfer,
     VersionState,
 )
+from streamweave.catalog.tables.files import in_state
 from streamweave.preservation.damage import is_unrepaired
 from streamweave.printable import counted
 
@@ -34,7 +35,7 @@ NEEDING_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNR
 COPIES_NAMED = 10
 LASTS_FOR = timedelta(hours=1)
 
-_NEEDS_ATTENTION = FileVersion.is_newest & FileVersion.state.in_(NEEDING_ATTENTION)
+_NEEDS_ATTENTION = FileVersion.is_newest & in_state(*NEEDING_ATTENTION)
 
 
 def files_needing_attention(session: Session) -> Iterator[Condition]:
@@ -135,7 +136,7 @@ def _first(session: Session, instrument: Instrument) -> list[dict[str, str | Non
 def failing_hooks(session: Session, now: datetime) -> Iterator[Condition]:
     """One condition for each instrument in use, with the reason of one of its files."""
     failing: dict[uuid.UUID, list[Row[Any]]] = defaultdict(list)
-    undecided = (FileVersion.state == VersionState.SETTLED) & FileVersion.retry_at.is_not(None)
+    undecided = in_state(VersionState.SETTLED) & FileVersion.retry_at.is_not(None)
     for row in [
         *_failures(session, "undecided", undecided, FileVersion.state_since, FileVersion.reason, now),
         *_failures(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from streamweave.alerts.conditions import Condition, Finding, Key, about_location
 from streamweave.catalog.deletion import listing
-from streamweave.catalog.tables import AlertKind, StorageLocation, StorageType, Transfer, TransferStatus
+from streamweave.catalog.tables import IS_OPEN, AlertKind, StorageLocation, StorageType, Transfer, TransferStatus
 from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.journal.conflicts import SHOWN_FOR, recent_conflicts
 from streamweave.preservation.damage import open_hold
@@ -137,7 +137,7 @@ def _waiting(session: Session, now: datetime) -> Sequence[Row[Any]]:
             func.min(_Failed.error_message).label("message"),
         )
         .join(_Failed, before)
-        .where(Transfer.status == TransferStatus.PENDING, Transfer.attempt > 1)
+        .where(IS_OPEN, Transfer.status == TransferStatus.PENDING, Transfer.attempt > 1)
         .group_by(Transfer.storage_location_id)
         .having(func.bool_or(_has_lasted(now)))
     ).all()

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Dialect,
     Select,
     Table,
-    Text,
     Update,
     Uuid,
     any_,
@@ -39,7 +38,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables.base import Base
-from streamweave.catalog.tables.files import FileRecord
+from streamweave.catalog.tables.files import FileRecord, digest_of
 
 PIECE_LINES = 200
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -236,9 +235,15 @@ def digest_of_path(path: str) -> bytes:
 
 def is_in(folders: Iterable[bytes]) -> ColumnElement[bool]:
     """Over ``FileRecord``: it is directly in one of these folders, given by their digests."""
-    return is_one_of(func.md5(FileRecord.folder, type_=Text()), [folder.hex() for folder in folders])
+    return is_one_of(digest_of(FileRecord.folder), [uuid.UUID(bytes=folder) for folder in folders])
+
+
+def is_identified(persistent_ids: Iterable[str]) -> ColumnElement[bool]:
+    """Over ``FileRecord``: it has one of these identifiers."""
+    digests = [uuid.UUID(bytes=digest_of_path(each)) for each in persistent_ids]
+    return is_one_of(digest_of(FileRecord.persistent_id), digests)
 
 
 def is_at(paths: Iterable[bytes]) -> ColumnElement[bool]:
     """Over ``FileRecord``: it has one of these source paths, given by their digests."""
-    return is_one_of(func.md5(FileRecord.source_path, type_=Text()), [path.hex() for path in paths])
+    return is_one_of(digest_of(FileRecord.source_path), [uuid.UUID(bytes=path) for path in paths])

@@ -10,7 +10,13 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import CatalogIdentity, JournalPosition, StorageLocation, Transfer, TransferStatus
+from streamweave.catalog.tables import (
+    IS_COMPLETED,
+    CatalogIdentity,
+    JournalPosition,
+    StorageLocation,
+    Transfer,
+)
 from streamweave.errors import StartError
 
 
@@ -64,9 +70,7 @@ def renew_identity(session: Session) -> uuid.UUID:
     identity = session.scalars(select(CatalogIdentity).with_for_update()).one()
     identity.previous_id, identity.id = identity.id, uuid.uuid4()
     identity.created_at = session.scalars(select(func.statement_timestamp())).one()
-    copies = select(Transfer.id).where(
-        Transfer.storage_location_id == StorageLocation.id, Transfer.status == TransferStatus.COMPLETED
-    )
+    copies = select(Transfer.id).where(Transfer.storage_location_id == StorageLocation.id, IS_COMPLETED)
     unnoted = {"journal_is_complete": False, "updated_at": StorageLocation.updated_at}
     session.execute(update(StorageLocation).where(copies.exists()).values(unnoted))
     session.execute(delete(JournalPosition))

@@ -68,7 +68,7 @@ def newest_content(session: Session, viewer: User, file_id: uuid.UUID) -> Conten
     Raises ``NotFound`` for what ``viewer`` may not see, ``Conflict`` while no version is archived.
     """
     newest = file_by_id(session, viewer, file_id)
-    found = _contents(session, _completed().where(Transfer.file_id == file_id))
+    found = _contents(session, _completed().where(FileVersion.file_id == file_id))
     if not found:
         raise Conflict(f"This file is not archived yet: it is {newest.state}")
     return found[0]
@@ -80,7 +80,7 @@ def content_of_version(session: Session, viewer: User, file_id: uuid.UUID, numbe
     Raises as ``newest_content`` does.
     """
     version = version_by_number(session, viewer, file_id, number)
-    same = _completed().where(Transfer.file_id == file_id, FileVersion.sha256 == version.sha256)
+    same = _completed().where(FileVersion.file_id == file_id, FileVersion.sha256 == version.sha256)
     found = _contents(session, same) if version.sha256 else []
     if not found:
         raise Conflict(f"Version {number} of this file is not archived: it is {version.state}")
@@ -98,7 +98,7 @@ def contents_by_id(session: Session, viewer: User, file_ids: Sequence[uuid.UUID]
     seen = set(session.scalars(select(FileRecord.id).where(FileRecord.id.in_(wanted), visible_files(session, viewer))))
     if len(seen) < len(wanted):
         raise NotFound("File")
-    found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))
+    found = _newest_of_each(_contents(session, _completed().where(FileVersion.file_id.in_(wanted))))
     for file_id in wanted:
         if file_id not in found:
             raise NotArchived(file_id)
@@ -114,7 +114,7 @@ def contents_selected(session: Session, viewer: User, selection: Selection) -> l
     ids = selected(viewer, selection, scope).with_only_columns(FileRecord.id)
     wanted = session.scalars(ids.limit(LARGEST_SELECTION + 1), selection.values).all()
     _check_number("filters", len(wanted))
-    found = _newest_of_each(_contents(session, _completed().where(Transfer.file_id.in_(wanted))))
+    found = _newest_of_each(_contents(session, _completed().where(FileVersion.file_id.in_(wanted))))
     if not found:
         raise NotFound("File")
     return sorted(found.values(), key=lambda content: content.source_path)
@@ -131,7 +131,7 @@ def _completed() -> Select[tuple[Transfer]]:
             contains_eager(Transfer.version).contains_eager(FileVersion.file).joinedload(FileRecord.instrument),
             joinedload(Transfer.storage_location),
         )
-        .order_by(Transfer.file_id, FileVersion.number.desc(), Transfer.completed_at)
+        .order_by(FileVersion.file_id, FileVersion.number.desc(), Transfer.completed_at)
     )
 
 

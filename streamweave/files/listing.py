@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.access.access_paths import AccessPath, access_paths
-from streamweave.access.access_scope import AccessScope, Kind
+from streamweave.access.access_scope import AccessScope, Kind, every_instrument
 from streamweave.access.visibility import FEW, covered_one_by_one, not_withdrawn
 from streamweave.catalog.pages import ROWS, Bookmark, Order, Place, Values
 from streamweave.catalog.tables import FileGrant, FileRecord, FileVersion, User
@@ -83,7 +83,9 @@ def visible_page(session: Session, viewer: User, selection: Selection, begin: Bo
     """The ids of the first files of ``selection`` that ``viewer`` may see, in no order. Raises ``InvalidInput``."""
     scope = access_scope_asked(session, viewer, selection)
     if scope is None:
-        return _first_of_all(session, selection, begin)
+        if _by_discovery(begin.place.order) or selection.instrument_id is not None:
+            return _first_of_all(session, selection, begin)
+        scope = every_instrument(session)
     if not scope.kinds:
         return []
     plan = plan_of(scope.kinds, selection.filters, begin.place, withdrawn_too=viewer.is_admin)
@@ -251,8 +253,7 @@ class Plan:
 def plan_of(kinds: Kinds, filters: Filters, place: Place, *, withdrawn_too: bool) -> Plan:
     """The plan for access paths of these kinds, of which there is at least one."""
     if not _by_discovery(place.order):
-        first = _first_of_each_path(kinds, place, records_that_pass(filters, withdrawn_too=withdrawn_too))
-        return Plan(first, first)
+        return _otherwise_ordered(kinds, place, records_that_pass(filters, withdrawn_too=withdrawn_too), filters)
     shown = _Shown(filters, (), place, withdrawn_too)
     if not filters:
         return _unfiltered(kinds, shown)
@@ -301,6 +302,17 @@ class _Shown:
     def one_by_one(self, kinds: Kinds) -> Ids:
         """The first, by collecting what passes all filters and looking up for each file whether it is open."""
         return _first_of_every(self.records.where(covered_one_by_one(kinds, few=True)), self.place)
+
+
+def _otherwise_ordered(kinds: Kinds, place: Place, records: Select[Any], filters: Filters) -> Plan:
+    if kinds != (Kind.INSTRUMENT,) or not filters:
+        first = _first_of_each_path(kinds, place, records)
+        return Plan(first, first)
+    # a filter that few files pass would be tried on all of them: it is tried on the next ones of each instrument, and
+    # then all that its own index finds are collected
+    near = _first_of_each_path(kinds, place, records.where(place.order.before(BOUND)))
+    every = records.where(*(path.among for path in access_paths(kinds, record=FileRecord)))
+    return Plan(_first_of_every(every, place), near, _scope_end(kinds, place), LOOKED_UP)
 
 
 def _unfiltered(kinds: Kinds, shown: _Shown) -> Plan:
@@ -387,7 +399,7 @@ def _first(
 
 
 def _scope_end(kinds: Kinds, place: Place) -> Select[Any]:
-    """The key at which the next window of the scope ends, in order of discovery; null where it reaches the end.
+    """The key at which the next window of the scope ends; null where it reaches the end.
 
     The first path to have ``scope_window`` files, a parameter, ends the window for all.
     """
@@ -395,7 +407,7 @@ def _scope_end(kinds: Kinds, place: Place) -> Select[Any]:
     ordered = tuple(dict.fromkeys(Kind.INSTRUMENT if kind is Kind.FOLDER else kind for kind in kinds))
     ends = [
         _each(path, _end_of(select(path.table), _in_order_of(path, place), "scope_window"))
-        for path in access_paths(ordered)
+        for path in access_paths(ordered, record=FileRecord)
     ]
     nearest = func.max if place.order.newest_first else func.min
     return select(nearest(union_all(*ends).subquery().c.key))

@@ -29,6 +29,7 @@ from streamweave.catalog.tables import (
     User,
     VersionState,
 )
+from streamweave.catalog.tables.files import UNDERWAY_WORD
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import InvalidInput, NotFound
 from streamweave.files.listing import NEWEST_FIRST, Sort, order_of, visible_page
@@ -184,8 +185,9 @@ def history_of(session: Session, viewer: User, file_id: uuid.UUID) -> list[Event
     )
     transfers = session.scalars(
         select(Transfer)
-        .where(Transfer.file_id == file_id)
-        .options(joinedload(Transfer.storage_location), joinedload(Transfer.version))
+        .join(Transfer.version)
+        .where(FileVersion.file_id == file_id)
+        .options(joinedload(Transfer.storage_location), contains_eager(Transfer.version))
         .order_by(Transfer.created_at.desc())
         .limit(LONGEST)
     )
@@ -281,9 +283,15 @@ def harvested(session: Session, viewer: User, first_day: date, last_day: date) -
 
 def state_counts(session: Session, viewer: User) -> list[StateCount]:
     """The states that files are in, in alphabetical order."""
-    query = _newest(session, select(FileVersion.state, func.count(), func.min(FileVersion.state_since)), viewer)
-    rows = session.execute(query.group_by(FileVersion.state).order_by(FileVersion.state))
-    return [StateCount(state, files, since) for state, files, since in rows]
+    visible = FileVersion.is_newest & visible_versions(session, viewer)
+    state, indexed = FileVersion.state, FileVersion.indexed_state
+    by_index = select(indexed, func.count(), func.min(FileVersion.indexed_since)).where(visible).group_by(indexed)
+    rows = [tuple(row) for row in session.execute(by_index)]
+    if any(word == UNDERWAY_WORD for word, _, _ in rows):  # these few are read themselves
+        underway = select(state, func.count(), func.min(FileVersion.state_since)).where(visible).group_by(state)
+        rows = [row for row in rows if row[0] != UNDERWAY_WORD]
+        rows += [tuple(row) for row in session.execute(underway.where(indexed == UNDERWAY_WORD))]
+    return [StateCount(*row) for row in sorted(rows)]
 
 
 def _newest(session: Session, query: Select[AnyRow], viewer: User) -> Select[AnyRow]:

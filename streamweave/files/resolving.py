@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, contains_eager
 from streamweave import ark
 from streamweave.access.visibility import opened_files
 from streamweave.ark import Ark
+from streamweave.catalog.bulk import is_identified
 from streamweave.catalog.tables import FileRecord, FileVersion, IdentifierAlias, User
 from streamweave.errors import Conflict, IdentifierMistyped, IdentifierPrivate, InvalidInput, NotFound
 from streamweave.files.contents import Content, content_of_version, newest_content
@@ -75,7 +76,7 @@ def _newest(session: Session, identifier: Ark) -> FileVersion | None:
     newest = select(FileVersion).join(FileVersion.file).options(contains_eager(FileVersion.file))
     newest = newest.where(FileVersion.is_newest)
     alias = select(IdentifierAlias.file_id).where(IdentifierAlias.persistent_id == name)
-    return session.scalar(newest.where(FileRecord.persistent_id == name)) or session.scalar(
+    return session.scalar(newest.where(is_identified([name]))) or session.scalar(
         newest.where(FileRecord.id == alias.scalar_subquery())
     )
 

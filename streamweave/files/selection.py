@@ -17,7 +17,7 @@ from streamweave.access.access_scope import AccessScope, access_scope_of, access
 from streamweave.access.visibility import covered
 from streamweave.catalog.pages import Values
 from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionState
-from streamweave.catalog.tables.files import WORD_BREAKS
+from streamweave.catalog.tables.files import UNDERWAY, UNDERWAY_WORD, WORD_BREAKS
 from streamweave.errors import InvalidInput
 from streamweave.validation import has_control_character
 
@@ -32,9 +32,12 @@ Filters = tuple[str, ...]
 
 # a project is no property of files, but of grants; and of metadata there can be many
 _SPECIAL = ("project_id", "metadata")
+# indexes know several states by one word: such a state is asked for by that word, and then itself
+_FIELDS = {"underway": "state"}
 _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "instrument_id": FileRecord.instrument_id == bindparam("instrument_id"),
-    "state": FileVersion.state == bindparam("state"),
+    "state": FileVersion.indexed_state == bindparam("state"),
+    "underway": FileVersion.state == bindparam("underway"),
     "owner_id": FileRecord.owner_id == bindparam("owner_id"),
     "acquired_from": FileRecord.source_mtime >= bindparam("acquired_from"),
     "acquired_to": FileRecord.source_mtime < bindparam("acquired_to"),
@@ -82,13 +85,15 @@ class Selection:
         """Which filters there are: what is asked for them is the same whatever their values."""
         given = (field.name for field in fields(self) if field.name not in _SPECIAL)
         named = (name for name in given if getattr(self, name) is not None)
+        underway = ("underway",) if self.state in UNDERWAY else ()
         of_metadata = (f"metadata {len(_meanings(value))}" for _, value in self.metadata)
-        return (*named, *of_metadata)
+        return (*named, *underway, *of_metadata)
 
     @property
     def values(self) -> Values:
         """The values of the parameters by which ``records_that_pass`` asks. Raises ``InvalidInput``."""
-        values = {name: _checked(name, getattr(self, name)) for name in self.filters if name in _CONDITIONS}
+        given = (name for name in self.filters if name in _CONDITIONS)
+        values = {name: _checked(name, getattr(self, _FIELDS.get(name, name))) for name in given}
         for number, (key, value) in enumerate(self.metadata):
             values |= {f"metadata_{number}_{i}": meant for i, meant in enumerate(_metadata(key, value))}
         return values
@@ -141,6 +146,8 @@ def access_scope_asked(session: Session, viewer: User, selection: Selection) -> 
 def _checked(name: str, value: Any) -> Any:
     """A filter's value as the catalog is asked for it. Raises ``InvalidInput``."""
     match name:
+        case "state":
+            return UNDERWAY_WORD if value in UNDERWAY else value
         case "acquired_from" | "acquired_to":
             return _zoned(name, value)
         case "extension":

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from streamweave.access.access_scope import Kind, access_scope_of
 from streamweave.access.visibility import covered_by, covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.pages import Order, Page, PageRequest, Place, Values, page_of
-from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
+from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus, User
 from streamweave.errors import NotFound
 from streamweave.files.listing import KEPT_LISTS, Ids, WalkedList, walked_list
 
@@ -30,7 +30,7 @@ def transfers(
     """The transfers of files that ``viewer`` may see, newest first, with storage location and run."""
     asked = {"file_id": file_id, "instrument_id": instrument_id, "status": status}
     wanted = {name: value for name, value in asked.items() if value is not None}
-    query = _with_places_and_runs().filter_by(**wanted)
+    query = _with_places_and_runs().where(*(_is(name, value) for name, value in wanted.items()))
     if viewer.is_admin:
         return page_of(session, query, _NEWEST, request)
     return page_of(session, query, _NEWEST, request, narrowed=partial(_first_visible, session, viewer, wanted))
@@ -62,7 +62,7 @@ def _first_visible(
 
 @lru_cache(KEPT_LISTS)
 def _first_of_few(wanted: tuple[str, ...], place: Place) -> Ids:
-    few = FileRecord.id == any_(bindparam("few", type_=ARRAY(Uuid)))
+    few = _is("file_id", any_(bindparam("few", type_=ARRAY(Uuid))))
     return place.applied(_shown(wanted).where(few).with_only_columns(Transfer.id))
 
 
@@ -75,5 +75,13 @@ def _visible_list(kinds: tuple[Kind, ...], wanted: tuple[str, ...], place: Place
 def _shown(wanted: tuple[str, ...]) -> Select[tuple[Transfer]]:
     """Transfers of files that were not withdrawn; what is ``wanted`` of them are parameters of these names."""
     columns = Transfer.__table__.c
-    rows = select(Transfer).where(*(columns[name] == bindparam(name, type_=columns[name].type) for name in wanted))
+    rows = select(Transfer).where(*(_is(name, bindparam(name, type_=columns[name].type)) for name in wanted))
     return rows.join(FileRecord, FileRecord.id == Transfer.file_id).where(FileRecord.withdrawn_at.is_(None))
+
+
+def _is(name: str, value: Any) -> ColumnElement[bool]:
+    """Over ``Transfer``: this column has this value. A file's transfers are found by its versions, as indexes are."""
+    if name == "file_id":
+        return Transfer.version_id.in_(select(FileVersion.id).where(FileVersion.file_id == value))
+    condition: ColumnElement[bool] = Transfer.__table__.c[name] == value
+    return condition

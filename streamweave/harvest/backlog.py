@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.leases import is_dead
 from streamweave.catalog.tables import (
+    IS_OPEN,
     FileRecord,
     FileVersion,
     HarvestRun,
@@ -17,7 +18,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.files import DONE
+from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.harvest.claims import is_due
 from streamweave.harvest.policy import Policy
 
@@ -28,7 +29,7 @@ def days_with_work(session: Session, instrument: Instrument, policy: Policy, now
     """The acquisition days for which a harvest would do something at this moment, in order."""
     of_transfers = select(FileVersion.acquisition_day).join(Transfer, Transfer.version_id == FileVersion.id).distinct()
     orphaned = of_transfers.join(HarvestRun, HarvestRun.id == Transfer.run_id).where(
-        Transfer.instrument_id == instrument.id, Transfer.status == TransferStatus.IN_PROGRESS, is_dead()
+        Transfer.instrument_id == instrument.id, IS_OPEN, Transfer.status == TransferStatus.IN_PROGRESS, is_dead()
     )
     days = {*session.scalars(of_transfers.where(is_due(instrument.id, now))), *session.scalars(orphaned)}
     if policy.destinations:
@@ -58,7 +59,7 @@ def _days_to_enrich_again(instrument: Instrument, now: datetime) -> Select[tuple
         .where(
             FileVersion.instrument_id == instrument.id,
             FileVersion.hook_retry_at <= now,
-            FileVersion.state.in_(DONE),
+            in_state(*DONE),
             FileVersion.is_newest,
             FileVersion.enrichment_error.is_not(None),
         )
@@ -91,9 +92,7 @@ def stragglers(session: Session, instrument: Instrument, limit: int = 100) -> Se
     rows = session.execute(
         select(FileRecord.source_path, FileVersion.state, FileVersion.reason, FileVersion.state_since)
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
-        .where(
-            FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.state.in_(NEEDS_ATTENTION)
-        )
+        .where(FileVersion.instrument_id == instrument.id, FileVersion.is_newest, in_state(*NEEDS_ATTENTION))
         .order_by(FileVersion.state_since)
         .limit(limit)
     )

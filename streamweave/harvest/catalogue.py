@@ -28,7 +28,7 @@ from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import ContentDiffers
 from streamweave.facility import Facility
 from streamweave.harvest.copy_verify import other_content
-from streamweave.harvest.file_queries import of_files, once_copied
+from streamweave.harvest.file_queries import once_copied
 from streamweave.harvest.record_changes import cancel_waiting_transfers
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.source_check import record_other_contents
@@ -73,7 +73,7 @@ def catalogue(
         if journals is not None:
             _note_positions(session, journals, results, mine)
         _plan_again(session, mine, instrument, now)
-        waiting = _waiting_versions(session, {result.claim.file_id for result in mine})
+        waiting = _waiting_versions(session, _versions_of(mine))
         complete = _archive(session, _complete(mine, waiting), now)
         others = [result for result in mine if result.claim.version_id not in complete]
         after = _move_on(session, others, waiting, instrument, now)
@@ -122,17 +122,22 @@ def _plan_again(session: Session, results: Sequence[Result], instrument: Instrum
     insert_many(session, Transfer, [next_attempt(each, instrument, now) for each in again])
 
 
-def _waiting_versions(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """The versions of files that wait for a further transfer, other than the repair of a damaged copy."""
+def _versions_of(results: Sequence[Result]) -> set[uuid.UUID]:
+    owners = {result.owner for result in results if isinstance(result, Archived)}
+    return owners | {result.claim.version_id for result in results}
+
+
+def _waiting_versions(session: Session, version_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the versions that wait for a further transfer, other than the repair of a damaged copy."""
     damaged = aliased(Transfer)
     is_repair = exists().where(
-        damaged.file_id == Transfer.file_id,
         damaged.version_id == Transfer.version_id,
         damaged.storage_location_id == Transfer.storage_location_id,
         damaged.status == TransferStatus.DAMAGED,
         damaged.damage.is_not(None),  # as all of them; for the index
     )
-    found = select(Transfer.version_id).where(of_files(file_ids, *OPEN), ~is_repair)
+    is_open = is_one_of(Transfer.version_id, version_ids) & checked(Transfer.status.in_(OPEN))
+    found = select(Transfer.version_id).where(is_open, ~is_repair)
     return set(session.connection().execute(found).scalars())
 
 
@@ -212,7 +217,7 @@ def content_owners(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tu
     """The owners of the contents of these files that are archived somewhere, by file and sha256."""
     rows = session.connection().execute(
         select(
-            Transfer.file_id,
+            FileVersion.file_id,
             FileVersion.sha256,
             FileVersion.id,
             FileVersion.number,
@@ -222,7 +227,11 @@ def content_owners(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tu
             Transfer.status,
         )
         .join(FileVersion, FileVersion.id == Transfer.version_id)
-        .where(of_files(file_ids, *ONCE_COMPLETED))
+        .where(
+            is_one_of(FileVersion.file_id, file_ids),
+            FileVersion.sha256.is_not(None),
+            checked(Transfer.status.in_(ONCE_COMPLETED)),
+        )
     )
     known: dict[tuple[uuid.UUID, str], ContentOwner] = {}
     for file_id, sha256, *version, location_id, status in rows:

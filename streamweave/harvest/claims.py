@@ -12,6 +12,7 @@ from streamweave.catalog.bulk import checked, is_one_of
 from streamweave.catalog.leases import is_dead
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import (
+    IS_OPEN,
     FileRecord,
     FileVersion,
     HarvestRun,
@@ -94,7 +95,8 @@ def is_due(instrument_id: uuid.UUID, now: datetime, days: Collection[date] | Non
     is_time = or_(FileVersion.retry_at.is_(None), FileVersion.retry_at <= now)
     due = and_(
         Transfer.instrument_id == instrument_id,
-        Transfer.status == TransferStatus.PENDING,
+        IS_OPEN,
+        checked(Transfer.status == TransferStatus.PENDING),
         Transfer.storage_location_id.in_(open_locations()),
         checked(FileVersion.state.in_((VersionState.PENDING, VersionState.FAILED)) & is_time),
     )
@@ -184,6 +186,7 @@ def free_claims_of_dead_runs(facility: Facility, instrument: Instrument) -> int:
             update(Transfer)
             .where(
                 Transfer.instrument_id == instrument.id,
+                IS_OPEN,
                 Transfer.status == TransferStatus.IN_PROGRESS,
                 Transfer.run_id.in_(dead),
             )
@@ -202,6 +205,7 @@ def others_at_work(
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .where(
             Transfer.instrument_id == instrument.id,
+            IS_OPEN,
             Transfer.status == TransferStatus.IN_PROGRESS,
             Transfer.run_id != run_id,
         )
@@ -215,7 +219,7 @@ def others_at_work(
 def staged_names_under_way(facility: Facility, storage_location_id: uuid.UUID) -> set[str]:
     """The names under which runs may be staging files in a storage location at this moment."""
     claim_ids = select(Transfer.claim_id).where(
-        Transfer.storage_location_id == storage_location_id, Transfer.status == TransferStatus.IN_PROGRESS
+        Transfer.storage_location_id == storage_location_id, IS_OPEN, Transfer.status == TransferStatus.IN_PROGRESS
     )
     with facility.sessions() as session:
         return {str(claim_id) for claim_id in session.scalars(claim_ids)}

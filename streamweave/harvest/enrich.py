@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from streamweave.access.grants import Grantee, assign_access
 from streamweave.catalog.bulk import checked, is_one_of, update_many
 from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Instrument
-from streamweave.catalog.tables.files import DONE
+from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
 from streamweave.harvest.hook_batches import HookBatches
@@ -75,7 +75,7 @@ class _Enriching(HookBatches[PostHooks, ArchivedFile, Enriched, int]):
         due = (
             (FileVersion.instrument_id == self.instrument.id)
             & is_other(FileVersion.enriched_hooks, fingerprint)
-            & FileVersion.state.in_(DONE)
+            & in_state(*DONE)
             & FileVersion.is_newest
             & ~waits_for_hooks(fingerprint, self.facility.now())
         )

@@ -21,7 +21,6 @@ def is_claimed() -> ColumnElement[bool]:
 def has_a_copy() -> ColumnElement[bool]:
     """Over ``FileVersion``: some storage location has it, or had it until its copy was damaged."""
     return exists().where(
-        Transfer.file_id == FileVersion.file_id,  # for the index
         Transfer.version_id == FileVersion.id,
         Transfer.status.in_(ONCE_COMPLETED),
     )
@@ -29,7 +28,8 @@ def has_a_copy() -> ColumnElement[bool]:
 
 def of_files(file_ids: Collection[uuid.UUID], *statuses: TransferStatus) -> ColumnElement[bool]:
     """Over ``Transfer``: it is of one of these files, and of one of these statuses."""
-    return is_one_of(Transfer.file_id, file_ids) & checked(Transfer.status.in_(statuses))
+    versions = select(FileVersion.id).where(is_one_of(FileVersion.file_id, file_ids))
+    return Transfer.version_id.in_(versions) & checked(Transfer.status.in_(statuses))
 
 
 def once_copied(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

@@ -24,6 +24,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from streamweave.catalog.leases import is_dead
 from streamweave.catalog.session import change, lock_instrument
 from streamweave.catalog.tables import FileRecord, HarvestRun, Instrument, InstrumentGrant, UnfinishedLook
+from streamweave.catalog.tables.files import digest_of
 from streamweave.errors import Conflict
 from streamweave.harvest.record_changes import Recorder
 from streamweave.instruments.addresses import NO_ADDRESS, AddressChange
@@ -195,7 +196,7 @@ def _expect_free(session: Session, instrument: Instrument, old: str, new: str) -
     moving, other = aliased(FileRecord), aliased(FileRecord)
     taken = (
         select(other.source_path)
-        .join(moving, func.md5(other.source_path) == func.md5(_moved(moving.source_path, old, new)))
+        .join(moving, digest_of(other.source_path) == digest_of(_moved(moving.source_path, old, new)))
         .where(
             moving.instrument_id == instrument.id,
             _is_below(moving.source_path, old),

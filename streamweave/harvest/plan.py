@@ -164,16 +164,16 @@ def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: S
         .order_by(FileVersion.acquisition_day, FileRecord.source_path, FileVersion.id)
     )
     found = [(VersionFields._make(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows.all()]
-    transfers = _transfers_of(session, [file_id for _, (file_id, *_) in found])
+    transfers = _transfers_of(session, [version.id for version, _ in found])
     return [Candidate._make([version, *others, transfers.get(version.id, ())]) for version, others in found]
 
 
-def _transfers_of(session: Session, file_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, set[tuple[uuid.UUID, str]]]:
-    """The storage locations and statuses of the transfers that the versions of these files have already."""
+def _transfers_of(session: Session, versions: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, set[tuple[uuid.UUID, str]]]:
+    """The storage locations and statuses of the transfers that these versions have already."""
     found: defaultdict[uuid.UUID, set[tuple[uuid.UUID, str]]] = defaultdict(set)
     rows = select(Transfer.version_id, Transfer.storage_location_id, Transfer.status)
     for version_id, location_id, status in session.connection().execute(
-        rows.where(is_one_of(Transfer.file_id, file_ids))
+        rows.where(is_one_of(Transfer.version_id, versions))
     ):
         found[version_id].add((location_id, status))
     return found

@@ -18,7 +18,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.files import DONE
+from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
 from streamweave.hooks.build import hooks_fingerprint, pre_hooks
@@ -65,15 +65,17 @@ class Policy(ActiveHooks):
         other_destinations = and_(
             is_other(FileVersion.decided_destinations, self.destinations_fingerprint), ~FileVersion.redirected
         )
-        is_done = FileVersion.state.in_(DONE)
+        goes_elsewhere = and_(
+            is_other(FileVersion.indexed_destinations, self.destinations_fingerprint), ~FileVersion.redirected
+        )
         return and_(
             FileVersion.is_newest,
             ~waits_for_hooks(self.hooks_fingerprint, now),
             or_(
-                FileVersion.state == VersionState.SETTLED,
-                and_(FileVersion.state == VersionState.SKIPPED, other_hooks),
-                and_(FileVersion.state == VersionState.PENDING, or_(other_hooks, other_destinations, _is_cut_off())),
-                and_(is_done, other_destinations, FileRecord.gone_at.is_(None)),
+                in_state(VersionState.SETTLED),
+                and_(in_state(VersionState.SKIPPED), other_hooks),
+                and_(in_state(VersionState.PENDING), or_(other_hooks, other_destinations, _is_cut_off())),
+                and_(in_state(*DONE), goes_elsewhere, FileRecord.gone_at.is_(None)),
             ),
         )
 

@@ -13,7 +13,15 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, insert_many, is_one_of, update_many
-from streamweave.catalog.tables import LIVE, FileRecord, FileVersion, Instrument, Transfer, TransferStatus, VersionState
+from streamweave.catalog.tables import (
+    IS_OPEN,
+    FileRecord,
+    FileVersion,
+    Instrument,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
@@ -221,7 +229,8 @@ def _perhaps_published(session: Session, file_ids: Collection[uuid.UUID]) -> set
     not_under_way = Transfer.status.in_((TransferStatus.PENDING, TransferStatus.SKIPPED))
     left_by_crash = not_under_way & Transfer.started_at.is_not(None)
     left_by_storage = (Transfer.status == TransferStatus.FAILED) & Transfer.error_kind.in_(STORAGE_FAULTS)
-    left = is_one_of(Transfer.file_id, file_ids) & checked(left_by_crash | left_by_storage)
+    versions = select(FileVersion.id).where(is_one_of(FileVersion.file_id, file_ids))
+    left = Transfer.version_id.in_(versions) & checked(left_by_crash | left_by_storage)
     return set(session.scalars(select(Transfer.version_id).where(left)))
 
 
@@ -262,7 +271,7 @@ def cancel_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID
             update(Transfer)
             .where(
                 is_one_of(Transfer.version_id, version_ids),
-                Transfer.status.in_(LIVE),  # for the index
+                IS_OPEN,
                 checked(Transfer.status == TransferStatus.PENDING),
             )
             .values(status=TransferStatus.SKIPPED, error_message=why, completed_at=now)

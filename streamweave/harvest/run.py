@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import FileVersion, Instrument, ScanOutcome
-from streamweave.catalog.tables.files import WATCHED
+from streamweave.catalog.tables.files import WATCHED, in_state
 from streamweave.facility import Facility
 from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.enrich import enrich_files
@@ -90,7 +90,7 @@ def _quiet_at(session: Session, instrument: Instrument) -> datetime | None:
     """When everything that is watched now will have been quiet for long enough; None when nothing is watched."""
     latest = session.execute(
         select(func.max(FileVersion.unchanged_since)).where(
-            FileVersion.instrument_id == instrument.id, FileVersion.state.in_(WATCHED)
+            FileVersion.instrument_id == instrument.id, in_state(*WATCHED)
         )
     ).scalar()
     return latest and latest + timedelta(seconds=instrument.quiet_period_seconds)

@@ -43,7 +43,7 @@ from streamweave.catalog.tables import (
     TransferStatus,
     VersionState,
 )
-from streamweave.catalog.tables.files import WATCHED, path_in_byte_order
+from streamweave.catalog.tables.files import WATCHED, digest_of, in_state, path_in_byte_order
 from streamweave.errors import SourceFileError
 from streamweave.facility import Facility
 from streamweave.harvest.file_queries import is_claimed
@@ -123,7 +123,7 @@ def _record(session: Session, decision: SettleDecision, version_ids: list[uuid.U
 
 def is_watched(instrument: Instrument) -> ColumnElement[bool]:
     """Over ``FileVersion``: the instrument may still be writing it."""
-    return and_(FileVersion.instrument_id == instrument.id, FileVersion.state.in_(WATCHED))
+    return and_(FileVersion.instrument_id == instrument.id, in_state(*WATCHED))
 
 
 def is_quiet(instrument: Instrument) -> ColumnElement[bool]:
@@ -169,7 +169,7 @@ def marker_exists(instrument: Instrument) -> ColumnElement[bool]:
     marker = aliased(FileRecord)
     has_marker = exists().where(
         marker.instrument_id == instrument.id,
-        func.md5(marker.source_path) == func.md5(FileRecord.source_path + suffix),
+        digest_of(marker.source_path) == digest_of(FileRecord.source_path + suffix),
         marker.gone_at.is_(None),
     )
     is_marker = FileRecord.source_path.endswith(suffix, autoescape=True)
@@ -228,7 +228,8 @@ def _begun(session: Session, instrument_id: uuid.UUID, folders: Collection[str])
     begun = exists().where(
         FileRecord.instrument_id == instrument_id,
         within(path_in_byte_order(FileRecord.source_path), folder.c.path),
-        Transfer.file_id == FileRecord.id,
+        FileVersion.file_id == FileRecord.id,
+        Transfer.version_id == FileVersion.id,
         Transfer.status.in_(BEGUN),
     )
     return set(session.scalars(select(folder.c.path).where(begun)))
@@ -295,7 +296,7 @@ def _may_wait(instrument: Instrument) -> ColumnElement[bool]:
     return (
         (FileVersion.instrument_id == instrument.id)
         & FileVersion.is_newest
-        & FileVersion.state.in_(ON_ITS_WAY)
+        & in_state(*ON_ITS_WAY)
         & FileVersion.unfinished.is_(None)
         & ~is_claimed()
     )

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.bulk import batches, is_one_of
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
-from streamweave.catalog.tables.files import DONE
+from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.errors import SourceError, SourceFileError
 from streamweave.facility import Facility
 from streamweave.harvest.backlog import days_with_work
@@ -76,14 +76,14 @@ def _selection(session: Session, instrument: Instrument) -> list[ArchivedSource]
         )
         .join(FileRecord, FileRecord.id == FileVersion.file_id)
         .where(_is_archived(instrument), FileVersion.sha256.is_not(None))
-        .order_by(func.coalesce(FileVersion.source_reread_at, FileVersion.state_since))
+        .order_by(func.coalesce(FileVersion.source_reread_at, FileVersion.indexed_since))
         .limit(number)
     )
     return list(_within(budget, (ArchivedSource._make(row) for row in rows)))
 
 
 def _is_archived(instrument: Instrument) -> ColumnElement[bool]:
-    return and_(FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.state.in_(DONE))
+    return and_(FileVersion.instrument_id == instrument.id, FileVersion.is_newest, in_state(*DONE))
 
 
 def _within(budget: int, subjects: Iterable[ArchivedSource]) -> Iterator[ArchivedSource]:

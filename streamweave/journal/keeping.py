@@ -18,13 +18,13 @@ from streamweave.catalog.bulk import BATCH, is_one_of
 from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import lock_journals
 from streamweave.catalog.tables import (
+    IS_COMPLETED,
     FileRecord,
     FileVersion,
     Instrument,
     JournalPosition,
     StorageLocation,
     Transfer,
-    TransferStatus,
 )
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
@@ -230,7 +230,7 @@ def _entries(session: Session, location: StorageLocation, instrument: Instrument
         .where(
             Transfer.storage_location_id == location.id,
             Transfer.instrument_id == instrument.id,
-            Transfer.status == TransferStatus.COMPLETED,
+            IS_COMPLETED,
             or_(Transfer.dest_checksum.is_not(None), Transfer.last_verified_at.is_not(None)),
         )
         .order_by(Transfer.id)

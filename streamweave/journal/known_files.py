@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, inspect, select
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import digest_of_path, insert_many, is_at, is_one_of, update_many
+from streamweave.catalog.bulk import digest_of_path, insert_many, is_at, is_identified, is_one_of, update_many
 from streamweave.catalog.leases import is_dead
 from streamweave.catalog.tables import FileRecord, FileVersion, HarvestRun, IdentifierAlias, Instrument, Transfer
 from streamweave.catalog.tables.base import Base
@@ -75,7 +75,7 @@ class KnownFiles:
         of_ours = FileRecord.instrument_id == self._instrument.id
         for which in (
             is_one_of(FileRecord.id, [entry.file_id for entry in self._entries]),
-            is_one_of(FileRecord.persistent_id, arks),
+            is_identified(arks),
             FileRecord.id.in_(aliases),
             of_ours & is_at(digest_of_path(entry.source_path) for entry in self._entries),
         ):
@@ -84,7 +84,8 @@ class KnownFiles:
         ids = list(self._files)
         for row in self._rows(FileVersion, is_one_of(FileVersion.file_id, ids)) if ids else ():
             self._files[row["file_id"]].versions[row["id"]] = row
-        for row in self._rows(Transfer, is_one_of(Transfer.file_id, ids)) if ids else ():
+        versions = [version_id for file in self._files.values() for version_id in file.versions]
+        for row in self._rows(Transfer, is_one_of(Transfer.version_id, versions)) if versions else ():
             self._files[row["file_id"]].transfers[row["id"]] = row
         known = select(IdentifierAlias.persistent_id, IdentifierAlias.file_id)
         for alias, file_id in self._session.execute(known.where(is_one_of(IdentifierAlias.file_id, ids))):

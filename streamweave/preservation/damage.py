@@ -16,7 +16,15 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import lock_instrument
-from streamweave.catalog.tables import FileRecord, FixityHold, StorageLocation, Transfer, TransferStatus, User
+from streamweave.catalog.tables import (
+    IS_COMPLETED,
+    FileRecord,
+    FixityHold,
+    StorageLocation,
+    Transfer,
+    TransferStatus,
+    User,
+)
 from streamweave.errors import Conflict, NotFound
 from streamweave.facility import Facility
 
@@ -50,7 +58,7 @@ def is_open_damage(location_id: uuid.UUID) -> ColumnElement[bool]:
     """Over ``Transfer``: found damaged, and not marked damaged."""
     return and_(
         Transfer.storage_location_id == location_id,
-        Transfer.status == TransferStatus.COMPLETED,
+        IS_COMPLETED,
         Transfer.damage.is_not(None),
     )
 

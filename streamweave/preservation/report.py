@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.tables import (
+    IS_COMPLETED,
     FixityCheck,
     FixityHold,
     FixityOutcome,
@@ -23,7 +24,6 @@ from streamweave.catalog.tables import (
     StorageLocation,
     SweepKind,
     Transfer,
-    TransferStatus,
     User,
 )
 from streamweave.errors import StorageError
@@ -172,7 +172,7 @@ def locations_of_instrument(session: Session, instrument_id: uuid.UUID) -> Seque
         .where(
             Transfer.storage_location_id == StorageLocation.id,
             Transfer.instrument_id == instrument_id,
-            Transfer.status == TransferStatus.COMPLETED,
+            IS_COMPLETED,
         )
         .exists()
     )
@@ -203,7 +203,7 @@ def _fixity_state(session: Session, which: ColumnElement[bool], now: datetime) -
     never = func.count().filter(Transfer.last_verified_at.is_(None))
     copies, oldest, overdue, unread = session.execute(
         select(func.count(), func.min(Transfer.last_verified_at), func.count().filter(late), never).where(
-            which, Transfer.status == TransferStatus.COMPLETED
+            which, IS_COMPLETED
         )
     ).one()
     damaged = session.scalar(select(func.count()).select_from(Transfer).where(which, is_unrepaired()))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import is_one_of
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import FileRecord, FileVersion, Transfer, TransferStatus
+from streamweave.catalog.tables import IS_COMPLETED, FileRecord, FileVersion, Transfer
 from streamweave.harvest.progress import FILE_COSTS_BYTES
 from streamweave.preservation.reread import ArchivedCopy
 
@@ -32,7 +32,7 @@ LEAST_WORK = 1 << 30
 LONGEST_NIGHT = timedelta(hours=20)
 """A sweep ends after so long, so that it is over when the next night's begins."""
 
-_LONGEST_UNREAD_FIRST = Transfer.last_verified_at.asc().nulls_first(), Transfer.id
+_LONGEST_UNREAD_FIRST = Transfer.last_verified_at.asc().nulls_first(), Transfer.instrument_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def holdings_of(session: Session, location_id: uuid.UUID) -> Holdings:
         select(func.count(), func.coalesce(func.sum(FileVersion.size_bytes), 0))
         .select_from(Transfer)
         .join(FileVersion, FileVersion.id == Transfer.version_id)
-        .where(Transfer.storage_location_id == location_id, Transfer.status == TransferStatus.COMPLETED)
+        .where(Transfer.storage_location_id == location_id, IS_COMPLETED)
     ).one()
     return Holdings(files, int(size_bytes))
 
@@ -131,7 +131,7 @@ def _copies_in(location_id: uuid.UUID) -> Select[Any]:
         )
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .join(FileRecord, FileRecord.id == Transfer.file_id)
-        .where(Transfer.storage_location_id == location_id, Transfer.status == TransferStatus.COMPLETED)
+        .where(Transfer.storage_location_id == location_id, IS_COMPLETED)
     )
 
 

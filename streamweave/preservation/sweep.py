@@ -17,7 +17,15 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many
-from streamweave.catalog.tables import FixityCheck, FixitySweep, StorageLocation, SweepKind, Transfer, TransferStatus
+from streamweave.catalog.tables import (
+    IS_COMPLETED,
+    FixityCheck,
+    FixitySweep,
+    StorageLocation,
+    SweepKind,
+    Transfer,
+    TransferStatus,
+)
 from streamweave.catalog.tables.base import uuid7
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
@@ -82,9 +90,7 @@ def sweep_archive(
 
 def locations_with_copies(session: Session) -> Sequence[StorageLocation]:
     """The locations that hold copies, disabled ones too."""
-    copies = select(Transfer.id).where(
-        Transfer.storage_location_id == StorageLocation.id, Transfer.status == TransferStatus.COMPLETED
-    )
+    copies = select(Transfer.id).where(Transfer.storage_location_id == StorageLocation.id, IS_COMPLETED)
     return session.scalars(select(StorageLocation).where(copies.exists()).order_by(StorageLocation.name)).all()
 
 

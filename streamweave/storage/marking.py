@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import FileVersion, StorageLocation, StorageType, Transfer, TransferStatus
+from streamweave.catalog.tables import IS_COMPLETED, FileVersion, StorageLocation, StorageType, Transfer
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.base import Storage
 from streamweave.storage.marks import MARK, FoundMark, Mark, NoMark, mark_above, refusal, why_not_apart
@@ -167,7 +167,7 @@ def _sample(session: Session, location: StorageLocation) -> list[tuple[str, int]
         .join(FileVersion, FileVersion.id == Transfer.version_id)
         .where(
             Transfer.storage_location_id == location.id,
-            Transfer.status == TransferStatus.COMPLETED,
+            IS_COMPLETED,
             Transfer.damage.is_(None),
         )
         .limit(SAMPLE)

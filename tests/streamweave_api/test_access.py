@@ -58,6 +58,7 @@ def add_file(session: Session, instrument: Body, location: Body, path: str, numb
             status=TransferStatus.COMPLETED,
             checksum_verified=True,
             created_at=NOON + timedelta(minutes=number),
+            completed_at=NOON + timedelta(minutes=number),
         )
     )
     return str(record.id)

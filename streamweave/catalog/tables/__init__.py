@@ -12,6 +12,8 @@ from streamweave.catalog.tables.alerts import (
 )
 from streamweave.catalog.tables.base import Base, CatalogIdentity, Deletable
 from streamweave.catalog.tables.files import (
+    IS_COMPLETED,
+    IS_OPEN,
     LIVE,
     ONCE_COMPLETED,
     FileRecord,
@@ -73,6 +75,8 @@ from streamweave.catalog.tables.storage import (
 )
 
 __all__ = [
+    "IS_COMPLETED",
+    "IS_OPEN",
     "LIVE",
     "ONCE_COMPLETED",
     "Alert",

@@ -16,6 +16,9 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    Uuid,
+    and_,
+    cast,
     func,
     literal_column,
     text,
@@ -41,6 +44,11 @@ WORDS = (
 INDEXED_PATH = 500  # characters, which fit into an index entry even at four bytes each
 
 
+def digest_of(text: SQLCoreOperations[str | None]) -> ColumnElement[uuid.UUID]:
+    """The MD5 of a text, for indexes: 16 bytes, however long the text is, and compared as a UUID."""
+    return cast(func.md5(text), Uuid)
+
+
 def path_in_byte_order(source_path: SQLCoreOperations[str]) -> ColumnElement[str]:
     """The beginning of a path, closed by a slash. Paths are compared byte by byte (their collation is ``C``)."""
     closed = source_path.concat(literal_column("'/'"))
@@ -50,8 +58,7 @@ def path_in_byte_order(source_path: SQLCoreOperations[str]) -> ColumnElement[str
 class FileRecord(Identified, Base):
     """A path on an instrument. Size and time are those of its newest version, which has the checksums.
 
-    ``source_path`` begins with the share's name and uses ``/``; ``folder`` is its parent. Paths may be longer than an
-    index entry can hold, so the indexes are built over their digests.
+    ``source_path`` begins with the share's name and uses ``/``; ``folder`` is its parent.
     """
 
     __tablename__ = "file_records"
@@ -60,7 +67,7 @@ class FileRecord(Identified, Base):
     source_path: Mapped[str] = mapped_column(Text(collation="C"))
     folder: Mapped[str] = mapped_column()
     filename: Mapped[str]
-    persistent_id: Mapped[str] = mapped_column(unique=True)
+    persistent_id: Mapped[str] = mapped_column()
     persistent_id_type: Mapped[str] = mapped_column(default="ark")
     size_bytes: Mapped[int] = mapped_column()
     source_mtime: Mapped[datetime] = mapped_column()
@@ -80,24 +87,23 @@ class FileRecord(Identified, Base):
     instrument: Mapped[Instrument] = relationship()
 
     __table_args__ = (
-        Index("uq_file_records_instrument_id_source_path", instrument_id, func.md5(source_path), unique=True),
-        Index("ix_file_records_instrument_id_folder", instrument_id, func.md5(folder)),
-        Index("ix_file_records_first_discovered_at", first_discovered_at.desc(), text("id DESC")),
-        Index(
-            "ix_file_records_instrument_first_discovered", instrument_id, first_discovered_at.desc(), text("id DESC")
-        ),
+        Index("uq_file_records_persistent_id", digest_of(persistent_id), unique=True),
+        Index("uq_file_records_instrument_id_source_path", instrument_id, digest_of(source_path), unique=True),
+        Index("ix_file_records_instrument_id_folder", instrument_id, digest_of(folder)),
+        # all of them ascending, whichever way lists read them: pages fill up where rows are added at the end
+        Index("ix_file_records_first_discovered_at", first_discovered_at, "id"),
+        Index("ix_file_records_instrument_first_discovered", instrument_id, first_discovered_at, "id"),
         Index(
             "ix_file_records_owner_id",
             owner_id,
-            first_discovered_at.desc(),
-            text("id DESC"),
+            first_discovered_at,
+            "id",
             postgresql_where=text("owner_id IS NOT NULL"),
         ),
         CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal_has_a_reason"),
-        Index("ix_file_records_size_bytes", size_bytes, "id"),
+        # lists of all instruments are merged from those of each
         Index("ix_file_records_instrument_size_bytes", instrument_id, size_bytes, "id"),
-        # they have the discovery times of the files of an acquisition time: lists are in the order of discovery
-        Index("ix_file_records_source_mtime", source_mtime, "id", postgresql_include=["first_discovered_at"]),
+        # it has the discovery times of the files of an acquisition time: lists are in the order of discovery
         Index(
             "ix_file_records_instrument_source_mtime",
             instrument_id,
@@ -106,10 +112,9 @@ class FileRecord(Identified, Base):
             postgresql_include=["first_discovered_at"],
         ),
         Index("ix_file_records_withdrawn", "id", postgresql_where=text("withdrawn_at IS NOT NULL")),
-        Index("ix_file_records_source_path", path_in_byte_order(source_path), "id"),
         # of an instrument, all paths below a folder are one range
-        Index("ix_file_records_instrument_path", instrument_id, path_in_byte_order(source_path), "id"),
-        Index("ix_file_records_extension", extension, first_discovered_at.desc(), text("id DESC")),
+        Index("ix_file_records_instrument_path", instrument_id, path_in_byte_order(source_path)),
+        Index("ix_file_records_extension", extension, first_discovered_at, "id"),
         Index(
             "ix_file_records_metadata",
             metadata_,
@@ -139,9 +144,13 @@ class VersionState(StrEnum):
 
 WATCHED = (VersionState.SETTLING, VersionState.OVERDUE)
 DONE = (VersionState.ARCHIVED, VersionState.UNCHANGED)
-IS_DONE = "is_newest AND state IN ('archived', 'unchanged')"
+UNDERWAY = (VersionState.SETTLING, VersionState.SETTLED, VersionState.PENDING)
+"""Indexes know these states by one word: a version passes through them in minutes, and no index is written for that."""
+UNDERWAY_WORD = "underway"
+IS_UNDERWAY = "state IN ('settling', 'settled', 'pending')"
+IS_DONE = "is_newest AND indexed_state IN ('archived', 'unchanged')"
 NOT_ENRICHED = "is_newest AND enrichment_error IS NOT NULL"
-NOT_DECIDED = "is_newest AND state = 'settled' AND retry_at IS NOT NULL"
+NOT_DECIDED = f"is_newest AND indexed_state = '{UNDERWAY_WORD}' AND retry_at IS NOT NULL"
 
 
 class FileVersion(Identified, Base):
@@ -154,7 +163,7 @@ class FileVersion(Identified, Base):
     __tablename__ = "file_versions"
 
     file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
-    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id"))
+    instrument_id: Mapped[uuid.UUID] = mapped_column()
     first_discovered_at: Mapped[datetime] = mapped_column(server_default=FetchedValue())
     number: Mapped[int]
     is_newest: Mapped[bool] = mapped_column(default=True)
@@ -169,7 +178,7 @@ class FileVersion(Identified, Base):
 
     state: Mapped[str] = mapped_column(default=VersionState.SETTLING)
     reason: Mapped[str] = mapped_column(default="")
-    state_since: Mapped[datetime] = mapped_column()
+    state_since: Mapped[datetime]
     discovered_at: Mapped[datetime]
     unchanged_since: Mapped[datetime] = mapped_column(comment="our first look at the present size and mtime")
     observed_at: Mapped[datetime] = mapped_column(comment="our last look")
@@ -194,6 +203,16 @@ class FileVersion(Identified, Base):
     redirected: Mapped[bool] = mapped_column(default=False)
     enriched_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the post hooks that enriched")
     enrichment_error: Mapped[str | None]
+    # what indexes have of all this: PostgreSQL leaves them alone (a HOT update) while it is the same
+    indexed_state: Mapped[str] = mapped_column(
+        Computed(f"CASE WHEN {IS_UNDERWAY} THEN '{UNDERWAY_WORD}' ELSE state END", persisted=True)
+    )
+    indexed_since: Mapped[datetime | None] = mapped_column(
+        Computed(f"CASE WHEN NOT ({IS_UNDERWAY}) THEN state_since END", persisted=True)
+    )
+    indexed_destinations: Mapped[str | None] = mapped_column(
+        Computed("CASE WHEN state IN ('archived', 'unchanged') THEN decided_destinations END", persisted=True)
+    )
     # of hooks that call out, before or after the transfer
     hook_failures: Mapped[int] = mapped_column(default=0, server_default=text("0"), comment="of one hook, in a row")
     failing_hook_id: Mapped[uuid.UUID | None]
@@ -211,29 +230,28 @@ class FileVersion(Identified, Base):
         Index(
             "uq_file_versions_content",
             file_id,
-            sha256,
+            digest_of(sha256),
             unique=True,
-            postgresql_where=text("sha256 IS NOT NULL AND state <> 'unchanged'"),
+            postgresql_where=text("sha256 IS NOT NULL AND indexed_state <> 'unchanged'"),
         ),
         Index(
             "ix_file_versions_newest_state",
-            state,
-            first_discovered_at.desc(),
-            text("file_id DESC"),
+            indexed_state,
+            first_discovered_at,
+            file_id,
             postgresql_where=text("is_newest"),
-            postgresql_include=["state_since"],
+            postgresql_include=["indexed_since"],
         ),
         Index(
             "ix_file_versions_newest_day",
             acquisition_day,
             instrument_id,
             postgresql_where=text("is_newest"),
-            postgresql_include=["size_bytes"],
         ),
-        Index("ix_file_versions_instrument_state_day", instrument_id, state, acquisition_day),
+        Index("ix_file_versions_instrument_state_day", instrument_id, indexed_state, acquisition_day),
         # what was decided under other fingerprints than today's, among all that is done
         Index(
-            "ix_file_versions_decided_destinations", instrument_id, decided_destinations, postgresql_where=text(IS_DONE)
+            "ix_file_versions_decided_destinations", instrument_id, indexed_destinations, postgresql_where=text(IS_DONE)
         ),
         Index("ix_file_versions_enriched_hooks", instrument_id, enriched_hooks, postgresql_where=text(IS_DONE)),
         Index(
@@ -249,10 +267,17 @@ class FileVersion(Identified, Base):
         Index(
             "ix_file_versions_rereading",
             instrument_id,
-            func.coalesce(source_reread_at, state_since),
+            func.coalesce(source_reread_at, indexed_since),
             postgresql_where=text(IS_DONE),
         ),
     )
+
+
+def in_state(*states: VersionState) -> ColumnElement[bool]:
+    """Over ``FileVersion``: it is in one of these states, worded as the indexes are."""
+    indexed = {UNDERWAY_WORD if state in UNDERWAY else state.value for state in states}
+    found = FileVersion.indexed_state.in_(sorted(indexed))
+    return and_(found, FileVersion.state.in_(states)) if UNDERWAY_WORD in indexed else found
 
 
 class TransferStatus(StrEnum):
@@ -272,6 +297,7 @@ class TransferStatus(StrEnum):
 
 LIVE = (TransferStatus.PENDING, TransferStatus.IN_PROGRESS, TransferStatus.COMPLETED)
 """A version has no more than one of them in a storage location."""
+LIVE_WORDS = "('pending', 'in_progress', 'completed')"
 ONCE_COMPLETED = (TransferStatus.COMPLETED, TransferStatus.DAMAGED)
 """The version was archived there, whatever has become of the copy since."""
 
@@ -281,13 +307,17 @@ class Transfer(Identified, Base):
 
     __tablename__ = "file_transfers"
 
-    file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_records.id", ondelete="CASCADE"))
+    file_id: Mapped[uuid.UUID] = mapped_column()
     version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_versions.id", ondelete="CASCADE"))
-    instrument_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("instruments.id"))
+    instrument_id: Mapped[uuid.UUID] = mapped_column()
     storage_location_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("storage_locations.id"))
     destination_path: Mapped[str | None] = mapped_column(comment="within the storage location's base path")
     transfer_adapter: Mapped[str] = mapped_column(default="smb")
     status: Mapped[str] = mapped_column(default=TransferStatus.PENDING)
+    is_live: Mapped[bool | None] = mapped_column(
+        Computed(f"CASE WHEN status IN {LIVE_WORDS} THEN true END", persisted=True),
+        comment="true or null: a version has one live transfer in a storage location",
+    )
     error_kind: Mapped[str | None]
     error_message: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=1)
@@ -317,31 +347,18 @@ class Transfer(Identified, Base):
         CheckConstraint(
             "status != 'in_progress' OR (run_id IS NOT NULL AND claim_id IS NOT NULL)", name="claim_has_a_run"
         ),
-        Index(
-            "uq_file_transfers_live",
-            version_id,
-            storage_location_id,
-            unique=True,
-            postgresql_where=text("status IN ('pending', 'in_progress', 'completed')"),
-        ),
-        Index(
-            "ix_file_transfers_waiting",
-            instrument_id,
-            status,
-            created_at,
-            "id",
-            postgresql_where=text("status IN ('pending', 'in_progress')"),
-        ),
-        Index("ix_file_transfers_created_at", created_at.desc(), text("id DESC")),
-        Index("ix_file_transfers_file_id", file_id, created_at.desc()),
+        CheckConstraint("(status IN ('pending', 'in_progress')) = (completed_at IS NULL)", name="ended_has_a_time"),
+        # no index has the status: a claim leaves them all as they are, which makes it cheap (a HOT update)
+        Index("uq_file_transfers_live", version_id, storage_location_id, is_live, unique=True),
+        Index("ix_file_transfers_open", instrument_id, created_at, "id", postgresql_where=text("completed_at IS NULL")),
+        Index("ix_file_transfers_created_at", created_at, "id"),
         # whose turn it is to be re-read; and, over the index alone, how long ago an instrument's copies were
         Index(
             "ix_file_transfers_last_verified_at",
             storage_location_id,
             last_verified_at.asc().nulls_first(),
-            "id",
-            postgresql_where=text("status = 'completed'"),
-            postgresql_include=["instrument_id"],
+            instrument_id,
+            postgresql_where=text("is_live IS TRUE AND completed_at IS NOT NULL"),
         ),
         Index(
             "ix_file_transfers_damage",
@@ -349,13 +366,17 @@ class Transfer(Identified, Base):
             damage_found_at,
             postgresql_where=text("damage IS NOT NULL"),
         ),
-        Index("ix_file_transfers_storage_location_id", storage_location_id),
         # what is wrong, for alerts: few rows among all
         Index("ix_file_transfers_damage_of_instrument", instrument_id, postgresql_where=text("damage IS NOT NULL")),
         Index(
             "ix_file_transfers_tried_again",
             storage_location_id,
-            postgresql_where=text("status = 'pending' AND attempt > 1"),
+            postgresql_where=text("completed_at IS NULL AND attempt > 1"),
         ),
-        Index("ix_file_transfers_run_id", run_id, postgresql_where=text("status = 'in_progress'")),
     )
+
+
+IS_OPEN = Transfer.completed_at.is_(None)
+"""Over ``Transfer``: it waits or is under way, worded as the indexes are."""
+IS_COMPLETED = and_(Transfer.is_live.is_(True), Transfer.completed_at.is_not(None))
+"""Over ``Transfer``: its status is ``completed``, worded as the indexes are."""

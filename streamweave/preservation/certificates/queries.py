@@ -245,7 +245,6 @@ def _copies_of(
         .join(holder, holder.id == Transfer.version_id)
         .outerjoin(HarvestRun, HarvestRun.id == Transfer.run_id)
         .where(
-            is_one_of(Transfer.file_id, file_ids),
             is_one_of(holder.file_id, file_ids),
             or_(Transfer.status == TransferStatus.COMPLETED, Transfer.damage.is_not(None)),
         )

@@ -151,7 +151,8 @@ class Watchtower:
         )
 
     def transfer(self, version: FileVersion, location: StorageLocation, status: str, **fields: Any) -> Transfer:
-        given = {"created_at": self.time, "checksum_verified": status == "completed", **fields}
+        ended = None if status in {"pending", "in_progress"} else self.time
+        given = {"created_at": self.time, "completed_at": ended, "checksum_verified": status == "completed", **fields}
         of_it = {"file_id": version.file_id, "version_id": version.id, "instrument_id": version.instrument_id}
         return self.add(Transfer(storage_location_id=location.id, status=status, **of_it, **given))
 

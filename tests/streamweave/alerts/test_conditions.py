@@ -294,7 +294,7 @@ def test_a_location_that_was_busy_for_a_moment_alarms_nobody(tower: Any, microsc
     (condition,) = tower.wrong()
     assert condition.sentence == "Archive takes no files: 1 transfer failed there and waits: no space left"
     assert (condition.subject_type, condition.details["waiting"]) == ("storage_locations", 1)
-    tower.change(waiting, status="completed", checksum_verified=True)
+    tower.change(waiting, status="completed", checksum_verified=True, completed_at=tower.time)
     assert tower.wrong() == []
 
 

@@ -146,7 +146,9 @@ def test_a_version_is_on_its_way_into_a_location_once(
     file = record(instrument)
     first = version(file)
     run = HarvestRun(id=uuid.uuid4(), instrument_id=instrument.id, started_at=NOW, heartbeat_at=NOW)
-    one = transfer(first, location, status=status, checksum_verified=True, run_id=run.id, claim_id=uuid.uuid4())
+    ended = NOW if status == TransferStatus.COMPLETED else None
+    claim = {"run_id": run.id, "claim_id": uuid.uuid4()}
+    one = transfer(first, location, status=status, checksum_verified=True, completed_at=ended, **claim)
     assert "uq_file_transfers_live" in refuses(sessions, file, first, run, one, transfer(first, location))
 
 

@@ -30,3 +30,28 @@ def test_a_catalog_of_a_newer_version_is_left_alone(engine: Engine) -> None:
         upgrade_schema(engine)
 
     assert schema_revision(engine) == "9999"
+
+
+INDEXED = """
+    SELECT DISTINCT attribute.attname
+    FROM pg_index JOIN pg_depend ON pg_depend.classid = 'pg_class'::regclass AND pg_depend.objid = pg_index.indexrelid
+    JOIN pg_attribute AS attribute ON attribute.attrelid = pg_index.indrelid
+        AND attribute.attrelid = pg_depend.refobjid AND attribute.attnum = pg_depend.refobjsubid
+    WHERE pg_index.indrelid = CAST(:table AS regclass)
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "written_on_the_way"),
+    [
+        ("file_versions", {"state", "reason", "state_since", "observed_at", "decided_hooks", "decided_destinations"}),
+        ("file_transfers", {"status", "run_id", "claim_id", "started_at"}),
+    ],
+)
+def test_no_index_is_written_while_a_file_settles_is_planned_and_claimed(
+    engine: Engine, table: str, written_on_the_way: set[str]
+) -> None:
+    with engine.connect() as connection:
+        indexed = set(connection.scalars(text(INDEXED), {"table": table}))
+    assert "instrument_id" in indexed
+    assert not indexed & written_on_the_way

@@ -217,7 +217,7 @@ def test_what_waited_for_ever_before_arrives_by_itself(bench: Any) -> None:
     transfer = bench.transfers(path)[-1]
     (bench.archive / transfer.destination_path).unlink()
     with bench.facility.sessions.begin() as session:
-        stuck = {"status": "pending", "destination_path": f"{FOLDER}/result/inside", "attempt": 9}
+        stuck = {"status": "pending", "destination_path": f"{FOLDER}/result/inside", "attempt": 9, "completed_at": None}
         session.execute(update(Transfer).where(Transfer.id == transfer.id).values(**stuck, checksum_verified=False))
     bench.change(bench.version(path), state="pending", sha256=None, xxhash=None, archived_at=None)
     bench.harvest()

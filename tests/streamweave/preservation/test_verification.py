@@ -62,7 +62,7 @@ def test_a_name_that_is_no_text_is_an_orphan(archive: Any) -> None:
 
 def test_bytes_that_a_dead_run_published_are_no_orphans(archive: Any) -> None:
     """The next harvest takes them over."""
-    archive.bench.change(archive.transfer(0), status="pending", started_at=archive.bench.clock.time)
+    archive.bench.change(archive.transfer(0), status="pending", started_at=archive.bench.clock.time, completed_at=None)
     assert verify(archive).counts.total() == 0
 
 
