@@ -48,13 +48,13 @@ def lost(found: Evidence) -> Iterator[str]:
         for location in found.archives
         if (version.id, location) in at
     }
-    standing = {location: set(archive.values()) for location, archive in found.archives.items()}
+    on_share = {location: set(archive.values()) for location, archive in found.archives.items()}
     for path, contents in found.contents.items():
         for content in contents:
             for location in found.archives:
                 if path in found.skipped:
                     continue
-                if content not in standing[location]:
+                if content not in on_share[location]:
                     yield f"{path}: a content of it stands nowhere in {location}"
                 elif (path, content, location) not in on_record:
                     yield f"{path}: a content of it is not on record in {location}"
@@ -132,7 +132,7 @@ def untruthful(found: Evidence) -> Iterator[str]:
     newest = {
         version.source_path: version for version in found.versions if version.is_newest and not _is_invention(version)
     }
-    yield from (f"{path}: stands on the share, and is not on record" for path in found.standing - newest.keys())
+    yield from (f"{path}: stands on the share, and is not on record" for path in found.on_share - newest.keys())
     there_once = found.contents.keys() | found.lapsed.keys()
     yield from (f"{path}: on record, and was never there" for path in newest.keys() - there_once)
     for version in newest.values():
@@ -149,7 +149,7 @@ def _is_invention(version: Version) -> bool:
 
 def _untruths_of(version: Version, found: Evidence) -> Iterator[str]:
     path = version.source_path
-    if version.is_gone == (path in found.standing):
+    if version.is_gone == (path in found.on_share):
         yield f"{path}: {'gone' if version.is_gone else 'there'} on record, and it is the other way round"
     if path not in found.contents and version.state == VersionState.VANISHED and version.reason:
         return  # it went before a harvest could take it, and that is what the record says
@@ -159,7 +159,7 @@ def _untruths_of(version: Version, found: Evidence) -> Iterator[str]:
         return
     if version.state not in (VersionState.ARCHIVED, VersionState.UNCHANGED):
         yield f"{path}: is {version.state} ({version.reason})"
-    elif path in found.standing and version.sha256 != found.contents[path][-1]:
+    elif path in found.on_share and version.sha256 != found.contents[path][-1]:
         yield f"{path}: its newest version is not what stands on the share"
     elif not version.is_enriched:
         yield f"{path}: was not enriched"

@@ -5,7 +5,7 @@ from datetime import datetime
 from litestar import Router, get
 from litestar.params import FromPath
 
-from streamweave.harvest.progress import progress_of
+from streamweave.harvest.report import progress_of
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import Outgoing, shown
 from streamweave_api.openapi.answers import errors

@@ -28,11 +28,10 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.base import uuid7
 from streamweave.errors import HookFailed, HookUnanswered
 from streamweave.facility import Facility
-from streamweave.harvest.file_queries import is_claimed
-from streamweave.harvest.hook_batches import HookBatches
-from streamweave.harvest.policy import Policy, policy_for
+from streamweave.harvest.policy import HookBatches, Policy, policy_for
 from streamweave.harvest.record_changes import cancel_waiting_transfers
 from streamweave.harvest.report import FileOutcome, HarvestReport
+from streamweave.harvest.scan_compare import is_claimed
 from streamweave.harvest.version_state import COLUMNS, VersionFields, retry_delay, write_version_fields
 from streamweave.hooks.base import Decision, HookContext, Proceed, Redirect, Skip
 from streamweave.hooks.calls import Answers

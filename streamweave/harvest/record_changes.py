@@ -25,8 +25,7 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
-from streamweave.harvest.file_queries import has_a_copy, is_claimed, once_copied
-from streamweave.harvest.scan_compare import Differences, KnownFile
+from streamweave.harvest.scan_compare import Differences, KnownFile, has_a_copy, is_claimed, once_copied
 from streamweave.harvest.version_state import GONE, VersionFields, version_fields, write_version_fields
 from streamweave.instruments.acquisition import acquisition
 from streamweave.sources.base import SourceFile

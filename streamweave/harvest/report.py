@@ -1,11 +1,30 @@
-"""What a harvest did, day by day: complete counts, and the first files of each day by name."""
+"""What a harvest did, day by day: complete counts, and the first files of each day by name.
 
-from collections import Counter
-from dataclasses import dataclass, field
+And its progress: how far a run's transfers are, how fast they go, and how long they will take, on our monotonic clock.
+"""
+
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, field
 from datetime import date
+from typing import Any, NamedTuple
 
-from streamweave.catalog.tables import VersionState
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.tables import FileVersion, HarvestRun, Instrument, Transfer, VersionState
 from streamweave.errors import StreamWeaveError
+from streamweave.facility import Facility
+from streamweave.harvest.claims import is_due
+
+WINDOW_SECONDS = 30.0
+"""Rates are means over the last so many seconds at most."""
+FILE_COSTS_BYTES = 64 << 10
+"""Opening and cataloguing a file takes about as long as reading so many bytes more."""
+REPORT_SECONDS = 1.0
 
 NAMED_FILES_PER_DAY = 1_000
 """More files are counted but not named: a report has to fit into a page and into memory."""
@@ -83,3 +102,180 @@ class HarvestReport:
         if not self.days:
             return "nothing to do"
         return ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the transfers of a run are. ``files`` are done, archived or not; the totals hold what is due by now.
+
+    ``bytes`` counts those of done files and what has been read of large ones. ``seconds_left`` is None while it is not
+    known.
+    """
+
+    files: int
+    files_total: int
+    bytes: int
+    bytes_total: int
+    files_per_second: float
+    bytes_per_second: float
+    seconds_left: float | None
+
+    def as_row(self) -> dict[str, Any]:
+        """As it is stored with the run, and shown by the API."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """For people."""
+        left = "" if self.seconds_left is None else f", {_duration(self.seconds_left)} left"
+        return (
+            f"{self.files:,} of {self.files_total:,} files, {_size(self.bytes)} of {_size(self.bytes_total)}, "
+            f"{self.files_per_second:,.0f} files/s, {_size(self.bytes_per_second)}/s{left}"
+        )
+
+
+ProgressListener = Callable[[Progress], None]
+
+
+class _Sample(NamedTuple):
+    at: float
+    files: int
+    bytes: int
+
+
+class Meter:
+    """Counts what is done. Safe to share between threads."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._files_total = 0
+        self._bytes_total = 0
+        self._files = 0
+        self._bytes = 0
+        self._under_way: dict[object, int] = {}
+        self._samples = deque([_Sample(now(), 0, 0)])
+        self._lock = threading.Lock()
+
+    def expect(self, files: int, size_bytes: int) -> None:
+        """So much is due besides what is done."""
+        with self._lock:
+            self._files_total = self._files + files
+            self._bytes_total = self._bytes + size_bytes
+
+    def read(self, file: object, number_of_bytes: int) -> None:
+        """So many bytes more have been read of a file that takes a while."""
+        with self._lock:
+            self._under_way[file] = self._under_way.get(file, 0) + number_of_bytes
+
+    def done(self, file: object, size_bytes: int) -> None:
+        """A file is done, archived or not."""
+        with self._lock:
+            self._under_way.pop(file, None)
+            self._files += 1
+            self._bytes += size_bytes
+
+    def progress(self) -> Progress:
+        """How far it is at this moment."""
+        with self._lock:
+            files, size = self._files, self._bytes + sum(self._under_way.values())
+            files_total, bytes_total = max(self._files_total, files), max(self._bytes_total, size)
+            now = _Sample(self._now(), files, size)
+            while len(self._samples) > 1 and now.at - self._samples[1].at >= WINDOW_SECONDS:
+                self._samples.popleft()
+            before = self._samples[0]
+            self._samples.append(now)
+        seconds = max(now.at - before.at, 1e-9)
+        return Progress(
+            files=files,
+            files_total=files_total,
+            bytes=size,
+            bytes_total=bytes_total,
+            files_per_second=round((now.files - before.files) / seconds, 2),
+            bytes_per_second=round((now.bytes - before.bytes) / seconds, 2),
+            seconds_left=_seconds_left(files_total - files, bytes_total - size, before, now, seconds),
+        )
+
+
+def _seconds_left(files: int, size: int, before: _Sample, now: _Sample, seconds: float) -> float | None:
+    work_done = (now.files - before.files) * FILE_COSTS_BYTES + now.bytes - before.bytes
+    work_left = files * FILE_COSTS_BYTES + size
+    if not work_left:
+        return 0.0
+    return round(work_left * seconds / work_done, 1) if work_done > 0 else None
+
+
+def _size(number_of_bytes: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if number_of_bytes < 1024:
+            return f"{number_of_bytes:,.0f} {unit}" if unit == "bytes" else f"{number_of_bytes:.1f} {unit}"
+        number_of_bytes /= 1024
+    return f"{number_of_bytes:,.1f} TiB"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def due_work(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> tuple[int, int]:
+    """How many transfers are due, and how many bytes they come to."""
+    with facility.sessions() as session:
+        files, size_bytes = session.execute(
+            select(func.count(), func.coalesce(func.sum(FileVersion.size_bytes), 0))
+            .select_from(Transfer)
+            .join(FileVersion, FileVersion.id == Transfer.version_id)
+            .where(is_due(instrument.id, facility.now(), days))
+        ).one()
+    return files, int(size_bytes)
+
+
+def progress_of(session: Session, dagster_run_id: str) -> Progress | None:
+    """How far the transfers of a Dagster run are; None before they have begun."""
+    row = session.scalar(
+        select(HarvestRun.progress)
+        .where(HarvestRun.dagster_run_id == dagster_run_id, HarvestRun.progress.is_not(None))
+        .order_by(HarvestRun.started_at.desc())
+        .limit(1)
+    )
+    return None if row is None else Progress(**row)
+
+
+class Interval:
+    """Whether a time in seconds has passed since it was made, or restarted."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._started = time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether so many seconds have passed."""
+        return time.monotonic() - self._started >= self._seconds
+
+    def restart(self) -> None:
+        """Begin the time anew."""
+        self._started = time.monotonic()
+
+
+class ProgressReports:
+    """Reports a run's progress, at most once a second: to a listener, and in the run's row."""
+
+    def __init__(self, facility: Facility, run_id: uuid.UUID, meter: Meter, on_progress: ProgressListener) -> None:
+        self._facility = facility
+        self._run_id = run_id
+        self._meter = meter
+        self._on_progress = on_progress
+        self._interval = Interval(REPORT_SECONDS)
+
+    def report_if_due(self) -> None:
+        """Report unless the last report was a moment ago."""
+        if self._interval.is_over:
+            self.report_now()
+
+    def report_now(self) -> None:
+        """Report, however long ago the last report was."""
+        self._interval.restart()
+        progress = self._meter.progress()
+        with self._facility.sessions.begin() as session:
+            session.execute(update(HarvestRun).where(HarvestRun.id == self._run_id).values(progress=progress.as_row()))
+        self._on_progress(progress)

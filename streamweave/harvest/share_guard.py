@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.bulk import digest_of_path
 from streamweave.catalog.session import change
 from streamweave.catalog.tables import Instrument, Scan
-from streamweave.harvest.file_queries import expected_by_folder
-from streamweave.harvest.scan_checkpoint import ScanCheckpoint
+from streamweave.harvest.scan_compare import expected_by_folder
+from streamweave.harvest.scan_record import ScanCheckpoint
 from streamweave.instruments.instruments import instrument_by_id
 from streamweave.printable import counted
 

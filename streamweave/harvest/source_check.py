@@ -27,12 +27,11 @@ from streamweave.errors import SourceError, SourceFileError
 from streamweave.facility import Facility
 from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.copy_verify import Digest, digest_of
-from streamweave.harvest.file_queries import known_files
 from streamweave.harvest.policy import policy_for
-from streamweave.harvest.progress import Interval
 from streamweave.harvest.rate_limit import Limits, Pace, closed_until, limits_of
 from streamweave.harvest.record_changes import record_changes
-from streamweave.harvest.scan_compare import KnownFile
+from streamweave.harvest.report import Interval
+from streamweave.harvest.scan_compare import KnownFile, known_files
 from streamweave.printable import counted
 from streamweave.sources.base import WHOLE_FILE_BYTES, Source, SourceFile, WholeFile
 

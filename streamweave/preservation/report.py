@@ -29,7 +29,7 @@ from streamweave.catalog.tables import (
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.files.queries import file_by_id
-from streamweave.harvest.progress import Meter, Progress
+from streamweave.harvest.report import Meter, Progress
 from streamweave.preservation.damage import is_unrepaired, last_release
 from streamweave.preservation.reread import ArchivedCopy, CopyCheck
 from streamweave.preservation.selection import INTERVAL, SPREAD_NIGHTS, Holdings, Quota, work_of

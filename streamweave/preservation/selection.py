@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from streamweave.catalog.bulk import is_one_of
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import IS_COMPLETED, FileRecord, FileVersion, Transfer
-from streamweave.harvest.progress import FILE_COSTS_BYTES
+from streamweave.harvest.report import FILE_COSTS_BYTES
 from streamweave.preservation.reread import ArchivedCopy
 
 INTERVAL = timedelta(days=90)

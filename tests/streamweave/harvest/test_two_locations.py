@@ -18,9 +18,8 @@ from streamweave.errors import (
     StreamWeaveError,
 )
 from streamweave.harvest.backlog import days_with_work
-from streamweave.harvest.catalogue import catalogue
 from streamweave.harvest.claims import Claim, claim_transfers
-from streamweave.harvest.commit_batch import commit_batch, publish
+from streamweave.harvest.commit import catalogue, commit_batch, publish
 from streamweave.harvest.copy_verify import Copied, copy_proven, digest_of
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.policy import policy_for
