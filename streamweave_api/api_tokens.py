@@ -1,7 +1,6 @@
 """The viewer's own API tokens. They are created with a login only: a token can't create its successor."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, post
@@ -11,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from streamweave.access.tokens import api_tokens_of, create_api_token, delete_api_token
 from streamweave_api.auth import Viewer, login_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -40,16 +39,11 @@ class CreatedApiToken(ApiTokenBody, kw_only=True):
     token: str
 
 
-api_token_body = partial(shown, body=ApiTokenBody)
-
-
 @get("/", sync_to_thread=True, summary="List one's API tokens")
-def list_api_tokens(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked
-) -> Response[list[ApiTokenBody]]:
+def list_api_tokens(service: TheService, viewer: Viewer, page: PageAsked) -> Response[list[ApiTokenBody]]:
     """One's own tokens in order of creation."""
     with service.reading() as session:
-        return listed(request, api_tokens_of(session, viewer, page), api_token_body)
+        return page.response(api_tokens_of(session, viewer, page), ApiTokenBody)
 
 
 @post("/", sync_to_thread=True, guards=[login_only], summary="Create an API token")

@@ -1,6 +1,5 @@
 """Files, for users who may see them."""
 
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
@@ -38,12 +37,9 @@ from streamweave_api.file_schemas import (
     provide_selection,
 )
 from streamweave_api.fixity import list_file_checks
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 from streamweave_api.transfers import TransferBody, transfer_body
-
-version_body = partial(shown, body=VersionBody)
-scan_body = partial(shown, body=FileScanBody)
 
 
 @get("/", sync_to_thread=True, summary="List, filter and search files")
@@ -51,7 +47,6 @@ def list_files(
     service: TheService,
     viewer: Viewer,
     page: PageAsked,
-    request: Asked,
     selection: SelectionAsked,
     sort: SortBy = NEWEST_FIRST,
     count: Count = False,
@@ -61,7 +56,7 @@ def list_files(
     ``metadata.<key>=<value>`` asks for files with that metadata; dots separate the keys of nested objects.
     """
     with service.reading() as session:
-        answer = listed(request, files(session, viewer, page, selection, sort), listed_body)
+        answer = page.response(files(session, viewer, page, selection, sort), listed_body)
         if count:
             answer.headers["X-Total-Count"] = str(count_of_files(session, viewer, selection))
         return answer
@@ -84,37 +79,37 @@ def change_owner(service: TheService, viewer: Viewer, file_id: FromPath[UUID], d
 
 @get("/{file_id:uuid}/versions", sync_to_thread=True, summary="List the versions of a file")
 def list_versions(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+    service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[VersionBody]]:
     """All versions of a file, newest first."""
     with service.reading() as session:
-        return listed(request, versions_of(session, viewer, file_id, page), version_body)
+        return page.response(versions_of(session, viewer, file_id, page), VersionBody)
 
 
 @get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True, summary="Show a version")
 def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], number: FromPath[int]) -> VersionBody:
     """One version of a file."""
     with service.reading() as session:
-        return version_body(version_by_number(session, viewer, file_id, number))
+        return shown(version_by_number(session, viewer, file_id, number), VersionBody)
 
 
 @get("/{file_id:uuid}/transfers", sync_to_thread=True, summary="List the transfers of a file")
 def list_file_transfers(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+    service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[TransferBody]]:
     """The transfers of all versions of a file, newest first."""
     with service.reading() as session:
         file_by_id(session, viewer, file_id)
-        return listed(request, transfers(session, viewer, page, file_id=file_id), transfer_body)
+        return page.response(transfers(session, viewer, page, file_id=file_id), transfer_body)
 
 
 @get("/{file_id:uuid}/scans", sync_to_thread=True, summary="List the scans since a file was discovered")
 def list_file_scans(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+    service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[FileScanBody]]:
     """The scans of the file's share since it was discovered, newest first."""
     with service.reading() as session:
-        return listed(request, scans_of_file(session, viewer, file_id, page), scan_body)
+        return page.response(scans_of_file(session, viewer, file_id, page), FileScanBody)
 
 
 @get("/{file_id:uuid}/history", sync_to_thread=True, summary="Show the history of a file")

@@ -1,7 +1,6 @@
 """Groups and their members, for admins."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
@@ -22,7 +21,7 @@ from streamweave.access.groups import (
 from streamweave.catalog.tables import Group
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -71,38 +70,34 @@ class GroupMemberBody(Outgoing):
     user_id: UUID
 
 
-group_body = partial(shown, body=GroupBody)
-member_body = partial(shown, body=GroupMemberBody)
-
-
 @get("/", sync_to_thread=True, summary="List groups")
 def list_groups(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
 ) -> Response[list[GroupBody]]:
     """All groups in order of creation."""
     with service.reading() as session:
-        return listed(request, teams(session, Group, page, include_deleted=include_deleted), group_body)
+        return page.response(teams(session, Group, page, include_deleted=include_deleted), GroupBody)
 
 
 @post("/", sync_to_thread=True, summary="Create a group")
 def add_group(service: TheService, data: JSONBody[NewGroup]) -> GroupBody:
     """A new group; grants that hooks noted for its name are applied."""
     with service.sessions.begin() as session:
-        return group_body(create_team(session, Group, given(data)))
+        return shown(create_team(session, Group, given(data)), GroupBody)
 
 
 @get("/{group_id:uuid}", sync_to_thread=True, summary="Show a group")
 def show_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
     """One group."""
     with service.reading() as session:
-        return group_body(team_by_id(session, Group, group_id))
+        return shown(team_by_id(session, Group, group_id), GroupBody)
 
 
 @patch("/{group_id:uuid}", sync_to_thread=True, summary="Change a group")
 def change_group(service: TheService, group_id: FromPath[UUID], data: JSONBody[GroupChanges]) -> GroupBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return group_body(update_team(session, Group, group_id, given(data)))
+        return shown(update_team(session, Group, group_id, given(data)), GroupBody)
 
 
 @delete("/{group_id:uuid}", sync_to_thread=True, summary="Delete a group")
@@ -116,16 +111,16 @@ def remove_group(service: TheService, group_id: FromPath[UUID]) -> None:
 def bring_back_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
     """Restore a deleted group, with its members and grants."""
     with service.sessions.begin() as session:
-        return group_body(restore_team(session, Group, group_id))
+        return shown(restore_team(session, Group, group_id), GroupBody)
 
 
 @get("/{group_id:uuid}/members", sync_to_thread=True, summary="List the members of a group")
 def list_group_members(
-    service: TheService, page: PageAsked, request: Asked, group_id: FromPath[UUID]
+    service: TheService, page: PageAsked, group_id: FromPath[UUID]
 ) -> Response[list[GroupMemberBody]]:
     """The members in the order in which they were added."""
     with service.reading() as session:
-        return listed(request, team_members(session, Group, group_id, page), member_body)
+        return page.response(team_members(session, Group, group_id, page), GroupMemberBody)
 
 
 @post("/{group_id:uuid}/members", sync_to_thread=True, summary="Add a member to a group")
@@ -134,7 +129,7 @@ def add_member_of_group(
 ) -> GroupMemberBody:
     """Add a user to the group."""
     with service.sessions.begin() as session:
-        return member_body(add_team_member(session, Group, group_id, given(data)))
+        return shown(add_team_member(session, Group, group_id, given(data)), GroupMemberBody)
 
 
 @delete("/{group_id:uuid}/members/{user_id:uuid}", sync_to_thread=True, summary="Remove a member of a group")

@@ -1,7 +1,6 @@
 """Hooks and the runs of those that call out, for admins."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from streamweave.hooks.recorded_hook import hook_runs
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 Hook = Annotated[UUID | None, QueryParameter(description="Only runs of this hook")]
@@ -131,37 +130,34 @@ def hook_run_body(run: HookRun) -> HookRunBody:
     return shown(run, HookRunBody, hook_name=run.hook.name)
 
 
-hook_body = partial(shown, body=HookBody)
-
-
 @get("/", sync_to_thread=True, summary="List hooks")
 def list_hooks(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
 ) -> Response[list[HookBody]]:
     """All hooks in order of creation."""
     with service.reading() as session:
-        return listed(request, hooks(session, page, include_deleted=include_deleted), hook_body)
+        return page.response(hooks(session, page, include_deleted=include_deleted), HookBody)
 
 
 @post("/", sync_to_thread=True, summary="Create a hook")
 def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
     """A new hook; its configuration must be one that it takes. A script lies in the facility's folder of scripts."""
     with service.sessions.begin() as session:
-        return hook_body(create_hook(session, given(data), service.reach))
+        return shown(create_hook(session, given(data), service.reach), HookBody)
 
 
 @get("/{hook_id:uuid}", sync_to_thread=True, summary="Show a hook")
 def show_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
     """One hook."""
     with service.reading() as session:
-        return hook_body(hook_by_id(session, hook_id))
+        return shown(hook_by_id(session, hook_id), HookBody)
 
 
 @patch("/{hook_id:uuid}", sync_to_thread=True, summary="Change a hook")
 def change_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookChanges]) -> HookBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return hook_body(update_hook(session, hook_id, given(data), service.reach))
+        return shown(update_hook(session, hook_id, given(data), service.reach), HookBody)
 
 
 @delete("/{hook_id:uuid}", sync_to_thread=True, summary="Delete a hook")
@@ -175,7 +171,7 @@ def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
 def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
     """Restore a deleted hook."""
     with service.sessions.begin() as session:
-        return hook_body(restore_hook(session, hook_id))
+        return shown(restore_hook(session, hook_id), HookBody)
 
 
 @post("/{hook_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a hook")
@@ -198,17 +194,12 @@ hooks_router = Router(
 
 @get("/", sync_to_thread=True, summary="List the runs of hooks")
 def list_hook_runs(
-    service: TheService,
-    page: PageAsked,
-    request: Asked,
-    hook_id: Hook = None,
-    file_id: File = None,
-    failed: Failed = False,
+    service: TheService, page: PageAsked, hook_id: Hook = None, file_id: File = None, failed: Failed = False
 ) -> Response[list[HookRunBody]]:
     """The runs of scripts and webhooks, newest first. Of a hook that has failed for a file, the newest 20 are kept."""
     with service.reading() as session:
         found = hook_runs(session, page, hook_id=hook_id, file_id=file_id, failed=failed)
-        return listed(request, found, hook_run_body)
+        return page.response(found, hook_run_body)
 
 
 hook_runs_router = Router("/api/hook-runs", route_handlers=[list_hook_runs], guards=[admin_only], tags=["Hooks"])

@@ -1,7 +1,6 @@
 """Instruments and their scans, for admins. Units are in the names; times are in UTC."""
 
 from datetime import date, datetime
-from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
 from streamweave_api.fixity import show_standing
 from streamweave_api.openapi.answers import errors
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -177,24 +176,20 @@ class HarvestStarted(Outgoing):
     instrument_id: UUID
 
 
-instrument_body = partial(shown, body=InstrumentBody)
-scan_body = partial(shown, body=ScanBody)
-
-
 @get("/", sync_to_thread=True, summary="List instruments")
 def list_instruments(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
 ) -> Response[list[InstrumentBody]]:
     """All instruments in order of creation."""
     with service.reading() as session:
-        return listed(request, instruments(session, page, include_deleted=include_deleted), instrument_body)
+        return page.response(instruments(session, page, include_deleted=include_deleted), InstrumentBody)
 
 
 @post("/", sync_to_thread=True, summary="Create an instrument")
 def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> InstrumentBody:
     """A new instrument; Dagster shows it soon after."""
     with service.sessions.begin() as session:
-        created = instrument_body(create_instrument(session, given(data)))
+        created = shown(create_instrument(session, given(data)), InstrumentBody)
     service.location_reload.request()
     return created
 
@@ -203,7 +198,7 @@ def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> Instru
 def show_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
     """One instrument."""
     with service.reading() as session:
-        return instrument_body(instrument_by_id(session, instrument_id))
+        return shown(instrument_by_id(session, instrument_id), InstrumentBody)
 
 
 @patch("/{instrument_id:uuid}", sync_to_thread=True, summary="Change an instrument")
@@ -216,7 +211,7 @@ def change_instrument(
     409, with a sentence that says what either answer would do. So is it while a harvest of the instrument is under way.
     """
     with service.sessions.begin() as session:
-        changed = instrument_body(update_instrument(session, instrument_id, given(data)))
+        changed = shown(update_instrument(session, instrument_id, given(data)), InstrumentBody)
     service.location_reload.request()
     return changed
 
@@ -233,7 +228,7 @@ def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> Non
 def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
     """Restore a deleted instrument, with the schedules and hooks that were deleted with it."""
     with service.sessions.begin() as session:
-        restored = instrument_body(restore_instrument(session, instrument_id))
+        restored = shown(restore_instrument(session, instrument_id), InstrumentBody)
     service.location_reload.request()
     return restored
 
@@ -283,16 +278,14 @@ def acknowledge(service: TheService, instrument_id: FromPath[UUID]) -> Instrumen
     The missing files are then recorded as gone from the source; the archive keeps them.
     """
     with service.sessions.begin() as session:
-        return instrument_body(acknowledge_cleanup(session, instrument_id))
+        return shown(acknowledge_cleanup(session, instrument_id), InstrumentBody)
 
 
 @get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the scans of an instrument's share")
-def list_scans(
-    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
-) -> Response[list[ScanBody]]:
+def list_scans(service: TheService, page: PageAsked, instrument_id: FromPath[UUID]) -> Response[list[ScanBody]]:
     """The scans of the instrument's share, newest first."""
     with service.reading() as session:
-        return listed(request, scans_of(session, instrument_id, page), scan_body)
+        return page.response(scans_of(session, instrument_id, page), ScanBody)
 
 
 instruments_router = Router(

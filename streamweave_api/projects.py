@@ -1,6 +1,5 @@
 """Projects and their members, for admins."""
 
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
@@ -21,7 +20,7 @@ from streamweave.catalog.tables import MemberType, Project
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
 from streamweave_api.groups import NamedBody, NamedChanges
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -55,38 +54,34 @@ class ProjectMemberBody(Outgoing):
     member_id: UUID
 
 
-project_body = partial(shown, body=ProjectBody)
-member_body = partial(shown, body=ProjectMemberBody)
-
-
 @get("/", sync_to_thread=True, summary="List projects")
 def list_projects(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ProjectBody]]:
     """All projects in order of creation."""
     with service.reading() as session:
-        return listed(request, teams(session, Project, page, include_deleted=include_deleted), project_body)
+        return page.response(teams(session, Project, page, include_deleted=include_deleted), ProjectBody)
 
 
 @post("/", sync_to_thread=True, summary="Create a project")
 def add_project(service: TheService, data: JSONBody[NewProject]) -> ProjectBody:
     """A new project; grants that hooks noted for its name are applied."""
     with service.sessions.begin() as session:
-        return project_body(create_team(session, Project, given(data)))
+        return shown(create_team(session, Project, given(data)), ProjectBody)
 
 
 @get("/{project_id:uuid}", sync_to_thread=True, summary="Show a project")
 def show_project(service: TheService, project_id: FromPath[UUID]) -> ProjectBody:
     """One project."""
     with service.reading() as session:
-        return project_body(team_by_id(session, Project, project_id))
+        return shown(team_by_id(session, Project, project_id), ProjectBody)
 
 
 @patch("/{project_id:uuid}", sync_to_thread=True, summary="Change a project")
 def change_project(service: TheService, project_id: FromPath[UUID], data: JSONBody[ProjectChanges]) -> ProjectBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return project_body(update_team(session, Project, project_id, given(data)))
+        return shown(update_team(session, Project, project_id, given(data)), ProjectBody)
 
 
 @delete("/{project_id:uuid}", sync_to_thread=True, summary="Delete a project")
@@ -100,16 +95,16 @@ def remove_project(service: TheService, project_id: FromPath[UUID]) -> None:
 def bring_back_project(service: TheService, project_id: FromPath[UUID]) -> ProjectBody:
     """Restore a deleted project, with its members and grants."""
     with service.sessions.begin() as session:
-        return project_body(restore_team(session, Project, project_id))
+        return shown(restore_team(session, Project, project_id), ProjectBody)
 
 
 @get("/{project_id:uuid}/members", sync_to_thread=True, summary="List the members of a project")
 def list_project_members(
-    service: TheService, page: PageAsked, request: Asked, project_id: FromPath[UUID]
+    service: TheService, page: PageAsked, project_id: FromPath[UUID]
 ) -> Response[list[ProjectMemberBody]]:
     """The members in the order in which they were added."""
     with service.reading() as session:
-        return listed(request, team_members(session, Project, project_id, page), member_body)
+        return page.response(team_members(session, Project, project_id, page), ProjectMemberBody)
 
 
 @post("/{project_id:uuid}/members", sync_to_thread=True, summary="Add a member to a project")
@@ -118,7 +113,7 @@ def add_member_of_project(
 ) -> ProjectMemberBody:
     """Add a user, or everybody in a group, to the project."""
     with service.sessions.begin() as session:
-        return member_body(add_team_member(session, Project, project_id, given(data)))
+        return shown(add_team_member(session, Project, project_id, given(data)), ProjectMemberBody)
 
 
 @delete("/{project_id:uuid}/members/{member_id:uuid}", sync_to_thread=True, summary="Remove a member of a project")

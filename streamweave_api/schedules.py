@@ -1,7 +1,6 @@
 """Schedules, for admins, and launching their harvests by hand."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
@@ -20,7 +19,7 @@ from streamweave.instruments.schedules import (
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
 from streamweave_api.openapi.answers import errors
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -61,23 +60,20 @@ class Triggered(Outgoing):
     schedule_id: UUID
 
 
-schedule_body = partial(shown, body=ScheduleBody)
-
-
 @get("/", sync_to_thread=True, summary="List schedules")
 def list_schedules(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ScheduleBody]]:
     """All schedules in order of creation."""
     with service.reading() as session:
-        return listed(request, schedules(session, page, include_deleted=include_deleted), schedule_body)
+        return page.response(schedules(session, page, include_deleted=include_deleted), ScheduleBody)
 
 
 @post("/", sync_to_thread=True, summary="Create a schedule")
 def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBody:
     """A new schedule; Dagster shows it soon after."""
     with service.sessions.begin() as session:
-        created = schedule_body(create_schedule(session, given(data)))
+        created = shown(create_schedule(session, given(data)), ScheduleBody)
     service.location_reload.request()
     return created
 
@@ -86,14 +82,14 @@ def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBo
 def show_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
     """One schedule."""
     with service.reading() as session:
-        return schedule_body(schedule_by_id(session, schedule_id))
+        return shown(schedule_by_id(session, schedule_id), ScheduleBody)
 
 
 @patch("/{schedule_id:uuid}", sync_to_thread=True, summary="Change a schedule")
 def change_schedule(service: TheService, schedule_id: FromPath[UUID], data: JSONBody[ScheduleChanges]) -> ScheduleBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        changed = schedule_body(update_schedule(session, schedule_id, given(data)))
+        changed = shown(update_schedule(session, schedule_id, given(data)), ScheduleBody)
     service.location_reload.request()
     return changed
 
@@ -110,7 +106,7 @@ def remove_schedule(service: TheService, schedule_id: FromPath[UUID]) -> None:
 def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
     """Restore a deleted schedule."""
     with service.sessions.begin() as session:
-        restored = schedule_body(restore_schedule(session, schedule_id))
+        restored = shown(restore_schedule(session, schedule_id), ScheduleBody)
     service.location_reload.request()
     return restored
 

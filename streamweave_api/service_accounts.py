@@ -1,7 +1,6 @@
 """Service accounts, for admins. A password comes in and is never shown."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, patch, post
@@ -18,7 +17,7 @@ from streamweave.instruments.service_accounts import (
 )
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -57,30 +56,27 @@ class ServiceAccountBody(Outgoing):
     deleted_at: datetime | None
 
 
-service_account_body = partial(shown, body=ServiceAccountBody)
-
-
 @get("/", sync_to_thread=True, summary="List service accounts")
 def list_service_accounts(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
 ) -> Response[list[ServiceAccountBody]]:
     """All service accounts in order of creation."""
     with service.reading() as session:
-        return listed(request, service_accounts(session, page, include_deleted=include_deleted), service_account_body)
+        return page.response(service_accounts(session, page, include_deleted=include_deleted), ServiceAccountBody)
 
 
 @post("/", sync_to_thread=True, summary="Create a service account")
 def add_service_account(service: TheService, data: JSONBody[NewServiceAccount]) -> ServiceAccountBody:
     """A new service account."""
     with service.sessions.begin() as session:
-        return service_account_body(create_service_account(session, service.sealer, given(data)))
+        return shown(create_service_account(session, service.sealer, given(data)), ServiceAccountBody)
 
 
 @get("/{account_id:uuid}", sync_to_thread=True, summary="Show a service account")
 def show_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
     """One service account."""
     with service.reading() as session:
-        return service_account_body(service_account_by_id(session, account_id))
+        return shown(service_account_by_id(session, account_id), ServiceAccountBody)
 
 
 @patch("/{account_id:uuid}", sync_to_thread=True, summary="Change a service account")
@@ -89,7 +85,7 @@ def change_service_account(
 ) -> ServiceAccountBody:
     """Change the fields that are given."""
     with service.sessions.begin() as session:
-        return service_account_body(update_service_account(session, service.sealer, account_id, given(data)))
+        return shown(update_service_account(session, service.sealer, account_id, given(data)), ServiceAccountBody)
 
 
 @delete("/{account_id:uuid}", sync_to_thread=True, summary="Delete a service account")
@@ -103,7 +99,7 @@ def remove_service_account(service: TheService, account_id: FromPath[UUID]) -> N
 def bring_back_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
     """Restore a deleted service account."""
     with service.sessions.begin() as session:
-        return service_account_body(restore_service_account(session, account_id))
+        return shown(restore_service_account(session, account_id), ServiceAccountBody)
 
 
 service_accounts_router = Router(

@@ -29,7 +29,7 @@ from streamweave.storage.marks import Mark
 from streamweave.storage.opening import storage_opener
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import Service, TheService
 
 
@@ -163,12 +163,12 @@ def _shown(service: Service, session: Session) -> Callable[[StorageLocation], St
 
 @get("/", sync_to_thread=True, summary="List storage locations")
 def list_storage_locations(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
+    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
 ) -> Response[list[StorageLocationBody]]:
     """All storage locations in order of creation."""
     with service.reading() as session:
         page_of_locations = storage_locations(session, page, include_deleted=include_deleted)
-        return listed(request, page_of_locations, _shown(service, session))
+        return page.response(page_of_locations, _shown(service, session))
 
 
 @post("/", sync_to_thread=True, summary="Create a storage location")

@@ -10,7 +10,7 @@ from streamweave.catalog.tables import Transfer, TransferStatus
 from streamweave.files.transfers import transfer_by_id, transfers
 from streamweave_api.auth import Viewer
 from streamweave_api.bodies import Outgoing, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -49,7 +49,6 @@ def list_transfers(
     service: TheService,
     viewer: Viewer,
     page: PageAsked,
-    request: Asked,
     file_id: FromQuery[UUID | None] = None,
     instrument_id: FromQuery[UUID | None] = None,
     status: FromQuery[TransferStatus | None] = None,
@@ -57,7 +56,7 @@ def list_transfers(
     """The transfers of files that one may see, newest first."""
     with service.reading() as session:
         found = transfers(session, viewer, page, file_id=file_id, instrument_id=instrument_id, status=status)
-        return listed(request, found, transfer_body)
+        return page.response(found, transfer_body)
 
 
 @get("/{transfer_id:uuid}", sync_to_thread=True, summary="Show a transfer")

@@ -15,7 +15,7 @@ from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.credentials import ClientAddress
 from streamweave_api.openapi.answers import errors
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import Service, TheService, apart_for_passwords, mailed
 
 
@@ -106,10 +106,10 @@ users_router = Router("/", route_handlers=[register_user, who_am_i], tags=["User
 
 
 @get("/", sync_to_thread=True, summary="List users")
-def list_users(service: TheService, page: PageAsked, request: Asked) -> Response[list[ManagedUserBody]]:
+def list_users(service: TheService, page: PageAsked) -> Response[list[ManagedUserBody]]:
     """All users in order of creation."""
     with service.reading() as session:
-        return listed(request, users(session, page), managed_user_body)
+        return page.response(users(session, page), managed_user_body)
 
 
 @post("/", summary="Create a user")
