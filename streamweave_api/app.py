@@ -23,7 +23,7 @@ from streamweave_api.credentials import provide_client_address
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files import files_router
 from streamweave_api.fixity import fixity_router
-from streamweave_api.groups import groups_router
+from streamweave_api.groups import groups_router, projects_router
 from streamweave_api.hooks import hook_runs_router, hooks_router
 from streamweave_api.identifiers import identifiers_router
 from streamweave_api.instrument_requests import instrument_requests_router
@@ -35,7 +35,6 @@ from streamweave_api.openapi.document import DocumentedSecurity, openapi_config
 from streamweave_api.openapi.swagger import SCHEMA_PATH, front_door
 from streamweave_api.pagination import no_parameter_is_repeated, provide_page
 from streamweave_api.passwords import passwords_router
-from streamweave_api.projects import projects_router
 from streamweave_api.runs import runs_router
 from streamweave_api.schedules import schedules_router
 from streamweave_api.service import Service, TheService, service_of

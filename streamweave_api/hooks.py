@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
+from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody, Parameter, QueryParameter
 from msgspec import UNSET, UnsetType
 
@@ -13,8 +13,9 @@ from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id
 from streamweave.hooks.recorded_hook import hook_runs
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.pagination import PageAsked
+from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
 
 Hook = Annotated[UUID | None, QueryParameter(description="Only runs of this hook")]
@@ -130,50 +131,6 @@ def hook_run_body(run: HookRun) -> HookRunBody:
     return shown(run, HookRunBody, hook_name=run.hook.name)
 
 
-@get("/", sync_to_thread=True, summary="List hooks")
-def list_hooks(
-    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
-) -> Response[list[HookBody]]:
-    """All hooks in order of creation."""
-    with service.reading() as session:
-        return page.response(hooks(session, page, include_deleted=include_deleted), HookBody)
-
-
-@post("/", sync_to_thread=True, summary="Create a hook")
-def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
-    """A new hook; its configuration must be one that it takes. A script lies in the facility's folder of scripts."""
-    with service.sessions.begin() as session:
-        return shown(create_hook(session, given(data), service.reach), HookBody)
-
-
-@get("/{hook_id:uuid}", sync_to_thread=True, summary="Show a hook")
-def show_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
-    """One hook."""
-    with service.reading() as session:
-        return shown(hook_by_id(session, hook_id), HookBody)
-
-
-@patch("/{hook_id:uuid}", sync_to_thread=True, summary="Change a hook")
-def change_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookChanges]) -> HookBody:
-    """Change the fields that are given."""
-    with service.sessions.begin() as session:
-        return shown(update_hook(session, hook_id, given(data), service.reach), HookBody)
-
-
-@delete("/{hook_id:uuid}", sync_to_thread=True, summary="Delete a hook")
-def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
-    """Delete a hook; it can be restored."""
-    with service.sessions.begin() as session:
-        delete_hook(session, hook_id)
-
-
-@post("/{hook_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a hook")
-def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
-    """Restore a deleted hook."""
-    with service.sessions.begin() as session:
-        return shown(restore_hook(session, hook_id), HookBody)
-
-
 @post("/{hook_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a hook")
 def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookSample]) -> HookAnswered | HookNotUsable:
     """Ask a hook about a made-up file, and return its answer. Nothing is changed."""
@@ -184,11 +141,25 @@ def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookS
     return shown(answer, HookAnswered) if isinstance(answer, HookAnswer) else shown(answer, HookNotUsable)
 
 
-hooks_router = Router(
+hooks_router = resource_router(
     "/api/hooks",
-    route_handlers=[list_hooks, add_hook, show_hook, change_hook, remove_hook, bring_back_hook, test_hook],
-    guards=[admin_only],
-    tags=["Hooks"],
+    "Hooks",
+    Resource(
+        name="hook",
+        parameter="hook_id",
+        new=NewHook,
+        changes=HookChanges,
+        body=HookBody,
+        rows=hooks,
+        row=hook_by_id,
+        create=lambda service, session, values: create_hook(session, values, service.reach),
+        update=lambda service, session, hook_id, changes: update_hook(session, hook_id, changes, service.reach),
+        delete=delete_hook,
+        restore=lambda _, session, hook_id: restore_hook(session, hook_id),
+        creation="A new hook; its configuration must be one that it takes. A script lies in the facility's folder of "
+        "scripts.",
+    ),
+    test_hook,
 )
 
 

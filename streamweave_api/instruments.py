@@ -4,9 +4,9 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
+from litestar import Response, get, post
 from litestar.exceptions import ClientException
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
 from streamweave.harvest.instrument_changes import update_instrument
@@ -21,12 +21,19 @@ from streamweave.instruments.instruments import (
     scans_of,
 )
 from streamweave.instruments.schedules import destinations, why_no_destination
-from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
+from streamweave_api.bodies import Incoming, Outgoing, shown
 from streamweave_api.fixity import show_standing
 from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import PageAsked
+from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
+
+CHANGE = """\
+Change the fields that are given.
+
+Another host, share or base path of an instrument that has files needs ``address_change``: without it the answer is 409,
+with a sentence that says what either answer would do. So is it while a harvest of the instrument is under way.\
+"""
 
 
 class InstrumentFields(Incoming):
@@ -176,63 +183,6 @@ class HarvestStarted(Outgoing):
     instrument_id: UUID
 
 
-@get("/", sync_to_thread=True, summary="List instruments")
-def list_instruments(
-    service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False
-) -> Response[list[InstrumentBody]]:
-    """All instruments in order of creation."""
-    with service.reading() as session:
-        return page.response(instruments(session, page, include_deleted=include_deleted), InstrumentBody)
-
-
-@post("/", sync_to_thread=True, summary="Create an instrument")
-def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> InstrumentBody:
-    """A new instrument; Dagster shows it soon after."""
-    with service.sessions.begin() as session:
-        created = shown(create_instrument(session, given(data)), InstrumentBody)
-    service.location_reload.request()
-    return created
-
-
-@get("/{instrument_id:uuid}", sync_to_thread=True, summary="Show an instrument")
-def show_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
-    """One instrument."""
-    with service.reading() as session:
-        return shown(instrument_by_id(session, instrument_id), InstrumentBody)
-
-
-@patch("/{instrument_id:uuid}", sync_to_thread=True, summary="Change an instrument")
-def change_instrument(
-    service: TheService, instrument_id: FromPath[UUID], data: JSONBody[InstrumentChanges]
-) -> InstrumentBody:
-    """Change the fields that are given.
-
-    Another host, share or base path of an instrument that has files needs ``address_change``: without it the answer is
-    409, with a sentence that says what either answer would do. So is it while a harvest of the instrument is under way.
-    """
-    with service.sessions.begin() as session:
-        changed = shown(update_instrument(session, instrument_id, given(data)), InstrumentBody)
-    service.location_reload.request()
-    return changed
-
-
-@delete("/{instrument_id:uuid}", sync_to_thread=True, summary="Delete an instrument")
-def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> None:
-    """Delete an instrument with its schedules and hooks; its files stay, and it can be restored."""
-    with service.sessions.begin() as session:
-        delete_instrument(session, instrument_id)
-    service.location_reload.request()
-
-
-@post("/{instrument_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore an instrument")
-def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
-    """Restore a deleted instrument, with the schedules and hooks that were deleted with it."""
-    with service.sessions.begin() as session:
-        restored = shown(restore_instrument(session, instrument_id), InstrumentBody)
-    service.location_reload.request()
-    return restored
-
-
 @post(
     "/{instrument_id:uuid}/test",
     sync_to_thread=True,
@@ -288,21 +238,30 @@ def list_scans(service: TheService, page: PageAsked, instrument_id: FromPath[UUI
         return page.response(scans_of(session, instrument_id, page), ScanBody)
 
 
-instruments_router = Router(
+instruments_router = resource_router(
     "/api/instruments",
-    route_handlers=[
-        list_instruments,
-        add_instrument,
-        show_instrument,
-        change_instrument,
-        remove_instrument,
-        bring_back_instrument,
-        test_instrument,
-        harvest_instrument,
-        acknowledge,
-        list_scans,
-        show_standing,
-    ],
-    guards=[admin_only],
-    tags=["Instruments"],
+    "Instruments",
+    Resource(
+        name="instrument",
+        parameter="instrument_id",
+        new=NewInstrument,
+        changes=InstrumentChanges,
+        body=InstrumentBody,
+        rows=instruments,
+        row=instrument_by_id,
+        create=lambda _, session, values: create_instrument(session, values),
+        update=lambda _, session, instrument_id, changes: update_instrument(session, instrument_id, changes),
+        delete=delete_instrument,
+        restore=lambda _, session, instrument_id: restore_instrument(session, instrument_id),
+        in_dagster=True,
+        creation="A new instrument; Dagster shows it soon after.",
+        change=CHANGE,
+        deletion="Delete an instrument with its schedules and hooks; its files stay, and it can be restored.",
+        restoration="Restore a deleted instrument, with the schedules and hooks that were deleted with it.",
+    ),
+    test_instrument,
+    harvest_instrument,
+    acknowledge,
+    list_scans,
+    show_standing,
 )
