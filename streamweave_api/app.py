@@ -16,10 +16,9 @@ from streamweave_api.access import access_router
 from streamweave_api.alerts import alerts_router
 from streamweave_api.api_tokens import api_tokens_router
 from streamweave_api.audit_log import audit_log_router, note_actor
-from streamweave_api.auth import OPEN_TO_ALL, Authentication, provide_credential, provide_viewer
+from streamweave_api.auth import OPEN_TO_ALL, Authentication, provide_client_address, provide_credential, provide_viewer
 from streamweave_api.bodies import body_is_understood
 from streamweave_api.certificates import certificates_router
-from streamweave_api.credentials import provide_client_address
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files import files_router
 from streamweave_api.fixity import fixity_router

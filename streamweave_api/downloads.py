@@ -25,6 +25,7 @@ from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.status_codes import HTTP_200_OK, HTTP_206_PARTIAL_CONTENT, HTTP_304_NOT_MODIFIED
 from litestar.types import Receive, Scope, Send
+from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import User
 from streamweave.errors import InvalidInput
@@ -236,7 +237,7 @@ async def download_file(
     service: TheService, viewer: Viewer, request: Asked, conditions: ConditionsAsked, file_id: FromPath[UUID]
 ) -> ASGIResponse:
     """The newest archived version; its ETag is the SHA-256."""
-    content = await sync_to_thread(_newest, service, viewer, file_id)
+    content = await sync_to_thread(service.read, newest_content, viewer, file_id)
     return await _download(service, request, conditions, content)
 
 
@@ -255,7 +256,7 @@ async def download_version(
     number: FromPath[int],
 ) -> ASGIResponse:
     """One archived version, as for the newest one."""
-    content = await sync_to_thread(_version, service, viewer, file_id, number)
+    content = await sync_to_thread(service.read, content_of_version, viewer, file_id, number)
     return await _download(service, request, conditions, content)
 
 
@@ -270,7 +271,7 @@ async def download_archive(
     filtered = any(name in FILTERS or name.startswith(METADATA) for name in request.query_params)
     if filtered == bool(data.file_ids):
         raise InvalidInput("file_ids", "name files here, or select them with filters, and not both")
-    contents = await sync_to_thread(_selected, service, viewer, data.file_ids, selection)
+    contents = await sync_to_thread(service.read, _selected, viewer, data.file_ids, selection)
     package = Package(contents, storage_opener(service.sealer))
     headers = {"Content-Length": str(package.size_bytes), "Content-Disposition": _attachment("streamweave.zip")}
     return Download(package, headers, media_type="application/zip")
@@ -323,18 +324,7 @@ def _attachment(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def _newest(service: Service, viewer: User, file_id: UUID) -> Content:
-    with service.reading() as session:
-        return newest_content(session, viewer, file_id)
-
-
-def _version(service: Service, viewer: User, file_id: UUID, number: int) -> Content:
-    with service.reading() as session:
-        return content_of_version(session, viewer, file_id, number)
-
-
-def _selected(service: Service, viewer: User, file_ids: list[UUID], selection: Selection) -> list[Content]:
-    with service.reading() as session:
-        if file_ids:
-            return contents_by_id(session, viewer, file_ids)
-        return contents_selected(session, viewer, selection)
+def _selected(session: Session, viewer: User, file_ids: list[UUID], selection: Selection) -> list[Content]:
+    if file_ids:
+        return contents_by_id(session, viewer, file_ids)
+    return contents_selected(session, viewer, selection)

@@ -1,5 +1,6 @@
 """The bodies of files and their versions, and the query parameters of lists of files. Sizes in bytes, times in UTC."""
 
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,28 +12,14 @@ from msgspec import field
 from streamweave.catalog.tables import FileVersion, VersionState
 from streamweave.errors import InvalidInput
 from streamweave.files.listing import Sort
-from streamweave.files.queries import ListedFile
 from streamweave.files.selection import LARGEST_SIZE, LONGEST_SEARCH, Selection
-from streamweave_api.bodies import Incoming, Outgoing
+from streamweave_api.bodies import Incoming, Outgoing, shown
 from streamweave_api.pagination import Asked
 
 SelectionAsked = NamedDependency[Selection]
 METADATA = "metadata."
 PAGING = frozenset({"limit", "cursor", "sort", "count"})
-FILTERS = frozenset(
-    {
-        "instrument_id",
-        "state",
-        "project_id",
-        "owner_id",
-        "acquired_from",
-        "acquired_to",
-        "min_size",
-        "max_size",
-        "extension",
-        "q",
-    }
-)
+FILTERS = frozenset({"q", *(each.name for each in fields(Selection))} - {"search", "metadata"})
 # `state` itself is a reserved word of Litestar's handlers
 State = Annotated[VersionState | None, QueryParameter(name="state", description="The state of its newest version")]
 Project = Annotated[UUID | None, QueryParameter(description="Granted to this project, as file, folder or instrument")]
@@ -142,37 +129,10 @@ class Withdrawal(Incoming):
     reason: str
 
 
-def listed_body(file: ListedFile) -> FileBody:
-    """A file of a list."""
-    return FileBody(**{field: getattr(file, field) for field in FileBody.__struct_fields__})
-
-
 def file_body(newest: FileVersion) -> FileBody:
     """The file of a newest version, whose record is loaded."""
-    record = newest.file
-    return FileBody(
-        id=record.id,
-        persistent_id=record.persistent_id,
-        persistent_id_type=record.persistent_id_type,
-        instrument_id=record.instrument_id,
-        source_path=record.source_path,
-        filename=record.filename,
-        size_bytes=record.size_bytes,
-        source_mtime=record.source_mtime,
-        xxhash=newest.xxhash,
-        sha256=newest.sha256,
-        first_discovered_at=record.first_discovered_at,
-        metadata_=record.metadata_,
-        owner_id=record.owner_id,
-        gone_at=record.gone_at,
-        withdrawn_at=record.withdrawn_at,
-        withdrawn_reason=record.withdrawn_reason,
-        version=newest.number,
-        acquisition_day=newest.acquisition_day,
-        state=newest.state,
-        reason=newest.reason,
-        state_since=newest.state_since,
-    )
+    of_version = ("xxhash", "sha256", "acquisition_day", "state", "reason", "state_since")
+    return shown(newest.file, FileBody, version=newest.number, **{name: getattr(newest, name) for name in of_version})
 
 
 def provide_selection(

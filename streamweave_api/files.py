@@ -33,7 +33,6 @@ from streamweave_api.file_schemas import (
     VersionBody,
     Withdrawal,
     file_body,
-    listed_body,
     provide_selection,
 )
 from streamweave_api.fixity import list_file_checks
@@ -56,7 +55,7 @@ def list_files(
     ``metadata.<key>=<value>`` asks for files with that metadata; dots separate the keys of nested objects.
     """
     with service.reading() as session:
-        answer = page.response(files(session, viewer, page, selection, sort), listed_body)
+        answer = page.response(files(session, viewer, page, selection, sort), FileBody)
         if count:
             answer.headers["X-Total-Count"] = str(count_of_files(session, viewer, selection))
         return answer

@@ -13,7 +13,7 @@ from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id
 from streamweave.hooks.recorded_hook import hook_runs
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
-from streamweave_api.bodies import Incoming, Outgoing, given, shown
+from streamweave_api.bodies import Incoming, Outgoing, ResourceBody, given, shown
 from streamweave_api.pagination import PageAsked
 from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
@@ -57,10 +57,9 @@ class NewHook(HookChanges, kw_only=True):
     trigger: str
 
 
-class HookBody(Outgoing):
+class HookBody(ResourceBody):
     """A hook, without its secret."""
 
-    id: UUID
     name: str
     description: str | None
     trigger: str
@@ -72,9 +71,6 @@ class HookBody(Outgoing):
     instrument_id: UUID | None
     priority: int
     enabled: bool
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
 
 
 class HookSample(Incoming):

@@ -117,7 +117,8 @@ async def resolve_without_slash(
 
 
 async def _answer(service: Service, viewer: User | None, request: Asked, info: str | None, text: str) -> Response[Any]:
-    named = await sync_to_thread(_resolved, service, viewer, text)
+    hide = service.hide_private_identifiers
+    named = await sync_to_thread(service.read, resolve, viewer, text, hide_private=hide)
     headers = {"Link": links_of(named, service.public_url), "Vary": "Accept, Authorization, Cookie"}
     if named.record.withdrawn_at is not None:
         return _tombstone(service, named, headers)
@@ -129,11 +130,6 @@ async def _answer(service: Service, viewer: User | None, request: Asked, info: s
         described = description_of(named, service.support, service.public_url)
         return Response(dataset(described), media_type=LINKED_DATA, headers=headers)
     return Response(None, status_code=303, headers={**headers, "Location": landing_path(named)})
-
-
-def _resolved(service: Service, viewer: User | None, text: str) -> Named:
-    with service.reading() as session:
-        return resolve(session, viewer, text, hide_private=service.hide_private_identifiers)
 
 
 def _tombstone(service: Service, named: Named, headers: dict[str, str]) -> Response[Any]:

@@ -12,9 +12,8 @@ from streamweave.access.registration import mail_verification, verify
 from streamweave.catalog.session import Sessions
 from streamweave.errors import NotAuthenticated
 from streamweave.mail import Mailer
-from streamweave_api.auth import OPEN_TO_ALL, Viewer, login_only
+from streamweave_api.auth import OPEN_TO_ALL, ClientAddress, Viewer, login_only
 from streamweave_api.bodies import Incoming, Outgoing
-from streamweave_api.credentials import ClientAddress
 from streamweave_api.openapi.answers import errors
 from streamweave_api.service import Service, TheService, apart_for_passwords, mailed
 from streamweave_api.users import UserBody, user_body

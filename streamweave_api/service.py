@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
@@ -19,6 +19,7 @@ from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from streamweave.access.audit import audited
 from streamweave.access.login import LoginLimits
@@ -102,6 +103,11 @@ class Service:
     dagster: Dagster
     location_reload: LocationReload
     catalog_check: CatalogCheck
+
+    def read(self, question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The core's answer, in a session of its own."""
+        with self.reading() as session:
+            return question(session, *args, **kwargs)
 
     def start(self) -> None:
         """Begin to work in the background."""

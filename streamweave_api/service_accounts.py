@@ -1,8 +1,5 @@
 """Service accounts, for admins. A password comes in and is never shown."""
 
-from datetime import datetime
-from uuid import UUID
-
 from msgspec import UNSET, UnsetType
 
 from streamweave.instruments.service_accounts import (
@@ -13,7 +10,7 @@ from streamweave.instruments.service_accounts import (
     service_accounts,
     update_service_account,
 )
-from streamweave_api.bodies import Incoming, Outgoing
+from streamweave_api.bodies import Incoming, ResourceBody
 from streamweave_api.resources import Resource, resource_router
 
 
@@ -39,17 +36,13 @@ class NewServiceAccount(ServiceAccountChanges, kw_only=True):
     password: str
 
 
-class ServiceAccountBody(Outgoing):
+class ServiceAccountBody(ResourceBody):
     """A service account, without its password, which is sent to ``allowed_hosts`` only; none: it is not bound yet."""
 
-    id: UUID
     name: str
     domain: str | None
     username: str
     allowed_hosts: list[str]
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
 
 
 service_accounts_router = resource_router(

@@ -11,9 +11,8 @@ from streamweave.access.registration import mail_registered, register_oneself
 from streamweave.access.users import create_user, delete_user, update_user, user_by_id, users
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed
-from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
+from streamweave_api.auth import OPEN_TO_ALL, ClientAddress, Viewer, admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
-from streamweave_api.credentials import ClientAddress
 from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import PageAsked
 from streamweave_api.service import Service, TheService, apart_for_passwords, mailed

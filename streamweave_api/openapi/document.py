@@ -11,9 +11,16 @@ from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from msgspec import Struct
 
-from streamweave_api.auth import CSRF_COOKIE, CSRF_HEADER, LOGIN_OPTIONAL, OPEN_TO_ALL, SAFE_METHODS, login_only
+from streamweave_api.auth import (
+    CSRF_COOKIE,
+    CSRF_HEADER,
+    LOGIN_COOKIE,
+    LOGIN_OPTIONAL,
+    OPEN_TO_ALL,
+    SAFE_METHODS,
+    login_only,
+)
 from streamweave_api.bodies import Incoming, Outgoing
-from streamweave_api.credentials import LOGIN_COOKIE
 from streamweave_api.logins import Login
 from streamweave_api.openapi.answers import headers_of
 from streamweave_api.openapi.examples import with_examples
