@@ -9,23 +9,59 @@ not.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import dagster as dg
 
-from streamweave.catalog.tables import Instrument, VersionState
+from streamweave.catalog.tables import Instrument, Schedule, VersionState
 from streamweave.errors import NotFound
 from streamweave.facility import Facility
 from streamweave.harvest.progress import Progress
+from streamweave.harvest.rate_limit import closed_until, limits_of
 from streamweave.harvest.report import FileOutcome
 from streamweave.harvest.run import STEPS, Harvest, Listeners
-from streamweave.instruments.dagster import JOB_NAME, harvest_run_tags
+from streamweave.instruments.dagster import JOB_NAME, harvest_run_config, harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
 from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, errors_as_failures, summed_up
 from streamweave_dagster.materializations import NOTHING_DONE, day_metadata, day_states, pace_metadata
-from streamweave_dagster.partitions import acquisition_days
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+def acquisition_days(instrument: Instrument) -> dg.DailyPartitionsDefinition:
+    """Every day from the instrument's first one to today."""
+    return dg.DailyPartitionsDefinition(
+        start_date=instrument.first_acquisition_day.isoformat(),
+        timezone=instrument.timezone,
+        end_offset=1,  # Dagster leaves out the day that has not ended, on which most harvests happen
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days in a row, both ends included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
+
+
+def spans(days: Iterable[date], *, at_most: int) -> Sequence[Span]:
+    """Group days into as few spans as possible, in order; more than ``at_most`` become one that spans the gaps too."""
+    found: list[Span] = []
+    for day in sorted(set(days)):
+        if found and found[-1].last + timedelta(days=1) == day:
+            found[-1] = Span(found[-1].first, day)
+        else:
+            found.append(Span(day, day))
+    return found if len(found) <= at_most else [Span(found[0].first, found[-1].last)]
+
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext
 
@@ -252,3 +288,29 @@ def harvest_job() -> None:
     """discover → filter → transfer → enrich → rehash."""
     harvested = enrich_touched.alias("enrich")(transfer(filter_pending.alias("filter")(discover())))
     rehash_sampled.alias("rehash")(harvested)
+
+
+def harvest_schedule(schedule: Schedule) -> dg.ScheduleDefinition:
+    """The schedule, by the calendar on the instrument's wall.
+
+    It rests while its instrument is disabled, and requests nothing outside the instrument's hours.
+    """
+    instrument = schedule.instrument
+    limits = limits_of(instrument)
+
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        opening = limits.opens_at(context.scheduled_execution_time)
+        if opening is not None:
+            return dg.SkipReason(closed_until(opening))
+        return dg.RunRequest(run_config=harvest_run_config(instrument.slug), tags=harvest_run_tags(instrument.slug))
+
+    running = schedule.enabled and instrument.enabled
+    return dg.ScheduleDefinition(
+        name=schedule.dagster_schedule_name,
+        job=harvest_job,
+        cron_schedule=schedule.cron_expression,
+        execution_timezone=instrument.timezone,
+        execution_fn=request,
+        description=f"Harvests {instrument.name} into {schedule.default_storage_location.name}.",
+        default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
+    )
