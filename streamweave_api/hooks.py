@@ -9,8 +9,8 @@ from litestar.params import FromPath, JSONBody, Parameter, QueryParameter
 from msgspec import UNSET, UnsetType
 
 from streamweave.catalog.tables import HookRun
+from streamweave.hooks.calls import hook_runs
 from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id, hooks, restore_hook, update_hook
-from streamweave.hooks.recorded_hook import hook_runs
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import Incoming, Outgoing, ResourceBody, given, shown

@@ -30,7 +30,7 @@ from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.errors import StartError, TooBusy
 from streamweave.files.resolving import Support
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import HookReach
 from streamweave.mail import Mailer, mailer_of
 from streamweave.preservation.certificates.document import signer_of
 from streamweave.preservation.certificates.issue import Issuer

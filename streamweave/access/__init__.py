@@ -5,8 +5,7 @@
 ``groups``, ``grants``
     groups and projects, and what is granted to them and to users
 ``visibility``
-    who may see which files: the one rule that every query on files applies. ``access_scope`` is what one viewer may
-    see, ``access_paths`` are the ways to see a file as SQL
+    who may see which files: the one rule that every query on files applies
 ``audit``, ``notifications``
     who changed what, and what users are notified of
 """

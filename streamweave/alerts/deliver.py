@@ -15,8 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.access.notifications import notify
-from streamweave.alerts.channels import Channels, Receiver
-from streamweave.alerts.messages import Message, headline, message_about
+from streamweave.alerts.channels import Channels, Message, Receiver, headline, message_about
 from streamweave.catalog.tables import Alert, AlertChannel, AlertDelivery, AlertEvent, DeliveryStatus
 from streamweave.errors import MailNotTaken, WebhookError
 from streamweave.facility import Facility

@@ -16,8 +16,14 @@ from typing import Any, TypeVar
 from sqlalchemy import ARRAY, Row, Select, Uuid, and_, any_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from streamweave.access.access_scope import Kind, access_scope_of
-from streamweave.access.visibility import covered_ids, not_withdrawn, visible_by, visible_versions
+from streamweave.access.visibility import (
+    Kind,
+    access_scope_of,
+    covered_ids,
+    not_withdrawn,
+    visible_by,
+    visible_versions,
+)
 from streamweave.catalog.pages import Order, Page, PageRequest, Place, bookmark, page_of
 from streamweave.catalog.tables import (
     FileRecord,

@@ -8,8 +8,14 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
-from streamweave.access.access_scope import Kind, access_scope_of
-from streamweave.access.visibility import covered_by, covered_one_by_one, few_covered, visible_files
+from streamweave.access.visibility import (
+    Kind,
+    access_scope_of,
+    covered_by,
+    covered_one_by_one,
+    few_covered,
+    visible_files,
+)
 from streamweave.catalog.pages import Order, Page, PageRequest, Place, Values, page_of
 from streamweave.catalog.tables import FileRecord, Transfer, TransferStatus, User
 from streamweave.errors import NotFound

@@ -19,8 +19,7 @@ from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
 from streamweave.harvest.policy import ActiveHooks
-from streamweave.hooks.calls import BATCH, Answers, Calls, record_runs
-from streamweave.hooks.recorded_hook import HookSubject
+from streamweave.hooks.calls import BATCH, Answers, Calls, HookSubject, record_runs
 
 Configuration = TypeVar("Configuration", bound=ActiveHooks)
 Version = TypeVar("Version")

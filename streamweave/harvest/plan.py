@@ -35,9 +35,7 @@ from streamweave.harvest.record_changes import cancel_waiting_transfers
 from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.version_state import COLUMNS, VersionFields, retry_delay, write_version_fields
 from streamweave.hooks.base import Decision, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.calls import Answers
-from streamweave.hooks.recorded_hook import ANSWERED, HookSubject
-from streamweave.hooks.run import decide
+from streamweave.hooks.calls import ANSWERED, Answers, HookSubject, decide
 from streamweave.storage.archive_paths import destination_path
 
 PLANNED_ANEW = "planned anew: hooks or schedules have changed"

@@ -21,11 +21,10 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.files import DONE
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
-from streamweave.hooks.build import hooks_fingerprint, pre_hooks
+from streamweave.hooks.build import fingerprint, hooks_fingerprint, pre_hooks
 from streamweave.hooks.calls import call_out
 from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.hook_context import HookReach
-from streamweave.hooks.run import fingerprint
+from streamweave.hooks.external_hook import HookReach
 from streamweave.instruments.schedules import destinations, why_no_destination
 
 

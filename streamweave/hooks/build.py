@@ -3,16 +3,16 @@
 A new built-in hook is one more line in ``BUILTINS``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from streamweave.catalog.tables import Hook, HookImplementation
 from streamweave.errors import InvalidInput
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
 from streamweave.hooks.builtin import AccessAssignment, FileFilter, MetadataEnrichment
-from streamweave.hooks.external_hook import CalledHook, called_hook
-from streamweave.hooks.hook_context import HookReach
-from streamweave.hooks.run import fingerprint
+from streamweave.hooks.external_hook import CalledHook, HookReach, called_hook
 
 PRE_TRANSFER: Mapping[str, Callable[[str, object], PreTransferHook]] = {"file_filter": FileFilter.configured}
 POST_TRANSFER: Mapping[str, Callable[[str, object], PostTransferHook]] = {
@@ -85,6 +85,15 @@ def hooks_fingerprint(rows: Sequence[Hook], hooks: Sequence[PreTransferHook | Po
         hook.made_of if isinstance(hook, CalledHook) else {"hook": row.builtin_name, "config": row.config}
         for row, hook in zip(rows, hooks, strict=True)
     )
+
+
+def fingerprint(configs: Iterable[Mapping[str, object]]) -> str:
+    """16 hexadecimal digits that change when any hook's settings or their order change.
+
+    The mappings hold what JSON can hold. The order of keys doesn't matter; no hooks at all have a fingerprint too.
+    """
+    canonical = json.dumps([dict(config) for config in configs], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def is_builtin(row: Hook) -> bool:

@@ -30,8 +30,7 @@ from streamweave.errors import Conflict, HookFailed, InvalidInput
 from streamweave.hooks.base import read_config
 from streamweave.hooks.build import build_hook, is_builtin
 from streamweave.hooks.builtin import AccessAssignment
-from streamweave.hooks.external_hook import CallConfig, ScriptConfig, WebhookConfig
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import CallConfig, HookReach, ScriptConfig, WebhookConfig
 from streamweave.hooks.scripts import SCRIPT_PATH, check_script_path
 from streamweave.storage.locations import storage_location_by_name
 from streamweave.validation import (

@@ -1,4 +1,4 @@
-"""Hooks that call out to a script or a webhook, and their configuration.
+"""Hooks that call out to a script or a webhook, their configuration, and what they may run and reach.
 
 A hook that can't be used fails when it is asked; no harvest stops for it.
 """
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -17,9 +17,10 @@ from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger
 from streamweave.errors import HookFailed, HookTimedOut, SealBroken, WebhookError, WebhookTimedOut
 from streamweave.hooks.base import Decision, Enrichment, HookConfig, HookContext, read_config
 from streamweave.hooks.contract import decision_from, enrichment_from, question
-from streamweave.hooks.hook_context import HookReach
-from streamweave.hooks.scripts import LARGEST_ANSWER, ScriptLimits, answer_of
-from streamweave.webhooks import deliver
+from streamweave.hooks.scripts import LARGEST_ANSWER, Script, ScriptFolder, ScriptLimits, answer_of
+from streamweave.sealing import Sealer
+from streamweave.settings import Settings
+from streamweave.webhooks import EgressPolicy, deliver
 
 LONGEST_DELAY = timedelta(hours=1)
 LONGEST_PARAMETERS = 16_384
@@ -62,6 +63,58 @@ class WebhookConfig(CallConfig):
 def delay_after(failures: int, first_seconds: float) -> timedelta:
     """How long to leave a file alone after its ``failures``-th failure in a row."""
     return min(timedelta(seconds=first_seconds * 2 ** min(failures - 1, 20)), LONGEST_DELAY)
+
+
+class HookReach:
+    """What hooks that call out may run and reach. The facility's settings say it, never a hook's row.
+
+    By default no script may be run, public addresses may be asked, and no secret can be sealed or opened.
+    """
+
+    def __init__(
+        self, scripts: ScriptFolder | None = None, egress: EgressPolicy | None = None, sealer: Sealer | None = None
+    ) -> None:
+        self.scripts = scripts or ScriptFolder()
+        self.egress = egress or EgressPolicy()
+        self._sealer = sealer
+        self._known: dict[str, Script | HookFailed] | None = None
+
+    @classmethod
+    def told_by(cls, settings: Settings, sealer: Sealer) -> Self:
+        """The reach that the settings give."""
+        return cls(ScriptFolder(settings.hook_scripts_folder), EgressPolicy.listed(settings.webhook_networks), sealer)
+
+    def for_a_run(self) -> Self:
+        """The same reach, for which scripts stay as they were first read: a run asks all files the same question."""
+        reach = type(self)(self.scripts, self.egress, self._sealer)
+        reach._known = {}
+        return reach
+
+    def script(self, path: str) -> Script:
+        """The script at that path. Raises ``HookFailed``."""
+        known = {} if self._known is None else self._known
+        if path not in known:
+            try:
+                known[path] = self.scripts.read(path)
+            except HookFailed as failure:
+                known[path] = failure
+        found = known[path]
+        if isinstance(found, HookFailed):
+            raise found
+        return found
+
+    def sealed(self, secret: str) -> bytes:
+        """Raises ``SealBroken`` without a key."""
+        return self._seal().seal(secret)
+
+    def opened(self, sealed: bytes) -> str:
+        """Raises ``SealBroken`` without the key."""
+        return self._seal().open(sealed)
+
+    def _seal(self) -> Sealer:
+        if self._sealer is None:
+            raise SealBroken("no encryption key: set STREAMWEAVE_ENCRYPTION_KEYS to at least one Fernet key")
+        return self._sealer
 
 
 @dataclass(frozen=True, slots=True)

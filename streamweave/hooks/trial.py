@@ -11,7 +11,7 @@ from streamweave.catalog.tables import Hook, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip
 from streamweave.hooks.build import post_hooks, pre_hooks
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import HookReach
 from streamweave.validation import Rule, checked, integer, name, optional, shaped, text
 
 LARGEST_SIZE = 2**63 - 1

@@ -22,8 +22,7 @@ from streamweave.catalog.session import add
 from streamweave.catalog.tables import Hook, Instrument, Scan, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.acquisition import day_exists
-from streamweave.instruments.addresses import NO_ADDRESS
-from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, slug_from
+from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, NO_ADDRESS, slug_from
 from streamweave.instruments.service_accounts import bind
 from streamweave.validation import checked
 

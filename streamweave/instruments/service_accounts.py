@@ -17,7 +17,7 @@ from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, ServiceAccount
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hosts import may_lead_to
-from streamweave.instruments.addresses import allowed_hosts
+from streamweave.instruments.fields import allowed_hosts
 from streamweave.sealing import Sealer
 from streamweave.validation import Rule, checked, name, optional, text
 
