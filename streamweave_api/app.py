@@ -19,6 +19,7 @@ from streamweave_api.audit_log import audit_log_router, note_actor
 from streamweave_api.auth import OPEN_TO_ALL, Authentication, provide_client_address, provide_credential, provide_viewer
 from streamweave_api.bodies import body_is_understood
 from streamweave_api.certificates import certificates_router
+from streamweave_api.downloads import downloads_router
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files import files_router
 from streamweave_api.fixity import fixity_router
@@ -84,6 +85,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     hooks_router,
     hook_runs_router,
     files_router,
+    downloads_router,
     groups_router,
     projects_router,
     access_router,

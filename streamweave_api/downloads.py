@@ -15,9 +15,9 @@ from urllib.parse import quote
 from uuid import UUID
 
 from anyio import CancelScope
-from litestar import HttpMethod, post, route
+from litestar import HttpMethod, Router, post, route
 from litestar.concurrency import sync_to_thread
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody
@@ -34,15 +34,15 @@ from streamweave.files.contents import (
     content_of_version,
     contents_by_id,
     contents_selected,
+    media_type,
     newest_content,
     open_copy,
 )
-from streamweave.files.dataset import media_type
 from streamweave.files.packing import Package
 from streamweave.files.selection import Selection
 from streamweave.storage.opening import storage_opener
 from streamweave_api.auth import ONLY_READS, Viewer
-from streamweave_api.file_schemas import FILTERS, METADATA, ArchiveRequest, SelectionAsked
+from streamweave_api.files import FILTERS, METADATA, ArchiveRequest, SelectionAsked, provide_selection
 from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import Asked
 from streamweave_api.service import Service, TheService, Threads
@@ -328,3 +328,14 @@ def _selected(session: Session, viewer: User, file_ids: list[UUID], selection: S
     if file_ids:
         return contents_by_id(session, viewer, file_ids)
     return contents_selected(session, viewer, selection)
+
+
+downloads_router = Router(
+    "/api/files",
+    route_handlers=[download_file, download_version, download_archive],
+    dependencies={
+        "selection": Provide(provide_selection, sync_to_thread=False),
+        "conditions": Provide(provide_conditions, sync_to_thread=False),
+    },
+    tags=["Files"],
+)

@@ -6,9 +6,8 @@ from litestar import Response, Router, post
 from litestar.exceptions import ClientException
 from litestar.params import JSONBody
 
+from streamweave.access.accounts import change_password, mail_password_reset, mail_verification, reset_password, verify
 from streamweave.access.login import counted_request
-from streamweave.access.password_changes import change_password, mail_password_reset, reset_password
-from streamweave.access.registration import mail_verification, verify
 from streamweave.catalog.session import Sessions
 from streamweave.errors import NotAuthenticated
 from streamweave.mail import Mailer

@@ -7,7 +7,7 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
-from streamweave.access.registration import mail_registered, register_oneself
+from streamweave.access.accounts import mail_registered, register_oneself
 from streamweave.access.users import create_user, delete_user, update_user, user_by_id, users
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed

@@ -1,7 +1,7 @@
 """Users, what they may see, and what they did.
 
-``users``, ``registration``, ``passwords``, ``password_changes``, ``login``, ``tokens``
-    accounts, and how users authenticate
+``users``, ``accounts``, ``passwords``, ``login``, ``tokens``
+    users, what they do with their own accounts, and how they authenticate
 ``groups``, ``grants``
     groups and projects, and what is granted to them and to users
 ``visibility``

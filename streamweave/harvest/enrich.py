@@ -22,9 +22,8 @@ from streamweave.facility import Facility
 from streamweave.harvest.hook_batches import HookBatches
 from streamweave.harvest.policy import ActiveHooks, is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
-from streamweave.hooks.build import hooks_fingerprint, post_hooks
 from streamweave.hooks.calls import ANSWERED, WAITING_COLUMNS, Answers, Enriched, HookRetry, HookSubject, enrich
-from streamweave.hooks.configuration import active_hooks
+from streamweave.hooks.configuration import active_hooks, hooks_fingerprint, post_hooks
 
 WAITS = len(WAITING_COLUMNS)
 

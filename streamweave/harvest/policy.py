@@ -21,9 +21,8 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.files import DONE
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
-from streamweave.hooks.build import fingerprint, hooks_fingerprint, pre_hooks
 from streamweave.hooks.calls import call_out
-from streamweave.hooks.configuration import active_hooks
+from streamweave.hooks.configuration import active_hooks, fingerprint, hooks_fingerprint, pre_hooks
 from streamweave.hooks.external_hook import HookReach
 from streamweave.instruments.schedules import destinations, why_no_destination
 

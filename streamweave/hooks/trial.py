@@ -10,7 +10,7 @@ from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import Hook, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip
-from streamweave.hooks.build import post_hooks, pre_hooks
+from streamweave.hooks.configuration import post_hooks, pre_hooks
 from streamweave.hooks.external_hook import HookReach
 from streamweave.validation import Rule, checked, integer, name, optional, shaped, text
 
