@@ -20,9 +20,7 @@ from streamweave.access.groups import (
     delete_team,
     remove_team_member,
     restore_team,
-    team_by_id,
     team_members,
-    teams,
     update_team,
 )
 from streamweave.catalog.tables import Group, MemberType, Project
@@ -116,8 +114,7 @@ def team_resource(table: type[Team], new: type[Incoming], changes: type[Incoming
         new=new,
         changes=changes,
         body=body,
-        rows=lambda session, page, *, include_deleted: teams(session, table, page, include_deleted=include_deleted),
-        row=lambda session, team_id: team_by_id(session, table, team_id),
+        table=table,
         create=lambda _, session, values: create_team(session, table, values),
         update=lambda _, session, team_id, values: update_team(session, table, team_id, values),
         delete=lambda session, team_id: delete_team(session, table, team_id),

@@ -8,9 +8,10 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody, Parameter, QueryParameter
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog import tables
 from streamweave.catalog.tables import HookRun
 from streamweave.hooks.calls import hook_runs
-from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id, hooks, restore_hook, update_hook
+from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id, restore_hook, update_hook
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import Incoming, Outgoing, ResourceBody, given, shown
@@ -146,8 +147,7 @@ hooks_router = resource_router(
         new=NewHook,
         changes=HookChanges,
         body=HookBody,
-        rows=hooks,
-        row=hook_by_id,
+        table=tables.Hook,
         create=lambda service, session, values: create_hook(session, values, service.reach),
         update=lambda service, session, hook_id, changes: update_hook(session, hook_id, changes, service.reach),
         delete=delete_hook,

@@ -9,6 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog.tables import Instrument
 from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.harvest.share_guard import acknowledge_cleanup
 from streamweave.instruments.connection_test import ShareAnswer, try_share
@@ -16,7 +17,6 @@ from streamweave.instruments.instruments import (
     create_instrument,
     delete_instrument,
     instrument_by_id,
-    instruments,
     restore_instrument,
     scans_of,
 )
@@ -243,8 +243,7 @@ instruments_router = resource_router(
         new=NewInstrument,
         changes=InstrumentChanges,
         body=InstrumentBody,
-        rows=instruments,
-        row=instrument_by_id,
+        table=Instrument,
         create=lambda _, session, values: create_instrument(session, values),
         update=lambda _, session, instrument_id, changes: update_instrument(session, instrument_id, changes),
         delete=delete_instrument,

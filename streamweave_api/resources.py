@@ -20,7 +20,7 @@ from litestar.types import ControllerRouterHandler, Method
 from litestar.types.internal_types import PathParameterDefinition
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.pages import Page
+from streamweave.catalog.deletion import Configured, in_order_of_creation, present
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.pagination import PageAsked
@@ -39,9 +39,9 @@ Values = dict[str, Any]
 class Resource:
     """What is configured: its ``name`` in the singular, its bodies, and the core's functions behind its routes.
 
-    ``rows`` takes session, page and ``include_deleted``. ``parameter`` is the name of the id in paths. ``body_maker``
-    makes what shows a row; without it the ``body`` has the row's attributes. ``in_dagster`` says that Dagster's code
-    location is made from the rows. The last four describe routes where there is more to say than for every resource.
+    ``parameter`` is the name of the id in paths. ``body_maker`` makes what shows a row; without it the ``body`` has the
+    row's attributes. ``in_dagster`` says that Dagster's code location is made from the rows. The last four describe
+    routes where there is more to say than for every resource.
     """
 
     name: str
@@ -49,8 +49,7 @@ class Resource:
     new: type[Incoming]
     changes: type[Incoming]
     body: type[Outgoing]
-    rows: Callable[..., Page[Any]]
-    row: Callable[[Session, UUID], Any]
+    table: type[Configured]
     create: Callable[[Service, Session, Values], Any]
     update: Callable[[Service, Session, UUID, Values], Any]
     delete: Callable[[Session, UUID], None]
@@ -106,13 +105,13 @@ def _reading(resource: Resource) -> list[ControllerRouterHandler]:
     @get("/", **documented(name, f"List {name}s", f"All {name}s in order of creation.", "s"))
     def list_(service: TheService, page: PageAsked, include_deleted: IncludeDeleted = False) -> Response[list[Shown]]:
         with service.reading() as session:
-            rows = resource.rows(session, page, include_deleted=include_deleted)
+            rows = in_order_of_creation(session, resource.table, page, include_deleted=include_deleted)
             return page.response(rows, resource.shows(service, session))
 
     @get(path, **documented(name, f"Show {resource.one}", f"One {name}."))
     def show(service: TheService, row_id: Id) -> Shown:
         with service.reading() as session:
-            return resource.shows(service, session)(resource.row(session, row_id))
+            return resource.shows(service, session)(present(session, resource.table, row_id, name.capitalize()))
 
     return [list_, show]
 

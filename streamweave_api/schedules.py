@@ -7,12 +7,12 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog.tables import Schedule
 from streamweave.instruments.schedules import (
     create_schedule,
     delete_schedule,
     restore_schedule,
     schedule_by_id,
-    schedules,
     update_schedule,
 )
 from streamweave_api.bodies import Incoming, Outgoing, ResourceBody
@@ -79,8 +79,7 @@ schedules_router = resource_router(
         new=NewSchedule,
         changes=ScheduleChanges,
         body=ScheduleBody,
-        rows=schedules,
-        row=schedule_by_id,
+        table=Schedule,
         create=lambda _, session, values: create_schedule(session, values),
         update=lambda _, session, schedule_id, changes: update_schedule(session, schedule_id, changes),
         delete=delete_schedule,

@@ -2,12 +2,11 @@
 
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog.tables import ServiceAccount
 from streamweave.instruments.service_accounts import (
     create_service_account,
     delete_service_account,
     restore_service_account,
-    service_account_by_id,
-    service_accounts,
     update_service_account,
 )
 from streamweave_api.bodies import Incoming, ResourceBody
@@ -54,8 +53,7 @@ service_accounts_router = resource_router(
         new=NewServiceAccount,
         changes=ServiceAccountChanges,
         body=ServiceAccountBody,
-        rows=service_accounts,
-        row=service_account_by_id,
+        table=ServiceAccount,
         create=lambda service, session, values: create_service_account(session, service.sealer, values),
         update=lambda service, session, account_id, changes: update_service_account(
             session, service.sealer, account_id, changes

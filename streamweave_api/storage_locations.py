@@ -19,7 +19,6 @@ from streamweave.storage.locations import (
     delete_storage_location,
     restore_storage_location,
     storage_location_by_id,
-    storage_locations,
     try_storage,
     update_storage_location,
 )
@@ -187,8 +186,7 @@ storage_locations_router = resource_router(
         changes=StorageLocationChanges,
         body=StorageLocationBody,
         body_maker=location_bodies,
-        rows=storage_locations,
-        row=storage_location_by_id,
+        table=StorageLocation,
         create=lambda service, session, values: create_storage_location(
             session, service.sealer, values, service.storage_roots
         ),

@@ -24,7 +24,6 @@ from streamweave.catalog.deletion import (
     to_delete,
     to_restore,
 )
-from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
 from streamweave.errors import Conflict, HookFailed, InvalidInput
@@ -64,7 +63,6 @@ SECRET = "webhook_secret"
 SEALED = "sealed_webhook_secret"
 
 HIGHEST_PRIORITY = 1_000_000
-_CREATION = Order(Hook.created_at, Hook.id)
 
 
 def settled(fields: Mapping[str, Any], known: Hook | None, reach: HookReach) -> dict[str, Any]:
@@ -130,11 +128,6 @@ def _check_reachable(url: str, policy: EgressPolicy) -> None:
         return
     if not (policy.allows if encrypted else policy.allows_http)(address):
         raise InvalidInput("webhook_url", "is an address that webhooks may not reach")
-
-
-def hooks(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Hook]:
-    """All hooks in order of creation."""
-    return page_of(session, listing(Hook, include_deleted=include_deleted), _CREATION, request)
 
 
 def hook_by_id(session: Session, hook_id: uuid.UUID) -> Hook:

@@ -26,7 +26,6 @@ from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, NO_ADDRESS, s
 from streamweave.instruments.service_accounts import bind
 from streamweave.validation import checked
 
-_CREATION = Order(Instrument.created_at, Instrument.id)
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
@@ -44,11 +43,6 @@ def instrument_by_id(session: Session, instrument_id: uuid.UUID) -> Instrument:
 def instrument_by_slug(session: Session, slug: str) -> Instrument | None:
     """The instrument that Dagster and the archive know as ``slug``."""
     return session.scalar(listing(Instrument).where(Instrument.slug == slug))
-
-
-def instruments(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Instrument]:
-    """All instruments in order of creation."""
-    return page_of(session, listing(Instrument, include_deleted=include_deleted), _CREATION, request)
 
 
 def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[Scan]:

@@ -15,7 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from streamweave.catalog.deletion import (
-    listing,
     mark_deleted,
     mark_restored,
     present,
@@ -24,13 +23,10 @@ from streamweave.catalog.deletion import (
     to_delete,
     to_restore,
 )
-from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.errors import InvalidInput
 from streamweave.validation import Rule, checked, flag, identity, shaped_text, text
-
-_CREATION = Order(Schedule.created_at, Schedule.id)
 
 DAY, MONTH = 2, 3
 LONGEST = 200
@@ -41,11 +37,6 @@ _DAY = "[1-9]|[12][0-9]|3[01]"
 POLLING_INTERVALS = 3
 GRACE = timedelta(minutes=10)
 """A scan takes time, and so may the daemon that starts it."""
-
-
-def schedules(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Schedule]:
-    """All schedules in order of creation."""
-    return page_of(session, listing(Schedule, include_deleted=include_deleted), _CREATION, request)
 
 
 def schedule_by_id(session: Session, schedule_id: uuid.UUID) -> Schedule:

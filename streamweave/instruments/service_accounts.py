@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, referable, to_delete, to_restore
-from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, ServiceAccount
 from streamweave.errors import Conflict, InvalidInput
@@ -30,12 +29,6 @@ FIELDS: dict[str, Rule] = {
     "password": text(longest=LONGEST_PASSWORD),
     "allowed_hosts": allowed_hosts,
 }
-_CREATION = Order(ServiceAccount.created_at, ServiceAccount.id)
-
-
-def service_accounts(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[ServiceAccount]:
-    """All service accounts in order of creation."""
-    return page_of(session, listing(ServiceAccount, include_deleted=include_deleted), _CREATION, request)
 
 
 def service_account_by_id(session: Session, account_id: uuid.UUID) -> ServiceAccount:
