@@ -96,8 +96,7 @@ def list_alerts(
     service: TheService, page: PageAsked, kind: Kind = None, in_state: State = None, instrument_id: InstrumentId = None
 ) -> Response[list[AlertBody]]:
     """What is wrong, the latest first, then what was wrong, the last that ended first."""
-    with service.reading() as session:
-        return page.response(alerts(session, page, kind=kind, state=in_state, subject_id=instrument_id), AlertBody)
+    return page.response(service.read(alerts, page, kind=kind, state=in_state, subject_id=instrument_id), AlertBody)
 
 
 @get("/watch", sync_to_thread=True, summary="Show when alerts were last evaluated")
@@ -105,8 +104,7 @@ def show_watch(service: TheService) -> AlertWatchBody:
     """When the alerts were last evaluated. More than ten minutes ago: Dagster's daemon does not run, and no alerts
     are sent.
     """
-    with service.reading() as session:
-        watch = last_watch(session)
+    watch = service.read(last_watch)
     return AlertWatchBody(None, None) if watch is None else shown(watch, AlertWatchBody)
 
 
@@ -124,8 +122,7 @@ def acknowledge_alert(
     service: TheService, viewer: Viewer, alert_id: FromPath[UUID], data: JSONBody[Acknowledgement]
 ) -> AlertBody:
     """Record that one is working on it. The alert continues until its condition is over."""
-    with service.sessions.begin() as session:
-        return shown(acknowledge(session, viewer, alert_id, given(data)), AlertBody)
+    return shown(service.write(acknowledge, viewer, alert_id, given(data)), AlertBody)
 
 
 @post("/test", sync_to_thread=True, status_code=200, summary="Test the channels of alerts")

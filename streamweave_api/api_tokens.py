@@ -42,23 +42,20 @@ class CreatedApiToken(ApiTokenBody, kw_only=True):
 @get("/", sync_to_thread=True, summary="List one's API tokens")
 def list_api_tokens(service: TheService, viewer: Viewer, page: PageAsked) -> Response[list[ApiTokenBody]]:
     """One's own tokens in order of creation."""
-    with service.reading() as session:
-        return page.response(api_tokens_of(session, viewer, page), ApiTokenBody)
+    return page.response(service.read(api_tokens_of, viewer, page), ApiTokenBody)
 
 
 @post("/", sync_to_thread=True, guards=[login_only], summary="Create an API token")
 def add_api_token(service: TheService, viewer: Viewer, data: JSONBody[NewApiToken]) -> CreatedApiToken:
     """A new token. It is shown now and never again. For reading and for 90 days, unless said otherwise."""
-    with service.sessions.begin() as session:
-        token, text = create_api_token(session, viewer, given(data))
-        return shown(token, CreatedApiToken, token=text)
+    token, text = service.write(create_api_token, viewer, given(data))
+    return shown(token, CreatedApiToken, token=text)
 
 
 @delete("/{token_id:uuid}", sync_to_thread=True, summary="End an API token")
 def remove_api_token(service: TheService, viewer: Viewer, token_id: FromPath[UUID]) -> None:
     """End the token."""
-    with service.sessions.begin() as session:
-        delete_api_token(session, viewer, token_id)
+    service.write(delete_api_token, viewer, token_id)
 
 
 api_tokens_router = Router(

@@ -56,8 +56,7 @@ def list_audit_log(
 ) -> Response[list[AuditEntryBody]]:
     """Every change that was made through this service, newest first."""
     wanted = AuditFilter(entity_type, entity_id, actor_id, action, _with_zone(since), _with_zone(until))
-    with service.reading() as session:
-        return page.response(audit_log(session, page, wanted), AuditEntryBody)
+    return page.response(service.read(audit_log, page, wanted), AuditEntryBody)
 
 
 def _with_zone(time: datetime | None) -> datetime | None:

@@ -94,12 +94,10 @@ def recognise(service: Service, shown: Shown | None) -> tuple[User, Credential]:
     if shown is None or not shown.token:
         raise NotAuthenticated("there is neither a bearer token nor a cookie")
     if shown.token.startswith(PREFIX) and not shown.by_cookie:
-        with service.sessions.begin() as session:
-            user, scope = user_of_api_token(session, shown.token)
+        user, scope = service.write(user_of_api_token, shown.token)
         return user, Credential(scope=scope)
     claims = claims_of(shown.token, service.secret_key)
-    with service.reading() as session:
-        return user_of_login(session, claims), Credential(claims=claims, by_cookie=shown.by_cookie)
+    return service.read(user_of_login, claims), Credential(claims=claims, by_cookie=shown.by_cookie)
 
 
 def provide_viewer(request: Request[User, Any, Any]) -> User:

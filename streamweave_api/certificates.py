@@ -250,8 +250,7 @@ def certify_instrument(
     service: TheService, viewer: Viewer, instrument_id: FromPath[UUID], path: PathBelow = None
 ) -> CertificateBody:
     """The same for all files at and below a path, counted by reason. Where no file was ever seen the answer is 404."""
-    with service.reading() as session:
-        instrument = instrument_by_id(session, instrument_id)
+    instrument = service.read(instrument_by_id, instrument_id)
     return _body(service.certificate_issuer.issue(instrument, issued_to=viewer.email, path=_path(path)))
 
 
@@ -265,8 +264,7 @@ def list_statements(
     service: TheService, page: PageAsked, instrument_id: FromPath[UUID], path: PathBelow = None
 ) -> Response[list[FileStatementBody]]:
     """What would be certified of each file at and below a path, in the order of paths. Nothing is issued."""
-    with service.reading() as session:
-        instrument = instrument_by_id(session, instrument_id)
+    instrument = service.read(instrument_by_id, instrument_id)
     statements = service.certificate_issuer.statements_page(instrument, Scope(instrument.id, _path(path)), page)
     return page.response(statements, lambda statement: msgspec.convert(statement, FileStatementBody))
 
@@ -276,8 +274,7 @@ def list_certificates(
     service: TheService, page: PageAsked, instrument_id: FromQuery[UUID | None] = None
 ) -> Response[list[IssuedCertificateBody]]:
     """Issued certificates, newest first. No entry can be changed or removed."""
-    with service.reading() as session:
-        return page.response(certificates(session, page, instrument_id=instrument_id), IssuedCertificateBody)
+    return page.response(service.read(certificates, page, instrument_id=instrument_id), IssuedCertificateBody)
 
 
 @get(

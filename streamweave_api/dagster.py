@@ -103,7 +103,6 @@ class Dagster:
         self._client = orchestrator(url, token)
 
     def close(self) -> None:
-        """Let go of the connections."""
         self._client.close()
 
     def launch_harvest(self, slug: str) -> str:
@@ -177,7 +176,6 @@ class LocationReload:
         self._thread = threading.Thread(target=self._work, name="location-reload", daemon=True)
 
     def start(self) -> None:
-        """Begin to wait for changes."""
         self._thread.start()
 
     def request(self) -> None:

@@ -65,12 +65,10 @@ _PROBLEMS = {"contains unknown": "unknown field", "missing required": "is requir
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response[Body]:
-    """An error's answer."""
     return Response({"detail": detail}, status_code=status, headers={**HEADERS.get(status, {}), **(headers or {})})
 
 
 def known_error(_: Request[Any, Any, Any], error: Exception) -> Response[Body]:
-    """An error from the table."""
     kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
     if STATUS[kind] >= 500:
         logger.warning("%s: %s", kind.__name__, error)

@@ -21,11 +21,11 @@ from streamweave.files.queries import (
     files,
     history_of,
     scans_of_file,
+    transfers,
     version_by_number,
     versions_of,
 )
 from streamweave.files.selection import LARGEST_SIZE, LONGEST_SEARCH, Selection
-from streamweave.files.transfers import transfers
 from streamweave_api.access import Ownership
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
@@ -219,8 +219,7 @@ def list_files(
 @get("/{file_id:uuid}", sync_to_thread=True, summary="Show a file")
 def show_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> FileBody:
     """One file."""
-    with service.reading() as session:
-        return file_body(file_by_id(session, viewer, file_id))
+    return file_body(service.read(file_by_id, viewer, file_id))
 
 
 @patch("/{file_id:uuid}", sync_to_thread=True, guards=[admin_only], summary="Set the owner of a file")
@@ -236,15 +235,13 @@ def list_versions(
     service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[VersionBody]]:
     """All versions of a file, newest first."""
-    with service.reading() as session:
-        return page.response(versions_of(session, viewer, file_id, page), VersionBody)
+    return page.response(service.read(versions_of, viewer, file_id, page), VersionBody)
 
 
 @get("/{file_id:uuid}/versions/{number:int}", sync_to_thread=True, summary="Show a version")
 def show_version(service: TheService, viewer: Viewer, file_id: FromPath[UUID], number: FromPath[int]) -> VersionBody:
     """One version of a file."""
-    with service.reading() as session:
-        return shown(version_by_number(session, viewer, file_id, number), VersionBody)
+    return shown(service.read(version_by_number, viewer, file_id, number), VersionBody)
 
 
 @get("/{file_id:uuid}/transfers", sync_to_thread=True, summary="List the transfers of a file")
@@ -262,22 +259,19 @@ def list_file_scans(
     service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[FileScanBody]]:
     """The scans of the file's share since it was discovered, newest first."""
-    with service.reading() as session:
-        return page.response(scans_of_file(session, viewer, file_id, page), FileScanBody)
+    return page.response(service.read(scans_of_file, viewer, file_id, page), FileScanBody)
 
 
 @get("/{file_id:uuid}/history", sync_to_thread=True, summary="Show the history of a file")
 def show_history(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> list[EventBody]:
     """A file's events, oldest first."""
-    with service.reading() as session:
-        return [shown(event, EventBody) for event in history_of(session, viewer, file_id)]
+    return [shown(event, EventBody) for event in service.read(history_of, viewer, file_id)]
 
 
 @post("/{file_id:uuid}/withdraw", sync_to_thread=True, status_code=200, guards=[admin_only], summary="Withdraw a file")
 def withdraw_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[Withdrawal]) -> FileBody:
     """Hide a file from all but admins, and let its identifier resolve to a tombstone. The archive keeps the content."""
-    with service.sessions.begin() as session:
-        return file_body(withdraw(session, viewer, file_id, data.reason))
+    return file_body(service.write(withdraw, viewer, file_id, data.reason))
 
 
 @delete(
@@ -289,8 +283,7 @@ def withdraw_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID], 
 )
 def reinstate_file(service: TheService, viewer: Viewer, file_id: FromPath[UUID]) -> None:
     """Reinstate a withdrawn file."""
-    with service.sessions.begin() as session:
-        reinstate(session, viewer, file_id)
+    service.write(reinstate, viewer, file_id)
 
 
 @post("/{file_id:uuid}/retry", sync_to_thread=True, status_code=200, guards=[admin_only], summary="Retry a failed file")

@@ -102,8 +102,7 @@ def list_file_checks(
     service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[FixityCheckBody]]:
     """The re-readings of all archived copies of a file, newest first."""
-    with service.reading() as session:
-        return page.response(checks_of_file(session, viewer, file_id, page), FixityCheckBody)
+    return page.response(service.read(checks_of_file, viewer, file_id, page), FixityCheckBody)
 
 
 @get("/{instrument_id:uuid}/fixity", sync_to_thread=True, summary="Sum up the re-readings of an instrument's copies")
@@ -119,30 +118,26 @@ def list_damage(
     service: TheService, page: PageAsked, repaired: Repaired = None, instrument_id: FromQuery[UUID | None] = None
 ) -> Response[list[DamagedCopyBody]]:
     """The archived copies that re-readings found damaged, missing or unreadable, the last found first."""
-    with service.reading() as session:
-        found = damaged_copies(session, page, repaired=repaired, instrument_id=instrument_id)
-        return page.response(found, DamagedCopyBody)
+    found = service.read(damaged_copies, page, repaired=repaired, instrument_id=instrument_id)
+    return page.response(found, DamagedCopyBody)
 
 
 @get("/sweeps", sync_to_thread=True, summary="List sweeps")
 def list_sweeps(service: TheService, page: PageAsked) -> Response[list[FixitySweepBody]]:
     """The sweeps over all storage locations, newest first; those under way too."""
-    with service.reading() as session:
-        return page.response(sweeps(session, page), FixitySweepBody)
+    return page.response(service.read(sweeps, page), FixitySweepBody)
 
 
 @get("/holds", sync_to_thread=True, summary="List holds")
 def list_holds(service: TheService, page: PageAsked) -> Response[list[FixityHoldBody]]:
     """The storage locations that were held because too much was damaged at once, newest first; released ones too."""
-    with service.reading() as session:
-        return page.response(holds(session, page), FixityHoldBody)
+    return page.response(service.read(holds, page), FixityHoldBody)
 
 
 @post("/holds/{hold_id:uuid}/release", sync_to_thread=True, status_code=200, summary="Release a hold")
 def release_hold(service: TheService, viewer: Viewer, hold_id: FromPath[UUID]) -> FixityHoldBody:
     """Release a hold after a check: the next sweep re-reads what was found, and repairs what is still damaged."""
-    with service.sessions.begin() as session:
-        return shown(release(session, viewer, hold_id, service.now()), FixityHoldBody)
+    return shown(service.write(release, viewer, hold_id, service.now()), FixityHoldBody)
 
 
 fixity_router = Router(

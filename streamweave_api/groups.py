@@ -135,18 +135,15 @@ def member_routes(
 
     @get(members, **documented(name, f"List the members of a {name}", order, "Members"))
     def list_(service: TheService, page: PageAsked, row_id: Id) -> Response[list[Member]]:
-        with service.reading() as session:
-            return page.response(team_members(session, table, row_id, page), body)
+        return page.response(service.read(team_members, table, row_id, page), body)
 
     @post(members, **documented(name, f"Add a member to a {name}", adding))
     def add_member_of(service: TheService, row_id: Id, data: JSONBody[NewMember]) -> Member:
-        with service.sessions.begin() as session:
-            return shown(add_team_member(session, table, row_id, given(data)), body)
+        return shown(service.write(add_team_member, table, row_id, given(data)), body)
 
     @delete(f"{members}/{{{parameter}:uuid}}", **documented(name, f"Remove a member of a {name}", removing))
     def remove_member_of(service: TheService, row_id: Id, member_id: MemberId) -> None:
-        with service.sessions.begin() as session:
-            remove_team_member(session, table, row_id, member_id)
+        service.write(remove_team_member, table, row_id, member_id)
 
     return [list_, add_member_of, remove_member_of]
 

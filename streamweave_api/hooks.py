@@ -124,7 +124,6 @@ class HookRunBody(Outgoing):
 
 
 def hook_run_body(run: HookRun) -> HookRunBody:
-    """The run, with its hook's name."""
     return shown(run, HookRunBody, hook_name=run.hook.name)
 
 
@@ -132,8 +131,7 @@ def hook_run_body(run: HookRun) -> HookRunBody:
 def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookSample]) -> HookAnswered | HookNotUsable:
     """Ask a hook about a made-up file, and return its answer. Nothing is changed."""
     sample = sample_from(given(data))
-    with service.reading() as session:
-        hook = hook_by_id(session, hook_id)
+    hook = service.read(hook_by_id, hook_id)
     answer = try_hook(hook, service.reach, sample)
     return shown(answer, HookAnswered) if isinstance(answer, HookAnswer) else shown(answer, HookNotUsable)
 
@@ -164,9 +162,8 @@ def list_hook_runs(
     service: TheService, page: PageAsked, hook_id: Hook = None, file_id: File = None, failed: Failed = False
 ) -> Response[list[HookRunBody]]:
     """The runs of scripts and webhooks, newest first. Of a hook that has failed for a file, the newest 20 are kept."""
-    with service.reading() as session:
-        found = hook_runs(session, page, hook_id=hook_id, file_id=file_id, failed=failed)
-        return page.response(found, hook_run_body)
+    found = service.read(hook_runs, page, hook_id=hook_id, file_id=file_id, failed=failed)
+    return page.response(found, hook_run_body)
 
 
 hook_runs_router = Router("/api/hook-runs", route_handlers=[list_hook_runs], guards=[admin_only], tags=["Hooks"])

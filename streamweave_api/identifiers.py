@@ -15,7 +15,7 @@ from streamweave.catalog.tables import User
 from streamweave.files.contents import media_type
 from streamweave.files.resolving import Citation, Named, Support, erc, resolve, tombstone
 from streamweave_api.auth import LOGIN_OPTIONAL, MaybeViewer
-from streamweave_api.openapi.answers import DESCRIPTIONS, ErrorBody
+from streamweave_api.openapi.answers import ERRORS, ErrorBody
 from streamweave_api.pagination import Asked
 from streamweave_api.service import Service, TheService
 
@@ -101,7 +101,7 @@ ANSWERS = {
         str, generate_examples=False, description="Its ERC record, or its Dataset", media_type=PLAIN_TEXT
     ),
     303: ResponseSpec(None, description="Location is where the file is"),
-    410: ResponseSpec(WithdrawnBody, generate_examples=False, description=DESCRIPTIONS[410]),
+    410: ResponseSpec(WithdrawnBody, generate_examples=False, description=ERRORS[410][0]),
 }
 
 

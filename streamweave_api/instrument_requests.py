@@ -62,9 +62,8 @@ def list_instrument_requests(
     service: TheService, viewer: Viewer, page: PageAsked, status: Status = None
 ) -> Response[list[InstrumentRequestBody]]:
     """One's own requests in order of creation; for an admin everybody's."""
-    with service.reading() as session:
-        found = instrument_requests(session, viewer, page, status=status)
-        return page.response(found, InstrumentRequestBody)
+    found = service.read(instrument_requests, viewer, page, status=status)
+    return page.response(found, InstrumentRequestBody)
 
 
 @post("/", sync_to_thread=True, responses=errors(429), summary="Ask for an instrument")
@@ -72,15 +71,13 @@ def add_instrument_request(
     service: TheService, viewer: Viewer, data: JSONBody[NewInstrumentRequest]
 ) -> InstrumentRequestBody:
     """Ask for an instrument; all admins are notified. Each user may have 10 waiting requests, and file 20 a day."""
-    with service.sessions.begin() as session:
-        return shown(request_instrument(session, viewer, given(data)), InstrumentRequestBody)
+    return shown(service.write(request_instrument, viewer, given(data)), InstrumentRequestBody)
 
 
 @get("/{request_id:uuid}", sync_to_thread=True, summary="Show an instrument request")
 def show_instrument_request(service: TheService, viewer: Viewer, request_id: FromPath[UUID]) -> InstrumentRequestBody:
     """One request."""
-    with service.reading() as session:
-        return shown(instrument_request_by_id(session, viewer, request_id), InstrumentRequestBody)
+    return shown(service.read(instrument_request_by_id, viewer, request_id), InstrumentRequestBody)
 
 
 @patch("/{request_id:uuid}", sync_to_thread=True, guards=[admin_only], summary="Decide about an instrument request")
@@ -88,8 +85,7 @@ def review_request(
     service: TheService, viewer: Viewer, request_id: FromPath[UUID], data: JSONBody[Review]
 ) -> InstrumentRequestBody:
     """Decide on a request, finally; the requester is notified."""
-    with service.sessions.begin() as session:
-        return shown(review_instrument_request(session, viewer, request_id, given(data)), InstrumentRequestBody)
+    return shown(service.write(review_instrument_request, viewer, request_id, given(data)), InstrumentRequestBody)
 
 
 instrument_requests_router = Router(

@@ -187,8 +187,7 @@ class HarvestStarted(Outgoing):
 )
 def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> ShareAnswered | ShareRefused:
     """List the base folder of the share now, and return the result."""
-    with service.reading() as session:
-        instrument = instrument_by_id(session, instrument_id)
+    instrument = service.read(instrument_by_id, instrument_id)
     answer = try_share(instrument, service.sealer)
     return shown(answer, ShareAnswered) if isinstance(answer, ShareAnswer) else shown(answer, ShareRefused)
 
@@ -223,15 +222,13 @@ def acknowledge(service: TheService, instrument_id: FromPath[UUID]) -> Instrumen
 
     The missing files are then recorded as gone from the source; the archive keeps them.
     """
-    with service.sessions.begin() as session:
-        return shown(acknowledge_cleanup(session, instrument_id), InstrumentBody)
+    return shown(service.write(acknowledge_cleanup, instrument_id), InstrumentBody)
 
 
 @get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the scans of an instrument's share")
 def list_scans(service: TheService, page: PageAsked, instrument_id: FromPath[UUID]) -> Response[list[ScanBody]]:
     """The scans of the instrument's share, newest first."""
-    with service.reading() as session:
-        return page.response(scans_of(session, instrument_id, page), ScanBody)
+    return page.response(service.read(scans_of, instrument_id, page), ScanBody)
 
 
 instruments_router = resource_router(
@@ -249,7 +246,6 @@ instruments_router = resource_router(
         delete=delete_instrument,
         restore=lambda _, session, instrument_id: restore_instrument(session, instrument_id),
         in_dagster=True,
-        creation="A new instrument; Dagster shows it soon after.",
         change=CHANGE,
         deletion="Delete an instrument with its schedules and hooks; its files stay, and it can be restored.",
         restoration="Restore a deleted instrument, with the schedules and hooks that were deleted with it.",

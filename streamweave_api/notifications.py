@@ -40,29 +40,25 @@ def list_notifications(
     service: TheService, viewer: Viewer, page: PageAsked, unread: Unread = False
 ) -> Response[list[NotificationBody]]:
     """One's own notifications, newest first."""
-    with service.reading() as session:
-        return page.response(notifications_of(session, viewer, page, unread=unread), NotificationBody)
+    return page.response(service.read(notifications_of, viewer, page, unread=unread), NotificationBody)
 
 
 @post("/{notification_id:uuid}/read", sync_to_thread=True, status_code=200, summary="Mark a notification as read")
 def read_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> NotificationBody:
     """Mark one as read."""
-    with service.sessions.begin() as session:
-        return shown(mark_read(session, viewer, notification_id), NotificationBody)
+    return shown(service.write(mark_read, viewer, notification_id), NotificationBody)
 
 
 @post("/read-all", sync_to_thread=True, status_code=200, summary="Mark all notifications as read")
 def read_all_notifications(service: TheService, viewer: Viewer) -> Read:
     """Mark all as read."""
-    with service.sessions.begin() as session:
-        return Read(read=mark_all_read(session, viewer))
+    return Read(read=service.write(mark_all_read, viewer))
 
 
 @delete("/{notification_id:uuid}", sync_to_thread=True, summary="Remove a notification")
 def remove_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> None:
     """Remove one for good."""
-    with service.sessions.begin() as session:
-        discard_notification(session, viewer, notification_id)
+    service.write(discard_notification, viewer, notification_id)
 
 
 notifications_router = Router(

@@ -118,8 +118,9 @@ def _reading(resource: Resource) -> list[ControllerRouterHandler]:
 
 def _changing(resource: Resource) -> list[ControllerRouterHandler]:
     name, path = resource.name, f"/{{{resource.parameter}:uuid}}"
+    creation = resource.creation or f"A new {name}{'; Dagster shows it soon after' if resource.in_dagster else ''}."
 
-    @post("/", **documented(name, f"Create {resource.one}", resource.creation or f"A new {name}."))
+    @post("/", **documented(name, f"Create {resource.one}", creation))
     def add(service: TheService, data: JSONBody[New]) -> Shown:
         with service.sessions.begin() as session:
             created = resource.shows(service, session)(resource.create(service, session, given(data)))

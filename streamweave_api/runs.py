@@ -15,8 +15,7 @@ from streamweave_api.service import TheService
 def show_run(service: TheService, run_id: FromPath[str]) -> RunBody:
     """One run, as Dagster reports it, and the progress of its transfers as recorded in the catalog."""
     body = service.dagster.run(run_id)
-    with service.reading() as session:
-        progress = progress_of(session, run_id)
+    progress = service.read(progress_of, run_id)
     body.progress = shown(progress, ProgressBody) if progress else None
     return body
 

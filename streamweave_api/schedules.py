@@ -63,8 +63,7 @@ class Triggered(Outgoing):
 )
 def trigger_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Triggered:
     """Harvest the schedule's instrument now."""
-    with service.reading() as session:
-        schedule = schedule_by_id(session, schedule_id)
+    schedule = service.read(schedule_by_id, schedule_id)
     if not schedule.enabled:
         raise ClientException("The schedule is disabled: enable it to harvest by hand")
     return Triggered(run_id=service.dagster.launch_harvest(schedule.instrument.slug), schedule_id=schedule_id)
@@ -85,7 +84,6 @@ schedules_router = resource_router(
         delete=delete_schedule,
         restore=lambda _, session, schedule_id: restore_schedule(session, schedule_id),
         in_dagster=True,
-        creation="A new schedule; Dagster shows it soon after.",
     ),
     trigger_schedule,
 )

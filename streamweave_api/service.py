@@ -64,7 +64,6 @@ class CatalogCheck:
         return True
 
     def close(self) -> None:
-        """Let go of thread and connection."""
         self._thread.shutdown(cancel_futures=True)
         self._engine.dispose()
 
@@ -109,8 +108,12 @@ class Service:
         with self.reading() as session:
             return question(session, *args, **kwargs)
 
+    def write(self, command: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the core's command returns, in a transaction of its own, which is committed."""
+        with self.sessions.begin() as session:
+            return command(session, *args, **kwargs)
+
     def start(self) -> None:
-        """Begin to work in the background."""
         self.location_reload.start()
 
     def stop(self) -> None:

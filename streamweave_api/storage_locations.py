@@ -148,8 +148,7 @@ def location_bodies(service: Service, session: Session) -> Callable[[StorageLoca
 @post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a storage location")
 def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageAnswered | StorageNotUsable:
     """Write a probe, read it back and remove it, and return the result."""
-    with service.reading() as session:
-        location = storage_location_by_id(session, location_id)
+    location = service.read(storage_location_by_id, location_id)
     opener = storage_opener(service.sealer, service.storage_roots)
     answer = try_storage(lambda: open_marked(service.sessions, opener, location, to_write=True))
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)

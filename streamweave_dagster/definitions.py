@@ -33,7 +33,7 @@ def code_location() -> dg.Definitions:
     Raises ``StartError`` when there is no catalog, or alerts can't be sent as the settings say.
     """
     reduce_gc()
-    return definitions_of(the_facility(), the_channels())
+    return definitions_of(the_facility(), channels_of(Settings()))
 
 
 def definitions_of(facility: Facility, channels: Channels | None = None) -> dg.Definitions:
@@ -48,7 +48,8 @@ def definitions_of(facility: Facility, channels: Channels | None = None) -> dg.D
         sensors=[alerts_sensor, lost_runs_sensor, *map(new_files_sensor, instruments)],
         schedules=[nightly_check, nightly_sweep, *map(harvest_schedule, schedules)],
         jobs=[harvest_job, check_job, sweep_job],
-        resources={FACILITY: leased(facility), CHANNELS: channels or Channels(), IO_MANAGER: HeldInMemory()},
+        # ops, sensors and checks ask for them by parameters of these names; `io_manager` is Dagster's default one
+        resources={"facility": leased(facility), "channels": channels or Channels(), "io_manager": HeldInMemory()},
         # a harvest's parallelism is inside its transfer: further processes would only cost their start
         executor=dg.in_process_executor,
     )
@@ -71,14 +72,6 @@ def _rows(facility: Facility) -> tuple[Sequence[Instrument], Sequence[Schedule]]
     return instruments, schedules
 
 
-FACILITY = "facility"
-"""The resource's name: ops, sensors and checks ask for it by a parameter of this name."""
-CHANNELS = "channels"
-"""The same, for how people are told of alerts."""
-IO_MANAGER = "io_manager"
-"""The name under which Dagster looks for the default one."""
-
-
 @functools.cache
 def the_facility() -> Facility:
     """The facility that the environment describes, once for each process.
@@ -86,11 +79,6 @@ def the_facility() -> Facility:
     Raises ``StartError`` without a catalog and ``SealBroken`` without a key.
     """
     return facility_of(Settings())
-
-
-def the_channels() -> Channels:
-    """The channels that the environment describes. Raises ``StartError``."""
-    return channels_of(Settings())
 
 
 def leased(facility: Facility) -> dg.ResourceDefinition:

@@ -95,7 +95,6 @@ def take(context: Context, facility: Facility, harvest: Harvest, step: str) -> I
 
 
 def scan_share(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
-    """Scan the share until what is on it has settled."""
     take(context, facility, harvest, "discover")
     if harvest.alarm:
         context.log.error(printable(harvest.alarm))
@@ -103,7 +102,6 @@ def scan_share(context: Context, facility: Facility, harvest: Harvest) -> Harves
 
 
 def filter_step(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
-    """Let the hooks decide, and plan transfers."""
     take(context, facility, harvest, "filter")
     context.log.info(f"decided against, or not decided: {harvest.report.sentence()}")
     return harvest
@@ -141,7 +139,6 @@ class _ProgressLog:
         self._logged_at = time.monotonic()
 
     def log(self, progress: Progress) -> None:
-        """Log it if it is time to."""
         if time.monotonic() - self._logged_at >= SECONDS_BETWEEN_LINES:
             self._logged_at = time.monotonic()
             self._context.log.info(printable(progress.sentence()))
@@ -244,7 +241,6 @@ def discover(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility
     retry_policy=RETRY_TRANSIENT,
 )
 def filter_pending(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
-    """As for the assets, but over all days."""
     return filter_step(context, facility, harvest)
 
 

@@ -214,12 +214,10 @@ class AccessPath:
 
     @property
     def id(self) -> Any:
-        """The column that holds the file's id."""
         return self.table.file_id if self.of_grants else self.table.id
 
     @property
     def discovered_at(self) -> Any:
-        """The column with the time of the file's discovery."""
         return self.table.discovered_at if self.of_grants else self.table.first_discovered_at
 
     def rows(self, *columns: Any) -> Select[Any]:

@@ -67,7 +67,6 @@ def headline(alert: Alert, event: str) -> str:
 
 
 def trial_message(now: datetime) -> Message:
-    """A test message."""
     text = f"This is a test, sent {_utc(now)}. This receiver gets alerts.\n"
     return Message(
         f"test-{uuid.uuid4()}", "StreamWeave: a test of the alerts", text, _body("alert.test", {"sentence": text})
@@ -132,7 +131,6 @@ class Channels:
     public_url: str = ""
 
     def receivers(self, session: Session) -> list[Receiver]:
-        """All receivers, as of now."""
         admins = session.execute(select(User.id, User.email).where(User.role == Role.ADMIN, User.is_active)).all()
         addresses = self.mail_to or [admin.email for admin in admins]
         return [

@@ -30,11 +30,6 @@ NO_RECEIVER = "its receiver gets no alerts any more"
 TOO_OLD = f"it could not be delivered for {GIVEN_UP_AFTER.days} days"
 
 
-def announce(session: Session, alert: Alert, receivers: Iterable[Receiver], now: datetime) -> None:
-    """Write the messages about the beginning of an alert."""
-    _post(session, alert, AlertEvent.BEGIN, receivers, now)
-
-
 def announce_end(session: Session, alert: Alert, receivers: Collection[Receiver], now: datetime) -> None:
     """Write the messages about its end, to the receivers of those about its beginning."""
     begun = session.scalars(
@@ -48,10 +43,11 @@ def announce_end(session: Session, alert: Alert, receivers: Collection[Receiver]
         if delivery.status == DeliveryStatus.WAITING:
             delivery.status, delivery.next_attempt_at, delivery.detail = DeliveryStatus.DROPPED, None, OVERTAKEN
     known = [Receiver(AlertChannel(delivery.channel), delivery.receiver) for delivery in begun]
-    _post(session, alert, AlertEvent.END, [receiver for receiver in known if receiver in receivers], now)
+    announce(session, alert, AlertEvent.END, [receiver for receiver in known if receiver in receivers], now)
 
 
-def _post(session: Session, alert: Alert, event: AlertEvent, receivers: Iterable[Receiver], now: datetime) -> None:
+def announce(session: Session, alert: Alert, event: AlertEvent, receivers: Iterable[Receiver], now: datetime) -> None:
+    """Write the messages about the beginning or the end of an alert."""
     for receiver in receivers:
         delivery = AlertDelivery(
             alert_id=alert.id,

@@ -1,6 +1,6 @@
 """Files: finding, fetching and resolving them.
 
-``queries``, ``selection``, ``listing``, ``transfers``
+``queries``, ``selection``, ``listing``
     filters, search, pages, history, sums; only of files that the viewer may see
 ``contents``, ``packing``
     the bytes of an archived version, and many versions as one ZIP

@@ -3,7 +3,7 @@
 import logging
 import mimetypes
 import uuid
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -164,11 +164,9 @@ def _content(copies: list[Transfer]) -> Content:
     )
 
 
-def _newest_of_each(contents: Iterable[Content]) -> dict[uuid.UUID, Content]:
-    newest: dict[uuid.UUID, Content] = {}
-    for content in contents:
-        newest.setdefault(content.file_id, content)
-    return newest
+def _newest_of_each(contents: Sequence[Content]) -> dict[uuid.UUID, Content]:
+    """By file, whose contents come one after the other, the newest first."""
+    return {file_id: next(versions) for file_id, versions in groupby(contents, key=lambda content: content.file_id)}
 
 
 def _check_number(field: str, number: int) -> None:

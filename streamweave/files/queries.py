@@ -1,4 +1,4 @@
-"""Queries on files: lists, single files and versions, history, and summaries; only what the viewer may see.
+"""Queries on files and their transfers: lists, single ones, history, and summaries; only what the viewer may see.
 
 A list yields rows rather than objects: to make objects of a page took longer than to find it. Summaries by day read an
 index of the newest versions by acquisition day, so only the days asked for count. Summaries by state read an index by
@@ -7,24 +7,28 @@ their scope are collected and joined with these.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Row, Select, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Row, Select, Uuid, and_, any_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from streamweave.access.visibility import (
     Kind,
     access_scope_of,
+    covered_by,
     covered_ids,
+    covered_one_by_one,
+    few_covered,
     not_withdrawn,
     visible_by,
+    visible_files,
     visible_versions,
 )
-from streamweave.catalog.pages import Order, Page, PageRequest, Place, bookmark, page_of
+from streamweave.catalog.pages import Order, Page, PageRequest, Place, Values, bookmark, page_of
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
@@ -37,7 +41,16 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import InvalidInput, NotFound
-from streamweave.files.listing import NEWEST_FIRST, Sort, order_of, visible_page
+from streamweave.files.listing import (
+    KEPT_LISTS,
+    NEWEST_FIRST,
+    Ids,
+    Sort,
+    WalkedList,
+    order_of,
+    visible_page,
+    walked_list,
+)
 from streamweave.files.selection import EVERYTHING, Selection, access_scope_asked, selected
 from streamweave.harvest.source_check import FOUND_BY_REREADING
 
@@ -294,3 +307,67 @@ def state_counts(session: Session, viewer: User) -> list[StateCount]:
 
 def _newest(session: Session, query: Select[AnyRow], viewer: User) -> Select[AnyRow]:
     return query.where(FileVersion.is_newest, visible_versions(session, viewer))
+
+
+_NEWEST = Order(Transfer.created_at, Transfer.id, newest_first=True)
+
+
+def transfers(
+    session: Session,
+    viewer: User,
+    request: PageRequest,
+    *,
+    file_id: uuid.UUID | None = None,
+    instrument_id: uuid.UUID | None = None,
+    status: TransferStatus | None = None,
+) -> Page[Transfer]:
+    """The transfers of files that ``viewer`` may see, newest first, with storage location and run."""
+    asked = {"file_id": file_id, "instrument_id": instrument_id, "status": status}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    query = _with_places_and_runs().filter_by(**wanted)
+    if viewer.is_admin:
+        return page_of(session, query, _NEWEST, request)
+    return page_of(session, query, _NEWEST, request, narrowed=partial(_first_visible, session, viewer, wanted))
+
+
+def transfer_by_id(session: Session, viewer: User, transfer_id: uuid.UUID) -> Transfer:
+    """Raises ``NotFound`` for what ``viewer`` may not see, too."""
+    query = _with_places_and_runs().join(FileRecord, FileRecord.id == Transfer.file_id)
+    transfer = session.scalar(query.where(Transfer.id == transfer_id, visible_files(session, viewer)))
+    if transfer is None:
+        raise NotFound("Transfer")
+    return transfer
+
+
+def _with_places_and_runs() -> Select[tuple[Transfer]]:
+    return select(Transfer).options(joinedload(Transfer.storage_location), joinedload(Transfer.run))
+
+
+def _first_visible(
+    session: Session, viewer: User, wanted: Mapping[str, Any], place: Place, values: Values
+) -> ColumnElement[bool]:
+    scope = access_scope_of(session, viewer)
+    values = {**values, **scope.values, **wanted}
+    few = few_covered(session, scope)
+    if few is not None:
+        return Transfer.id.in_(session.scalars(_first_of_few(tuple(wanted), place), {**values, "few": few}).all())
+    return Transfer.id.in_(_visible_list(scope.kinds, tuple(wanted), place).first(session, values))
+
+
+@lru_cache(KEPT_LISTS)
+def _first_of_few(wanted: tuple[str, ...], place: Place) -> Ids:
+    few = FileRecord.id == any_(bindparam("few", type_=ARRAY(Uuid)))
+    return place.applied(_shown(wanted).where(few).with_only_columns(Transfer.id))
+
+
+@lru_cache(KEPT_LISTS)
+def _visible_list(kinds: tuple[Kind, ...], wanted: tuple[str, ...], place: Place) -> WalkedList:
+    visible, walked = _shown(wanted).where(covered_by(kinds)), _shown(wanted).where(covered_one_by_one(kinds))
+    return walked_list(visible, select(Transfer), place, walked=walked)
+
+
+def _shown(wanted: tuple[str, ...]) -> Select[tuple[Transfer]]:
+    """Transfers of files that were not withdrawn; what is ``wanted`` of them are parameters of these names."""
+    columns = Transfer.__table__.c
+    rows = select(Transfer).where(*(columns[name] == bindparam(name, type_=columns[name].type) for name in wanted))
+    return rows.join(FileRecord, FileRecord.id == Transfer.file_id).where(FileRecord.withdrawn_at.is_(None))

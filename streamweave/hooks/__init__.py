@@ -2,8 +2,8 @@
 
 ``base``
     the contract; ``builtin`` hooks implement it in this process, others call out
-``external_hook``, ``scripts``, ``contract``
-    hooks that call out to a script or a webhook, and what they may run and reach; question and answer are JSON
+``external_hook``, ``scripts``
+    hooks that call out to a script or a webhook, with question and answer as JSON, and what they may run and reach
 ``configuration``
     how hooks are configured, and built from their rows
 ``calls``, ``trial``

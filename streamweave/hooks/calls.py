@@ -140,7 +140,6 @@ class RecordedHook:
 
     @property
     def name(self) -> str:
-        """What people call the hook."""
         return self.hook.name
 
     def decide(self, context: HookContext) -> Decision:
@@ -326,12 +325,10 @@ class Answers(Generic[Result]):
 
     @property
     def results(self) -> dict[uuid.UUID, Result]:
-        """The results, by version."""
         return {version_id: answer.result for version_id, answer in self.by_version.items()}
 
     @property
     def runs(self) -> list[dict[str, Any]]:
-        """The rows of all calls."""
         return list(chain.from_iterable(answer.runs for answer in self.by_version.values()))
 
 

@@ -37,7 +37,6 @@ def service_account_by_id(session: Session, account_id: uuid.UUID) -> ServiceAcc
 
 
 def service_account_by_name(session: Session, account_name: str) -> ServiceAccount | None:
-    """The service account of that name."""
     return session.scalar(listing(ServiceAccount).where(ServiceAccount.name == account_name))
 
 

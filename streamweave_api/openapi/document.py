@@ -123,7 +123,6 @@ class Document(OpenAPI):
     """Litestar's document, which completes itself when it is written down."""
 
     def to_schema(self) -> Part:
-        """The whole document."""
         return completed(super().to_schema())
 
 
@@ -178,7 +177,6 @@ class DocumentedSecurity(ReceiveRoutePlugin):
     """Says of each handler which credentials it takes."""
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Runs once for each path, before the document is made."""
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 handler.security = requirements(handler)
@@ -204,7 +202,6 @@ class DocumentConfig(OpenAPIConfig):
 
 
 def openapi_config() -> OpenAPIConfig:
-    """What the application is given."""
     return DocumentConfig(
         title="StreamWeave",
         version=version("streamweave"),
