@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from streamweave.catalog.tables import User
 from streamweave.errors import InvalidInput
 from streamweave.files.contents import (
     Content,
+    OpenCopy,
     content_of_version,
     contents_by_id,
     contents_selected,
@@ -193,20 +194,10 @@ def _all_tags(header: str) -> list[str]:
 apart = Threads("downloads", 8).run
 
 
-class Pieces(Protocol):
-    """An iterator over bytes that holds a file open until it is closed."""
-
-    def __next__(self) -> bytes:
-        """The next piece, or ``StopIteration``."""
-
-    def close(self) -> None:
-        """Let go of the file."""
-
-
 class Download(ASGIStreamingResponse):
     """The pieces as a body. They are closed whatever happens: the end, a client that goes away, an error."""
 
-    def __init__(self, pieces: Pieces, headers: dict[str, Any], **options: Any) -> None:
+    def __init__(self, pieces: OpenCopy | Package, headers: dict[str, Any], **options: Any) -> None:
         super().__init__(iterator=_read(pieces), headers=headers, **options)
         self._pieces = pieces
 
@@ -218,17 +209,9 @@ class Download(ASGIStreamingResponse):
                 await apart(self._pieces.close)
 
 
-async def _read(pieces: Pieces) -> AsyncIterator[bytes]:
-    while piece := await apart(_next, pieces):
+async def _read(pieces: OpenCopy | Package) -> AsyncIterator[bytes]:
+    while piece := await apart(lambda: next(pieces, b"")):
         yield piece
-
-
-def _next(pieces: Pieces) -> bytes:
-    """The next piece; empty at the end, because ``StopIteration`` can't leave a thread."""
-    try:
-        return next(pieces)
-    except StopIteration:
-        return b""
 
 
 @route("/{file_id:uuid}/content", http_method=READING, responses=CONTENT, summary="Download a file")

@@ -4,7 +4,6 @@ The caller commits. A webhook's secret is sealed as it comes in, and never shown
 """
 
 import hashlib
-import ipaddress
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +30,7 @@ from streamweave.hooks.base import PostTransferHook, PreTransferHook, read_confi
 from streamweave.hooks.builtin import AccessAssignment, BuiltinHook, FileFilter, MetadataEnrichment
 from streamweave.hooks.external_hook import CallConfig, CalledHook, HookReach, ScriptConfig, WebhookConfig, called_hook
 from streamweave.hooks.scripts import SCRIPT_PATH, check_script_path
+from streamweave.hosts import address_of
 from streamweave.storage.locations import storage_location_by_name
 from streamweave.validation import (
     LONGEST_NAME,
@@ -122,11 +122,8 @@ def _check_reachable(url: str, policy: EgressPolicy) -> None:
     encrypted = parts.scheme == "https"
     if not encrypted and not policy.networks:
         raise InvalidInput("webhook_url", "must begin with https://: STREAMWEAVE_WEBHOOK_NETWORKS lists no network")
-    try:
-        address = ipaddress.ip_address(parts.host)
-    except ValueError:
-        return
-    if not (policy.allows if encrypted else policy.allows_http)(address):
+    address = address_of(parts.host)
+    if address is not None and not (policy.allows if encrypted else policy.allows_http)(address):
         raise InvalidInput("webhook_url", "is an address that webhooks may not reach")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from streamweave.catalog.tables import Authentication, GrowingFiles
 from streamweave.errors import InvalidInput
+from streamweave.hosts import address_of
 from streamweave.instruments.acquisition import known_timezone, span, timezones
 from streamweave.storage.archive_paths import LONGEST_ARCHIVE_FOLDER, archive_folder_problem
 from streamweave.validation import (
@@ -58,7 +59,7 @@ class AddressChange(StrEnum):
 )
 def host(field: str, value: Any) -> str:
     """A host name (RFC 1123, section 2.1), or an IP address. Digits and dots alone are an address, or nothing."""
-    if not isinstance(value, str) or not (_is_host_name(value) or _is_ip_address(value)):
+    if not isinstance(value, str) or not (_is_host_name(value) or (address_of(value) and "%" not in value)):
         raise InvalidInput(field, "is neither a host name nor an IP address")
     return value
 
@@ -136,14 +137,6 @@ def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None
 
 def _is_host_name(value: str) -> bool:
     return len(value) <= LONGEST_HOST and bool(_HOST_NAME.fullmatch(value))
-
-
-def _is_ip_address(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return "%" not in value
 
 
 LONGEST_SLUG = 63
