@@ -283,11 +283,6 @@ class Delivery:
     seconds: float
 
 
-def new_message_id() -> str:
-    """A name for a message, to be kept for all attempts to deliver it."""
-    return f"msg_{uuid.uuid4().hex}"
-
-
 def deliver(
     url: str,
     body: bytes,
@@ -304,7 +299,7 @@ def deliver(
     ``WebhookForbidden``; and ``ValueError`` for an address or a secret that could never have been entered.
     """
     parts = check_url(url)
-    message_id = message_id or new_message_id()
+    message_id = message_id or f"msg_{uuid.uuid4().hex}"
     started = time.monotonic()
     headers = {
         **signed(secret, message_id, int(time.time()), body),

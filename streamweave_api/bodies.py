@@ -1,8 +1,6 @@
 """Bodies of requests and responses, and how rows become bodies."""
 
-from datetime import datetime
 from typing import Any, TypeVar
-from uuid import UUID
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -20,15 +18,6 @@ class Incoming(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class Outgoing(msgspec.Struct, kw_only=True):
     """A body that goes out."""
-
-
-class ResourceBody(Outgoing):
-    """What every resource has that admins configure. What is deleted can be restored."""
-
-    id: UUID
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
 
 
 def body_is_understood(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:

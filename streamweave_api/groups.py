@@ -5,6 +5,7 @@ As in ``resources``, the annotations ``NewMember``, ``Member`` and ``MemberId`` 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, TypeAlias
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from streamweave.access.groups import (
     update_team,
 )
 from streamweave.catalog.tables import Group, MemberType, Project
-from streamweave_api.bodies import Incoming, Outgoing, ResourceBody, given, shown
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.pagination import PageAsked
 from streamweave_api.resources import Id, Resource, documented, resource_router
 from streamweave_api.service import TheService
@@ -41,11 +42,15 @@ class NamedChanges(Incoming):
     description: str | UnsetType | None = UNSET
 
 
-class NamedBody(ResourceBody):
+class NamedBody(Outgoing):
     """A group or a project."""
 
+    id: UUID
     name: str
     description: str | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
 
 
 class GroupChanges(NamedChanges):

@@ -14,7 +14,7 @@ from streamweave.hooks.calls import hook_runs
 from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id, restore_hook, update_hook
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
-from streamweave_api.bodies import Incoming, Outgoing, ResourceBody, given, shown
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.pagination import PageAsked
 from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
@@ -58,9 +58,10 @@ class NewHook(HookChanges, kw_only=True):
     trigger: str
 
 
-class HookBody(ResourceBody):
+class HookBody(Outgoing):
     """A hook, without its secret."""
 
+    id: UUID
     name: str
     description: str | None
     trigger: str
@@ -72,6 +73,9 @@ class HookBody(ResourceBody):
     instrument_id: UUID | None
     priority: int
     enabled: bool
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
 
 
 class HookSample(Incoming):

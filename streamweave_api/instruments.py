@@ -21,7 +21,7 @@ from streamweave.instruments.instruments import (
     scans_of,
 )
 from streamweave.instruments.schedules import destinations, why_no_destination
-from streamweave_api.bodies import Incoming, Outgoing, ResourceBody, shown
+from streamweave_api.bodies import Incoming, Outgoing, shown
 from streamweave_api.fixity import show_standing
 from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import PageAsked
@@ -91,9 +91,10 @@ class NewInstrument(InstrumentFields, kw_only=True):
     slug: str | UnsetType = UNSET
 
 
-class InstrumentBody(ResourceBody):
+class InstrumentBody(Outgoing):
     """An instrument."""
 
+    id: UUID
     slug: str
     name: str
     description: str | None
@@ -127,6 +128,9 @@ class InstrumentBody(ResourceBody):
     rehash_bytes: int
     cleanup_acknowledged_at: datetime | None
     last_harvested_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
 
 
 class ScanBody(Outgoing):

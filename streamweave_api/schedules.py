@@ -1,5 +1,6 @@
 """Schedules, for admins, and launching their harvests by hand."""
 
+from datetime import datetime
 from uuid import UUID
 
 from litestar import post
@@ -15,7 +16,7 @@ from streamweave.instruments.schedules import (
     schedule_by_id,
     update_schedule,
 )
-from streamweave_api.bodies import Incoming, Outgoing, ResourceBody
+from streamweave_api.bodies import Incoming, Outgoing
 from streamweave_api.openapi.answers import errors
 from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
@@ -37,14 +38,18 @@ class NewSchedule(ScheduleChanges, kw_only=True):
     cron_expression: str
 
 
-class ScheduleBody(ResourceBody):
+class ScheduleBody(Outgoing):
     """A schedule; its cron line is read in the instrument's time zone."""
 
+    id: UUID
     instrument_id: UUID
     default_storage_location_id: UUID
     cron_expression: str
     dagster_schedule_name: str
     enabled: bool
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
 
 
 class Triggered(Outgoing):

@@ -1,5 +1,8 @@
 """Service accounts, for admins. A password comes in and is never shown."""
 
+from datetime import datetime
+from uuid import UUID
+
 from msgspec import UNSET, UnsetType
 
 from streamweave.catalog.tables import ServiceAccount
@@ -9,7 +12,7 @@ from streamweave.instruments.service_accounts import (
     restore_service_account,
     update_service_account,
 )
-from streamweave_api.bodies import Incoming, ResourceBody
+from streamweave_api.bodies import Incoming, Outgoing
 from streamweave_api.resources import Resource, resource_router
 
 
@@ -35,13 +38,17 @@ class NewServiceAccount(ServiceAccountChanges, kw_only=True):
     password: str
 
 
-class ServiceAccountBody(ResourceBody):
+class ServiceAccountBody(Outgoing):
     """A service account, without its password, which is sent to ``allowed_hosts`` only; none: it is not bound yet."""
 
+    id: UUID
     name: str
     domain: str | None
     username: str
     allowed_hosts: list[str]
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
 
 
 service_accounts_router = resource_router(

@@ -25,7 +25,7 @@ from streamweave.storage.locations import (
 from streamweave.storage.marking import open_marked
 from streamweave.storage.marks import Mark
 from streamweave.storage.opening import storage_opener
-from streamweave_api.bodies import Incoming, Outgoing, ResourceBody, shown
+from streamweave_api.bodies import Incoming, Outgoing, shown
 from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import Service, TheService
 
@@ -78,12 +78,13 @@ class NewStorageLocation(StorageLocationChanges, kw_only=True):
     ] = UNSET
 
 
-class StorageLocationBody(ResourceBody):
+class StorageLocationBody(Outgoing):
     """A storage location; its ``connection_config`` without the secret.
 
     ``notice`` says, in a sentence, what the person who runs the host should know of its place.
     """
 
+    id: UUID
     name: str
     type: str
     connection_config: dict[str, Any]
@@ -102,6 +103,9 @@ class StorageLocationBody(ResourceBody):
             "`streamweave verify` names all of it"
         ),
     ]
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
     notice: Annotated[
         str | None, Parameter(description="That its folder is none of the host's storage roots, and what follows")
     ]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -85,12 +86,10 @@ def take(context: Context, facility: Facility, harvest: Harvest, step: str) -> I
     def say(sentence: str) -> None:
         context.log.info(printable(sentence))
 
-    def name_files(outcomes: Sequence[FileOutcome]) -> None:
-        _name_files(context, outcomes)
-
     with errors_as_failures():
         instrument = instrument_called(facility, harvest.slug)
-        STEPS[step](facility, instrument, harvest, Listeners(say, name_files, _ProgressLog(context).log))
+        listeners = Listeners(say, partial(_name_files, context), _ProgressLog(context).log)
+        STEPS[step](facility, instrument, harvest, listeners)
     return instrument
 
 
@@ -175,7 +174,8 @@ def instrument_asset(instrument: Instrument) -> dg.AssetsDefinition:
     def filter_of_instrument(context: dg.AssetExecutionContext, facility: dg.ResourceParam[Facility]) -> Harvest:
         days = tuple(map(date.fromisoformat, context.partition_keys))
         harvest = Harvest(slug, days, context.run.run_id)
-        _tag_own_run(context, slug)
+        # for the queue and the sensor: a run started from the UI doesn't say which instrument it harvests
+        context.instance.add_run_tags(context.run.run_id, {**harvest_run_tags(slug), **RUN_RETRY_TAGS})
         if SENSOR_TAG not in context.run.tags:
             scan_share(context, facility, harvest)
         return filter_step(context, facility, harvest)
@@ -210,11 +210,6 @@ def enrich_days(
     yield dg.Output(None)
     if failure := summed_up(harvest.alarm, report.troubles):
         raise failure
-
-
-def _tag_own_run(context: Context, slug: str) -> None:
-    """Let the queue and the sensor see which instrument this run harvests: one started from the UI doesn't say."""
-    context.instance.add_run_tags(context.run.run_id, {**harvest_run_tags(slug), **RUN_RETRY_TAGS})
 
 
 def _description(instrument: Instrument) -> str:

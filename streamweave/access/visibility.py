@@ -254,18 +254,6 @@ def _of(table: Any, column: Any, ids: BindParameter[Any]) -> AccessPath:
     return AccessPath(table, each, column == each.c.id, column == any_(ids))
 
 
-def _owning(bind: Bind, record: Any) -> AccessPath:
-    return _of(record, record.owner_id, bind("owners", ARRAY(Uuid)))
-
-
-def _grants(bind: Bind, _: Any) -> AccessPath:
-    return _of(FileGrant, FileGrant.grantee_id, bind("grantees", ARRAY(Uuid)))
-
-
-def _instruments(bind: Bind, record: Any) -> AccessPath:
-    return _of(record, record.instrument_id, bind("instruments", ARRAY(Uuid)))
-
-
 def _folders(bind: Bind, record: Any) -> AccessPath:
     ids, prefixes = bind("folder_instruments", ARRAY(Uuid)), bind("folder_prefixes", ARRAY(Text))
     each = func.unnest(ids, prefixes).table_valued("instrument_id", "path_prefix").render_derived(name="each_folder")
@@ -277,9 +265,9 @@ def _folders(bind: Bind, record: Any) -> AccessPath:
 
 
 _PATHS: Mapping[Kind, Callable[[Bind, Any], AccessPath]] = {
-    Kind.OWNING: _owning,
-    Kind.GRANT: _grants,
-    Kind.INSTRUMENT: _instruments,
+    Kind.OWNING: lambda bind, record: _of(record, record.owner_id, bind("owners", ARRAY(Uuid))),
+    Kind.GRANT: lambda bind, _: _of(FileGrant, FileGrant.grantee_id, bind("grantees", ARRAY(Uuid))),
+    Kind.INSTRUMENT: lambda bind, record: _of(record, record.instrument_id, bind("instruments", ARRAY(Uuid))),
     Kind.FOLDER: _folders,
 }
 

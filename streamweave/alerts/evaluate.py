@@ -149,7 +149,9 @@ def record(session: Session, comparison: Comparison, receivers: Collection[Recei
         session.add(alert)
         session.flush()
         announce(session, alert, AlertEvent.BEGIN, receivers, now)
-    _renew(comparison.ongoing, now)
+    for alert, condition in comparison.ongoing:
+        alert.subject, alert.sentence, alert.details = condition.subject, condition.sentence, dict(condition.details)
+        alert.last_seen_at, alert.away_since = now, None
     for alert in comparison.leaving:
         alert.away_since = now
     for alert in comparison.ended:
@@ -168,12 +170,6 @@ def _begun(condition: Condition, now: datetime) -> Alert:
         began_at=now,
         last_seen_at=now,
     )
-
-
-def _renew(ongoing: Iterable[tuple[Alert, Condition]], now: datetime) -> None:
-    for alert, condition in ongoing:
-        alert.subject, alert.sentence, alert.details = condition.subject, condition.sentence, dict(condition.details)
-        alert.last_seen_at, alert.away_since = now, None
 
 
 def watching_since(session: Session, now: datetime) -> datetime:

@@ -122,8 +122,8 @@ def create_schedule(session: Session, values: Mapping[str, Any]) -> Schedule:
         raise InvalidInput("instrument_id", "there is no such instrument")
     _check_storage_location(session, fields)
     schedule_id = uuid.uuid4()
-    schedule = Schedule(**fields, id=schedule_id, dagster_schedule_name=dagster_name(instrument.slug, schedule_id))
-    return add(session, schedule)
+    name = f"harvest_{instrument.slug}_{schedule_id.hex[:8]}"
+    return add(session, Schedule(**fields, id=schedule_id, dagster_schedule_name=name))
 
 
 def update_schedule(session: Session, schedule_id: uuid.UUID, changes: Mapping[str, Any]) -> Schedule:
@@ -149,11 +149,6 @@ def restore_schedule(session: Session, schedule_id: uuid.UUID) -> Schedule:
     require_present(session, StorageLocation, schedule.default_storage_location_id, "storage location")
     mark_restored(session, [schedule])
     return schedule
-
-
-def dagster_name(slug: str, schedule_id: uuid.UUID) -> str:
-    """What Dagster calls the schedule of the instrument ``slug``."""
-    return f"harvest_{slug}_{schedule_id.hex[:8]}"
 
 
 def _check_storage_location(session: Session, fields: Mapping[str, Any]) -> None:

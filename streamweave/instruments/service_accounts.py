@@ -31,11 +31,6 @@ FIELDS: dict[str, Rule] = {
 }
 
 
-def service_account_by_id(session: Session, account_id: uuid.UUID) -> ServiceAccount:
-    """Raises ``NotFound``."""
-    return present(session, ServiceAccount, account_id, "Service account")
-
-
 def service_account_by_name(session: Session, account_name: str) -> ServiceAccount | None:
     return session.scalar(listing(ServiceAccount).where(ServiceAccount.name == account_name))
 
@@ -60,7 +55,7 @@ def update_service_account(
 
     Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
     """
-    account = service_account_by_id(session, account_id)
+    account = present(session, ServiceAccount, account_id, "Service account")
     fields = checked(FIELDS, changes)
     if fields.get("allowed_hosts", account.allowed_hosts) != account.allowed_hosts and "password" not in fields:
         raise InvalidInput("password", "must be entered anew when allowed_hosts change")
