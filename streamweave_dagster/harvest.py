@@ -249,9 +249,7 @@ def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
     for day in sorted(states):
         context.log_event(
             dg.AssetMaterialization(
-                asset_key(harvest.slug),
-                partition=day.isoformat(),
-                metadata=day_metadata(report, day, states[day]),
+                asset_key(harvest.slug), partition=day.isoformat(), metadata=day_metadata(report, day, states[day])
             )
         )
     if failure := summed_up(harvest.alarm, report.troubles):
