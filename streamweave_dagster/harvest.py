@@ -1,4 +1,4 @@
-"""The assets and the job ``harvest``: their ops take the core's ``STEPS`` one after the other.
+"""The assets, the job ``harvest`` and its schedules: their ops take the core's ``STEPS`` one after the other.
 
 There is one asset for each instrument: its archived files, with a partition for each acquisition day. Materializing a
 partition harvests that day; a range of partitions is one run.
@@ -31,6 +31,12 @@ from streamweave_dagster.materializations import NOTHING_DONE, day_metadata, day
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+Context = dg.OpExecutionContext | dg.AssetExecutionContext
+SECONDS_BETWEEN_LINES = 10.0
+NAMED_FILES_PER_BATCH = 20
+AS_IT_SHOULD_BE = (VersionState.ARCHIVED, VersionState.UNCHANGED, VersionState.SKIPPED)
+GROUP = "instruments"
+SENSOR_TAG = "dagster/sensor_name"
 
 
 def acquisition_days(instrument: Instrument) -> dg.DailyPartitionsDefinition:
@@ -62,13 +68,6 @@ def spans(days: Iterable[date], *, at_most: int) -> Sequence[Span]:
         else:
             found.append(Span(day, day))
     return found if len(found) <= at_most else [Span(found[0].first, found[-1].last)]
-
-
-Context = dg.OpExecutionContext | dg.AssetExecutionContext
-
-SECONDS_BETWEEN_LINES = 10.0
-NAMED_FILES_PER_BATCH = 20
-AS_IT_SHOULD_BE = (VersionState.ARCHIVED, VersionState.UNCHANGED, VersionState.SKIPPED)
 
 
 def instrument_called(facility: Facility, slug: str) -> Instrument:
@@ -150,10 +149,6 @@ def _name_files(context: Context, outcomes: Sequence[FileOutcome]) -> None:
         context.log.warning(printable(f"{outcome.source_path} is {outcome.state}: {outcome.reason}"))
     if len(strange) > NAMED_FILES_PER_BATCH:
         context.log.warning(f"and {len(strange) - NAMED_FILES_PER_BATCH} more files of this batch")
-
-
-GROUP = "instruments"
-SENSOR_TAG = "dagster/sensor_name"
 
 
 def asset_key(slug: str) -> dg.AssetKey:

@@ -42,6 +42,24 @@ curl {public_url}/auth/reset-password --json '{{"token": "{token}", "password": 
 
 If it wasn't you, do nothing: your password stays as it is.
 """
+VERIFICATION_MAIL = """\
+Someone, hopefully you, says that {email} is their address.
+
+Within {hours} hours, this confirms it:
+
+curl {public_url}/auth/verify --json '{{"token": "{token}"}}'
+
+If it wasn't you, do nothing.
+"""
+NOTICE_MAIL = """\
+Someone, hopefully you, wanted to register {email} at {public_url}.
+
+You have an account there already, and nothing has changed. If you forgot its password, this sends you a new mail:
+
+curl {public_url}/auth/forgot-password --json '{{"email": "{email}"}}'
+
+If it wasn't you, do nothing.
+"""
 
 
 def issue_mailed_token(session: Session, user: User, purpose: MailPurpose) -> str | None:
@@ -138,27 +156,6 @@ def reset_password(sessions: Sessions, limits: LoginLimits, token: str, address:
         user.password_hash, user.awaits_verification = new_hash, False
         end_all_tokens(session, user)
         forgive_attempt(session, Attempt(user.email, address))
-
-
-VERIFICATION_MAIL = """\
-Someone, hopefully you, says that {email} is their address.
-
-Within {hours} hours, this confirms it:
-
-curl {public_url}/auth/verify --json '{{"token": "{token}"}}'
-
-If it wasn't you, do nothing.
-"""
-
-NOTICE_MAIL = """\
-Someone, hopefully you, wanted to register {email} at {public_url}.
-
-You have an account there already, and nothing has changed. If you forgot its password, this sends you a new mail:
-
-curl {public_url}/auth/forgot-password --json '{{"email": "{email}"}}'
-
-If it wasn't you, do nothing.
-"""
 
 
 def mail_verification(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:

@@ -57,7 +57,12 @@ from streamweave.catalog.tables.files import path_in_byte_order
 
 Folder = tuple[uuid.UUID, str]
 
-# written once: they are executed for each request
+Bind = Callable[[str, TypeEngine[Any]], BindParameter[Any]]
+
+FEW = 1_000  # files: few enough to look up each in an index
+OPENED = aliased(FileRecord, name="opened")
+_WITHDRAWN = aliased(FileRecord, name="withdrawn")
+# as those further below: written once, and executed for each request
 _PROJECT = select(Project.id).where(Project.id == bindparam("project_id"), Project.deleted_at.is_(None))
 
 
@@ -188,10 +193,6 @@ _OF_PROJECT = _with_places(_PROJECT)
 _OF_OWN_PROJECT = _with_places(_PROJECT.where(Project.id.in_(_grantees())))
 
 
-Bind = Callable[[str, TypeEngine[Any]], BindParameter[Any]]
-OPENED = aliased(FileRecord, name="opened")
-
-
 @dataclass(frozen=True, slots=True)
 class AccessPath:
     """The rows of ``table`` that one kind of access opens.
@@ -270,11 +271,6 @@ _PATHS: Mapping[Kind, Callable[[Bind, Any], AccessPath]] = {
     Kind.INSTRUMENT: lambda bind, record: _of(record, record.instrument_id, bind("instruments", ARRAY(Uuid))),
     Kind.FOLDER: _folders,
 }
-
-
-FEW = 1_000  # files: few enough to look up each in an index
-
-_WITHDRAWN = aliased(FileRecord, name="withdrawn")
 
 
 def visible_files(session: Session, viewer: User) -> ColumnElement[bool]:

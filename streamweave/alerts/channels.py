@@ -32,6 +32,9 @@ HEADLINES = {
     "refused_storage": "the storage is not the place it was",
     "conflicting_journals": "journals and catalog differ",
 }
+WEBHOOK_SECONDS = 10.0
+THE_WEBHOOK = "webhook"
+"""The receiver's name on record: its address may hold secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,6 @@ def _body(kind: str, data: dict[str, Any]) -> bytes:
 
 def _utc(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
-
-
-WEBHOOK_SECONDS = 10.0
-THE_WEBHOOK = "webhook"
-"""The receiver's name on record: its address may hold secrets."""
 
 
 class Receiver(NamedTuple):

@@ -89,6 +89,7 @@ _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
 MOST_DAYS = 366
+_NEWEST_TRANSFER = Order(Transfer.created_at, Transfer.id, newest_first=True)
 
 
 def files(
@@ -309,9 +310,6 @@ def _newest(session: Session, query: Select[AnyRow], viewer: User) -> Select[Any
     return query.where(FileVersion.is_newest, visible_versions(session, viewer))
 
 
-_NEWEST = Order(Transfer.created_at, Transfer.id, newest_first=True)
-
-
 def transfers(
     session: Session,
     viewer: User,
@@ -326,8 +324,8 @@ def transfers(
     wanted = {name: value for name, value in asked.items() if value is not None}
     query = _with_places_and_runs().filter_by(**wanted)
     if viewer.is_admin:
-        return page_of(session, query, _NEWEST, request)
-    return page_of(session, query, _NEWEST, request, narrowed=partial(_first_visible, session, viewer, wanted))
+        return page_of(session, query, _NEWEST_TRANSFER, request)
+    return page_of(session, query, _NEWEST_TRANSFER, request, narrowed=partial(_first_visible, session, viewer, wanted))
 
 
 def transfer_by_id(session: Session, viewer: User, transfer_id: uuid.UUID) -> Transfer:

@@ -38,7 +38,19 @@ from streamweave.hooks.base import (
 )
 from streamweave.hooks.external_hook import CalledHook, delay_after
 
+Answer = TypeVar("Answer", Decision, Enrichment)
+Result = TypeVar("Result")
+AnyHook = PreTransferHook | PostTransferHook
+
 TIMEOUTS_IN_A_ROW = 3
+UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
+_NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
+AT_ONCE = 4
+"""So many files are asked about side by side; a script is a process, and a receiver another facility's machine."""
+BATCH = 100
+"""After so many files their answers are written: what a killed run has to ask again."""
+RUNS_KEPT = 20
+"""Of the calls of one hook about one version, so many stay on record once it has failed: the newest."""
 
 
 class HookCircuitBreaker:
@@ -82,11 +94,6 @@ class HookCircuitBreaker:
         with self._changed:
             if self._timeouts[hook_id] < TIMEOUTS_IN_A_ROW:
                 self._timeouts[hook_id] = 0
-
-
-Answer = TypeVar("Answer", Decision, Enrichment)
-UNJUDGED = "; the file proceeds unjudged, as the hook's on_failure says"
-_NEWEST = Order(HookRun.started_at, HookRun.id, newest_first=True)
 
 
 class HookRetry(NamedTuple):
@@ -290,18 +297,6 @@ def enrich(hooks: Sequence[PostTransferHook], context: HookContext) -> Enriched:
     return Enriched(found, grants, tuple(failures))
 
 
-Result = TypeVar("Result")
-
-AT_ONCE = 4
-"""So many files are asked about side by side; a script is a process, and a receiver another facility's machine."""
-BATCH = 100
-"""After so many files their answers are written: what a killed run has to ask again."""
-RUNS_KEPT = 20
-"""Of the calls of one hook about one version, so many stay on record once it has failed: the newest."""
-Outcome = TypeVar("Outcome")
-AnyHook = PreTransferHook | PostTransferHook
-
-
 @dataclass(frozen=True, slots=True)
 class AnswerOfHook(Generic[Result]):
     """What came of asking about one version as it was ``shown``, and the rows of the calls."""
@@ -360,11 +355,11 @@ class Calls:
 
     def _side_by_side(
         self,
-        ask: Callable[[Sequence[Any], HookContext], Outcome],
+        ask: Callable[[Sequence[Any], HookContext], Result],
         hooks: Sequence[AnyHook],
         subjects: Sequence[HookSubject],
-    ) -> Mapping[uuid.UUID, AnswerOfHook[Outcome]]:
-        def answer(subject: HookSubject) -> AnswerOfHook[Outcome]:
+    ) -> Mapping[uuid.UUID, AnswerOfHook[Result]]:
+        def answer(subject: HookSubject) -> AnswerOfHook[Result]:
             watched = [self._watched(hook, subject) for hook in hooks]
             result = ask(watched, subject.shown)
             runs = chain.from_iterable(hook.runs for hook in watched if isinstance(hook, RecordedHook))

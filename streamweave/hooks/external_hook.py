@@ -41,6 +41,10 @@ LONGEST_PARAMETERS = 16_384
 MEBIBYTE = 1 << 20
 
 Ask = Callable[[bytes], bytes]
+VERSION = 1
+MOST_KEYS = 200
+LONGEST_SENTENCE = 1_000
+LONGEST_VALUE = 4_000
 
 
 def _short(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -223,12 +227,6 @@ def _poster(row: Hook, secret: str, reach: HookReach, config: WebhookConfig) -> 
         return delivery.body
 
     return ask
-
-
-VERSION = 1
-MOST_KEYS = 200
-LONGEST_SENTENCE = 1_000
-LONGEST_VALUE = 4_000
 
 
 def _plain(text: str) -> str:

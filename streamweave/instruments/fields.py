@@ -44,6 +44,18 @@ _HOST_NAME = re.compile(rf"(?![0-9.]+$){_LABEL}(?:\.{_LABEL})*")
 _ADDRESS_OR_NETWORK = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?")
 _FORBIDDEN_IN_SHARES = r"\"\\/\[\]:|<>+=;,*?"
 _FORBIDDEN_IN_FOLDERS = r"\":|<>*?"
+LONGEST_SLUG = 63
+DAY_SECONDS = 86_400
+YEAR_SECONDS = 365 * DAY_SECONDS
+EARLIEST_DAY = date(1980, 1, 1)
+LONGEST_MARKER_SUFFIX = 32
+DEEPEST_ACQUISITION = 32
+MOST_REHASH_BYTES = 1 << 40
+LOWEST_RATE = 1 << 10
+HIGHEST_RATE = 1 << 40
+MOST_SPANS = 24
+A_SPAN = r"^(?!([0-9]{2}:[0-9]{2})-\1$)([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
 class AddressChange(StrEnum):
@@ -137,20 +149,6 @@ def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None
 
 def _is_host_name(value: str) -> bool:
     return len(value) <= LONGEST_HOST and bool(_HOST_NAME.fullmatch(value))
-
-
-LONGEST_SLUG = 63
-DAY_SECONDS = 86_400
-YEAR_SECONDS = 365 * DAY_SECONDS
-EARLIEST_DAY = date(1980, 1, 1)
-LONGEST_MARKER_SUFFIX = 32
-DEEPEST_ACQUISITION = 32
-MOST_REHASH_BYTES = 1 << 40
-LOWEST_RATE = 1 << 10
-HIGHEST_RATE = 1 << 40
-MOST_SPANS = 24
-A_SPAN = r"^(?!([0-9]{2}:[0-9]{2})-\1$)([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
-_SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
 @shaped_text(
