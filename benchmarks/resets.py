@@ -26,7 +26,7 @@ from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World
 from benchmarks.report import Report, Table, at_most
 from benchmarks.setting import Setting
-from streamweave.access.password_changes import issue_mailed_token
+from streamweave.access.accounts import issue_mailed_token
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import MailPurpose, User
 from streamweave.settings import Settings

@@ -7,8 +7,7 @@ we write ``ark:/``.
 
 import re
 from dataclasses import dataclass
-from random import SystemRandom
-from typing import Protocol
+from random import Random, SystemRandom
 
 from streamweave.errors import InvalidInput
 
@@ -42,14 +41,7 @@ class Ark:
         return f"ark:/{self.naan}/{self.name}{self.suffix}"
 
 
-class Randomness(Protocol):
-    """A source of random numbers. For identifiers that shall be unique: the system's."""
-
-    def randrange(self, stop: int, /) -> int:
-        """A number from 0 up to, not including, ``stop``, each being equally likely."""
-
-
-def mint(naan: str, shoulder: str, *, randomness: Randomness = _SYSTEM) -> str:
+def mint(naan: str, shoulder: str, *, randomness: Random = _SYSTEM) -> str:
     """A new ARK: shoulder, 87 random bits, check character, e.g. ``ark:/99999/fk4…``.
 
     Among a million of them the chance of any two being equal is below 10⁻¹⁴. Raises ``InvalidInput``.

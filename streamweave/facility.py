@@ -10,7 +10,7 @@ from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_HARVESTS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.catalog.tables import Instrument, StorageLocation, StorageType
 from streamweave.errors import StartError
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import HookReach
 from streamweave.sealing import Sealer
 from streamweave.settings import Settings
 from streamweave.sources.base import Source

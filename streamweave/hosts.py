@@ -14,6 +14,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+def address_of(text: str) -> Address | None:
+    """The IP address that a text is; None for a name, or anything else."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
 def look_up(host: str, patience_seconds: float) -> list[Address]:
     """All addresses of a name, or the one that is written there, in the resolver's order; none for an unknown name.
 
@@ -39,7 +47,7 @@ def _look_up(host: str, found: list[Address]) -> None:
 def may_lead_to(allowed: Iterable[str], host: str) -> bool:
     """Whether ``host`` is allowed, or may turn out to be, once its addresses are known."""
     allowed = list(allowed)
-    address = _address(host)
+    address = address_of(host)
     if address is not None:
         return _lies_in(address, allowed)
     return _is_named(allowed, host) or any(network_of(each) is not None for each in allowed)
@@ -69,10 +77,3 @@ def _lies_in(address: Address, allowed: Iterable[str]) -> bool:
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     networks = [network for network in map(network_of, allowed) if network is not None]
     return any(each in network for network in networks for each in (address, mapped) if each is not None)
-
-
-def _address(host: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

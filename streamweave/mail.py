@@ -68,7 +68,6 @@ class Mailer:
 
 
 def mailer_of(settings: Settings) -> Mailer:
-    """The mailer that the settings describe."""
     return Mailer(
         host=settings.smtp_host,
         port=settings.smtp_port,

@@ -21,9 +21,8 @@ from streamweave.catalog.tables import Instrument, ServiceAccount, StorageLocati
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.harvest.instrument_changes import asks_what_is_there, update_instrument
 from streamweave.hooks.configuration import create_hook
-from streamweave.hooks.hook_context import HookReach
-from streamweave.instruments.addresses import AddressChange
-from streamweave.instruments.fields import CHANGEABLE
+from streamweave.hooks.external_hook import HookReach
+from streamweave.instruments.fields import CHANGEABLE, AddressChange
 from streamweave.instruments.instruments import create_instrument, instrument_by_slug
 from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import (

@@ -191,16 +191,13 @@ class HurriedStream(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the deadline is stricter
-        """As the connection does."""
         return self._stream.read(max_bytes, self._deadline.left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the deadline is stricter
-        """As the connection does."""
         for start in range(0, len(buffer), AT_ONCE):
             self._stream.write(buffer[start : start + AT_ONCE], self._deadline.left())
 
     def close(self) -> None:
-        """As the connection does."""
         self._stream.close()
 
     def start_tls(
@@ -219,7 +216,6 @@ class HurriedStream(httpcore.NetworkStream):
         return HurriedStream(secured, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
-        """As the connection does."""
         return self._stream.get_extra_info(info)
 
 
@@ -287,11 +283,6 @@ class Delivery:
     seconds: float
 
 
-def new_message_id() -> str:
-    """A name for a message, to be kept for all attempts to deliver it."""
-    return f"msg_{uuid.uuid4().hex}"
-
-
 def deliver(
     url: str,
     body: bytes,
@@ -308,7 +299,7 @@ def deliver(
     ``WebhookForbidden``; and ``ValueError`` for an address or a secret that could never have been entered.
     """
     parts = check_url(url)
-    message_id = message_id or new_message_id()
+    message_id = message_id or f"msg_{uuid.uuid4().hex}"
     started = time.monotonic()
     headers = {
         **signed(secret, message_id, int(time.time()), body),

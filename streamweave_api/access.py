@@ -4,7 +4,6 @@
 """
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, post
@@ -24,7 +23,7 @@ from streamweave.access.grants import (
 from streamweave.catalog.tables import GranteeType, InstrumentGrant
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -83,40 +82,32 @@ def instrument_grant_body(grant: InstrumentGrant) -> InstrumentGrantBody:
     return shown(grant, InstrumentGrantBody, path_prefix=grant.path_prefix or None)
 
 
-grant_body = partial(shown, body=GrantBody)
-pending_grant_body = partial(shown, body=PendingGrantBody)
-
-
 @get("/files/{file_id:uuid}/access", sync_to_thread=True, summary="List the grants on a file")
 def list_file_grants(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+    service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[GrantBody]]:
     """Who a file is granted to."""
-    with service.reading() as session:
-        return listed(request, file_grants(session, viewer, file_id, page), grant_body)
+    return page.response(service.read(file_grants, viewer, file_id, page), GrantBody)
 
 
 @post("/files/{file_id:uuid}/access", sync_to_thread=True, summary="Grant a file")
 def add_file_grant(service: TheService, viewer: Viewer, file_id: FromPath[UUID], data: JSONBody[NewGrant]) -> GrantBody:
     """Grant a file to a user, a group or a project."""
-    with service.sessions.begin() as session:
-        return grant_body(grant_file(session, viewer, file_id, given(data)))
+    return shown(service.write(grant_file, viewer, file_id, given(data)), GrantBody)
 
 
 @delete("/files/{file_id:uuid}/access/{grant_id:uuid}", sync_to_thread=True, summary="Revoke a grant on a file")
 def remove_file_grant(service: TheService, file_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
     """Revoke a grant on a file."""
-    with service.sessions.begin() as session:
-        revoke_file_grant(session, file_id, grant_id)
+    service.write(revoke_file_grant, file_id, grant_id)
 
 
 @get("/instruments/{instrument_id:uuid}/access", sync_to_thread=True, summary="List the grants on an instrument")
 def list_instrument_grants(
-    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
+    service: TheService, page: PageAsked, instrument_id: FromPath[UUID]
 ) -> Response[list[InstrumentGrantBody]]:
     """Who an instrument's files are granted to."""
-    with service.reading() as session:
-        return listed(request, instrument_grants(session, instrument_id, page), instrument_grant_body)
+    return page.response(service.read(instrument_grants, instrument_id, page), instrument_grant_body)
 
 
 @post("/instruments/{instrument_id:uuid}/access", sync_to_thread=True, summary="Grant an instrument's files")
@@ -124,8 +115,7 @@ def add_instrument_grant(
     service: TheService, instrument_id: FromPath[UUID], data: JSONBody[NewInstrumentGrant]
 ) -> InstrumentGrantBody:
     """Grant an instrument's present and future files, or those below one of its folders."""
-    with service.sessions.begin() as session:
-        return instrument_grant_body(grant_instrument(session, instrument_id, given(data)))
+    return instrument_grant_body(service.write(grant_instrument, instrument_id, given(data)))
 
 
 @delete(
@@ -135,22 +125,19 @@ def add_instrument_grant(
 )
 def remove_instrument_grant(service: TheService, instrument_id: FromPath[UUID], grant_id: FromPath[UUID]) -> None:
     """Revoke a grant on an instrument."""
-    with service.sessions.begin() as session:
-        revoke_instrument_grant(session, instrument_id, grant_id)
+    service.write(revoke_instrument_grant, instrument_id, grant_id)
 
 
 @get("/pending-grants", sync_to_thread=True, summary="List pending grants")
-def list_pending_grants(service: TheService, page: PageAsked, request: Asked) -> Response[list[PendingGrantBody]]:
+def list_pending_grants(service: TheService, page: PageAsked) -> Response[list[PendingGrantBody]]:
     """What hooks have noted for people, groups and projects that are not in the catalog yet, newest first."""
-    with service.reading() as session:
-        return listed(request, pending_grants(session, page), pending_grant_body)
+    return page.response(service.read(pending_grants, page), PendingGrantBody)
 
 
 @delete("/pending-grants/{pending_id:uuid}", sync_to_thread=True, summary="Remove a pending grant")
 def remove_pending_grant(service: TheService, pending_id: FromPath[UUID]) -> None:
     """Remove a pending grant. A hook that runs for the file again records it again."""
-    with service.sessions.begin() as session:
-        withdraw_pending_grant(session, pending_id)
+    service.write(withdraw_pending_grant, pending_id)
 
 
 access_router = Router(

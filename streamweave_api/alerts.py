@@ -1,7 +1,6 @@
 """Alerts, for admins: what is or was wrong, who was notified, and who is working on it."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from streamweave.alerts.channels import try_channels
 from streamweave.catalog.tables import AlertKind
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 Kind = Annotated[AlertKind | None, QueryParameter(description="Only alerts of this kind")]
@@ -92,21 +91,12 @@ class AlertTrial(Outgoing):
     detail: str | None
 
 
-alert_body = partial(shown, body=AlertBody)
-
-
 @get("/", sync_to_thread=True, summary="List alerts")
 def list_alerts(
-    service: TheService,
-    page: PageAsked,
-    request: Asked,
-    kind: Kind = None,
-    in_state: State = None,
-    instrument_id: InstrumentId = None,
+    service: TheService, page: PageAsked, kind: Kind = None, in_state: State = None, instrument_id: InstrumentId = None
 ) -> Response[list[AlertBody]]:
     """What is wrong, the latest first, then what was wrong, the last that ended first."""
-    with service.reading() as session:
-        return listed(request, alerts(session, page, kind=kind, state=in_state, subject_id=instrument_id), alert_body)
+    return page.response(service.read(alerts, page, kind=kind, state=in_state, subject_id=instrument_id), AlertBody)
 
 
 @get("/watch", sync_to_thread=True, summary="Show when alerts were last evaluated")
@@ -114,8 +104,7 @@ def show_watch(service: TheService) -> AlertWatchBody:
     """When the alerts were last evaluated. More than ten minutes ago: Dagster's daemon does not run, and no alerts
     are sent.
     """
-    with service.reading() as session:
-        watch = last_watch(session)
+    watch = service.read(last_watch)
     return AlertWatchBody(None, None) if watch is None else shown(watch, AlertWatchBody)
 
 
@@ -133,8 +122,7 @@ def acknowledge_alert(
     service: TheService, viewer: Viewer, alert_id: FromPath[UUID], data: JSONBody[Acknowledgement]
 ) -> AlertBody:
     """Record that one is working on it. The alert continues until its condition is over."""
-    with service.sessions.begin() as session:
-        return alert_body(acknowledge(session, viewer, alert_id, given(data)))
+    return shown(service.write(acknowledge, viewer, alert_id, given(data)), AlertBody)
 
 
 @post("/test", sync_to_thread=True, status_code=200, summary="Test the channels of alerts")

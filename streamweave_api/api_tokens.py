@@ -1,7 +1,6 @@
 """The viewer's own API tokens. They are created with a login only: a token can't create its successor."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from litestar import Response, Router, delete, get, post
@@ -11,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from streamweave.access.tokens import api_tokens_of, create_api_token, delete_api_token
 from streamweave_api.auth import Viewer, login_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 
@@ -40,31 +39,23 @@ class CreatedApiToken(ApiTokenBody, kw_only=True):
     token: str
 
 
-api_token_body = partial(shown, body=ApiTokenBody)
-
-
 @get("/", sync_to_thread=True, summary="List one's API tokens")
-def list_api_tokens(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked
-) -> Response[list[ApiTokenBody]]:
+def list_api_tokens(service: TheService, viewer: Viewer, page: PageAsked) -> Response[list[ApiTokenBody]]:
     """One's own tokens in order of creation."""
-    with service.reading() as session:
-        return listed(request, api_tokens_of(session, viewer, page), api_token_body)
+    return page.response(service.read(api_tokens_of, viewer, page), ApiTokenBody)
 
 
 @post("/", sync_to_thread=True, guards=[login_only], summary="Create an API token")
 def add_api_token(service: TheService, viewer: Viewer, data: JSONBody[NewApiToken]) -> CreatedApiToken:
     """A new token. It is shown now and never again. For reading and for 90 days, unless said otherwise."""
-    with service.sessions.begin() as session:
-        token, text = create_api_token(session, viewer, given(data))
-        return shown(token, CreatedApiToken, token=text)
+    token, text = service.write(create_api_token, viewer, given(data))
+    return shown(token, CreatedApiToken, token=text)
 
 
 @delete("/{token_id:uuid}", sync_to_thread=True, summary="End an API token")
 def remove_api_token(service: TheService, viewer: Viewer, token_id: FromPath[UUID]) -> None:
     """End the token."""
-    with service.sessions.begin() as session:
-        delete_api_token(session, viewer, token_id)
+    service.write(delete_api_token, viewer, token_id)
 
 
 api_tokens_router = Router(

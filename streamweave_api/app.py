@@ -16,14 +16,14 @@ from streamweave_api.access import access_router
 from streamweave_api.alerts import alerts_router
 from streamweave_api.api_tokens import api_tokens_router
 from streamweave_api.audit_log import audit_log_router, note_actor
-from streamweave_api.auth import OPEN_TO_ALL, Authentication, provide_credential, provide_viewer
+from streamweave_api.auth import OPEN_TO_ALL, Authentication, provide_client_address, provide_credential, provide_viewer
 from streamweave_api.bodies import body_is_understood
 from streamweave_api.certificates import certificates_router
-from streamweave_api.credentials import provide_client_address
+from streamweave_api.downloads import downloads_router
 from streamweave_api.errors import EXCEPTION_HANDLERS
 from streamweave_api.files import files_router
 from streamweave_api.fixity import fixity_router
-from streamweave_api.groups import groups_router
+from streamweave_api.groups import groups_router, projects_router
 from streamweave_api.hooks import hook_runs_router, hooks_router
 from streamweave_api.identifiers import identifiers_router
 from streamweave_api.instrument_requests import instrument_requests_router
@@ -35,7 +35,6 @@ from streamweave_api.openapi.document import DocumentedSecurity, openapi_config
 from streamweave_api.openapi.swagger import SCHEMA_PATH, front_door
 from streamweave_api.pagination import no_parameter_is_repeated, provide_page
 from streamweave_api.passwords import passwords_router
-from streamweave_api.projects import projects_router
 from streamweave_api.runs import runs_router
 from streamweave_api.schedules import schedules_router
 from streamweave_api.service import Service, TheService, service_of
@@ -86,6 +85,7 @@ ROUTERS: list[ControllerRouterHandler] = [
     hooks_router,
     hook_runs_router,
     files_router,
+    downloads_router,
     groups_router,
     projects_router,
     access_router,

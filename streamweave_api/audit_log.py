@@ -1,7 +1,6 @@
 """The audit log, for admins; and the actor to whom the changes of a request are attributed."""
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,8 +10,8 @@ from litestar.params import FromQuery, QueryParameter
 from streamweave.access.audit import Actor, AuditFilter, acting, audit_log
 from streamweave.catalog.tables import AuditAction
 from streamweave_api.auth import admin_only
-from streamweave_api.bodies import Outgoing, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.bodies import Outgoing
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -44,14 +43,10 @@ async def note_actor(request: Request[Any, Any, Any]) -> None:
     acting.set(None if request.method in READING else actor)
 
 
-audit_entry_body = partial(shown, body=AuditEntryBody)
-
-
 @get("/", sync_to_thread=True, summary="List changes")
 def list_audit_log(
     service: TheService,
     page: PageAsked,
-    request: Asked,
     entity_type: EntityType = None,
     entity_id: FromQuery[UUID | None] = None,
     actor_id: FromQuery[UUID | None] = None,
@@ -61,8 +56,7 @@ def list_audit_log(
 ) -> Response[list[AuditEntryBody]]:
     """Every change that was made through this service, newest first."""
     wanted = AuditFilter(entity_type, entity_id, actor_id, action, _with_zone(since), _with_zone(until))
-    with service.reading() as session:
-        return listed(request, audit_log(session, page, wanted), audit_entry_body)
+    return page.response(service.read(audit_log, page, wanted), AuditEntryBody)
 
 
 def _with_zone(time: datetime | None) -> datetime | None:

@@ -1,17 +1,15 @@
 """Bodies of requests and responses, and how rows become bodies."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from litestar.connection import ASGIConnection
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import BodyKwarg, QueryParameter
+from litestar.params import BodyKwarg
 
 Body = TypeVar("Body", bound=msgspec.Struct)
-
-IncludeDeleted = Annotated[bool, QueryParameter(description="Whether to list what is deleted, too")]
 
 
 class Incoming(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -33,9 +31,13 @@ def body_is_understood(connection: ASGIConnection[Any, Any, Any, Any], handler: 
 
 
 def given(body: msgspec.Struct) -> dict[str, Any]:
-    """The fields that were given, by name."""
-    fields = ((field, getattr(body, field)) for field in body.__struct_fields__)
-    return {field: value for field, value in fields if value is not msgspec.UNSET}
+    """The fields that were given, by name; of a body in the body likewise."""
+    fields = {field: getattr(body, field) for field in body.__struct_fields__}
+    return {
+        field: given(value) if isinstance(value, msgspec.Struct) else value
+        for field, value in fields.items()
+        if value is not msgspec.UNSET
+    }
 
 
 def shown(row: Any, body: type[Body], **computed: Any) -> Body:

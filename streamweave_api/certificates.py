@@ -5,7 +5,6 @@ The body of a certificate is field by field what was signed, so times and ids ar
 """
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -20,9 +19,9 @@ from streamweave.preservation.certificates.document import ALGORITHM, Certificat
 from streamweave.preservation.certificates.issue import certificates
 from streamweave.preservation.certificates.queries import Scope
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
-from streamweave_api.bodies import Outgoing, shown
+from streamweave_api.bodies import Outgoing
 from streamweave_api.openapi.answers import error
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 LONGEST_PATH = 4_000  # fits into an address even where each character takes twelve bytes of it
@@ -224,9 +223,6 @@ class CertificateKeyBody(Outgoing):
     public_key_pem: str
 
 
-issued_body = partial(shown, body=IssuedCertificateBody)
-
-
 @get(
     "/files/{file_id:uuid}/certificate",
     sync_to_thread=True,
@@ -254,8 +250,7 @@ def certify_instrument(
     service: TheService, viewer: Viewer, instrument_id: FromPath[UUID], path: PathBelow = None
 ) -> CertificateBody:
     """The same for all files at and below a path, counted by reason. Where no file was ever seen the answer is 404."""
-    with service.reading() as session:
-        instrument = instrument_by_id(session, instrument_id)
+    instrument = service.read(instrument_by_id, instrument_id)
     return _body(service.certificate_issuer.issue(instrument, issued_to=viewer.email, path=_path(path)))
 
 
@@ -266,22 +261,20 @@ def certify_instrument(
     summary="List the statements on each file of a folder",
 )
 def list_statements(
-    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID], path: PathBelow = None
+    service: TheService, page: PageAsked, instrument_id: FromPath[UUID], path: PathBelow = None
 ) -> Response[list[FileStatementBody]]:
     """What would be certified of each file at and below a path, in the order of paths. Nothing is issued."""
-    with service.reading() as session:
-        instrument = instrument_by_id(session, instrument_id)
+    instrument = service.read(instrument_by_id, instrument_id)
     statements = service.certificate_issuer.statements_page(instrument, Scope(instrument.id, _path(path)), page)
-    return listed(request, statements, lambda statement: msgspec.convert(statement, FileStatementBody))
+    return page.response(statements, lambda statement: msgspec.convert(statement, FileStatementBody))
 
 
 @get("/certificates", sync_to_thread=True, guards=[admin_only], summary="List issued certificates")
 def list_certificates(
-    service: TheService, page: PageAsked, request: Asked, instrument_id: FromQuery[UUID | None] = None
+    service: TheService, page: PageAsked, instrument_id: FromQuery[UUID | None] = None
 ) -> Response[list[IssuedCertificateBody]]:
     """Issued certificates, newest first. No entry can be changed or removed."""
-    with service.reading() as session:
-        return listed(request, certificates(session, page, instrument_id=instrument_id), issued_body)
+    return page.response(service.read(certificates, page, instrument_id=instrument_id), IssuedCertificateBody)
 
 
 @get(

@@ -6,7 +6,6 @@ The code location reads the catalog's rows once, when it is loaded; it is reload
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +20,7 @@ from streamweave.instruments.dagster import (
     orchestrator,
     reload_code_location,
 )
+from streamweave_api.bodies import Outgoing
 
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
@@ -66,15 +66,34 @@ FAILED = "FAILURE"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run as Dagster knows it: ``status`` in its own words, times in UTC, the failure's message if it failed."""
+class ProgressBody(Outgoing):
+    """How far the transfers of a run are, at most a second old while it runs.
+
+    ``files`` are done, archived or not; ``bytes`` counts theirs, and what has been read of large files under way. The
+    rates are those of the last half minute. ``seconds_left`` is null while nothing can be said about it.
+    """
+
+    files: int
+    files_total: int
+    bytes: int
+    bytes_total: int
+    files_per_second: float
+    bytes_per_second: float
+    seconds_left: float | None
+
+
+class RunBody(Outgoing):
+    """A run; ``status`` is one of Dagster's words, such as QUEUED, STARTED, SUCCESS or FAILURE.
+
+    ``progress`` is null while it transfers nothing yet.
+    """
 
     run_id: str
     status: str
     started_at: datetime | None
     ended_at: datetime | None
     error: str | None
+    progress: ProgressBody | None = None
 
 
 class Dagster:
@@ -84,7 +103,6 @@ class Dagster:
         self._client = orchestrator(url, token)
 
     def close(self) -> None:
-        """Let go of the connections."""
         self._client.close()
 
     def launch_harvest(self, slug: str) -> str:
@@ -104,14 +122,14 @@ class Dagster:
             raise OrchestratorUnavailable(f"Dagster did not start the harvest: {message_of(answer)}")
         return str(answer["run"]["runId"])
 
-    def run(self, run_id: str) -> Run:
+    def run(self, run_id: str) -> RunBody:
         """The state of the run. Raises ``NotFound``."""
         answer = self._ask(RUN, {"runId": run_id})["runOrError"]
         if answer["__typename"] == "RunNotFoundError":
             raise NotFound("Run")
         if answer["__typename"] != "Run":
             raise OrchestratorUnavailable(f"Dagster can't report on the run: {message_of(answer)}")
-        return Run(
+        return RunBody(
             run_id=answer["runId"],
             status=answer["status"],
             started_at=_time(answer["startTime"]),
@@ -158,7 +176,6 @@ class LocationReload:
         self._thread = threading.Thread(target=self._work, name="location-reload", daemon=True)
 
     def start(self) -> None:
-        """Begin to wait for changes."""
         self._thread.start()
 
     def request(self) -> None:

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 from anyio import CancelScope
-from litestar import HttpMethod, post, route
+from litestar import HttpMethod, Router, post, route
 from litestar.concurrency import sync_to_thread
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody
@@ -25,23 +25,25 @@ from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.status_codes import HTTP_200_OK, HTTP_206_PARTIAL_CONTENT, HTTP_304_NOT_MODIFIED
 from litestar.types import Receive, Scope, Send
+from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import User
 from streamweave.errors import InvalidInput
 from streamweave.files.contents import (
     Content,
+    OpenCopy,
     content_of_version,
     contents_by_id,
     contents_selected,
+    media_type,
     newest_content,
     open_copy,
 )
-from streamweave.files.dataset import media_type
 from streamweave.files.packing import Package
 from streamweave.files.selection import Selection
 from streamweave.storage.opening import storage_opener
 from streamweave_api.auth import ONLY_READS, Viewer
-from streamweave_api.file_schemas import FILTERS, METADATA, ArchiveRequest, SelectionAsked
+from streamweave_api.files import FILTERS, METADATA, ArchiveRequest, SelectionAsked, provide_selection
 from streamweave_api.openapi.answers import errors
 from streamweave_api.pagination import Asked
 from streamweave_api.service import Service, TheService, Threads
@@ -192,25 +194,14 @@ def _all_tags(header: str) -> list[str]:
 apart = Threads("downloads", 8).run
 
 
-class Pieces(Protocol):
-    """An iterator over bytes that holds a file open until it is closed."""
-
-    def __next__(self) -> bytes:
-        """The next piece, or ``StopIteration``."""
-
-    def close(self) -> None:
-        """Let go of the file."""
-
-
 class Download(ASGIStreamingResponse):
     """The pieces as a body. They are closed whatever happens: the end, a client that goes away, an error."""
 
-    def __init__(self, pieces: Pieces, headers: dict[str, Any], **options: Any) -> None:
+    def __init__(self, pieces: OpenCopy | Package, headers: dict[str, Any], **options: Any) -> None:
         super().__init__(iterator=_read(pieces), headers=headers, **options)
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -218,17 +209,9 @@ class Download(ASGIStreamingResponse):
                 await apart(self._pieces.close)
 
 
-async def _read(pieces: Pieces) -> AsyncIterator[bytes]:
-    while piece := await apart(_next, pieces):
+async def _read(pieces: OpenCopy | Package) -> AsyncIterator[bytes]:
+    while piece := await apart(lambda: next(pieces, b"")):
         yield piece
-
-
-def _next(pieces: Pieces) -> bytes:
-    """The next piece; empty at the end, because ``StopIteration`` can't leave a thread."""
-    try:
-        return next(pieces)
-    except StopIteration:
-        return b""
 
 
 @route("/{file_id:uuid}/content", http_method=READING, responses=CONTENT, summary="Download a file")
@@ -236,7 +219,7 @@ async def download_file(
     service: TheService, viewer: Viewer, request: Asked, conditions: ConditionsAsked, file_id: FromPath[UUID]
 ) -> ASGIResponse:
     """The newest archived version; its ETag is the SHA-256."""
-    content = await sync_to_thread(_newest, service, viewer, file_id)
+    content = await sync_to_thread(service.read, newest_content, viewer, file_id)
     return await _download(service, request, conditions, content)
 
 
@@ -255,7 +238,7 @@ async def download_version(
     number: FromPath[int],
 ) -> ASGIResponse:
     """One archived version, as for the newest one."""
-    content = await sync_to_thread(_version, service, viewer, file_id, number)
+    content = await sync_to_thread(service.read, content_of_version, viewer, file_id, number)
     return await _download(service, request, conditions, content)
 
 
@@ -270,7 +253,7 @@ async def download_archive(
     filtered = any(name in FILTERS or name.startswith(METADATA) for name in request.query_params)
     if filtered == bool(data.file_ids):
         raise InvalidInput("file_ids", "name files here, or select them with filters, and not both")
-    contents = await sync_to_thread(_selected, service, viewer, data.file_ids, selection)
+    contents = await sync_to_thread(service.read, _selected, viewer, data.file_ids, selection)
     package = Package(contents, storage_opener(service.sealer))
     headers = {"Content-Length": str(package.size_bytes), "Content-Disposition": _attachment("streamweave.zip")}
     return Download(package, headers, media_type="application/zip")
@@ -323,18 +306,18 @@ def _attachment(filename: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-def _newest(service: Service, viewer: User, file_id: UUID) -> Content:
-    with service.reading() as session:
-        return newest_content(session, viewer, file_id)
+def _selected(session: Session, viewer: User, file_ids: list[UUID], selection: Selection) -> list[Content]:
+    if file_ids:
+        return contents_by_id(session, viewer, file_ids)
+    return contents_selected(session, viewer, selection)
 
 
-def _version(service: Service, viewer: User, file_id: UUID, number: int) -> Content:
-    with service.reading() as session:
-        return content_of_version(session, viewer, file_id, number)
-
-
-def _selected(service: Service, viewer: User, file_ids: list[UUID], selection: Selection) -> list[Content]:
-    with service.reading() as session:
-        if file_ids:
-            return contents_by_id(session, viewer, file_ids)
-        return contents_selected(session, viewer, selection)
+downloads_router = Router(
+    "/api/files",
+    route_handlers=[download_file, download_version, download_archive],
+    dependencies={
+        "selection": Provide(provide_selection, sync_to_thread=False),
+        "conditions": Provide(provide_conditions, sync_to_thread=False),
+    },
+    tags=["Files"],
+)

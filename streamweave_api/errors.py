@@ -29,31 +29,23 @@ logger = logging.getLogger(__name__)
 
 Body = dict[str, str]
 
-STATUS: dict[type[Exception], int] = {
-    InvalidInput: 422,
-    NotFound: 404,
-    Conflict: 409,
-    NotAuthenticated: 401,
-    NotAllowed: 403,
-    IdentifierPrivate: 403,
-    CopyUnavailable: 503,
-    OrchestratorUnavailable: 502,
-    IntegrityError: 409,
-    DataError: 422,
-    OperationalError: 503,
-    RecursionError: 400,  # msgspec's answer to JSON that is nested a thousandfold
-    UnicodeDecodeError: 400,  # and to a text that is not UTF-8
-    PoolTimeout: 503,
+KNOWN: dict[type[Exception], tuple[int, str]] = {
+    InvalidInput: (422, ""),
+    NotFound: (404, ""),
+    Conflict: (409, ""),
+    NotAuthenticated: (401, "Unauthorized"),
+    NotAllowed: (403, ""),
+    IdentifierPrivate: (403, ""),
+    CopyUnavailable: (503, ""),
+    OrchestratorUnavailable: (502, ""),
+    IntegrityError: (409, "Another request has just changed what this depends on"),
+    DataError: (422, "A value can't be kept in the catalog"),
+    OperationalError: (503, "The catalog can't be reached"),
+    RecursionError: (400, "The body is nested too deeply"),  # msgspec's answer to JSON that is nested a thousandfold
+    UnicodeDecodeError: (400, "The body is not UTF-8"),
+    PoolTimeout: (503, "The catalog is too busy at the moment"),
 }
-SENTENCES: dict[type[Exception], str] = {
-    NotAuthenticated: "Unauthorized",
-    IntegrityError: "Another request has just changed what this depends on",
-    DataError: "A value can't be kept in the catalog",
-    OperationalError: "The catalog can't be reached",
-    RecursionError: "The body is nested too deeply",
-    UnicodeDecodeError: "The body is not UTF-8",
-    PoolTimeout: "The catalog is too busy at the moment",
-}
+"""The status of each error, and the sentence to answer with; empty where the error has one for users."""
 INVALID_UUID, INVALID_WORD = "Invalid UUID", "Invalid enum value"
 NO_BODY = "'data'"  # all that Litestar says when there is none
 # parameters whose names are reserved words in handlers
@@ -65,16 +57,15 @@ _PROBLEMS = {"contains unknown": "unknown field", "missing required": "is requir
 
 
 def answer(status: int, detail: str, headers: dict[str, str] | None = None) -> Response[Body]:
-    """An error's answer."""
     return Response({"detail": detail}, status_code=status, headers={**HEADERS.get(status, {}), **(headers or {})})
 
 
 def known_error(_: Request[Any, Any, Any], error: Exception) -> Response[Body]:
-    """An error from the table."""
-    kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
-    if STATUS[kind] >= 500:
+    kind = next(kind for kind in type(error).__mro__ if kind in KNOWN)
+    status, sentence = KNOWN[kind]
+    if status >= 500:
         logger.warning("%s: %s", kind.__name__, error)
-    return answer(STATUS[kind], SENTENCES.get(kind, str(error)))
+    return answer(status, sentence or str(error))
 
 
 def retry_later(_: Request[Any, Any, Any], error: TooManyAttempts | TooBusy) -> Response[Body]:
@@ -127,7 +118,7 @@ def _words_of(request: Request[Any, Any, Any], parameter: str) -> list[str]:
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
-    **dict.fromkeys(STATUS, known_error),
+    **dict.fromkeys(KNOWN, known_error),
     TooManyAttempts: retry_later,
     TooBusy: retry_later,
     ValidationException: invalid_request,

@@ -1,7 +1,6 @@
 """Fixity checks of a file, for its viewers; damage, sweeps and holds, for admins. Times are in UTC."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from streamweave.preservation.damage import damaged_copies, release
 from streamweave.preservation.report import checks_of_file, fixity_state_of_instrument, holds, sweeps
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import Outgoing, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 Repaired = Annotated[bool | None, QueryParameter(description="Only copies that are repaired, or only others")]
@@ -98,19 +97,12 @@ class FixityHoldBody(Outgoing):
     released_by_id: UUID | None
 
 
-check_body = partial(shown, body=FixityCheckBody)
-damage_body = partial(shown, body=DamagedCopyBody)
-sweep_body = partial(shown, body=FixitySweepBody)
-hold_body = partial(shown, body=FixityHoldBody)
-
-
 @get("/{file_id:uuid}/fixity", sync_to_thread=True, summary="List the re-readings of a file")
 def list_file_checks(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, file_id: FromPath[UUID]
+    service: TheService, viewer: Viewer, page: PageAsked, file_id: FromPath[UUID]
 ) -> Response[list[FixityCheckBody]]:
     """The re-readings of all archived copies of a file, newest first."""
-    with service.reading() as session:
-        return listed(request, checks_of_file(session, viewer, file_id, page), check_body)
+    return page.response(service.read(checks_of_file, viewer, file_id, page), FixityCheckBody)
 
 
 @get("/{instrument_id:uuid}/fixity", sync_to_thread=True, summary="Sum up the re-readings of an instrument's copies")
@@ -123,37 +115,29 @@ def show_standing(service: TheService, instrument_id: FromPath[UUID]) -> FixityS
 
 @get("/damage", sync_to_thread=True, summary="List damaged copies")
 def list_damage(
-    service: TheService,
-    page: PageAsked,
-    request: Asked,
-    repaired: Repaired = None,
-    instrument_id: FromQuery[UUID | None] = None,
+    service: TheService, page: PageAsked, repaired: Repaired = None, instrument_id: FromQuery[UUID | None] = None
 ) -> Response[list[DamagedCopyBody]]:
     """The archived copies that re-readings found damaged, missing or unreadable, the last found first."""
-    with service.reading() as session:
-        found = damaged_copies(session, page, repaired=repaired, instrument_id=instrument_id)
-        return listed(request, found, damage_body)
+    found = service.read(damaged_copies, page, repaired=repaired, instrument_id=instrument_id)
+    return page.response(found, DamagedCopyBody)
 
 
 @get("/sweeps", sync_to_thread=True, summary="List sweeps")
-def list_sweeps(service: TheService, page: PageAsked, request: Asked) -> Response[list[FixitySweepBody]]:
+def list_sweeps(service: TheService, page: PageAsked) -> Response[list[FixitySweepBody]]:
     """The sweeps over all storage locations, newest first; those under way too."""
-    with service.reading() as session:
-        return listed(request, sweeps(session, page), sweep_body)
+    return page.response(service.read(sweeps, page), FixitySweepBody)
 
 
 @get("/holds", sync_to_thread=True, summary="List holds")
-def list_holds(service: TheService, page: PageAsked, request: Asked) -> Response[list[FixityHoldBody]]:
+def list_holds(service: TheService, page: PageAsked) -> Response[list[FixityHoldBody]]:
     """The storage locations that were held because too much was damaged at once, newest first; released ones too."""
-    with service.reading() as session:
-        return listed(request, holds(session, page), hold_body)
+    return page.response(service.read(holds, page), FixityHoldBody)
 
 
 @post("/holds/{hold_id:uuid}/release", sync_to_thread=True, status_code=200, summary="Release a hold")
 def release_hold(service: TheService, viewer: Viewer, hold_id: FromPath[UUID]) -> FixityHoldBody:
     """Release a hold after a check: the next sweep re-reads what was found, and repairs what is still damaged."""
-    with service.sessions.begin() as session:
-        return hold_body(release(session, viewer, hold_id, service.now()))
+    return shown(service.write(release, viewer, hold_id, service.now()), FixityHoldBody)
 
 
 fixity_router = Router(

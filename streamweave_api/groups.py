@@ -1,29 +1,38 @@
-"""Groups and their members, for admins."""
+"""Groups and projects, and their members, for admins.
+
+As in ``resources``, the annotations ``NewMember``, ``Member`` and ``MemberId`` stand for types of the group or project.
+"""
+
+from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
-from litestar.params import FromPath, JSONBody
+from litestar import Response, delete, get, post
+from litestar.params import JSONBody, PathParameter
+from litestar.types import ControllerRouterHandler
 from msgspec import UNSET, UnsetType
 
 from streamweave.access.groups import (
+    Team,
     add_team_member,
     create_team,
     delete_team,
     remove_team_member,
     restore_team,
-    team_by_id,
     team_members,
-    teams,
     update_team,
 )
-from streamweave.catalog.tables import Group
-from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave.catalog.tables import Group, MemberType, Project
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
+from streamweave_api.pagination import PageAsked
+from streamweave_api.resources import Id, Resource, documented, resource_router
 from streamweave_api.service import TheService
+
+NewMember: TypeAlias = Incoming
+Member: TypeAlias = Outgoing
+MemberId: TypeAlias = UUID
 
 
 class NamedChanges(Incoming):
@@ -71,92 +80,102 @@ class GroupMemberBody(Outgoing):
     user_id: UUID
 
 
-group_body = partial(shown, body=GroupBody)
-member_body = partial(shown, body=GroupMemberBody)
+class ProjectChanges(NamedChanges):
+    """Any of a project's fields."""
 
 
-@get("/", sync_to_thread=True, summary="List groups")
-def list_groups(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
-) -> Response[list[GroupBody]]:
-    """All groups in order of creation."""
-    with service.reading() as session:
-        return listed(request, teams(session, Group, page, include_deleted=include_deleted), group_body)
+class NewProject(ProjectChanges, kw_only=True):
+    """A project as it is entered."""
+
+    name: str
 
 
-@post("/", sync_to_thread=True, summary="Create a group")
-def add_group(service: TheService, data: JSONBody[NewGroup]) -> GroupBody:
-    """A new group; grants that hooks noted for its name are applied."""
-    with service.sessions.begin() as session:
-        return group_body(create_team(session, Group, given(data)))
+class ProjectBody(NamedBody):
+    """A project."""
 
 
-@get("/{group_id:uuid}", sync_to_thread=True, summary="Show a group")
-def show_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
-    """One group."""
-    with service.reading() as session:
-        return group_body(team_by_id(session, Group, group_id))
+class NewProjectMember(Incoming):
+    """The user, or the group with everybody in it, to add to the project."""
+
+    member_type: MemberType
+    member_id: UUID
 
 
-@patch("/{group_id:uuid}", sync_to_thread=True, summary="Change a group")
-def change_group(service: TheService, group_id: FromPath[UUID], data: JSONBody[GroupChanges]) -> GroupBody:
-    """Change the fields that are given."""
-    with service.sessions.begin() as session:
-        return group_body(update_team(session, Group, group_id, given(data)))
+class ProjectMemberBody(Outgoing):
+    """A user's or a group's membership in a project. ``member_id`` is the user's or group's own id."""
+
+    id: UUID
+    project_id: UUID
+    member_type: MemberType
+    member_id: UUID
 
 
-@delete("/{group_id:uuid}", sync_to_thread=True, summary="Delete a group")
-def remove_group(service: TheService, group_id: FromPath[UUID]) -> None:
-    """Delete a group: what is granted to it is visible to no member until it is restored."""
-    with service.sessions.begin() as session:
-        delete_team(session, Group, group_id)
+def team_resource(table: type[Team], new: type[Incoming], changes: type[Incoming], body: type[Outgoing]) -> Resource:
+    """Groups, or projects."""
+    name = table.__name__.lower()
+    return Resource(
+        name=name,
+        parameter=f"{name}_id",
+        new=new,
+        changes=changes,
+        body=body,
+        table=table,
+        create=lambda _, session, values: create_team(session, table, values),
+        update=lambda _, session, team_id, values: update_team(session, table, team_id, values),
+        delete=lambda session, team_id: delete_team(session, table, team_id),
+        restore=lambda _, session, team_id: restore_team(session, table, team_id),
+        creation=f"A new {name}; grants that hooks noted for its name are applied.",
+        deletion=f"Delete a {name}: what is granted to it is visible to no member until it is restored.",
+        restoration=f"Restore a deleted {name}, with its members and grants.",
+    )
 
 
-@post("/{group_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a group")
-def bring_back_group(service: TheService, group_id: FromPath[UUID]) -> GroupBody:
-    """Restore a deleted group, with its members and grants."""
-    with service.sessions.begin() as session:
-        return group_body(restore_team(session, Group, group_id))
+def member_routes(
+    table: type[Team], parameter: str, body: type[Outgoing], *, adding: str, removing: str
+) -> list[ControllerRouterHandler]:
+    """The routes of members; the last two are descriptions. ``parameter`` is the name of a member's id in paths."""
+    name = table.__name__.lower()
+    members = f"/{{{name}_id:uuid}}/members"
+    order = "The members in the order in which they were added."
+
+    @get(members, **documented(name, f"List the members of a {name}", order, "Members"))
+    def list_(service: TheService, page: PageAsked, row_id: Id) -> Response[list[Member]]:
+        return page.response(service.read(team_members, table, row_id, page), body)
+
+    @post(members, **documented(name, f"Add a member to a {name}", adding))
+    def add_member_of(service: TheService, row_id: Id, data: JSONBody[NewMember]) -> Member:
+        return shown(service.write(add_team_member, table, row_id, given(data)), body)
+
+    @delete(f"{members}/{{{parameter}:uuid}}", **documented(name, f"Remove a member of a {name}", removing))
+    def remove_member_of(service: TheService, row_id: Id, member_id: MemberId) -> None:
+        service.write(remove_team_member, table, row_id, member_id)
+
+    return [list_, add_member_of, remove_member_of]
 
 
-@get("/{group_id:uuid}/members", sync_to_thread=True, summary="List the members of a group")
-def list_group_members(
-    service: TheService, page: PageAsked, request: Asked, group_id: FromPath[UUID]
-) -> Response[list[GroupMemberBody]]:
-    """The members in the order in which they were added."""
-    with service.reading() as session:
-        return listed(request, team_members(session, Group, group_id, page), member_body)
-
-
-@post("/{group_id:uuid}/members", sync_to_thread=True, summary="Add a member to a group")
-def add_member_of_group(
-    service: TheService, group_id: FromPath[UUID], data: JSONBody[NewGroupMember]
-) -> GroupMemberBody:
-    """Add a user to the group."""
-    with service.sessions.begin() as session:
-        return member_body(add_team_member(session, Group, group_id, given(data)))
-
-
-@delete("/{group_id:uuid}/members/{user_id:uuid}", sync_to_thread=True, summary="Remove a member of a group")
-def remove_member_of_group(service: TheService, group_id: FromPath[UUID], user_id: FromPath[UUID]) -> None:
-    """Remove a user from the group."""
-    with service.sessions.begin() as session:
-        remove_team_member(session, Group, group_id, user_id)
-
-
-groups_router = Router(
+groups_router = resource_router(
     "/api/groups",
-    route_handlers=[
-        list_groups,
-        add_group,
-        show_group,
-        change_group,
-        remove_group,
-        bring_back_group,
-        list_group_members,
-        add_member_of_group,
-        remove_member_of_group,
-    ],
-    guards=[admin_only],
-    tags=["Groups"],
+    "Groups",
+    team_resource(Group, NewGroup, GroupChanges, GroupBody),
+    *member_routes(
+        Group, "user_id", GroupMemberBody, adding="Add a user to the group.", removing="Remove a user from the group."
+    ),
+    NewMember=NewGroupMember,
+    Member=GroupMemberBody,
+    MemberId=Annotated[UUID, PathParameter(name="user_id")],
+)
+projects_router = resource_router(
+    "/api/projects",
+    "Projects",
+    team_resource(Project, NewProject, ProjectChanges, ProjectBody),
+    *member_routes(
+        Project,
+        "member_id",
+        ProjectMemberBody,
+        adding="Add a user, or everybody in a group, to the project.",
+        removing="Remove a user or a group, named by its own id, from the project.",
+    ),
+    NewMember=NewProjectMember,
+    Member=ProjectMemberBody,
+    MemberId=Annotated[UUID, PathParameter(name="member_id")],
 )

@@ -1,21 +1,22 @@
 """Hooks and the runs of those that call out, for admins."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
+from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody, Parameter, QueryParameter
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog import tables
 from streamweave.catalog.tables import HookRun
-from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id, hooks, restore_hook, update_hook
-from streamweave.hooks.recorded_hook import hook_runs
+from streamweave.hooks.calls import hook_runs
+from streamweave.hooks.configuration import create_hook, delete_hook, hook_by_id, restore_hook, update_hook
 from streamweave.hooks.trial import HookAnswer, sample_from, try_hook
 from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.bodies import Incoming, Outgoing, given, shown
+from streamweave_api.pagination import PageAsked
+from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
 
 Hook = Annotated[UUID | None, QueryParameter(description="Only runs of this hook")]
@@ -127,88 +128,46 @@ class HookRunBody(Outgoing):
 
 
 def hook_run_body(run: HookRun) -> HookRunBody:
-    """The run, with its hook's name."""
     return shown(run, HookRunBody, hook_name=run.hook.name)
-
-
-hook_body = partial(shown, body=HookBody)
-
-
-@get("/", sync_to_thread=True, summary="List hooks")
-def list_hooks(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
-) -> Response[list[HookBody]]:
-    """All hooks in order of creation."""
-    with service.reading() as session:
-        return listed(request, hooks(session, page, include_deleted=include_deleted), hook_body)
-
-
-@post("/", sync_to_thread=True, summary="Create a hook")
-def add_hook(service: TheService, data: JSONBody[NewHook]) -> HookBody:
-    """A new hook; its configuration must be one that it takes. A script lies in the facility's folder of scripts."""
-    with service.sessions.begin() as session:
-        return hook_body(create_hook(session, given(data), service.reach))
-
-
-@get("/{hook_id:uuid}", sync_to_thread=True, summary="Show a hook")
-def show_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
-    """One hook."""
-    with service.reading() as session:
-        return hook_body(hook_by_id(session, hook_id))
-
-
-@patch("/{hook_id:uuid}", sync_to_thread=True, summary="Change a hook")
-def change_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookChanges]) -> HookBody:
-    """Change the fields that are given."""
-    with service.sessions.begin() as session:
-        return hook_body(update_hook(session, hook_id, given(data), service.reach))
-
-
-@delete("/{hook_id:uuid}", sync_to_thread=True, summary="Delete a hook")
-def remove_hook(service: TheService, hook_id: FromPath[UUID]) -> None:
-    """Delete a hook; it can be restored."""
-    with service.sessions.begin() as session:
-        delete_hook(session, hook_id)
-
-
-@post("/{hook_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a hook")
-def bring_back_hook(service: TheService, hook_id: FromPath[UUID]) -> HookBody:
-    """Restore a deleted hook."""
-    with service.sessions.begin() as session:
-        return hook_body(restore_hook(session, hook_id))
 
 
 @post("/{hook_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a hook")
 def test_hook(service: TheService, hook_id: FromPath[UUID], data: JSONBody[HookSample]) -> HookAnswered | HookNotUsable:
     """Ask a hook about a made-up file, and return its answer. Nothing is changed."""
     sample = sample_from(given(data))
-    with service.reading() as session:
-        hook = hook_by_id(session, hook_id)
+    hook = service.read(hook_by_id, hook_id)
     answer = try_hook(hook, service.reach, sample)
     return shown(answer, HookAnswered) if isinstance(answer, HookAnswer) else shown(answer, HookNotUsable)
 
 
-hooks_router = Router(
+hooks_router = resource_router(
     "/api/hooks",
-    route_handlers=[list_hooks, add_hook, show_hook, change_hook, remove_hook, bring_back_hook, test_hook],
-    guards=[admin_only],
-    tags=["Hooks"],
+    "Hooks",
+    Resource(
+        name="hook",
+        parameter="hook_id",
+        new=NewHook,
+        changes=HookChanges,
+        body=HookBody,
+        table=tables.Hook,
+        create=lambda service, session, values: create_hook(session, values, service.reach),
+        update=lambda service, session, hook_id, changes: update_hook(session, hook_id, changes, service.reach),
+        delete=delete_hook,
+        restore=lambda _, session, hook_id: restore_hook(session, hook_id),
+        creation="A new hook; its configuration must be one that it takes. A script lies in the facility's folder of "
+        "scripts.",
+    ),
+    test_hook,
 )
 
 
 @get("/", sync_to_thread=True, summary="List the runs of hooks")
 def list_hook_runs(
-    service: TheService,
-    page: PageAsked,
-    request: Asked,
-    hook_id: Hook = None,
-    file_id: File = None,
-    failed: Failed = False,
+    service: TheService, page: PageAsked, hook_id: Hook = None, file_id: File = None, failed: Failed = False
 ) -> Response[list[HookRunBody]]:
     """The runs of scripts and webhooks, newest first. Of a hook that has failed for a file, the newest 20 are kept."""
-    with service.reading() as session:
-        found = hook_runs(session, page, hook_id=hook_id, file_id=file_id, failed=failed)
-        return listed(request, found, hook_run_body)
+    found = service.read(hook_runs, page, hook_id=hook_id, file_id=file_id, failed=failed)
+    return page.response(found, hook_run_body)
 
 
 hook_runs_router = Router("/api/hook-runs", route_handlers=[list_hook_runs], guards=[admin_only], tags=["Hooks"])

@@ -12,10 +12,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from streamweave.catalog.tables import User
-from streamweave.files.dataset import Description, dataset, media_type
+from streamweave.files.contents import media_type
 from streamweave.files.resolving import Citation, Named, Support, erc, resolve, tombstone
 from streamweave_api.auth import LOGIN_OPTIONAL, MaybeViewer
-from streamweave_api.openapi.answers import DESCRIPTIONS, ErrorBody
+from streamweave_api.openapi.answers import ERRORS, ErrorBody
 from streamweave_api.pagination import Asked
 from streamweave_api.service import Service, TheService
 
@@ -51,21 +51,35 @@ def citation_of(named: Named, support: Support) -> Citation:
     return Citation(support.who, named.record.source_path, version.source_mtime, named.identifier)
 
 
-def description_of(named: Named, support: Support, public_url: str) -> Description:
-    """The file as harvesters read it."""
-    version, base = named.version or named.newest, public_url.rstrip("/")
-    return Description(
-        identifier=named.identifier,
-        name=named.record.source_path,
-        filename=named.record.filename,
-        created=version.source_mtime,
-        publisher=support.who,
-        version=version.number,
-        size_bytes=named.content.size_bytes if named.content else None,
-        sha256=named.content.sha256 if named.content else None,
-        content_url=f"{base}{content_path(named)}" if named.content else None,
-        landing_url=f"{base}{landing_path(named)}",
-    )
+def dataset(named: Named, support: Support, public_url: str) -> dict[str, Any]:
+    """The file as harvesters of research data read it: a Dataset of schema.org in JSON-LD.
+
+    While nothing is archived it has no ``distribution``.
+    """
+    version, base, filename = named.version or named.newest, public_url.rstrip("/"), named.record.filename
+    document = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "@id": named.identifier,
+        "identifier": named.identifier,
+        "name": filename,
+        "description": named.record.source_path,
+        "url": f"{base}{landing_path(named)}",
+        "dateCreated": version.source_mtime.isoformat(),
+        "version": str(version.number),
+        "publisher": {"@type": "Organization", "name": support.who},
+        "encodingFormat": media_type(filename),
+    }
+    if named.content is None:
+        return document
+    distribution = {
+        "@type": "DataDownload",
+        "contentUrl": f"{base}{content_path(named)}",
+        "contentSize": f"{named.content.size_bytes} B",
+        "encodingFormat": media_type(filename),
+        "sha256": named.content.sha256,
+    }
+    return {**document, "distribution": distribution}
 
 
 def links_of(named: Named, public_url: str) -> str:
@@ -87,7 +101,7 @@ ANSWERS = {
         str, generate_examples=False, description="Its ERC record, or its Dataset", media_type=PLAIN_TEXT
     ),
     303: ResponseSpec(None, description="Location is where the file is"),
-    410: ResponseSpec(WithdrawnBody, generate_examples=False, description=DESCRIPTIONS[410]),
+    410: ResponseSpec(WithdrawnBody, generate_examples=False, description=ERRORS[410][0]),
 }
 
 
@@ -117,7 +131,8 @@ async def resolve_without_slash(
 
 
 async def _answer(service: Service, viewer: User | None, request: Asked, info: str | None, text: str) -> Response[Any]:
-    named = await sync_to_thread(_resolved, service, viewer, text)
+    hide = service.hide_private_identifiers
+    named = await sync_to_thread(service.read, resolve, viewer, text, hide_private=hide)
     headers = {"Link": links_of(named, service.public_url), "Vary": "Accept, Authorization, Cookie"}
     if named.record.withdrawn_at is not None:
         return _tombstone(service, named, headers)
@@ -126,14 +141,9 @@ async def _answer(service: Service, viewer: User | None, request: Asked, info: s
         record = erc(citation_of(named, service.support), service.support)
         return Response(record, media_type=PLAIN_TEXT, headers=headers)
     if wanted == LINKED_DATA:
-        described = description_of(named, service.support, service.public_url)
-        return Response(dataset(described), media_type=LINKED_DATA, headers=headers)
+        described = dataset(named, service.support, service.public_url)
+        return Response(described, media_type=LINKED_DATA, headers=headers)
     return Response(None, status_code=303, headers={**headers, "Location": landing_path(named)})
-
-
-def _resolved(service: Service, viewer: User | None, text: str) -> Named:
-    with service.reading() as session:
-        return resolve(session, viewer, text, hide_private=service.hide_private_identifiers)
 
 
 def _tombstone(service: Service, named: Named, headers: dict[str, str]) -> Response[Any]:

@@ -1,7 +1,6 @@
 """Instrument requests: every user may file one, admins decide."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from streamweave.instruments.requests import (
 from streamweave_api.auth import Viewer, admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
 from streamweave_api.openapi.answers import errors
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 Status = Annotated[RequestStatus | None, QueryParameter(description="Only requests in this state")]
@@ -58,17 +57,13 @@ class InstrumentRequestBody(Outgoing):
     updated_at: datetime
 
 
-instrument_request_body = partial(shown, body=InstrumentRequestBody)
-
-
 @get("/", sync_to_thread=True, summary="List instrument requests")
 def list_instrument_requests(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, status: Status = None
+    service: TheService, viewer: Viewer, page: PageAsked, status: Status = None
 ) -> Response[list[InstrumentRequestBody]]:
     """One's own requests in order of creation; for an admin everybody's."""
-    with service.reading() as session:
-        found = instrument_requests(session, viewer, page, status=status)
-        return listed(request, found, instrument_request_body)
+    found = service.read(instrument_requests, viewer, page, status=status)
+    return page.response(found, InstrumentRequestBody)
 
 
 @post("/", sync_to_thread=True, responses=errors(429), summary="Ask for an instrument")
@@ -76,15 +71,13 @@ def add_instrument_request(
     service: TheService, viewer: Viewer, data: JSONBody[NewInstrumentRequest]
 ) -> InstrumentRequestBody:
     """Ask for an instrument; all admins are notified. Each user may have 10 waiting requests, and file 20 a day."""
-    with service.sessions.begin() as session:
-        return instrument_request_body(request_instrument(session, viewer, given(data)))
+    return shown(service.write(request_instrument, viewer, given(data)), InstrumentRequestBody)
 
 
 @get("/{request_id:uuid}", sync_to_thread=True, summary="Show an instrument request")
 def show_instrument_request(service: TheService, viewer: Viewer, request_id: FromPath[UUID]) -> InstrumentRequestBody:
     """One request."""
-    with service.reading() as session:
-        return instrument_request_body(instrument_request_by_id(session, viewer, request_id))
+    return shown(service.read(instrument_request_by_id, viewer, request_id), InstrumentRequestBody)
 
 
 @patch("/{request_id:uuid}", sync_to_thread=True, guards=[admin_only], summary="Decide about an instrument request")
@@ -92,8 +85,7 @@ def review_request(
     service: TheService, viewer: Viewer, request_id: FromPath[UUID], data: JSONBody[Review]
 ) -> InstrumentRequestBody:
     """Decide on a request, finally; the requester is notified."""
-    with service.sessions.begin() as session:
-        return instrument_request_body(review_instrument_request(session, viewer, request_id, given(data)))
+    return shown(service.write(review_instrument_request, viewer, request_id, given(data)), InstrumentRequestBody)
 
 
 instrument_requests_router = Router(

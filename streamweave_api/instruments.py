@@ -1,15 +1,15 @@
 """Instruments and their scans, for admins. Units are in the names; times are in UTC."""
 
 from datetime import date, datetime
-from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
+from litestar import Response, get, post
 from litestar.exceptions import ClientException
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog.tables import Instrument
 from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.harvest.share_guard import acknowledge_cleanup
 from streamweave.instruments.connection_test import ShareAnswer, try_share
@@ -17,17 +17,23 @@ from streamweave.instruments.instruments import (
     create_instrument,
     delete_instrument,
     instrument_by_id,
-    instruments,
     restore_instrument,
     scans_of,
 )
 from streamweave.instruments.schedules import destinations, why_no_destination
-from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
+from streamweave_api.bodies import Incoming, Outgoing, shown
 from streamweave_api.fixity import show_standing
 from streamweave_api.openapi.answers import errors
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
+from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
+
+CHANGE = """\
+Change the fields that are given.
+
+Another host, share or base path of an instrument that has files needs ``address_change``: without it the answer is 409,
+with a sentence that says what either answer would do. So is it while a harvest of the instrument is under way.\
+"""
 
 
 class InstrumentFields(Incoming):
@@ -177,67 +183,6 @@ class HarvestStarted(Outgoing):
     instrument_id: UUID
 
 
-instrument_body = partial(shown, body=InstrumentBody)
-scan_body = partial(shown, body=ScanBody)
-
-
-@get("/", sync_to_thread=True, summary="List instruments")
-def list_instruments(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
-) -> Response[list[InstrumentBody]]:
-    """All instruments in order of creation."""
-    with service.reading() as session:
-        return listed(request, instruments(session, page, include_deleted=include_deleted), instrument_body)
-
-
-@post("/", sync_to_thread=True, summary="Create an instrument")
-def add_instrument(service: TheService, data: JSONBody[NewInstrument]) -> InstrumentBody:
-    """A new instrument; Dagster shows it soon after."""
-    with service.sessions.begin() as session:
-        created = instrument_body(create_instrument(session, given(data)))
-    service.location_reload.request()
-    return created
-
-
-@get("/{instrument_id:uuid}", sync_to_thread=True, summary="Show an instrument")
-def show_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
-    """One instrument."""
-    with service.reading() as session:
-        return instrument_body(instrument_by_id(session, instrument_id))
-
-
-@patch("/{instrument_id:uuid}", sync_to_thread=True, summary="Change an instrument")
-def change_instrument(
-    service: TheService, instrument_id: FromPath[UUID], data: JSONBody[InstrumentChanges]
-) -> InstrumentBody:
-    """Change the fields that are given.
-
-    Another host, share or base path of an instrument that has files needs ``address_change``: without it the answer is
-    409, with a sentence that says what either answer would do. So is it while a harvest of the instrument is under way.
-    """
-    with service.sessions.begin() as session:
-        changed = instrument_body(update_instrument(session, instrument_id, given(data)))
-    service.location_reload.request()
-    return changed
-
-
-@delete("/{instrument_id:uuid}", sync_to_thread=True, summary="Delete an instrument")
-def remove_instrument(service: TheService, instrument_id: FromPath[UUID]) -> None:
-    """Delete an instrument with its schedules and hooks; its files stay, and it can be restored."""
-    with service.sessions.begin() as session:
-        delete_instrument(session, instrument_id)
-    service.location_reload.request()
-
-
-@post("/{instrument_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore an instrument")
-def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) -> InstrumentBody:
-    """Restore a deleted instrument, with the schedules and hooks that were deleted with it."""
-    with service.sessions.begin() as session:
-        restored = instrument_body(restore_instrument(session, instrument_id))
-    service.location_reload.request()
-    return restored
-
-
 @post(
     "/{instrument_id:uuid}/test",
     sync_to_thread=True,
@@ -246,8 +191,7 @@ def bring_back_instrument(service: TheService, instrument_id: FromPath[UUID]) ->
 )
 def test_instrument(service: TheService, instrument_id: FromPath[UUID]) -> ShareAnswered | ShareRefused:
     """List the base folder of the share now, and return the result."""
-    with service.reading() as session:
-        instrument = instrument_by_id(session, instrument_id)
+    instrument = service.read(instrument_by_id, instrument_id)
     answer = try_share(instrument, service.sealer)
     return shown(answer, ShareAnswered) if isinstance(answer, ShareAnswer) else shown(answer, ShareRefused)
 
@@ -282,34 +226,37 @@ def acknowledge(service: TheService, instrument_id: FromPath[UUID]) -> Instrumen
 
     The missing files are then recorded as gone from the source; the archive keeps them.
     """
-    with service.sessions.begin() as session:
-        return instrument_body(acknowledge_cleanup(session, instrument_id))
+    return shown(service.write(acknowledge_cleanup, instrument_id), InstrumentBody)
 
 
 @get("/{instrument_id:uuid}/scans", sync_to_thread=True, summary="List the scans of an instrument's share")
-def list_scans(
-    service: TheService, page: PageAsked, request: Asked, instrument_id: FromPath[UUID]
-) -> Response[list[ScanBody]]:
+def list_scans(service: TheService, page: PageAsked, instrument_id: FromPath[UUID]) -> Response[list[ScanBody]]:
     """The scans of the instrument's share, newest first."""
-    with service.reading() as session:
-        return listed(request, scans_of(session, instrument_id, page), scan_body)
+    return page.response(service.read(scans_of, instrument_id, page), ScanBody)
 
 
-instruments_router = Router(
+instruments_router = resource_router(
     "/api/instruments",
-    route_handlers=[
-        list_instruments,
-        add_instrument,
-        show_instrument,
-        change_instrument,
-        remove_instrument,
-        bring_back_instrument,
-        test_instrument,
-        harvest_instrument,
-        acknowledge,
-        list_scans,
-        show_standing,
-    ],
-    guards=[admin_only],
-    tags=["Instruments"],
+    "Instruments",
+    Resource(
+        name="instrument",
+        parameter="instrument_id",
+        new=NewInstrument,
+        changes=InstrumentChanges,
+        body=InstrumentBody,
+        table=Instrument,
+        create=lambda _, session, values: create_instrument(session, values),
+        update=lambda _, session, instrument_id, changes: update_instrument(session, instrument_id, changes),
+        delete=delete_instrument,
+        restore=lambda _, session, instrument_id: restore_instrument(session, instrument_id),
+        in_dagster=True,
+        change=CHANGE,
+        deletion="Delete an instrument with its schedules and hooks; its files stay, and it can be restored.",
+        restoration="Restore a deleted instrument, with the schedules and hooks that were deleted with it.",
+    ),
+    test_instrument,
+    harvest_instrument,
+    acknowledge,
+    list_scans,
+    show_standing,
 )

@@ -16,9 +16,18 @@ from streamweave.access.login import Attempt, log_in
 from streamweave.access.tokens import claims_of, csrf_token, end_token, issue_token, sweep
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed, NotAuthenticated
-from streamweave_api.auth import CSRF_COOKIE, OPEN_TO_ALL, ShownCredential, admin_only, login_only, not_for_reading_only
+from streamweave_api.auth import (
+    CSRF_COOKIE,
+    LOGIN_COOKIE,
+    OPEN_TO_ALL,
+    ClientAddress,
+    Credential,
+    ShownCredential,
+    admin_only,
+    login_only,
+    not_for_reading_only,
+)
 from streamweave_api.bodies import Outgoing
-from streamweave_api.credentials import LOGIN_COOKIE, ClientAddress, Credential
 from streamweave_api.openapi.answers import errors
 from streamweave_api.service import Service, TheService, apart_for_passwords
 

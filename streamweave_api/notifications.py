@@ -1,7 +1,6 @@
 """The viewer's own notifications."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from litestar.params import FromPath, QueryParameter
 from streamweave.access.notifications import discard_notification, mark_all_read, mark_read, notifications_of
 from streamweave_api.auth import Viewer
 from streamweave_api.bodies import Outgoing, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.pagination import PageAsked
 from streamweave_api.service import TheService
 
 Unread = Annotated[bool, QueryParameter(description="Whether to leave out what was read")]
@@ -36,37 +35,30 @@ class Read(Outgoing):
     read: int
 
 
-notification_body = partial(shown, body=NotificationBody)
-
-
 @get("/", sync_to_thread=True, summary="List notifications")
 def list_notifications(
-    service: TheService, viewer: Viewer, page: PageAsked, request: Asked, unread: Unread = False
+    service: TheService, viewer: Viewer, page: PageAsked, unread: Unread = False
 ) -> Response[list[NotificationBody]]:
     """One's own notifications, newest first."""
-    with service.reading() as session:
-        return listed(request, notifications_of(session, viewer, page, unread=unread), notification_body)
+    return page.response(service.read(notifications_of, viewer, page, unread=unread), NotificationBody)
 
 
 @post("/{notification_id:uuid}/read", sync_to_thread=True, status_code=200, summary="Mark a notification as read")
 def read_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> NotificationBody:
     """Mark one as read."""
-    with service.sessions.begin() as session:
-        return notification_body(mark_read(session, viewer, notification_id))
+    return shown(service.write(mark_read, viewer, notification_id), NotificationBody)
 
 
 @post("/read-all", sync_to_thread=True, status_code=200, summary="Mark all notifications as read")
 def read_all_notifications(service: TheService, viewer: Viewer) -> Read:
     """Mark all as read."""
-    with service.sessions.begin() as session:
-        return Read(read=mark_all_read(session, viewer))
+    return Read(read=service.write(mark_all_read, viewer))
 
 
 @delete("/{notification_id:uuid}", sync_to_thread=True, summary="Remove a notification")
 def remove_notification(service: TheService, viewer: Viewer, notification_id: FromPath[UUID]) -> None:
     """Remove one for good."""
-    with service.sessions.begin() as session:
-        discard_notification(session, viewer, notification_id)
+    service.write(discard_notification, viewer, notification_id)
 
 
 notifications_router = Router(

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response
@@ -13,12 +14,9 @@ from litestar.params import QueryParameter
 
 from streamweave.catalog.pages import Page, PageRequest
 from streamweave.errors import InvalidInput
+from streamweave_api.bodies import Body, shown
 
 Asked = Request[Any, Any, Any]
-PageAsked = NamedDependency[PageRequest]
-
-Row = TypeVar("Row")
-Body = TypeVar("Body")
 
 WHICH_PART = ("limit", "cursor", "count")
 
@@ -34,15 +32,26 @@ def no_parameter_is_repeated(connection: ASGIConnection[Any, Any, Any, Any], _: 
             raise InvalidInput(name, "must be given only once")
 
 
-def provide_page(request: Asked, limit: Limit = 100, cursor: Cursor = None) -> PageRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedPage(PageRequest):
+    """The part of a list that a request asks for."""
+
+    request: Asked
+
+    def response(self, page: Page[Any], body: type[Body] | Callable[[Any], Body]) -> Response[list[Body]]:
+        """The page's rows, each as a ``body`` or as what that makes of it, and where the next page is."""
+        bodies = [shown(row, body) if isinstance(body, type) else body(row) for row in page.rows]
+        cursor = page.next_cursor
+        headers = {} if cursor is None else {"Link": f'<{_address(self.request, cursor)}>; rel="next"'}
+        return Response(bodies, headers=headers)
+
+
+PageAsked = NamedDependency[RequestedPage]
+
+
+def provide_page(request: Asked, limit: Limit = 100, cursor: Cursor = None) -> RequestedPage:
     """The dependency ``page``: which part of the list is asked for."""
-    return PageRequest(limit, cursor, _scope(request))
-
-
-def listed(request: Asked, page: Page[Row], to_body: Callable[[Row], Body]) -> Response[list[Body]]:
-    """The page's rows as bodies, and where the next page is."""
-    headers = {} if page.next_cursor is None else {"Link": f'<{_address(request, page.next_cursor)}>; rel="next"'}
-    return Response([to_body(row) for row in page.rows], headers=headers)
+    return RequestedPage(limit, cursor, _scope(request), request=request)
 
 
 def _scope(request: Asked) -> str:

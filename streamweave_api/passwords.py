@@ -6,15 +6,13 @@ from litestar import Response, Router, post
 from litestar.exceptions import ClientException
 from litestar.params import JSONBody
 
+from streamweave.access.accounts import change_password, mail_password_reset, mail_verification, reset_password, verify
 from streamweave.access.login import counted_request
-from streamweave.access.password_changes import change_password, mail_password_reset, reset_password
-from streamweave.access.registration import mail_verification, verify
 from streamweave.catalog.session import Sessions
 from streamweave.errors import NotAuthenticated
 from streamweave.mail import Mailer
-from streamweave_api.auth import OPEN_TO_ALL, Viewer, login_only
+from streamweave_api.auth import OPEN_TO_ALL, ClientAddress, Viewer, login_only
 from streamweave_api.bodies import Incoming, Outgoing
-from streamweave_api.credentials import ClientAddress
 from streamweave_api.openapi.answers import errors
 from streamweave_api.service import Service, TheService, apart_for_passwords, mailed
 from streamweave_api.users import UserBody, user_body

@@ -1,26 +1,24 @@
 """Schedules, for admins, and launching their harvests by hand."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
+from litestar import post
 from litestar.exceptions import ClientException
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog.tables import Schedule
 from streamweave.instruments.schedules import (
     create_schedule,
     delete_schedule,
     restore_schedule,
     schedule_by_id,
-    schedules,
     update_schedule,
 )
-from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
+from streamweave_api.bodies import Incoming, Outgoing
 from streamweave_api.openapi.answers import errors
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import TheService
 
 
@@ -61,60 +59,6 @@ class Triggered(Outgoing):
     schedule_id: UUID
 
 
-schedule_body = partial(shown, body=ScheduleBody)
-
-
-@get("/", sync_to_thread=True, summary="List schedules")
-def list_schedules(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
-) -> Response[list[ScheduleBody]]:
-    """All schedules in order of creation."""
-    with service.reading() as session:
-        return listed(request, schedules(session, page, include_deleted=include_deleted), schedule_body)
-
-
-@post("/", sync_to_thread=True, summary="Create a schedule")
-def add_schedule(service: TheService, data: JSONBody[NewSchedule]) -> ScheduleBody:
-    """A new schedule; Dagster shows it soon after."""
-    with service.sessions.begin() as session:
-        created = schedule_body(create_schedule(session, given(data)))
-    service.location_reload.request()
-    return created
-
-
-@get("/{schedule_id:uuid}", sync_to_thread=True, summary="Show a schedule")
-def show_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
-    """One schedule."""
-    with service.reading() as session:
-        return schedule_body(schedule_by_id(session, schedule_id))
-
-
-@patch("/{schedule_id:uuid}", sync_to_thread=True, summary="Change a schedule")
-def change_schedule(service: TheService, schedule_id: FromPath[UUID], data: JSONBody[ScheduleChanges]) -> ScheduleBody:
-    """Change the fields that are given."""
-    with service.sessions.begin() as session:
-        changed = schedule_body(update_schedule(session, schedule_id, given(data)))
-    service.location_reload.request()
-    return changed
-
-
-@delete("/{schedule_id:uuid}", sync_to_thread=True, summary="Delete a schedule")
-def remove_schedule(service: TheService, schedule_id: FromPath[UUID]) -> None:
-    """Delete a schedule; it can be restored."""
-    with service.sessions.begin() as session:
-        delete_schedule(session, schedule_id)
-    service.location_reload.request()
-
-
-@post("/{schedule_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a schedule")
-def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> ScheduleBody:
-    """Restore a deleted schedule."""
-    with service.sessions.begin() as session:
-        restored = schedule_body(restore_schedule(session, schedule_id))
-    service.location_reload.request()
-    return restored
-
-
 @post(
     "/{schedule_id:uuid}/trigger",
     sync_to_thread=True,
@@ -124,24 +68,27 @@ def bring_back_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Sch
 )
 def trigger_schedule(service: TheService, schedule_id: FromPath[UUID]) -> Triggered:
     """Harvest the schedule's instrument now."""
-    with service.reading() as session:
-        schedule = schedule_by_id(session, schedule_id)
+    schedule = service.read(schedule_by_id, schedule_id)
     if not schedule.enabled:
         raise ClientException("The schedule is disabled: enable it to harvest by hand")
     return Triggered(run_id=service.dagster.launch_harvest(schedule.instrument.slug), schedule_id=schedule_id)
 
 
-schedules_router = Router(
+schedules_router = resource_router(
     "/api/schedules",
-    route_handlers=[
-        list_schedules,
-        add_schedule,
-        show_schedule,
-        change_schedule,
-        remove_schedule,
-        bring_back_schedule,
-        trigger_schedule,
-    ],
-    guards=[admin_only],
-    tags=["Schedules"],
+    "Schedules",
+    Resource(
+        name="schedule",
+        parameter="schedule_id",
+        new=NewSchedule,
+        changes=ScheduleChanges,
+        body=ScheduleBody,
+        table=Schedule,
+        create=lambda _, session, values: create_schedule(session, values),
+        update=lambda _, session, schedule_id, changes: update_schedule(session, schedule_id, changes),
+        delete=delete_schedule,
+        restore=lambda _, session, schedule_id: restore_schedule(session, schedule_id),
+        in_dagster=True,
+    ),
+    trigger_schedule,
 )

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
@@ -19,6 +19,7 @@ from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from streamweave.access.audit import audited
 from streamweave.access.login import LoginLimits
@@ -29,7 +30,7 @@ from streamweave.catalog.leases import DatabaseClock
 from streamweave.catalog.session import FOR_ANSWERS, Sessions, catalog_engine, catalog_sessions, reading_sessions
 from streamweave.errors import StartError, TooBusy
 from streamweave.files.resolving import Support
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import HookReach
 from streamweave.mail import Mailer, mailer_of
 from streamweave.preservation.certificates.document import signer_of
 from streamweave.preservation.certificates.issue import Issuer
@@ -63,7 +64,6 @@ class CatalogCheck:
         return True
 
     def close(self) -> None:
-        """Let go of thread and connection."""
         self._thread.shutdown(cancel_futures=True)
         self._engine.dispose()
 
@@ -103,8 +103,17 @@ class Service:
     location_reload: LocationReload
     catalog_check: CatalogCheck
 
+    def read(self, question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The core's answer, in a session of its own."""
+        with self.reading() as session:
+            return question(session, *args, **kwargs)
+
+    def write(self, command: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the core's command returns, in a transaction of its own, which is committed."""
+        with self.sessions.begin() as session:
+            return command(session, *args, **kwargs)
+
     def start(self) -> None:
-        """Begin to work in the background."""
         self.location_reload.start()
 
     def stop(self) -> None:

@@ -1,25 +1,19 @@
 """Service accounts, for admins. A password comes in and is never shown."""
 
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
-from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
+from streamweave.catalog.tables import ServiceAccount
 from streamweave.instruments.service_accounts import (
     create_service_account,
     delete_service_account,
     restore_service_account,
-    service_account_by_id,
-    service_accounts,
     update_service_account,
 )
-from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
-from streamweave_api.service import TheService
+from streamweave_api.bodies import Incoming, Outgoing
+from streamweave_api.resources import Resource, resource_router
 
 
 class ServiceAccountChanges(Incoming):
@@ -57,65 +51,22 @@ class ServiceAccountBody(Outgoing):
     deleted_at: datetime | None
 
 
-service_account_body = partial(shown, body=ServiceAccountBody)
-
-
-@get("/", sync_to_thread=True, summary="List service accounts")
-def list_service_accounts(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
-) -> Response[list[ServiceAccountBody]]:
-    """All service accounts in order of creation."""
-    with service.reading() as session:
-        return listed(request, service_accounts(session, page, include_deleted=include_deleted), service_account_body)
-
-
-@post("/", sync_to_thread=True, summary="Create a service account")
-def add_service_account(service: TheService, data: JSONBody[NewServiceAccount]) -> ServiceAccountBody:
-    """A new service account."""
-    with service.sessions.begin() as session:
-        return service_account_body(create_service_account(session, service.sealer, given(data)))
-
-
-@get("/{account_id:uuid}", sync_to_thread=True, summary="Show a service account")
-def show_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
-    """One service account."""
-    with service.reading() as session:
-        return service_account_body(service_account_by_id(session, account_id))
-
-
-@patch("/{account_id:uuid}", sync_to_thread=True, summary="Change a service account")
-def change_service_account(
-    service: TheService, account_id: FromPath[UUID], data: JSONBody[ServiceAccountChanges]
-) -> ServiceAccountBody:
-    """Change the fields that are given."""
-    with service.sessions.begin() as session:
-        return service_account_body(update_service_account(session, service.sealer, account_id, given(data)))
-
-
-@delete("/{account_id:uuid}", sync_to_thread=True, summary="Delete a service account")
-def remove_service_account(service: TheService, account_id: FromPath[UUID]) -> None:
-    """Delete a service account that no instrument uses; it can be restored."""
-    with service.sessions.begin() as session:
-        delete_service_account(session, account_id)
-
-
-@post("/{account_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a service account")
-def bring_back_service_account(service: TheService, account_id: FromPath[UUID]) -> ServiceAccountBody:
-    """Restore a deleted service account."""
-    with service.sessions.begin() as session:
-        return service_account_body(restore_service_account(session, account_id))
-
-
-service_accounts_router = Router(
+service_accounts_router = resource_router(
     "/api/service-accounts",
-    route_handlers=[
-        list_service_accounts,
-        add_service_account,
-        show_service_account,
-        change_service_account,
-        remove_service_account,
-        bring_back_service_account,
-    ],
-    guards=[admin_only],
-    tags=["Service accounts"],
+    "Service accounts",
+    Resource(
+        name="service account",
+        parameter="account_id",
+        new=NewServiceAccount,
+        changes=ServiceAccountChanges,
+        body=ServiceAccountBody,
+        table=ServiceAccount,
+        create=lambda service, session, values: create_service_account(session, service.sealer, values),
+        update=lambda service, session, account_id, changes: update_service_account(
+            session, service.sealer, account_id, changes
+        ),
+        delete=delete_service_account,
+        restore=lambda _, session, account_id: restore_service_account(session, account_id),
+        deletion="Delete a service account that no instrument uses; it can be restored.",
+    ),
 )

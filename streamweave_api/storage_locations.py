@@ -1,18 +1,17 @@
 """Storage locations, for admins."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Response, Router, delete, get, patch, post
-from litestar.params import FromPath, JSONBody, Parameter
+from litestar import post
+from litestar.params import FromPath, Parameter
 from msgspec import UNSET, UnsetType
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import StorageLocation, StorageType
-from streamweave.journal.conflicts import Conflicts, recent_conflicts
+from streamweave.journal.conflicts import recent_conflicts
 from streamweave.storage.locations import (
     StorageAnswer,
     adopt_storage_location,
@@ -20,16 +19,14 @@ from streamweave.storage.locations import (
     delete_storage_location,
     restore_storage_location,
     storage_location_by_id,
-    storage_locations,
     try_storage,
     update_storage_location,
 )
 from streamweave.storage.marking import open_marked
 from streamweave.storage.marks import Mark
 from streamweave.storage.opening import storage_opener
-from streamweave_api.auth import admin_only
-from streamweave_api.bodies import IncludeDeleted, Incoming, Outgoing, given, shown
-from streamweave_api.pagination import Asked, PageAsked, listed
+from streamweave_api.bodies import Incoming, Outgoing, shown
+from streamweave_api.resources import Resource, resource_router
 from streamweave_api.service import Service, TheService
 
 
@@ -79,14 +76,6 @@ class NewStorageLocation(StorageLocationChanges, kw_only=True):
             "on. Without it such a place can't be entered"
         ),
     ] = UNSET
-
-
-def values_of(body: StorageLocationChanges) -> dict[str, Any]:
-    """The fields that were given, by name."""
-    fields = given(body)
-    if isinstance(config := fields.get("connection_config"), ConnectionConfig):
-        fields["connection_config"] = given(config)
-    return fields
 
 
 class StorageLocationBody(Outgoing):
@@ -147,76 +136,23 @@ class StorageNotUsable(Outgoing, kw_only=True):
     detail: str
 
 
-def storage_location_body(
-    service: Service, found: Mapping[UUID, Conflicts], location: StorageLocation
-) -> StorageLocationBody:
-    """The row as it is shown, with what is to be known of its place, and the conflicts that were ``found``."""
-    posix = location.type == StorageType.POSIX
-    notice = service.storage_roots.notice(location.base_path) if posix and not location.is_deleted else None
-    conflicts = found[location.id].sentence() if location.id in found else None
-    return shown(location, StorageLocationBody, notice=notice, journal_conflicts=conflicts)
+def location_bodies(service: Service, session: Session) -> Callable[[StorageLocation], StorageLocationBody]:
+    """What shows a row with what is to be known of its place, and with its conflicts."""
+    found = recent_conflicts(session, service.now())
 
+    def body(location: StorageLocation) -> StorageLocationBody:
+        posix = location.type == StorageType.POSIX
+        notice = service.storage_roots.notice(location.base_path) if posix and not location.is_deleted else None
+        conflicts = found[location.id].sentence() if location.id in found else None
+        return shown(location, StorageLocationBody, notice=notice, journal_conflicts=conflicts)
 
-def _shown(service: Service, session: Session) -> Callable[[StorageLocation], StorageLocationBody]:
-    return partial(storage_location_body, service, recent_conflicts(session, service.now()))
-
-
-@get("/", sync_to_thread=True, summary="List storage locations")
-def list_storage_locations(
-    service: TheService, page: PageAsked, request: Asked, include_deleted: IncludeDeleted = False
-) -> Response[list[StorageLocationBody]]:
-    """All storage locations in order of creation."""
-    with service.reading() as session:
-        page_of_locations = storage_locations(session, page, include_deleted=include_deleted)
-        return listed(request, page_of_locations, _shown(service, session))
-
-
-@post("/", sync_to_thread=True, summary="Create a storage location")
-def add_storage_location(service: TheService, data: JSONBody[NewStorageLocation]) -> StorageLocationBody:
-    """A new storage location; it must be writable, and a posix one must lie in a storage root of the host."""
-    with service.sessions.begin() as session:
-        location = create_storage_location(session, service.sealer, values_of(data), service.storage_roots)
-        return _shown(service, session)(location)
-
-
-@get("/{location_id:uuid}", sync_to_thread=True, summary="Show a storage location")
-def show_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
-    """One storage location."""
-    with service.reading() as session:
-        return _shown(service, session)(storage_location_by_id(session, location_id))
-
-
-@patch("/{location_id:uuid}", sync_to_thread=True, summary="Change a storage location")
-def change_storage_location(
-    service: TheService, location_id: FromPath[UUID], data: JSONBody[StorageLocationChanges]
-) -> StorageLocationBody:
-    """Change the fields that are given."""
-    with service.sessions.begin() as session:
-        changes, roots = values_of(data), service.storage_roots
-        location = update_storage_location(session, service.sealer, location_id, changes, roots)
-        return _shown(service, session)(location)
-
-
-@delete("/{location_id:uuid}", sync_to_thread=True, summary="Delete a storage location")
-def remove_storage_location(service: TheService, location_id: FromPath[UUID]) -> None:
-    """Delete a storage location that is not in use; its folder stays, and it can be restored."""
-    with service.sessions.begin() as session:
-        delete_storage_location(session, location_id)
-
-
-@post("/{location_id:uuid}/restore", sync_to_thread=True, status_code=200, summary="Restore a storage location")
-def bring_back_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageLocationBody:
-    """Restore a deleted storage location."""
-    with service.sessions.begin() as session:
-        location = restore_storage_location(session, service.sealer, location_id, service.storage_roots)
-        return _shown(service, session)(location)
+    return body
 
 
 @post("/{location_id:uuid}/test", sync_to_thread=True, status_code=200, summary="Test a storage location")
 def test_storage_location(service: TheService, location_id: FromPath[UUID]) -> StorageAnswered | StorageNotUsable:
     """Write a probe, read it back and remove it, and return the result."""
-    with service.reading() as session:
-        location = storage_location_by_id(session, location_id)
+    location = service.read(storage_location_by_id, location_id)
     opener = storage_opener(service.sealer, service.storage_roots)
     answer = try_storage(lambda: open_marked(service.sessions, opener, location, to_write=True))
     return shown(answer, StorageAnswered) if isinstance(answer, StorageAnswer) else shown(answer, StorageNotUsable)
@@ -232,7 +168,7 @@ def take_over_place(service: TheService, location_id: FromPath[UUID]) -> Adopted
     """
     with service.sessions.begin() as session:
         replaced = adopt_storage_location(session, service.sealer, location_id, service.storage_roots)
-        body = _shown(service, session)(storage_location_by_id(session, location_id))
+        body = location_bodies(service, session)(storage_location_by_id(session, location_id))
     if not isinstance(replaced, Mark):
         return AdoptedPlace(location=body)
     return AdoptedPlace(
@@ -243,18 +179,30 @@ def take_over_place(service: TheService, location_id: FromPath[UUID]) -> Adopted
     )
 
 
-storage_locations_router = Router(
+storage_locations_router = resource_router(
     "/api/storage-locations",
-    route_handlers=[
-        list_storage_locations,
-        add_storage_location,
-        show_storage_location,
-        change_storage_location,
-        remove_storage_location,
-        bring_back_storage_location,
-        test_storage_location,
-        take_over_place,
-    ],
-    guards=[admin_only],
-    tags=["Storage locations"],
+    "Storage locations",
+    Resource(
+        name="storage location",
+        parameter="location_id",
+        new=NewStorageLocation,
+        changes=StorageLocationChanges,
+        body=StorageLocationBody,
+        body_maker=location_bodies,
+        table=StorageLocation,
+        create=lambda service, session, values: create_storage_location(
+            session, service.sealer, values, service.storage_roots
+        ),
+        update=lambda service, session, location_id, changes: update_storage_location(
+            session, service.sealer, location_id, changes, service.storage_roots
+        ),
+        delete=delete_storage_location,
+        restore=lambda service, session, location_id: restore_storage_location(
+            session, service.sealer, location_id, service.storage_roots
+        ),
+        creation="A new storage location; it must be writable, and a posix one must lie in a storage root of the host.",
+        deletion="Delete a storage location that is not in use; its folder stays, and it can be restored.",
+    ),
+    test_storage_location,
+    take_over_place,
 )

@@ -7,16 +7,15 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
-from streamweave.access.registration import mail_registered, register_oneself
+from streamweave.access.accounts import mail_registered, register_oneself
 from streamweave.access.users import create_user, delete_user, update_user, user_by_id, users
 from streamweave.catalog.tables import User
 from streamweave.errors import NotAllowed
-from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
+from streamweave_api.auth import OPEN_TO_ALL, ClientAddress, Viewer, admin_only
 from streamweave_api.bodies import Incoming, Outgoing, given, shown
-from streamweave_api.credentials import ClientAddress
 from streamweave_api.openapi.answers import errors
-from streamweave_api.pagination import Asked, PageAsked, listed
-from streamweave_api.service import Service, TheService, apart_for_passwords, mailed
+from streamweave_api.pagination import PageAsked
+from streamweave_api.service import TheService, apart_for_passwords, mailed
 
 
 class Registration(Incoming):
@@ -63,12 +62,10 @@ class ManagedUserBody(UserBody, kw_only=True):
 
 
 def user_body(user: User) -> UserBody:
-    """The user as shown to themselves."""
     return shown(user, UserBody, is_superuser=user.is_admin)
 
 
 def managed_user_body(user: User) -> ManagedUserBody:
-    """The user as shown to admins."""
     return shown(user, ManagedUserBody, is_superuser=user.is_admin)
 
 
@@ -106,46 +103,33 @@ users_router = Router("/", route_handlers=[register_user, who_am_i], tags=["User
 
 
 @get("/", sync_to_thread=True, summary="List users")
-def list_users(service: TheService, page: PageAsked, request: Asked) -> Response[list[ManagedUserBody]]:
+def list_users(service: TheService, page: PageAsked) -> Response[list[ManagedUserBody]]:
     """All users in order of creation."""
-    with service.reading() as session:
-        return listed(request, users(session, page), managed_user_body)
+    return page.response(service.read(users, page), managed_user_body)
 
 
 @post("/", summary="Create a user")
 async def add_user(service: TheService, data: JSONBody[NewUser]) -> ManagedUserBody:
     """A new user, also where registration is closed."""
-    return await apart_for_passwords(_add, service, data)
+    return managed_user_body(await apart_for_passwords(service.write, create_user, given(data)))
 
 
 @get("/{user_id:uuid}", sync_to_thread=True, summary="Show a user")
 def show_user(service: TheService, user_id: FromPath[UUID]) -> ManagedUserBody:
     """One user."""
-    with service.reading() as session:
-        return managed_user_body(user_by_id(session, user_id))
+    return managed_user_body(service.read(user_by_id, user_id))
 
 
 @patch("/{user_id:uuid}", summary="Change a user")
 async def change_user(service: TheService, user_id: FromPath[UUID], data: JSONBody[UserChanges]) -> ManagedUserBody:
     """Change the fields that are given. A new password or role, or being switched off, ends all tokens of the user."""
-    return await apart_for_passwords(_change, service, user_id, data)
+    return managed_user_body(await apart_for_passwords(service.write, update_user, user_id, given(data)))
 
 
 @delete("/{user_id:uuid}", sync_to_thread=True, summary="Remove a user")
 def remove_user(service: TheService, user_id: FromPath[UUID]) -> None:
     """Remove a user for good, with their tokens. The last active admin stays: 409."""
-    with service.sessions.begin() as session:
-        delete_user(session, user_id)
-
-
-def _add(service: Service, data: NewUser) -> ManagedUserBody:
-    with service.sessions.begin() as session:
-        return managed_user_body(create_user(session, given(data)))
-
-
-def _change(service: Service, user_id: UUID, data: UserChanges) -> ManagedUserBody:
-    with service.sessions.begin() as session:
-        return managed_user_body(update_user(session, user_id, given(data)))
+    service.write(delete_user, user_id)
 
 
 user_management_router = Router(

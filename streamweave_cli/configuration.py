@@ -10,9 +10,9 @@ from streamweave.access.users import ensure_admin, reset_admin_password, user_by
 from streamweave.catalog.schema import schema_revision, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import InvalidInput, OrchestratorUnavailable
-from streamweave.hooks.hook_context import HookReach
-from streamweave.instruments.addresses import AddressChange
+from streamweave.hooks.external_hook import HookReach
 from streamweave.instruments.dagster import orchestrator, reload_code_location
+from streamweave.instruments.fields import AddressChange
 from streamweave.manifest import apply_manifest
 from streamweave.printable import printable
 from streamweave.sealing import Sealer

@@ -19,7 +19,7 @@ from streamweave.access.users import ensure_admin, first_active_admin
 from streamweave.catalog.schema import renew_identity, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.errors import StartError
-from streamweave.instruments.addresses import AddressChange
+from streamweave.instruments.fields import AddressChange
 from streamweave.manifest import REACHED_AT, apply_manifest
 from streamweave.settings import Settings
 from streamweave_cli.home import Home, Keys, open_keys

@@ -322,9 +322,6 @@ async def _answer(scope: Scope, send: Send, status: int, body: bytes, headers: l
             await send({"type": "websocket.close", "code": 1008})
             return
         kind = "websocket.http.response"
-    await send({"type": f"{kind}.start", "status": status, "headers": [*headers, _length(body)]})
+    length = str(len(body)).encode()
+    await send({"type": f"{kind}.start", "status": status, "headers": [*headers, (b"content-length", length)]})
     await send({"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else body})
-
-
-def _length(body: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", str(len(body)).encode()

@@ -1,4 +1,4 @@
-"""The assets and the job ``harvest``: their ops take the core's ``STEPS`` one after the other.
+"""The assets, the job ``harvest`` and its schedules: their ops take the core's ``STEPS`` one after the other.
 
 There is one asset for each instrument: its archived files, with a partition for each acquisition day. Materializing a
 partition harvests that day; a range of partitions is one run.
@@ -9,28 +9,64 @@ not.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
 
 import dagster as dg
 
-from streamweave.catalog.tables import Instrument, VersionState
+from streamweave.catalog.tables import Instrument, Schedule, VersionState
 from streamweave.errors import NotFound
 from streamweave.facility import Facility
+from streamweave.harvest.rate_limit import closed_until, limits_of
 from streamweave.harvest.report import FileOutcome, Progress
 from streamweave.harvest.run import STEPS, Harvest, Listeners
-from streamweave.instruments.dagster import JOB_NAME, harvest_run_tags
+from streamweave.instruments.dagster import JOB_NAME, harvest_run_config, harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
 from streamweave_dagster.failures import RETRY_TRANSIENT, RUN_RETRY_TAGS, errors_as_failures, summed_up
 from streamweave_dagster.materializations import NOTHING_DONE, day_metadata, day_states, pace_metadata
-from streamweave_dagster.partitions import acquisition_days
 
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
 Context = dg.OpExecutionContext | dg.AssetExecutionContext
-
 SECONDS_BETWEEN_LINES = 10.0
 NAMED_FILES_PER_BATCH = 20
 AS_IT_SHOULD_BE = (VersionState.ARCHIVED, VersionState.UNCHANGED, VersionState.SKIPPED)
+GROUP = "instruments"
+SENSOR_TAG = "dagster/sensor_name"
+
+
+def acquisition_days(instrument: Instrument) -> dg.DailyPartitionsDefinition:
+    """Every day from the instrument's first one to today."""
+    return dg.DailyPartitionsDefinition(
+        start_date=instrument.first_acquisition_day.isoformat(),
+        timezone=instrument.timezone,
+        end_offset=1,  # Dagster leaves out the day that has not ended, on which most harvests happen
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days in a row, both ends included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first} to {self.last}"
+
+
+def spans(days: Iterable[date], *, at_most: int) -> Sequence[Span]:
+    """Group days into as few spans as possible, in order; more than ``at_most`` become one that spans the gaps too."""
+    found: list[Span] = []
+    for day in sorted(set(days)):
+        if found and found[-1].last + timedelta(days=1) == day:
+            found[-1] = Span(found[-1].first, day)
+        else:
+            found.append(Span(day, day))
+    return found if len(found) <= at_most else [Span(found[0].first, found[-1].last)]
 
 
 def instrument_called(facility: Facility, slug: str) -> Instrument:
@@ -48,17 +84,14 @@ def take(context: Context, facility: Facility, harvest: Harvest, step: str) -> I
     def say(sentence: str) -> None:
         context.log.info(printable(sentence))
 
-    def name_files(outcomes: Sequence[FileOutcome]) -> None:
-        _name_files(context, outcomes)
-
     with errors_as_failures():
         instrument = instrument_called(facility, harvest.slug)
-        STEPS[step](facility, instrument, harvest, Listeners(say, name_files, _ProgressLog(context).log))
+        listeners = Listeners(say, partial(_name_files, context), _ProgressLog(context).log)
+        STEPS[step](facility, instrument, harvest, listeners)
     return instrument
 
 
 def scan_share(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
-    """Scan the share until what is on it has settled."""
     take(context, facility, harvest, "discover")
     if harvest.alarm:
         context.log.error(printable(harvest.alarm))
@@ -66,7 +99,6 @@ def scan_share(context: Context, facility: Facility, harvest: Harvest) -> Harves
 
 
 def filter_step(context: Context, facility: Facility, harvest: Harvest) -> Harvest:
-    """Let the hooks decide, and plan transfers."""
     take(context, facility, harvest, "filter")
     context.log.info(f"decided against, or not decided: {harvest.report.sentence()}")
     return harvest
@@ -104,7 +136,6 @@ class _ProgressLog:
         self._logged_at = time.monotonic()
 
     def log(self, progress: Progress) -> None:
-        """Log it if it is time to."""
         if time.monotonic() - self._logged_at >= SECONDS_BETWEEN_LINES:
             self._logged_at = time.monotonic()
             self._context.log.info(printable(progress.sentence()))
@@ -117,10 +148,6 @@ def _name_files(context: Context, outcomes: Sequence[FileOutcome]) -> None:
         context.log.warning(printable(f"{outcome.source_path} is {outcome.state}: {outcome.reason}"))
     if len(strange) > NAMED_FILES_PER_BATCH:
         context.log.warning(f"and {len(strange) - NAMED_FILES_PER_BATCH} more files of this batch")
-
-
-GROUP = "instruments"
-SENSOR_TAG = "dagster/sensor_name"
 
 
 def asset_key(slug: str) -> dg.AssetKey:
@@ -141,7 +168,8 @@ def instrument_asset(instrument: Instrument) -> dg.AssetsDefinition:
     def filter_of_instrument(context: dg.AssetExecutionContext, facility: dg.ResourceParam[Facility]) -> Harvest:
         days = tuple(map(date.fromisoformat, context.partition_keys))
         harvest = Harvest(slug, days, context.run.run_id)
-        _tag_own_run(context, slug)
+        # for the queue and the sensor: a run started from the UI doesn't say which instrument it harvests
+        context.instance.add_run_tags(context.run.run_id, {**harvest_run_tags(slug), **RUN_RETRY_TAGS})
         if SENSOR_TAG not in context.run.tags:
             scan_share(context, facility, harvest)
         return filter_step(context, facility, harvest)
@@ -178,11 +206,6 @@ def enrich_days(
         raise failure
 
 
-def _tag_own_run(context: Context, slug: str) -> None:
-    """Let the queue and the sensor see which instrument this run harvests: one started from the UI doesn't say."""
-    context.instance.add_run_tags(context.run.run_id, {**harvest_run_tags(slug), **RUN_RETRY_TAGS})
-
-
 def _description(instrument: Instrument) -> str:
     about = f"{instrument.description}\n\n" if instrument.description else ""
     origin = f"**{instrument.name}** from `//{instrument.cifs_host}/{instrument.cifs_share}`"
@@ -207,7 +230,6 @@ def discover(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility
     retry_policy=RETRY_TRANSIENT,
 )
 def filter_pending(context: dg.OpExecutionContext, facility: dg.ResourceParam[Facility], harvest: Harvest) -> Harvest:
-    """As for the assets, but over all days."""
     return filter_step(context, facility, harvest)
 
 
@@ -221,9 +243,7 @@ def enrich_touched(context: dg.OpExecutionContext, facility: dg.ResourceParam[Fa
     for day in sorted(states):
         context.log_event(
             dg.AssetMaterialization(
-                asset_key(harvest.slug),
-                partition=day.isoformat(),
-                metadata=day_metadata(report, day, states[day]),
+                asset_key(harvest.slug), partition=day.isoformat(), metadata=day_metadata(report, day, states[day])
             )
         )
     if failure := summed_up(harvest.alarm, report.troubles):
@@ -251,3 +271,29 @@ def harvest_job() -> None:
     """discover → filter → transfer → enrich → rehash."""
     harvested = enrich_touched.alias("enrich")(transfer(filter_pending.alias("filter")(discover())))
     rehash_sampled.alias("rehash")(harvested)
+
+
+def harvest_schedule(schedule: Schedule) -> dg.ScheduleDefinition:
+    """The schedule, by the calendar on the instrument's wall.
+
+    It rests while its instrument is disabled, and requests nothing outside the instrument's hours.
+    """
+    instrument = schedule.instrument
+    limits = limits_of(instrument)
+
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        opening = limits.opens_at(context.scheduled_execution_time)
+        if opening is not None:
+            return dg.SkipReason(closed_until(opening))
+        return dg.RunRequest(run_config=harvest_run_config(instrument.slug), tags=harvest_run_tags(instrument.slug))
+
+    running = schedule.enabled and instrument.enabled
+    return dg.ScheduleDefinition(
+        name=schedule.dagster_schedule_name,
+        job=harvest_job,
+        cron_schedule=schedule.cron_expression,
+        execution_timezone=instrument.timezone,
+        execution_fn=request,
+        description=f"Harvests {instrument.name} into {schedule.default_storage_location.name}.",
+        default_status=dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED,
+    )

@@ -49,7 +49,6 @@ SECONDS_BETWEEN_TICKS = 10
     description="Fails the runs of this code location that are in progress on record, but show no sign of life.",
 )
 def lost_runs_sensor(context: dg.SensorEvaluationContext, facility: dg.ResourceParam[Facility]) -> dg.SkipReason:
-    """One search."""
     with errors_as_red_ticks():
         ended = end_lost_runs(context.instance, facility, location_of(context))
     return dg.SkipReason(f"{ended} lost {'run' if ended == 1 else 'runs'} ended")

@@ -148,6 +148,5 @@ SECONDS_BETWEEN_TICKS = 45
     description="Tells the admins what is wrong, once when it begins and once when it is over.",
 )
 def alerts_sensor(facility: dg.ResourceParam[Facility], channels: dg.ResourceParam[Channels]) -> dg.SkipReason:
-    """One evaluation."""
     with errors_as_red_ticks():
         return dg.SkipReason(printable(evaluate_alerts(facility, channels).sentence()))

@@ -35,9 +35,7 @@ def day_states(session: Session, instrument: Instrument, days: Collection[date])
     """Where the files of these days stand, by their newest versions; every day has an entry."""
     states = {day: DayState() for day in days}
     newest = and_(
-        FileVersion.instrument_id == instrument.id,
-        FileVersion.is_newest,
-        FileVersion.acquisition_day.in_(states),
+        FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.acquisition_day.in_(states)
     )
     for day, state, number in session.execute(_counts().where(newest)):
         states[day].counts[VersionState(state)] = number

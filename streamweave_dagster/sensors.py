@@ -25,9 +25,8 @@ from streamweave.instruments.dagster import harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.printable import printable
 from streamweave_dagster.failures import RUN_RETRY_TAGS, TickFailed, errors_as_red_ticks
-from streamweave_dagster.harvest import asset_key
+from streamweave_dagster.harvest import RANGE_END_TAG, RANGE_START_TAG, Span, asset_key, spans
 from streamweave_dagster.lost_runs import end_lost_runs, location_of
-from streamweave_dagster.partitions import RANGE_END_TAG, RANGE_START_TAG, Span, spans
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,

@@ -19,7 +19,7 @@ from benchmarks.setting import Setting
 from benchmarks.site import manifest, serve_datasets
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.manifest import apply_manifest
-from streamweave_api.dagster import Dagster, Run
+from streamweave_api.dagster import Dagster, RunBody
 
 DAGSTER = "through Dagster"
 CORE = "through the core"
@@ -84,7 +84,7 @@ class Entry:
         expect_archived(self.dataset, url, self.archives[slug], slug)
         return Turn(seconds, self.dataset.files, self.dataset.bytes, cpu_seconds, details)
 
-    def _ended(self, run_id: str) -> Run:
+    def _ended(self, run_id: str) -> RunBody:
         deadline = time.monotonic() + RUN_SECONDS
         while time.monotonic() < deadline:
             run = self.dagster.run(run_id)

@@ -1,7 +1,7 @@
 """Scenarios: every fault of ``simlab.faults`` under a harvest, and what must come out of it.
 
-While the fault is there, what is reported must be true, and name the reason. Once it has gone, the next harvest ends it:
-then the archives are held against the share as after any crash.
+While the fault is there, what is reported must be true, and name the reason. Once it has gone, the next harvest ends
+it: then the archives are held against the share as after any crash.
 """
 
 import re

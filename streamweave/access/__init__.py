@@ -1,12 +1,11 @@
 """Users, what they may see, and what they did.
 
-``users``, ``registration``, ``passwords``, ``password_changes``, ``login``, ``tokens``
-    accounts, and how users authenticate
+``users``, ``accounts``, ``passwords``, ``login``, ``tokens``
+    users, what they do with their own accounts, and how they authenticate
 ``groups``, ``grants``
     groups and projects, and what is granted to them and to users
 ``visibility``
-    who may see which files: the one rule that every query on files applies. ``access_scope`` is what one viewer may
-    see, ``access_paths`` are the ways to see a file as SQL
+    who may see which files: the one rule that every query on files applies
 ``audit``, ``notifications``
     who changed what, and what users are notified of
 """

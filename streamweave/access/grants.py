@@ -93,11 +93,6 @@ def referable_grantee(session: Session, grantee: Grantee) -> GranteeRow | None:
     return None if isinstance(row, Deletable) and row.is_deleted else row
 
 
-def grantees_in_use(session: Session, grantees: Collection[Grantee]) -> set[Grantee]:
-    """Those of ``grantees`` that are in the catalog and not deleted."""
-    return {grantee for grantee in grantees if referable_grantee(session, grantee) is not None}
-
-
 def grantees_named(session: Session, names: Collection[NamedGrantee]) -> dict[NamedGrantee, Grantee]:
     """The grantees that ``names`` name; unknown names are left out."""
     known: dict[NamedGrantee, Grantee] = {}
@@ -222,22 +217,15 @@ def assign_access(session: Session, wanted: Wanted) -> set[Grantee]:
 
     Returns the grantees that are not in the catalog any more: they can't be granted anything.
     """
-    asked = {who for people in wanted.values() for who in people}
-    names = {who for who in asked if isinstance(who, NamedGrantee)}
+    asked = [(file_id, who) for file_id, people in wanted.items() for who in people]
+    names = {who for _, who in asked if isinstance(who, NamedGrantee)}
     if names:
         lock_names(session, shared=True)
-    known = grantees_named(session, names)
-    ids = {who for who in asked if isinstance(who, Grantee)}
-    present = grantees_in_use(session, ids)
-    grants: list[tuple[uuid.UUID, Grantee]] = []
-    unknown: list[tuple[uuid.UUID, NamedGrantee]] = []
-    for file_id, people in wanted.items():
-        for who in people:
-            grantee = known.get(who) if isinstance(who, NamedGrantee) else who
-            if grantee is None:
-                unknown += [(file_id, who)] if isinstance(who, NamedGrantee) else []
-            elif isinstance(who, NamedGrantee) or who in present:
-                grants.append((file_id, grantee))
+    ids = {who for _, who in asked if isinstance(who, Grantee)}
+    present = {who for who in ids if referable_grantee(session, who) is not None}
+    known: dict[Any, Grantee] = {**grantees_named(session, names), **{who: who for who in present}}
+    grants = [(file_id, known[who]) for file_id, who in asked if who in known]
+    unknown = [(file_id, who) for file_id, who in asked if isinstance(who, NamedGrantee) and who not in known]
     _grant(session, grants)
     _note(session, unknown)
     return ids - present

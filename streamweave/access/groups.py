@@ -55,12 +55,6 @@ MEMBERSHIPS: dict[type[Group] | type[Project], Membership] = {
 }
 
 
-def teams(session: Session, table: type[Team], request: PageRequest, *, include_deleted: bool = False) -> Page[Team]:
-    """All groups, or all projects, in order of creation."""
-    order = Order(table.created_at, table.id)
-    return page_of(session, listing(table, include_deleted=include_deleted), order, request)
-
-
 def team_by_id(session: Session, table: type[Team], team_id: uuid.UUID) -> Team:
     """Raises ``NotFound``."""
     return present(session, table, team_id, table.__name__)

@@ -26,6 +26,7 @@ from streamweave.access.users import user_by_email
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import KnownAddress, LoginCount, User
 from streamweave.errors import NotAuthenticated, TooBusy, TooManyAttempts
+from streamweave.hosts import address_of
 
 KNOWN_FOR = timedelta(days=90)
 # one subscriber has at least so much of IPv6 (RFC 6177)
@@ -110,9 +111,8 @@ def forgive_attempt(session: Session, attempt: Attempt) -> None:
 
 def network_of(address: str) -> str:
     """What counts as one address: an IPv4 address, or the IPv6 network that one subscriber has."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
+    ip = address_of(address)
+    if ip is None:
         return address
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)

@@ -43,12 +43,8 @@ def notify(
     """Notify each of these users. ``kind`` is a word for programs, ``about`` the row that it is about."""
     about_type = None if about is None else str(about.__tablename__)  # type: ignore[attr-defined]  # rows have a table
     about_id = None if about is None else about.id
-    for user_id in user_ids:
-        session.add(
-            Notification(
-                user_id=user_id, kind=kind, subject=subject, body=body, about_type=about_type, about_id=about_id
-            )
-        )
+    told = {"kind": kind, "subject": subject, "body": body, "about_type": about_type, "about_id": about_id}
+    session.add_all(Notification(user_id=user_id, **told) for user_id in user_ids)
     session.flush()
 
 

@@ -6,7 +6,7 @@
 ``evaluate``
     compares them with the alerts that are open, and records which begin and end, with the messages to be sent
 ``deliver``
-    sends what is due over each of the ``channels``, again until it arrives; ``messages`` words it
+    sends what is due over each of the ``channels``, again until it arrives
 ``alerts``
     the list of alerts, and their acknowledgement
 """

@@ -50,7 +50,7 @@ def activity_baseline(discoveries: Iterable[datetime], zone: ZoneInfo) -> Activi
     if len(days) <= FEWEST_GAPS:
         return None
     resting = _resting(days)
-    gaps = sorted(_working_days(before, after, resting) for before, after in pairwise(days))
+    gaps = sorted(sum(day.weekday() not in resting for day in _days(before, after)) for before, after in pairwise(days))
     usual_gap = gaps[math.ceil(QUANTILE * len(gaps)) - 1]
     return ActivityBaseline(FACTOR * usual_gap, resting)
 
@@ -71,10 +71,6 @@ def _resting(days: Sequence[date]) -> frozenset[int]:
     resting = frozenset(range(7)) - {day.weekday() for day in days}
     is_known = days[-1] - days[0] >= timedelta(weeks=WEEKS_OF_REST) and len(resting) <= MOST_RESTING
     return resting if is_known else frozenset()
-
-
-def _working_days(before: date, after: date, resting: Collection[int]) -> int:
-    return sum(day.weekday() not in resting for day in _days(before, after))
 
 
 def _days(first: date, end: date) -> Iterable[date]:

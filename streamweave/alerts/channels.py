@@ -1,26 +1,103 @@
-"""Channels: how people receive alerts (notification, mail, webhook), and who they are."""
+"""Channels: how people receive alerts (notification, mail, webhook), who they are, and the messages that they get."""
 
+import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.access.notifications import notify
 from streamweave.access.users import email_address
-from streamweave.alerts.messages import Message, trial_message
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import AlertChannel, Role, User
+from streamweave.catalog.tables import Alert, AlertChannel, AlertEvent, Role, User
 from streamweave.errors import InvalidInput, MailNotTaken, StartError, WebhookError
 from streamweave.mail import Mailer, mailer_of
 from streamweave.settings import Settings
 from streamweave.webhooks import EgressPolicy, check_url, deliver, signing_key
 
+HEADLINES = {
+    "overdue_files": "files need attention",
+    "failing_share": "the share fails",
+    "unlisted_folders": "folders can't be listed",
+    "unwatched_share": "the share is not scanned",
+    "silent_instrument": "no new files",
+    "damaged_copies": "archived copies are damaged",
+    "failing_hooks": "hooks fail",
+    "full_storage": "no room for files",
+    "unproven_storage": "archived copies are not proven",
+    "refused_storage": "the storage is not the place it was",
+    "conflicting_journals": "journals and catalog differ",
+}
 WEBHOOK_SECONDS = 10.0
 THE_WEBHOOK = "webhook"
 """The receiver's name on record: its address may hold secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for all its attempts: ``name`` stays the same, so that a receiver recognises a second delivery.
+
+    ``text`` is for people, ``body`` is the JSON for a webhook.
+    """
+
+    name: str
+    subject: str
+    text: str
+    body: bytes
+
+
+def message_about(alert: Alert, event: str, delivery_id: uuid.UUID, public_url: str) -> Message:
+    """The message about an alert. One about its end also makes sense to those who missed the first."""
+    text = f"{alert.sentence}\n\nSince {_utc(alert.began_at)}."
+    if event == AlertEvent.END and alert.ended_at is not None:
+        text = f"Over since {_utc(alert.ended_at)}; it began {_utc(alert.began_at)}.\n\nIt was: {alert.sentence}"
+    return Message(
+        name=f"alert-{delivery_id}",
+        subject=headline(alert, event),
+        text=f"{text}\n\n{public_url}/api/alerts/{alert.id}\n",
+        body=_body(f"alert.{event}", alert_as_json(alert)),
+    )
+
+
+def headline(alert: Alert, event: str) -> str:
+    """The alert in a few words."""
+    over = "over: " if event == AlertEvent.END else ""
+    return f"StreamWeave: {over}{alert.subject}: {HEADLINES[alert.kind]}"
+
+
+def trial_message(now: datetime) -> Message:
+    text = f"This is a test, sent {_utc(now)}. This receiver gets alerts.\n"
+    return Message(
+        f"test-{uuid.uuid4()}", "StreamWeave: a test of the alerts", text, _body("alert.test", {"sentence": text})
+    )
+
+
+def alert_as_json(alert: Alert) -> dict[str, Any]:
+    """The alert for programs, with times in ISO 8601."""
+    return {
+        "id": str(alert.id),
+        "kind": alert.kind,
+        "subject_type": alert.subject_type,
+        "subject_id": str(alert.subject_id),
+        "subject": alert.subject,
+        "sentence": alert.sentence,
+        "details": alert.details,
+        "began_at": alert.began_at.isoformat(),
+        "last_seen_at": alert.last_seen_at.isoformat(),
+        "ended_at": alert.ended_at.isoformat() if alert.ended_at else None,
+    }
+
+
+def _body(kind: str, data: dict[str, Any]) -> bytes:
+    return json.dumps({"type": kind, "data": data}).encode()
+
+
+def _utc(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 class Receiver(NamedTuple):
@@ -52,7 +129,6 @@ class Channels:
     public_url: str = ""
 
     def receivers(self, session: Session) -> list[Receiver]:
-        """All receivers, as of now."""
         admins = session.execute(select(User.id, User.email).where(User.role == Role.ADMIN, User.is_active)).all()
         addresses = self.mail_to or [admin.email for admin in admins]
         return [

@@ -94,7 +94,6 @@ class LastScans:
 
     @property
     def last_is_good(self) -> bool:
-        """Whether the last scan is plausible."""
         return self.last is not None and self.last.outcome not in NOT_GOOD
 
 

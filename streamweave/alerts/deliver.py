@@ -15,8 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.access.notifications import notify
-from streamweave.alerts.channels import Channels, Receiver
-from streamweave.alerts.messages import Message, headline, message_about
+from streamweave.alerts.channels import Channels, Message, Receiver, headline, message_about
 from streamweave.catalog.tables import Alert, AlertChannel, AlertDelivery, AlertEvent, DeliveryStatus
 from streamweave.errors import MailNotTaken, WebhookError
 from streamweave.facility import Facility
@@ -29,11 +28,6 @@ BEGINS_WITHIN_SECONDS = 10.0
 OVERTAKEN = "it was over before it could be sent; the message about its end says when it began"
 NO_RECEIVER = "its receiver gets no alerts any more"
 TOO_OLD = f"it could not be delivered for {GIVEN_UP_AFTER.days} days"
-
-
-def announce(session: Session, alert: Alert, receivers: Iterable[Receiver], now: datetime) -> None:
-    """Write the messages about the beginning of an alert."""
-    _post(session, alert, AlertEvent.BEGIN, receivers, now)
 
 
 def announce_end(session: Session, alert: Alert, receivers: Collection[Receiver], now: datetime) -> None:
@@ -49,10 +43,11 @@ def announce_end(session: Session, alert: Alert, receivers: Collection[Receiver]
         if delivery.status == DeliveryStatus.WAITING:
             delivery.status, delivery.next_attempt_at, delivery.detail = DeliveryStatus.DROPPED, None, OVERTAKEN
     known = [Receiver(AlertChannel(delivery.channel), delivery.receiver) for delivery in begun]
-    _post(session, alert, AlertEvent.END, [receiver for receiver in known if receiver in receivers], now)
+    announce(session, alert, AlertEvent.END, [receiver for receiver in known if receiver in receivers], now)
 
 
-def _post(session: Session, alert: Alert, event: AlertEvent, receivers: Iterable[Receiver], now: datetime) -> None:
+def announce(session: Session, alert: Alert, event: AlertEvent, receivers: Iterable[Receiver], now: datetime) -> None:
+    """Write the messages about the beginning or the end of an alert."""
     for receiver in receivers:
         delivery = AlertDelivery(
             alert_id=alert.id,

@@ -23,7 +23,7 @@ from streamweave.alerts.storage_conditions import (
     unproven_storage,
 )
 from streamweave.catalog.session import try_lock_alerts
-from streamweave.catalog.tables import Alert, AlertWatch
+from streamweave.catalog.tables import Alert, AlertEvent, AlertWatch
 from streamweave.facility import Facility
 from streamweave.harvest.scan_record import end_dead_scans
 from streamweave.printable import counted
@@ -139,7 +139,6 @@ def compare(open_alerts: Iterable[Alert], findings: Findings, now: datetime) -> 
 
 
 def open_alerts(session: Session) -> Sequence[Alert]:
-    """The alerts that are not over."""
     return session.scalars(select(Alert).where(Alert.ended_at.is_(None))).all()
 
 
@@ -149,8 +148,10 @@ def record(session: Session, comparison: Comparison, receivers: Collection[Recei
         alert = _begun(condition, now)
         session.add(alert)
         session.flush()
-        announce(session, alert, receivers, now)
-    _renew(comparison.ongoing, now)
+        announce(session, alert, AlertEvent.BEGIN, receivers, now)
+    for alert, condition in comparison.ongoing:
+        alert.subject, alert.sentence, alert.details = condition.subject, condition.sentence, dict(condition.details)
+        alert.last_seen_at, alert.away_since = now, None
     for alert in comparison.leaving:
         alert.away_since = now
     for alert in comparison.ended:
@@ -169,12 +170,6 @@ def _begun(condition: Condition, now: datetime) -> Alert:
         began_at=now,
         last_seen_at=now,
     )
-
-
-def _renew(ongoing: Iterable[tuple[Alert, Condition]], now: datetime) -> None:
-    for alert, condition in ongoing:
-        alert.subject, alert.sentence, alert.details = condition.subject, condition.sentence, dict(condition.details)
-        alert.last_seen_at, alert.away_since = now, None
 
 
 def watching_since(session: Session, now: datetime) -> datetime:

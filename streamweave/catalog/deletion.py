@@ -7,22 +7,42 @@ nothing new can refer to a row that is being deleted.
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.interfaces import ORMOption
 
-from streamweave.catalog.tables import Base, Deletable, Instrument, ServiceAccount, StorageLocation
+from streamweave.catalog.pages import Order, Page, PageRequest, page_of
+from streamweave.catalog.tables import (
+    Base,
+    Deletable,
+    Group,
+    Hook,
+    Instrument,
+    Project,
+    Schedule,
+    ServiceAccount,
+    StorageLocation,
+)
 from streamweave.errors import Conflict, NotFound
 
 Row = TypeVar("Row", bound=Deletable)
 Needed = TypeVar("Needed", Instrument, ServiceAccount, StorageLocation)
+Configured = Group | Hook | Instrument | Project | Schedule | ServiceAccount | StorageLocation
 
 
 def listing(table: type[Row], *, include_deleted: bool = False) -> Select[tuple[Row]]:
     """The rows of a table, the deleted ones only if they are asked for."""
     return select(table) if include_deleted else select(table).where(table.deleted_at.is_(None))
+
+
+def in_order_of_creation(
+    session: Session, table: type[Configured], request: PageRequest, *, include_deleted: bool = False
+) -> Page[Any]:
+    """The rows of a table in pages, the deleted ones only if they are asked for."""
+    order = Order(table.created_at, table.id)
+    return page_of(session, listing(table, include_deleted=include_deleted), order, request)
 
 
 def present(session: Session, table: type[Row], row_id: uuid.UUID, noun: str, options: Sequence[ORMOption] = ()) -> Row:

@@ -1,8 +1,9 @@
 """The content of archived versions: which copies a viewer may read, and reading a span of the first one that opens."""
 
 import logging
+import mimetypes
 import uuid
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -26,6 +27,7 @@ from streamweave.files.selection import Selection, access_scope_asked, selected
 from streamweave.storage.base import Storage
 
 LARGEST_SELECTION = 10_000  # files
+UNKNOWN_TYPE = "application/octet-stream"
 
 logger = logging.getLogger(__name__)
 OpenStorage = Callable[[StorageLocation], Storage]
@@ -162,11 +164,9 @@ def _content(copies: list[Transfer]) -> Content:
     )
 
 
-def _newest_of_each(contents: Iterable[Content]) -> dict[uuid.UUID, Content]:
-    newest: dict[uuid.UUID, Content] = {}
-    for content in contents:
-        newest.setdefault(content.file_id, content)
-    return newest
+def _newest_of_each(contents: Sequence[Content]) -> dict[uuid.UUID, Content]:
+    """By file, whose contents come one after the other, the newest first."""
+    return {file_id: next(versions) for file_id, versions in groupby(contents, key=lambda content: content.file_id)}
 
 
 def _check_number(field: str, number: int) -> None:
@@ -174,6 +174,11 @@ def _check_number(field: str, number: int) -> None:
         raise InvalidInput(field, "must name a file")
     if number > LARGEST_SELECTION:
         raise InvalidInput(field, f"must select at most {LARGEST_SELECTION} files")
+
+
+def media_type(filename: str) -> str:
+    """The media type that the name suggests; the content is not read."""
+    return mimetypes.guess_type(filename)[0] or UNKNOWN_TYPE
 
 
 class OpenCopy:

@@ -33,9 +33,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from streamweave.access.access_paths import AccessPath, access_paths
-from streamweave.access.access_scope import AccessScope, Kind, every_instrument
-from streamweave.access.visibility import FEW, covered_one_by_one, not_withdrawn
+from streamweave.access.visibility import (
+    FEW,
+    AccessPath,
+    AccessScope,
+    Kind,
+    access_paths,
+    covered_one_by_one,
+    every_instrument,
+    not_withdrawn,
+)
 from streamweave.catalog.pages import ROWS, Bookmark, Order, Place, Values
 from streamweave.catalog.tables import FileGrant, FileRecord, FileVersion, User
 from streamweave.catalog.tables.files import path_in_byte_order

@@ -45,7 +45,6 @@ class Package:
         return next(self._stream)
 
     def close(self) -> None:
-        """Let go of the file that is being read."""
         if self._open is not None:
             self._open.close()
 

@@ -1,4 +1,4 @@
-"""Queries on files: lists, single files and versions, history, and summaries; only what the viewer may see.
+"""Queries on files and their transfers: lists, single ones, history, and summaries; only what the viewer may see.
 
 A list yields rows rather than objects: to make objects of a page took longer than to find it. Summaries by day read an
 index of the newest versions by acquisition day, so only the days asked for count. Summaries by state read an index by
@@ -7,18 +7,28 @@ their scope are collected and joined with these.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Row, Select, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Row, Select, Uuid, and_, any_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from streamweave.access.access_scope import Kind, access_scope_of
-from streamweave.access.visibility import covered_ids, not_withdrawn, visible_by, visible_versions
-from streamweave.catalog.pages import Order, Page, PageRequest, Place, bookmark, page_of
+from streamweave.access.visibility import (
+    Kind,
+    access_scope_of,
+    covered_by,
+    covered_ids,
+    covered_one_by_one,
+    few_covered,
+    not_withdrawn,
+    visible_by,
+    visible_files,
+    visible_versions,
+)
+from streamweave.catalog.pages import Order, Page, PageRequest, Place, Values, bookmark, page_of
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
@@ -32,7 +42,16 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.files import UNDERWAY_WORD
 from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import InvalidInput, NotFound
-from streamweave.files.listing import NEWEST_FIRST, Sort, order_of, visible_page
+from streamweave.files.listing import (
+    KEPT_LISTS,
+    NEWEST_FIRST,
+    Ids,
+    Sort,
+    WalkedList,
+    order_of,
+    visible_page,
+    walked_list,
+)
 from streamweave.files.selection import EVERYTHING, Selection, access_scope_asked, selected
 from streamweave.harvest.source_check import FOUND_BY_REREADING
 
@@ -71,6 +90,7 @@ _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 LONGEST = 1000  # versions or transfers, the newest ones: what is older is in their own lists
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
 MOST_DAYS = 366
+_NEWEST_TRANSFER = Order(Transfer.created_at, Transfer.id, newest_first=True)
 
 
 def files(
@@ -296,3 +316,72 @@ def state_counts(session: Session, viewer: User) -> list[StateCount]:
 
 def _newest(session: Session, query: Select[AnyRow], viewer: User) -> Select[AnyRow]:
     return query.where(FileVersion.is_newest, visible_versions(session, viewer))
+
+
+def transfers(
+    session: Session,
+    viewer: User,
+    request: PageRequest,
+    *,
+    file_id: uuid.UUID | None = None,
+    instrument_id: uuid.UUID | None = None,
+    status: TransferStatus | None = None,
+) -> Page[Transfer]:
+    """The transfers of files that ``viewer`` may see, newest first, with storage location and run."""
+    asked = {"file_id": file_id, "instrument_id": instrument_id, "status": status}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    query = _with_places_and_runs().where(*(_is(name, value) for name, value in wanted.items()))
+    if viewer.is_admin:
+        return page_of(session, query, _NEWEST_TRANSFER, request)
+    return page_of(session, query, _NEWEST_TRANSFER, request, narrowed=partial(_first_visible, session, viewer, wanted))
+
+
+def transfer_by_id(session: Session, viewer: User, transfer_id: uuid.UUID) -> Transfer:
+    """Raises ``NotFound`` for what ``viewer`` may not see, too."""
+    query = _with_places_and_runs().join(FileRecord, FileRecord.id == Transfer.file_id)
+    transfer = session.scalar(query.where(Transfer.id == transfer_id, visible_files(session, viewer)))
+    if transfer is None:
+        raise NotFound("Transfer")
+    return transfer
+
+
+def _with_places_and_runs() -> Select[tuple[Transfer]]:
+    return select(Transfer).options(joinedload(Transfer.storage_location), joinedload(Transfer.run))
+
+
+def _first_visible(
+    session: Session, viewer: User, wanted: Mapping[str, Any], place: Place, values: Values
+) -> ColumnElement[bool]:
+    scope = access_scope_of(session, viewer)
+    values = {**values, **scope.values, **wanted}
+    few = few_covered(session, scope)
+    if few is not None:
+        return Transfer.id.in_(session.scalars(_first_of_few(tuple(wanted), place), {**values, "few": few}).all())
+    return Transfer.id.in_(_visible_list(scope.kinds, tuple(wanted), place).first(session, values))
+
+
+@lru_cache(KEPT_LISTS)
+def _first_of_few(wanted: tuple[str, ...], place: Place) -> Ids:
+    few = _is("file_id", any_(bindparam("few", type_=ARRAY(Uuid))))
+    return place.applied(_shown(wanted).where(few).with_only_columns(Transfer.id))
+
+
+@lru_cache(KEPT_LISTS)
+def _visible_list(kinds: tuple[Kind, ...], wanted: tuple[str, ...], place: Place) -> WalkedList:
+    visible, walked = _shown(wanted).where(covered_by(kinds)), _shown(wanted).where(covered_one_by_one(kinds))
+    return walked_list(visible, select(Transfer), place, walked=walked)
+
+
+def _shown(wanted: tuple[str, ...]) -> Select[tuple[Transfer]]:
+    """Transfers of files that were not withdrawn; what is ``wanted`` of them are parameters of these names."""
+    columns = Transfer.__table__.c
+    rows = select(Transfer).where(*(_is(name, bindparam(name, type_=columns[name].type)) for name in wanted))
+    return rows.join(FileRecord, FileRecord.id == Transfer.file_id).where(FileRecord.withdrawn_at.is_(None))
+
+
+def _is(name: str, value: Any) -> ColumnElement[bool]:
+    """Over ``Transfer``: this column has this value. A file's transfers are found by its versions, as indexes are."""
+    if name == "file_id":
+        return Transfer.version_id.in_(select(FileVersion.id).where(FileVersion.file_id == value))
+    condition: ColumnElement[bool] = Transfer.__table__.c[name] == value
+    return condition

@@ -7,6 +7,7 @@ section 5).
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,7 +41,6 @@ class Named:
 
     @property
     def record(self) -> FileRecord:
-        """The file."""
         return self.newest.file
 
 
@@ -87,16 +87,13 @@ def _may_know(session: Session, viewer: User, newest: FileVersion) -> bool:
 
 
 def _named(session: Session, viewer: User, identifier: Ark, newest: FileVersion) -> Named:
-    version = _version(session, identifier, newest)
-    if newest.file.withdrawn_at is not None:
-        return Named(str(identifier), newest, version, None)
-    try:
-        if version is None:
-            content = newest_content(session, viewer, newest.file_id)
-        else:
-            content = content_of_version(session, viewer, newest.file_id, version.number)
-    except Conflict:
-        return Named(str(identifier), newest, version, None)
+    version, content = _version(session, identifier, newest), None
+    if newest.file.withdrawn_at is None:
+        with suppress(Conflict):  # it is not archived
+            if version is None:
+                content = newest_content(session, viewer, newest.file_id)
+            else:
+                content = content_of_version(session, viewer, newest.file_id, version.number)
     return Named(str(identifier), newest, version, content)
 
 

@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from streamweave.access.access_scope import AccessScope, access_scope_of, access_scope_of_project
-from streamweave.access.visibility import covered
+from streamweave.access.visibility import AccessScope, access_scope_of, access_scope_of_project, covered
 from streamweave.catalog.pages import Values
 from streamweave.catalog.tables import FileRecord, FileVersion, User, VersionState
 from streamweave.catalog.tables.files import UNDERWAY, UNDERWAY_WORD, WORD_BREAKS

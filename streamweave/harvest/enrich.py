@@ -21,11 +21,8 @@ from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
 from streamweave.harvest.policy import ActiveHooks, HookBatches, is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
-from streamweave.hooks.build import hooks_fingerprint, post_hooks
-from streamweave.hooks.calls import Answers
-from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.recorded_hook import ANSWERED, WAITING_COLUMNS, HookRetry, HookSubject
-from streamweave.hooks.run import Enriched, enrich
+from streamweave.hooks.calls import ANSWERED, WAITING_COLUMNS, Answers, Enriched, HookRetry, HookSubject, enrich
+from streamweave.hooks.configuration import active_hooks, hooks_fingerprint, post_hooks
 
 WAITS = len(WAITING_COLUMNS)
 

@@ -27,7 +27,7 @@ from streamweave.catalog.tables import FileRecord, HarvestRun, Instrument, Instr
 from streamweave.catalog.tables.files import digest_of
 from streamweave.errors import Conflict
 from streamweave.harvest.record_changes import Recorder
-from streamweave.instruments.addresses import NO_ADDRESS, AddressChange
+from streamweave.instruments.fields import NO_ADDRESS, AddressChange
 from streamweave.instruments.instruments import checked_changes, instrument_by_id
 from streamweave.printable import counted
 

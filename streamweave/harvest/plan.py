@@ -34,9 +34,7 @@ from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.scan_compare import is_claimed
 from streamweave.harvest.version_state import COLUMNS, VersionFields, retry_delay, write_version_fields
 from streamweave.hooks.base import Decision, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.calls import Answers
-from streamweave.hooks.recorded_hook import ANSWERED, HookSubject
-from streamweave.hooks.run import decide
+from streamweave.hooks.calls import ANSWERED, Answers, HookSubject, decide
 from streamweave.storage.archive_paths import destination_path
 
 PLANNED_ANEW = "planned anew: hooks or schedules have changed"

@@ -33,12 +33,9 @@ from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.facility import Facility
 from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
-from streamweave.hooks.build import hooks_fingerprint, pre_hooks
-from streamweave.hooks.calls import BATCH, Answers, Calls, call_out, record_runs
-from streamweave.hooks.configuration import active_hooks
-from streamweave.hooks.hook_context import HookReach
-from streamweave.hooks.recorded_hook import HookSubject
-from streamweave.hooks.run import fingerprint
+from streamweave.hooks.calls import BATCH, Answers, Calls, HookSubject, call_out, record_runs
+from streamweave.hooks.configuration import active_hooks, fingerprint, hooks_fingerprint, pre_hooks
+from streamweave.hooks.external_hook import HookReach
 from streamweave.instruments.schedules import destinations, why_no_destination
 
 Version = TypeVar("Version")

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.access.access_paths import within
+from streamweave.access.visibility import within
 from streamweave.catalog.bulk import checked, digest_of_path, id_batches, is_at, is_one_of
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import (

@@ -28,7 +28,7 @@ from streamweave.errors import (
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Digest
 from streamweave.harvest.report import FileOutcome
-from streamweave.hooks.recorded_hook import HookRetry
+from streamweave.hooks.calls import HookRetry
 from streamweave.journal.entries import Entry
 
 LONGEST_DELAY = timedelta(hours=1)

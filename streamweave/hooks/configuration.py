@@ -1,12 +1,12 @@
-"""Hooks as they are configured: creating, changing and deleting them, and which ones run. The caller commits.
+"""Hooks as they are configured: creating, changing, deleting and building them, and which ones run.
 
-A webhook's secret is sealed as it comes in, and never shown.
+The caller commits. A webhook's secret is sealed as it comes in, and never shown.
 """
 
-import ipaddress
+import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import or_
@@ -23,16 +23,14 @@ from streamweave.catalog.deletion import (
     to_delete,
     to_restore,
 )
-from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger, Instrument
 from streamweave.errors import Conflict, HookFailed, InvalidInput
-from streamweave.hooks.base import read_config
-from streamweave.hooks.build import build_hook, is_builtin
-from streamweave.hooks.builtin import AccessAssignment
-from streamweave.hooks.external_hook import CallConfig, ScriptConfig, WebhookConfig
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.base import PostTransferHook, PreTransferHook, read_config
+from streamweave.hooks.builtin import AccessAssignment, BuiltinHook, FileFilter, MetadataEnrichment
+from streamweave.hooks.external_hook import CallConfig, CalledHook, HookReach, ScriptConfig, WebhookConfig, called_hook
 from streamweave.hooks.scripts import SCRIPT_PATH, check_script_path
+from streamweave.hosts import address_of
 from streamweave.storage.locations import storage_location_by_name
 from streamweave.validation import (
     LONGEST_NAME,
@@ -65,7 +63,6 @@ SECRET = "webhook_secret"
 SEALED = "sealed_webhook_secret"
 
 HIGHEST_PRIORITY = 1_000_000
-_CREATION = Order(Hook.created_at, Hook.id)
 
 
 def settled(fields: Mapping[str, Any], known: Hook | None, reach: HookReach) -> dict[str, Any]:
@@ -125,17 +122,9 @@ def _check_reachable(url: str, policy: EgressPolicy) -> None:
     encrypted = parts.scheme == "https"
     if not encrypted and not policy.networks:
         raise InvalidInput("webhook_url", "must begin with https://: STREAMWEAVE_WEBHOOK_NETWORKS lists no network")
-    try:
-        address = ipaddress.ip_address(parts.host)
-    except ValueError:
-        return
-    if not (policy.allows if encrypted else policy.allows_http)(address):
+    address = address_of(parts.host)
+    if address is not None and not (policy.allows if encrypted else policy.allows_http)(address):
         raise InvalidInput("webhook_url", "is an address that webhooks may not reach")
-
-
-def hooks(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Hook]:
-    """All hooks in order of creation."""
-    return page_of(session, listing(Hook, include_deleted=include_deleted), _CREATION, request)
 
 
 def hook_by_id(session: Session, hook_id: uuid.UUID) -> Hook:
@@ -265,3 +254,73 @@ def _check_instrument(session: Session, fields: Mapping[str, Any]) -> None:
     instrument_id = fields.get("instrument_id")
     if instrument_id is not None and referable(session, Instrument, instrument_id) is None:
         raise InvalidInput("instrument_id", "there is no such instrument")
+
+
+BUILTINS: Mapping[str, Mapping[str, Callable[[str, object], BuiltinHook[Any]]]] = {
+    "pre_transfer": {"file_filter": FileFilter.configured},
+    "post_transfer": {
+        "metadata_enrichment": MetadataEnrichment.configured,
+        "access_assignment": AccessAssignment.configured,
+    },
+}
+"""By trigger and name; a new built-in hook is one more line."""
+
+
+def build_hook(trigger: str, builtin_name: str | None, config: object, *, name: str = "") -> BuiltinHook[Any]:
+    """A built-in hook: a ``PreTransferHook`` or a ``PostTransferHook``, as the trigger says.
+
+    ``name`` is what people call it; failures are reported under it. Raises ``InvalidInput`` for ``trigger``,
+    ``builtin_name`` or a field below ``config``.
+    """
+    if trigger not in BUILTINS:
+        raise InvalidInput("trigger", f"must be one of {', '.join(BUILTINS)}")
+    home = next((home for home, hooks in BUILTINS.items() if builtin_name in hooks), None)
+    if builtin_name is None or home is None:
+        known = ", ".join(known for hooks in BUILTINS.values() for known in hooks)
+        raise InvalidInput("builtin_name", f"{builtin_name!r} is unknown; known hooks are {known}")
+    if home != trigger:
+        raise InvalidInput("trigger", f"the hook {builtin_name} runs at {home}")
+    return BUILTINS[trigger][builtin_name](name or builtin_name, config)
+
+
+def pre_hooks(rows: Sequence[Hook], reach: HookReach) -> list[PreTransferHook]:
+    """The hooks of rows, whatever their implementation. Raises ``InvalidInput`` for a configuration of no use."""
+    return [_hook_of(row, HookTrigger.PRE_TRANSFER, reach) for row in rows]
+
+
+def post_hooks(rows: Sequence[Hook], reach: HookReach) -> list[PostTransferHook]:
+    """As ``pre_hooks``."""
+    return [_hook_of(row, HookTrigger.POST_TRANSFER, reach) for row in rows]
+
+
+def _hook_of(row: Hook, trigger: HookTrigger, reach: HookReach) -> Any:
+    """The hook that a row describes, which is one of the trigger's kind."""
+    if is_builtin(row):
+        return build_hook(trigger, row.builtin_name, row.config, name=row.name)
+    return called_hook(row, reach)
+
+
+def hooks_fingerprint(rows: Sequence[Hook], hooks: Sequence[PreTransferHook | PostTransferHook]) -> str:
+    """What these hooks, in this order, come down to.
+
+    Of a script its code is a part: another script under the old name decides anew. How long a hook may take and what
+    follows from its failures changes no decision that was made.
+    """
+    return fingerprint(
+        hook.made_of if isinstance(hook, CalledHook) else {"hook": row.builtin_name, "config": row.config}
+        for row, hook in zip(rows, hooks, strict=True)
+    )
+
+
+def fingerprint(configs: Iterable[Mapping[str, object]]) -> str:
+    """16 hexadecimal digits that change when any hook's settings or their order change.
+
+    The mappings hold what JSON can hold. The order of keys doesn't matter; no hooks at all have a fingerprint too.
+    """
+    canonical = json.dumps([dict(config) for config in configs], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def is_builtin(row: Hook) -> bool:
+    """Whether the hook is our own code."""
+    return row.implementation in (None, HookImplementation.BUILTIN)

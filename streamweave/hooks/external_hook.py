@@ -1,6 +1,8 @@
-"""Hooks that call out to a script or a webhook, and their configuration.
+"""Hooks that call out to a script or a webhook, their configuration, and what they may run and reach.
 
-A hook that can't be used fails when it is asked; no harvest stops for it.
+A hook that can't be used fails when it is asked; no harvest stops for it. Question and answer are JSON: an answer is
+read strictly, so one that is not understood is a failure, and never consent. Nothing in a question changes from attempt
+to attempt, so that the same question is the same message.
 """
 
 import hashlib
@@ -9,23 +11,40 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from streamweave.catalog.tables import Hook, HookImplementation, HookTrigger
-from streamweave.errors import HookFailed, HookTimedOut, SealBroken, WebhookError, WebhookTimedOut
-from streamweave.hooks.base import Decision, Enrichment, HookConfig, HookContext, read_config
-from streamweave.hooks.contract import decision_from, enrichment_from, question
-from streamweave.hooks.hook_context import HookReach
-from streamweave.hooks.scripts import LARGEST_ANSWER, ScriptLimits, answer_of
-from streamweave.webhooks import deliver
+from streamweave.access.grants import Grantee, NamedGrantee
+from streamweave.catalog.tables import GranteeType, Hook, HookImplementation, HookTrigger
+from streamweave.errors import HookFailed, HookTimedOut, InvalidInput, SealBroken, WebhookError, WebhookTimedOut
+from streamweave.hooks.base import (
+    Config,
+    Decision,
+    Enrichment,
+    HookConfig,
+    HookContext,
+    Proceed,
+    Redirect,
+    Skip,
+    read_config,
+)
+from streamweave.hooks.builtin import LONGEST_NAME, entered_id
+from streamweave.hooks.scripts import LARGEST_ANSWER, Script, ScriptFolder, ScriptLimits, answer_of
+from streamweave.sealing import Sealer
+from streamweave.settings import Settings
+from streamweave.validation import has_control_character
+from streamweave.webhooks import EgressPolicy, deliver
 
 LONGEST_DELAY = timedelta(hours=1)
 LONGEST_PARAMETERS = 16_384
 MEBIBYTE = 1 << 20
 
 Ask = Callable[[bytes], bytes]
+VERSION = 1
+MOST_KEYS = 200
+LONGEST_SENTENCE = 1_000
+LONGEST_VALUE = 4_000
 
 
 def _short(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +81,57 @@ class WebhookConfig(CallConfig):
 def delay_after(failures: int, first_seconds: float) -> timedelta:
     """How long to leave a file alone after its ``failures``-th failure in a row."""
     return min(timedelta(seconds=first_seconds * 2 ** min(failures - 1, 20)), LONGEST_DELAY)
+
+
+class HookReach:
+    """What hooks that call out may run and reach. The facility's settings say it, never a hook's row.
+
+    By default no script may be run, public addresses may be asked, and no secret can be sealed or opened.
+    """
+
+    def __init__(
+        self, scripts: ScriptFolder | None = None, egress: EgressPolicy | None = None, sealer: Sealer | None = None
+    ) -> None:
+        self.scripts = scripts or ScriptFolder()
+        self.egress = egress or EgressPolicy()
+        self._sealer = sealer
+        self._known: dict[str, Script | HookFailed] | None = None
+
+    @classmethod
+    def told_by(cls, settings: Settings, sealer: Sealer) -> Self:
+        return cls(ScriptFolder(settings.hook_scripts_folder), EgressPolicy.listed(settings.webhook_networks), sealer)
+
+    def for_a_run(self) -> Self:
+        """The same reach, for which scripts stay as they were first read: a run asks all files the same question."""
+        reach = type(self)(self.scripts, self.egress, self._sealer)
+        reach._known = {}
+        return reach
+
+    def script(self, path: str) -> Script:
+        """The script at that path. Raises ``HookFailed``."""
+        known = {} if self._known is None else self._known
+        if path not in known:
+            try:
+                known[path] = self.scripts.read(path)
+            except HookFailed as failure:
+                known[path] = failure
+        found = known[path]
+        if isinstance(found, HookFailed):
+            raise found
+        return found
+
+    def sealed(self, secret: str) -> bytes:
+        """Raises ``SealBroken`` without a key."""
+        return self._seal().seal(secret)
+
+    def opened(self, sealed: bytes) -> str:
+        """Raises ``SealBroken`` without the key."""
+        return self._seal().open(sealed)
+
+    def _seal(self) -> Sealer:
+        if self._sealer is None:
+            raise SealBroken("no encryption key: set STREAMWEAVE_ENCRYPTION_KEYS to at least one Fernet key")
+        return self._sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +227,121 @@ def _poster(row: Hook, secret: str, reach: HookReach, config: WebhookConfig) -> 
         return delivery.body
 
     return ask
+
+
+def _plain(text: str) -> str:
+    if has_control_character(text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _storable(text: str) -> str:
+    _plain(text.translate({9: None, 10: None, 13: None}))
+    return text
+
+
+Sentence = Annotated[str, Field(min_length=1, max_length=LONGEST_SENTENCE), AfterValidator(_plain)]
+Key = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Value = Annotated[str, Field(max_length=LONGEST_VALUE), AfterValidator(_storable)]
+
+
+class DecisionAnswer(HookConfig):
+    """The answer before a transfer. To skip takes a reason, to redirect the name of a storage location."""
+
+    version: Literal[1] = 1
+    decision: Literal["proceed", "skip", "redirect"]
+    reason: Sentence | None = None
+    destination: Sentence | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if self.decision == "skip" and self.reason is None:
+            raise ValueError("needs a reason to skip")
+        if (self.decision == "redirect") != (self.destination is not None):
+            raise ValueError("needs a destination to redirect to, and only then")
+        return self
+
+
+class GrantAnswer(HookConfig):
+    """Who may see the file: by id, or by name (a user's is the mail address)."""
+
+    grantee_type: Literal["user", "group", "project"]
+    grantee_id: Annotated[uuid.UUID, PlainValidator(entered_id, json_schema_input_type=str)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_plain)] | None = None
+
+    @model_validator(mode="after")
+    def _says_who_in_one_way(self) -> Self:
+        if (self.grantee_id is None) == (self.name is None):
+            raise ValueError("needs either grantee_id or name")
+        return self
+
+    @property
+    def grantee(self) -> Grantee | NamedGrantee:
+        """Whom it means."""
+        kind = GranteeType(self.grantee_type)
+        return Grantee(kind, self.grantee_id) if self.grantee_id else NamedGrantee(kind, str(self.name))
+
+
+class EnrichmentAnswer(HookConfig):
+    """The answer after a transfer."""
+
+    version: Literal[1] = 1
+    metadata: dict[Key, Value] = Field(max_length=MOST_KEYS)
+    grants: list[GrantAnswer] = Field(default_factory=list, max_length=MOST_KEYS)
+
+
+def question(trigger: HookTrigger, hook_name: str, context: HookContext, parameters: dict[str, Any]) -> bytes:
+    """What a hook is sent: one JSON object, as ``docs/operating.md`` describes it."""
+    sent = {
+        "version": VERSION,
+        "trigger": trigger,
+        "hook": hook_name,
+        "instrument": context.instrument_slug,
+        "file": {
+            "source_path": context.source_path,
+            "filename": context.filename,
+            "size_bytes": context.size_bytes,
+            "mtime": context.mtime.isoformat(),
+            "xxhash": context.xxhash,
+            "sha256": context.sha256,
+        },
+        "metadata": dict(context.metadata),
+        "parameters": parameters,
+    }
+    return json.dumps(sent, sort_keys=True).encode()
+
+
+def decision_from(answer: bytes) -> Decision:
+    """Raises ``HookFailed`` for what is no decision."""
+    read = _read(DecisionAnswer, answer)
+    if read.decision == "skip":
+        return Skip(str(read.reason))
+    if read.destination is not None:
+        return Redirect(read.destination, read.reason or f"redirected to '{read.destination}'")
+    return Proceed()
+
+
+def enrichment_from(answer: bytes) -> Enrichment:
+    """Raises ``HookFailed`` for an answer that can't be kept."""
+    read = _read(EnrichmentAnswer, answer)
+    return Enrichment(dict(read.metadata), frozenset(grant.grantee for grant in read.grants))
+
+
+def _read(model: type[Config], answer: bytes) -> Config:
+    try:
+        content = json.loads(answer, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise HookFailed("the answer is not JSON") from error
+    try:
+        return read_config(model, content, "the answer")
+    except InvalidInput as error:
+        raise HookFailed(_sentence(f"{error.field} can't be used: {error.problem}")) from error
+
+
+def _sentence(text: str) -> str:
+    """As the catalog can hold it: it may quote keys of the answer, whatever they are."""
+    return "".join("\ufffd" if has_control_character(each) else each for each in text[:LONGEST_SENTENCE])
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)

@@ -9,9 +9,9 @@ from typing import Any
 from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import Hook, HookTrigger
 from streamweave.errors import HookFailed, InvalidInput
-from streamweave.hooks.base import Decision, Enrichment, HookContext, Redirect, Skip
-from streamweave.hooks.build import post_hooks, pre_hooks
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.base import Decision, HookContext, Redirect, Skip
+from streamweave.hooks.configuration import post_hooks, pre_hooks
+from streamweave.hooks.external_hook import HookReach
 from streamweave.validation import Rule, checked, integer, name, optional, shaped, text
 
 LARGEST_SIZE = 2**63 - 1
@@ -82,7 +82,8 @@ def try_hook(row: Hook, reach: HookReach, sample: HookContext) -> HookAnswer | H
             return _decided(decision, time.monotonic() - began)
         (after,) = post_hooks([row], reach)
         enrichment = after.enrich(sample)
-        return _enriched(enrichment, time.monotonic() - began)
+        grants = tuple(sorted(map(_named, enrichment.grants)))
+        return HookAnswer(time.monotonic() - began, metadata=enrichment.metadata, grants=grants)
     except (HookFailed, InvalidInput) as failure:
         diagnostics = failure.diagnostics if isinstance(failure, HookFailed) else ""
         return HookRefusal(failure.kind(), str(failure), diagnostics or None)
@@ -96,10 +97,6 @@ def _decided(decision: Decision, seconds: float) -> HookAnswer:
             return HookAnswer(seconds, "redirect", decision.reason, decision.destination)
         case _:
             return HookAnswer(seconds, "proceed")
-
-
-def _enriched(enrichment: Enrichment, seconds: float) -> HookAnswer:
-    return HookAnswer(seconds, metadata=enrichment.metadata, grants=tuple(sorted(map(_named, enrichment.grants))))
 
 
 def _named(grantee: Grantee | NamedGrantee) -> str:

@@ -1,6 +1,6 @@
 """What admins configure of an instrument.
 
-``instruments``, ``fields``, ``addresses``
+``instruments``, ``fields``
     instruments and the rules of their fields
 ``service_accounts``, ``schedules``, ``requests``
     credentials for their shares, harvest schedules, and requests for new instruments

@@ -42,12 +42,8 @@ def harvest_run_tags(slug: str) -> dict[str, str]:
 def orchestrator(url: str, token: str = "") -> httpx.Client:
     """The way to the webserver at ``url``, to be closed in the end; ``token`` is what its guard lets programs in by."""
     # Dagster is on our own network: no proxy of the environment is used for it
-    return httpx.Client(base_url=url, headers=shown_to_guard(token), timeout=ANSWER_SECONDS, trust_env=False)
-
-
-def shown_to_guard(token: str) -> dict[str, str]:
-    """The headers of a request of ours; no token shows nothing."""
-    return {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.Client(base_url=url, headers=headers, timeout=ANSWER_SECONDS, trust_env=False)
 
 
 def ask(client: httpx.Client, query: str, variables: dict[str, Any], seconds: float = ANSWER_SECONDS) -> dict[str, Any]:

@@ -1,19 +1,22 @@
 """The rules of an instrument's fields, one for each, and the slug by which code and Dagster know it."""
 
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Any
 
 from streamweave.catalog.tables import Authentication, GrowingFiles
 from streamweave.errors import InvalidInput
-from streamweave.instruments import addresses
+from streamweave.hosts import address_of
 from streamweave.instruments.acquisition import known_timezone, span, timezones
 from streamweave.storage.archive_paths import LONGEST_ARCHIVE_FOLDER, archive_folder_problem
 from streamweave.validation import (
     CONTROL,
     LONGEST_NAME,
+    LONGEST_TEXT,
     Rule,
     checked,
     flag,
@@ -29,6 +32,18 @@ from streamweave.validation import (
     text,
 )
 
+LONGEST_HOST = 253
+LONGEST_SHARE = 80
+MOST_ALLOWED_HOSTS = 100
+NO_ADDRESS = "not-entered.invalid"
+"""The host of an instrument that only a journal knows (RFC 2606, section 2); it is disabled."""
+BELOW = "*."
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"(?![0-9.]+$){_LABEL}(?:\.{_LABEL})*")
+_ADDRESS_OR_NETWORK = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?")
+_FORBIDDEN_IN_SHARES = r"\"\\/\[\]:|<>+=;,*?"
+_FORBIDDEN_IN_FOLDERS = r"\":|<>*?"
 LONGEST_SLUG = 63
 DAY_SECONDS = 86_400
 YEAR_SECONDS = 365 * DAY_SECONDS
@@ -41,6 +56,99 @@ HIGHEST_RATE = 1 << 40
 MOST_SPANS = 24
 A_SPAN = r"^(?!([0-9]{2}:[0-9]{2})-\1$)([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_]*")
+
+
+class AddressChange(StrEnum):
+    """What a new address means for the files that are known of an instrument."""
+
+    SAME_FILES = "same_files"  # they are there now: records, identifiers and history stay, source paths move
+    OTHER_FILES = "other_files"  # other files are there: the known ones are gone from the source
+
+
+@shaped(
+    type="string",
+    anyOf=[{"pattern": f"^{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST}, {"format": "ipv4"}, {"format": "ipv6"}],
+)
+def host(field: str, value: Any) -> str:
+    """A host name (RFC 1123, section 2.1), or an IP address. Digits and dots alone are an address, or nothing."""
+    if not isinstance(value, str) or not (_is_host_name(value) or (address_of(value) and "%" not in value)):
+        raise InvalidInput(field, "is neither a host name nor an IP address")
+    return value
+
+
+@shaped_text(
+    min_length=1, max_length=LONGEST_SHARE, pattern=sound(CONTROL + _FORBIDDEN_IN_SHARES, besides=r"(?!\.{1,2}$)")
+)
+def share(field: str, value: Any) -> str:
+    """A share's name: without separators and without the characters that SMB forbids in it (MS-FSCC, section 2.1.6)."""
+    checked: str = text(longest=LONGEST_SHARE)(field, value)
+    if checked in (".", "..") or re.search(f"[{_FORBIDDEN_IN_SHARES}]", checked):
+        raise InvalidInput(field, "is not a share's name")
+    return checked
+
+
+@shaped_text(
+    min_length=1,
+    max_length=LONGEST_TEXT,
+    pattern=sound(CONTROL + _FORBIDDEN_IN_FOLDERS, besides=r"(?!(?:.*[/\\])?\.\.(?:[/\\]|$))"),
+)
+def base_path(field: str, value: Any) -> str:
+    """A folder within the share, with ``/`` between its parts and before the first; ``/`` is the share itself."""
+    checked: str = text()(field, value)
+    parts = [part for part in checked.replace("\\", "/").split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise InvalidInput(field, "must not hold '..'")
+    if re.search(f"[{_FORBIDDEN_IN_FOLDERS}]", checked):
+        raise InvalidInput(field, "holds a character that no folder of a share can have in its name")
+    return "/" + "/".join(parts)
+
+
+@shaped(
+    type="array",
+    minItems=1,
+    maxItems=MOST_ALLOWED_HOSTS,
+    items={
+        "type": "string",
+        "anyOf": [
+            {"pattern": rf"^(?:\*\.)?{_HOST_NAME.pattern}$", "maxLength": LONGEST_HOST},
+            {"format": "ipv4"},
+            {"format": "ipv6"},
+            {"pattern": r"^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$"},
+        ],
+    },
+)
+def allowed_hosts(field: str, value: Any) -> list[str]:
+    """Host names, ``*.`` and a domain for all hosts below it, and networks (``10.1.0.0/16``) or single addresses.
+
+    ``10.1.2.3/16`` is kept as the network that it lies in.
+    """
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST_ALLOWED_HOSTS:
+        raise InvalidInput(field, f"must be a list of 1 to {MOST_ALLOWED_HOSTS} hosts or networks")
+    return list(dict.fromkeys(_allowed_host(field, each) for each in value))
+
+
+def _allowed_host(field: str, value: Any) -> str:
+    if isinstance(value, str) and len(value) <= LONGEST_HOST and _is_host_name(value.removeprefix(BELOW)):
+        return value.lower()
+    network = _network(value) if isinstance(value, str) else None
+    if network is None:
+        raise InvalidInput(
+            field, f"{value!r} is neither a host name, nor *. and a domain, nor a network like 10.1.0.0/16"
+        )
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    if not _ADDRESS_OR_NETWORK.fullmatch(value):
+        return None
+    try:
+        return ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return None
+
+
+def _is_host_name(value: str) -> bool:
+    return len(value) <= LONGEST_HOST and bool(_HOST_NAME.fullmatch(value))
 
 
 @shaped_text(
@@ -155,10 +263,10 @@ CHANGEABLE: dict[str, Rule] = {
     "description": optional(text(lines=True)),
     "location": optional(text()),
     "pid": optional(text(longest=LONGEST_NAME)),
-    "cifs_host": addresses.host,
+    "cifs_host": host,
     "cifs_port": integer(1, 65535),
-    "cifs_share": addresses.share,
-    "cifs_base_path": addresses.base_path,
+    "cifs_share": share,
+    "cifs_base_path": base_path,
     "service_account_id": optional(identity),
     "require_encryption": flag,
     "authentication": one_word_of(*Authentication),
@@ -183,4 +291,4 @@ CHANGEABLE: dict[str, Rule] = {
     "rehash_bytes": integer(0, MOST_REHASH_BYTES),
 }
 AT_CREATION: dict[str, Rule] = {**CHANGEABLE, "slug": slug}
-AT_CHANGE: dict[str, Rule] = {**CHANGEABLE, "address_change": one_word_of(*addresses.AddressChange)}
+AT_CHANGE: dict[str, Rule] = {**CHANGEABLE, "address_change": one_word_of(*AddressChange)}

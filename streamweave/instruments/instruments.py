@@ -22,12 +22,10 @@ from streamweave.catalog.session import add
 from streamweave.catalog.tables import Hook, Instrument, Scan, Schedule, ServiceAccount, StorageLocation
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.instruments.acquisition import day_exists
-from streamweave.instruments.addresses import NO_ADDRESS
-from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, slug_from
+from streamweave.instruments.fields import AT_CHANGE, AT_CREATION, NO_ADDRESS, slug_from
 from streamweave.instruments.service_accounts import bind
 from streamweave.validation import checked
 
-_CREATION = Order(Instrument.created_at, Instrument.id)
 _NEWEST_SCAN = Order(Scan.started_at, Scan.id, newest_first=True)
 
 WAITING = {"quiet_period_seconds": 60, "max_wait_seconds": 86_400}
@@ -45,11 +43,6 @@ def instrument_by_id(session: Session, instrument_id: uuid.UUID) -> Instrument:
 def instrument_by_slug(session: Session, slug: str) -> Instrument | None:
     """The instrument that Dagster and the archive know as ``slug``."""
     return session.scalar(listing(Instrument).where(Instrument.slug == slug))
-
-
-def instruments(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Instrument]:
-    """All instruments in order of creation."""
-    return page_of(session, listing(Instrument, include_deleted=include_deleted), _CREATION, request)
 
 
 def scans_of(session: Session, instrument_id: uuid.UUID, request: PageRequest) -> Page[Scan]:
@@ -70,8 +63,7 @@ def create_instrument(session: Session, values: Mapping[str, Any]) -> Instrument
     _check_slug_is_free(session, fields["slug"])
     _check_archive_folder_is_free(session, fields["name"])
     _bind_service_account(session, fields, {})
-    _check_waiting({**WAITING, **fields})
-    _check_acquisitions({**ACQUISITIONS, **fields})
+    _check_together({**WAITING, **ACQUISITIONS, **fields})
     _check_first_day({**CALENDAR, **fields})
     instrument = Instrument(**{**WAITING, **fields}, archive_folder=fields["name"])
     return add(session, instrument)
@@ -86,8 +78,7 @@ def checked_changes(session: Session, instrument: Instrument, changes: Mapping[s
     if "name" in fields:
         _check_name_is_free(session, fields["name"], besides=instrument.id)
     _bind_service_account(session, fields, {field: getattr(instrument, field) for field in SENDING})
-    _check_waiting({field: fields.get(field, getattr(instrument, field)) for field in WAITING})
-    _check_acquisitions({field: fields.get(field, getattr(instrument, field)) for field in ACQUISITIONS})
+    _check_together({field: fields.get(field, getattr(instrument, field)) for field in {**WAITING, **ACQUISITIONS}})
     if fields.keys() & CALENDAR.keys():
         _check_first_day({field: fields.get(field, getattr(instrument, field)) for field in CALENDAR})
     if fields.get("enabled") and not instrument.enabled:
@@ -177,12 +168,9 @@ def _check_reachable(fields: Mapping[str, Any]) -> None:
         raise InvalidInput("enabled", f'enter cifs_host (with "address_change": "same_files"){account} first')
 
 
-def _check_waiting(fields: Mapping[str, Any]) -> None:
+def _check_together(fields: Mapping[str, Any]) -> None:
     if fields["max_wait_seconds"] < fields["quiet_period_seconds"]:
         raise InvalidInput("max_wait_seconds", "must not be shorter than the quiet period")
-
-
-def _check_acquisitions(fields: Mapping[str, Any]) -> None:
     if fields["marker_name"] is not None and fields["acquisition_depth"] is None:
         raise InvalidInput("marker_name", "needs acquisition_depth, which says in which folders it is")
 

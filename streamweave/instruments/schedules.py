@@ -15,7 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from streamweave.catalog.deletion import (
-    listing,
     mark_deleted,
     mark_restored,
     present,
@@ -24,13 +23,10 @@ from streamweave.catalog.deletion import (
     to_delete,
     to_restore,
 )
-from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, Schedule, StorageLocation
 from streamweave.errors import InvalidInput
 from streamweave.validation import Rule, checked, flag, identity, shaped_text, text
-
-_CREATION = Order(Schedule.created_at, Schedule.id)
 
 DAY, MONTH = 2, 3
 LONGEST = 200
@@ -41,11 +37,6 @@ _DAY = "[1-9]|[12][0-9]|3[01]"
 POLLING_INTERVALS = 3
 GRACE = timedelta(minutes=10)
 """A scan takes time, and so may the daemon that starts it."""
-
-
-def schedules(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[Schedule]:
-    """All schedules in order of creation."""
-    return page_of(session, listing(Schedule, include_deleted=include_deleted), _CREATION, request)
 
 
 def schedule_by_id(session: Session, schedule_id: uuid.UUID) -> Schedule:
@@ -131,8 +122,8 @@ def create_schedule(session: Session, values: Mapping[str, Any]) -> Schedule:
         raise InvalidInput("instrument_id", "there is no such instrument")
     _check_storage_location(session, fields)
     schedule_id = uuid.uuid4()
-    schedule = Schedule(**fields, id=schedule_id, dagster_schedule_name=dagster_name(instrument.slug, schedule_id))
-    return add(session, schedule)
+    name = f"harvest_{instrument.slug}_{schedule_id.hex[:8]}"
+    return add(session, Schedule(**fields, id=schedule_id, dagster_schedule_name=name))
 
 
 def update_schedule(session: Session, schedule_id: uuid.UUID, changes: Mapping[str, Any]) -> Schedule:
@@ -158,11 +149,6 @@ def restore_schedule(session: Session, schedule_id: uuid.UUID) -> Schedule:
     require_present(session, StorageLocation, schedule.default_storage_location_id, "storage location")
     mark_restored(session, [schedule])
     return schedule
-
-
-def dagster_name(slug: str, schedule_id: uuid.UUID) -> str:
-    """What Dagster calls the schedule of the instrument ``slug``."""
-    return f"harvest_{slug}_{schedule_id.hex[:8]}"
 
 
 def _check_storage_location(session: Session, fields: Mapping[str, Any]) -> None:

@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, referable, to_delete, to_restore
-from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import add, change
 from streamweave.catalog.tables import Instrument, ServiceAccount
 from streamweave.errors import Conflict, InvalidInput
 from streamweave.hosts import may_lead_to
-from streamweave.instruments.addresses import allowed_hosts
+from streamweave.instruments.fields import allowed_hosts
 from streamweave.sealing import Sealer
 from streamweave.validation import Rule, checked, name, optional, text
 
@@ -30,21 +29,9 @@ FIELDS: dict[str, Rule] = {
     "password": text(longest=LONGEST_PASSWORD),
     "allowed_hosts": allowed_hosts,
 }
-_CREATION = Order(ServiceAccount.created_at, ServiceAccount.id)
-
-
-def service_accounts(session: Session, request: PageRequest, *, include_deleted: bool = False) -> Page[ServiceAccount]:
-    """All service accounts in order of creation."""
-    return page_of(session, listing(ServiceAccount, include_deleted=include_deleted), _CREATION, request)
-
-
-def service_account_by_id(session: Session, account_id: uuid.UUID) -> ServiceAccount:
-    """Raises ``NotFound``."""
-    return present(session, ServiceAccount, account_id, "Service account")
 
 
 def service_account_by_name(session: Session, account_name: str) -> ServiceAccount | None:
-    """The service account of that name."""
     return session.scalar(listing(ServiceAccount).where(ServiceAccount.name == account_name))
 
 
@@ -68,7 +55,7 @@ def update_service_account(
 
     Raises ``NotFound``, ``InvalidInput`` or ``Conflict``.
     """
-    account = service_account_by_id(session, account_id)
+    account = present(session, ServiceAccount, account_id, "Service account")
     fields = checked(FIELDS, changes)
     if fields.get("allowed_hosts", account.allowed_hosts) != account.allowed_hosts and "password" not in fields:
         raise InvalidInput("password", "must be entered anew when allowed_hosts change")

@@ -32,7 +32,7 @@ from streamweave.catalog.tables import HarvestRun, Instrument, StorageLocation
 from streamweave.catalog.tables import Readoption as ReadoptionRow
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.facility import Facility
-from streamweave.instruments.addresses import NO_ADDRESS
+from streamweave.instruments.fields import NO_ADDRESS
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
 from streamweave.journal.keeping import Position, is_catalogued, newest_name, note_positions, positions_of, run_named_by
 from streamweave.journal.known_files import KnownFiles, Written

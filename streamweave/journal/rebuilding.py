@@ -16,7 +16,7 @@ from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import CatalogIdentity, FileRecord, Instrument, StorageLocation
 from streamweave.errors import Conflict, InvalidInput, StorageError
 from streamweave.facility import Facility
-from streamweave.instruments.addresses import NO_ADDRESS
+from streamweave.instruments.fields import NO_ADDRESS
 from streamweave.journal.entries import Reader
 from streamweave.journal.readoption import Readoption, readopt
 from streamweave.storage.base import Journal, Storage

@@ -19,7 +19,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.deletion import listing, mark_deleted, mark_restored, present, to_delete, to_restore
-from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import change
 from streamweave.catalog.tables import Hook, Schedule, StorageLocation, StorageType, Transfer
 from streamweave.catalog.tables.base import uuid7
@@ -48,7 +47,6 @@ from streamweave.validation import (
 
 PLACE = frozenset({"type", "base_path", "connection_config"})
 PROBE_BYTES = 64 * 1024
-_CREATION = Order(StorageLocation.created_at, StorageLocation.id)
 
 
 def _mapping(field: str, value: Any) -> dict[str, Any]:
@@ -90,13 +88,6 @@ FIELDS: dict[str, Rule] = {
     "enabled": flag,
 }
 AT_CREATION: dict[str, Rule] = {**FIELDS, "adopt": flag}
-
-
-def storage_locations(
-    session: Session, request: PageRequest, *, include_deleted: bool = False
-) -> Page[StorageLocation]:
-    """All storage locations in order of creation."""
-    return page_of(session, listing(StorageLocation, include_deleted=include_deleted), _CREATION, request)
 
 
 def storage_location_by_id(session: Session, location_id: uuid.UUID) -> StorageLocation:

@@ -11,38 +11,26 @@ from litestar.routes import BaseRoute, HTTPRoute
 from streamweave_api.auth import OPEN_TO_ALL, SAFE_METHODS
 from streamweave_api.bodies import Outgoing
 
-DESCRIPTIONS = {
-    400: "The request is malformed, or can't be met at present",
-    401: "The credentials are missing or not valid",
-    403: "The user is not entitled to this",
-    404: "It does not exist, or the user may not see it",
-    409: "The catalog already holds something that forbids it",
-    410: "It was withdrawn",
-    412: "The content is not the one that If-Match names",
-    413: "The body is too large",
-    415: "The body is of another type than is read here",
-    416: "The range lies beyond the end",
-    422: "A field or parameter can't be accepted; the sentence begins with its name",
-    429: "Too many attempts; Retry-After says when to retry",
-    502: "Dagster doesn't answer",
-    503: "The catalog, or every copy of a file, is out of reach at present",
+ERRORS: dict[int, tuple[str, str]] = {
+    400: ("The request is malformed, or can't be met at present", "JSON is malformed: invalid character (byte 1)"),
+    401: ("The credentials are missing or not valid", "Unauthorized"),
+    403: ("The user is not entitled to this", "Admin access required"),
+    404: ("It does not exist, or the user may not see it", "File not found"),
+    409: (
+        "The catalog already holds something that forbids it",
+        "name: an instrument named Microscope 01 exists already",
+    ),
+    410: ("It was withdrawn", "This file was withdrawn: recorded with the wrong sample"),
+    412: ("The content is not the one that If-Match names", "The file's content is not the one that If-Match names"),
+    413: ("The body is too large", "Request Entity Too Large"),
+    415: ("The body is of another type than is read here", "The body must be application/json"),
+    416: ("The range lies beyond the end", "The range lies beyond the file's 23 bytes"),
+    422: ("A field or parameter can't be accepted; the sentence begins with its name", "limit: Expected `int` <= 1000"),
+    429: ("Too many attempts; Retry-After says when to retry", "Too many attempts: try again in 60 seconds"),
+    502: ("Dagster doesn't answer", "Dagster doesn't answer at http://127.0.0.1:3000: All connection attempts failed"),
+    503: ("The catalog, or every copy of a file, is out of reach at present", "The catalog can't be reached"),
 }
-DETAILS = {
-    400: "JSON is malformed: invalid character (byte 1)",
-    401: "Unauthorized",
-    403: "Admin access required",
-    404: "File not found",
-    409: "name: an instrument named Microscope 01 exists already",
-    410: "This file was withdrawn: recorded with the wrong sample",
-    412: "The file's content is not the one that If-Match names",
-    413: "Request Entity Too Large",
-    415: "The body must be application/json",
-    416: "The range lies beyond the file's 23 bytes",
-    422: "limit: Expected `int` <= 1000",
-    429: "Too many attempts: try again in 60 seconds",
-    502: "Dagster doesn't answer at http://127.0.0.1:3000: All connection attempts failed",
-    503: "The catalog can't be reached",
-}
+"""By status: what it means, and an example of its sentence."""
 # what is not found where the last parameter of a path has that name
 NOUNS = {
     "account_id": "Service account",
@@ -124,15 +112,15 @@ def errors(*statuses: int) -> Errors:
 
 def error(status: int, detail: str | None = None) -> ResponseSpec:
     """An error in the document; ``detail`` is an example of its sentence."""
-    example = Example(summary=DESCRIPTIONS[status], value={"detail": detail or DETAILS[status]})
-    return ResponseSpec(ErrorBody, generate_examples=False, description=DESCRIPTIONS[status], examples=[example])
+    meaning, usual = ERRORS[status]
+    example = Example(summary=meaning, value={"detail": detail or usual})
+    return ResponseSpec(ErrorBody, generate_examples=False, description=meaning, examples=[example])
 
 
 class DocumentedErrors(ReceiveRoutePlugin):
     """Adds to each handler the errors of its kind. What the handler itself says goes before them."""
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Runs once for each path, before the document is made."""
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 handler.responses = {**_of_kind(route, handler), **(handler.responses or {})}

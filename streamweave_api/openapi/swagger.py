@@ -37,7 +37,6 @@ class SwaggerPage(OpenAPIRenderPlugin):
         self._page = OURS.joinpath("index.html").read_bytes()
 
     def render(self, *_: object) -> bytes:
-        """The page, which fetches the document."""
         return self._page
 
 

@@ -17,8 +17,7 @@ from cryptography.fernet import Fernet
 from streamweave.catalog.tables import Hook
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import HookContext, Proceed, Skip
-from streamweave.hooks.external_hook import called_hook
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import HookReach, called_hook
 from streamweave.hooks.scripts import ScriptFolder
 from streamweave.sealing import Sealer
 from streamweave.webhooks import EgressPolicy

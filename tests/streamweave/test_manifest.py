@@ -15,9 +15,9 @@ from streamweave.catalog.tables import FileRecord, Hook, Instrument, Schedule, S
 from streamweave.errors import Conflict, InvalidInput, SealBroken
 from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.hooks.configuration import delete_hook
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import HookReach
 from streamweave.hooks.scripts import ScriptFolder
-from streamweave.instruments.addresses import AddressChange
+from streamweave.instruments.fields import AddressChange
 from streamweave.instruments.instruments import delete_instrument
 from streamweave.instruments.schedules import delete_schedule
 from streamweave.instruments.service_accounts import delete_service_account

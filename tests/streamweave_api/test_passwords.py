@@ -160,7 +160,7 @@ def test_a_mailed_token_expires_and_is_for_one_purpose(
 
 def test_forged_tokens_are_counted_and_never_hashed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr("streamweave.access.password_changes.hash_password", hashed.append)
+    monkeypatch.setattr("streamweave.access.accounts.hash_password", hashed.append)
     strict = settings.model_copy(update={"login_attempts_per_address": 3})
     with TestClient(create_app(strict)) as client:
         answers = [client.post("/auth/reset-password", json={"token": "x", "password": NEW}) for _ in range(4)]

@@ -11,8 +11,7 @@ from streamweave.errors import StartError
 from streamweave.facility import Facility
 from streamweave.instruments.instruments import delete_instrument, restore_instrument
 from streamweave.instruments.schedules import delete_schedule
-from streamweave_dagster.definitions import code_location, definitions_of
-from streamweave_dagster.resources import the_facility
+from streamweave_dagster.definitions import code_location, definitions_of, the_facility
 
 
 def test_a_facility_without_instruments_loads(lab: Any) -> None:

@@ -20,9 +20,8 @@ from streamweave.instruments.schedules import create_schedule
 from streamweave.instruments.service_accounts import create_service_account, update_service_account
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
-from streamweave_dagster.definitions import code_location
+from streamweave_dagster.definitions import code_location, the_facility
 from streamweave_dagster.failures import TickFailed
-from streamweave_dagster.resources import the_facility
 
 DAY = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
 

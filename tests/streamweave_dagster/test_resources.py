@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from streamweave_dagster.resources import HeldInMemory
+from streamweave_dagster.definitions import HeldInMemory
 
 OUTPUT = {"run_id": "r", "step_key": "filter", "name": "result"}
 

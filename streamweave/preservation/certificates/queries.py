@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
-from streamweave.access.access_paths import within
+from streamweave.access.visibility import within
 from streamweave.catalog.bulk import BATCH, is_one_of
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
 from streamweave.catalog.session import Sessions

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from streamweave.access.access_scope import access_scope_of
 from streamweave.access.grants import COLUMNS
-from streamweave.access.visibility import covered_one_by_one, few_covered, visible_files
+from streamweave.access.visibility import access_scope_of, covered_one_by_one, few_covered, visible_files
 from streamweave.catalog.deletion import mark_deleted
 from streamweave.catalog.pages import PageRequest
 from streamweave.catalog.session import Sessions

@@ -25,9 +25,8 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.files import listing
-from streamweave.files.queries import files
+from streamweave.files.queries import files, transfers
 from streamweave.files.selection import Selection
-from streamweave.files.transfers import transfers
 
 NOON = datetime(2026, 2, 24, 12, tzinfo=UTC)
 TIMES, SIZES, INSTRUMENTS = range(4), range(3), range(2)

@@ -18,7 +18,7 @@ from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.policy import policy_for
 from streamweave.hooks.calls import AT_ONCE, RUNS_KEPT
-from streamweave.hooks.hook_context import HookReach
+from streamweave.hooks.external_hook import HookReach
 from streamweave.hooks.scripts import ScriptFolder
 from streamweave.sealing import Sealer
 from streamweave.webhooks import EgressPolicy

@@ -27,7 +27,7 @@ from streamweave.catalog.tables import (
 from streamweave.errors import AddressChanged, Conflict, InvalidInput
 from streamweave.harvest.instrument_changes import update_instrument
 from streamweave.harvest.scan import discover
-from streamweave.instruments.addresses import NO_ADDRESS
+from streamweave.instruments.fields import NO_ADDRESS
 from streamweave.sources.smb import SmbAddress, SmbSource
 
 SAME, OTHER = {"address_change": "same_files"}, {"address_change": "other_files"}

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from streamweave.catalog.pages import PageRequest
-from streamweave.catalog.tables import Hook, HookTrigger, VersionState
+from sqlalchemy import select
+
+from streamweave.catalog.tables import Hook, HookTrigger, Schedule, VersionState
 from streamweave.harvest.policy import policy_for
 from streamweave.hooks.configuration import active_hooks, delete_hook, restore_hook
-from streamweave.instruments.schedules import delete_schedule, restore_schedule, schedules
+from streamweave.instruments.schedules import delete_schedule, restore_schedule
 from streamweave.storage.locations import delete_storage_location
 
 
@@ -27,7 +28,7 @@ def test_a_deleted_hook_does_not_run(bench: Any) -> None:
 
 def test_a_deleted_schedule_names_no_destination(bench: Any) -> None:
     with bench.facility.sessions.begin() as session:
-        [schedule] = schedules(session, PageRequest()).rows
+        schedule = session.scalars(select(Schedule)).one()
         delete_schedule(session, schedule.id)
     bench.write("microscope/a.csv")
     bench.harvest()

@@ -9,7 +9,7 @@ from streamweave.catalog.tables import GranteeType
 from streamweave.errors import HookFailed, InvalidInput
 from streamweave.hooks.base import HookContext
 from streamweave.hooks.builtin import AccessAssignment, MetadataEnrichment
-from streamweave.hooks.run import enrich
+from streamweave.hooks.calls import enrich
 
 ContextOf = Callable[..., HookContext]
 SOMEBODY = uuid.uuid4()

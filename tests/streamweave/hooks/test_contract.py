@@ -9,7 +9,7 @@ from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.tables import GranteeType, HookTrigger
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Enrichment, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.contract import LONGEST_SENTENCE, decision_from, enrichment_from, question
+from streamweave.hooks.external_hook import LONGEST_SENTENCE, decision_from, enrichment_from, question
 from streamweave.validation import has_control_character
 
 SOMEBODY = uuid.uuid4()

@@ -1,8 +1,8 @@
 import pytest
 
 from streamweave.errors import InvalidInput
-from streamweave.hooks.build import BUILTINS, build_hook, build_post_hook, build_pre_hook
 from streamweave.hooks.builtin import FileFilter, MetadataEnrichment
+from streamweave.hooks.configuration import BUILTINS, build_hook
 
 RULES = {"rules": [{"pattern": "(?P<a>x)"}]}
 
@@ -13,8 +13,8 @@ def test_a_row_becomes_the_hook_it_describes() -> None:
 
 
 def test_a_hook_is_called_by_its_own_name_or_else_by_that_of_its_kind() -> None:
-    assert build_pre_hook("file_filter", {}, name="No temporary files").name == "No temporary files"
-    assert build_post_hook("metadata_enrichment", RULES).name == "metadata_enrichment"
+    assert build_hook("pre_transfer", "file_filter", {}, name="No temporary files").name == "No temporary files"
+    assert build_hook("post_transfer", "metadata_enrichment", RULES).name == "metadata_enrichment"
 
 
 @pytest.mark.parametrize(

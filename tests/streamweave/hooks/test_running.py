@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from streamweave.errors import HookFailed
 from streamweave.hooks.base import Decision, Enrichment, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.run import Enriched, decide, enrich, fingerprint
+from streamweave.hooks.calls import Enriched, decide, enrich
+from streamweave.hooks.configuration import fingerprint
 
 ContextOf = Callable[..., HookContext]
 

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamweave.errors import InvalidInput
-from streamweave.instruments import addresses
+from streamweave.instruments import fields
 
 
 @pytest.mark.parametrize("host", ["microscope-01", "pc7.lab.example.org", "10.0.0.7", "fe80::1", "3com", "a" * 63])
 def test_host_names_and_addresses_are_accepted(host: str) -> None:
-    assert addresses.host("cifs_host", host) == host
+    assert fields.host("cifs_host", host) == host
 
 
 @pytest.mark.parametrize(
@@ -35,23 +35,23 @@ def test_host_names_and_addresses_are_accepted(host: str) -> None:
 )
 def test_what_is_neither_is_refused(host: str) -> None:
     with pytest.raises(InvalidInput, match="cifs_host"):
-        addresses.host("cifs_host", host)
+        fields.host("cifs_host", host)
 
 
 @given(st.ip_addresses())
 def test_every_ip_address_is_accepted(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
-    assert addresses.host("cifs_host", str(address)) == str(address)
+    assert fields.host("cifs_host", str(address)) == str(address)
 
 
 @pytest.mark.parametrize("share", ["microscope", "Data$", "Ergebnisse ü", "user.data"])
 def test_share_names_are_accepted(share: str) -> None:
-    assert addresses.share("cifs_share", share) == share
+    assert fields.share("cifs_share", share) == share
 
 
 @pytest.mark.parametrize("share", ["", "a/b", "a\\b", "..", "a\0", "a:b", "x" * 81])
 def test_what_is_not_a_share_is_refused(share: str) -> None:
     with pytest.raises(InvalidInput, match="cifs_share"):
-        addresses.share("cifs_share", share)
+        fields.share("cifs_share", share)
 
 
 @pytest.mark.parametrize(
@@ -59,24 +59,24 @@ def test_what_is_not_a_share_is_refused(share: str) -> None:
     [("/", "/"), ("data", "/data"), ("\\data\\2026\\", "/data/2026"), ("//data/./raw/", "/data/raw")],
 )
 def test_base_paths_are_kept_in_one_way(entered: str, kept: str) -> None:
-    assert addresses.base_path("cifs_base_path", entered) == kept
+    assert fields.base_path("cifs_base_path", entered) == kept
 
 
 @pytest.mark.parametrize("path", ["..", "/data/../x", "data\\..\\x", "/a\0b", "/a\nb", "/a*"])
 def test_a_base_path_that_leaves_the_share_is_refused(path: str) -> None:
     with pytest.raises(InvalidInput, match="cifs_base_path"):
-        addresses.base_path("cifs_base_path", path)
+        fields.base_path("cifs_base_path", path)
 
 
 @given(st.text())
 def test_no_base_path_leaves_the_share(path: str) -> None:
     try:
-        kept = addresses.base_path("cifs_base_path", path)
+        kept = fields.base_path("cifs_base_path", path)
     except InvalidInput:
         return
     assert kept.startswith("/")
     assert not {"..", "."} & set(kept.split("/"))
-    assert addresses.base_path("cifs_base_path", kept) == kept
+    assert fields.base_path("cifs_base_path", kept) == kept
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_no_base_path_leaves_the_share(path: str) -> None:
     ],
 )
 def test_allowed_hosts_are_kept_in_one_way(entered: list[str], kept: list[str]) -> None:
-    assert addresses.allowed_hosts("allowed_hosts", entered) == kept
-    assert addresses.allowed_hosts("allowed_hosts", kept) == kept
+    assert fields.allowed_hosts("allowed_hosts", entered) == kept
+    assert fields.allowed_hosts("allowed_hosts", kept) == kept
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_allowed_hosts_are_kept_in_one_way(entered: list[str], kept: list[str]) 
 )
 def test_what_is_no_allowed_host_is_refused(entry: object) -> None:
     with pytest.raises(InvalidInput, match="allowed_hosts"):
-        addresses.allowed_hosts("allowed_hosts", [entry])
+        fields.allowed_hosts("allowed_hosts", [entry])
 
 
 @pytest.mark.parametrize("hosts", [[], "pc7", None, ["pc7"] * 101])
 def test_allowed_hosts_are_a_list_that_is_not_empty(hosts: object) -> None:
     with pytest.raises(InvalidInput, match="allowed_hosts: must be a list of 1 to 100"):
-        addresses.allowed_hosts("allowed_hosts", hosts)
+        fields.allowed_hosts("allowed_hosts", hosts)

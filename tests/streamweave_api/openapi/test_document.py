@@ -8,8 +8,7 @@ import pytest
 import schemathesis
 
 from streamweave_api.openapi.answers import NOUNS
-from streamweave_api.openapi.examples import examples
-from streamweave_api.openapi.schemas import DESCRIPTIONS, RULES
+from streamweave_api.openapi.document import DESCRIPTIONS, RULES, examples
 
 Part = dict[str, Any]
 

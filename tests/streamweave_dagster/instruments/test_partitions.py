@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamweave.catalog.tables import Instrument
-from streamweave_dagster.partitions import Span, acquisition_days, spans
+from streamweave_dagster.harvest import Span, acquisition_days, spans
 
 
 @pytest.mark.parametrize("timezone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles", "America/Santiago"])

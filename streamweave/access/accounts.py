@@ -1,23 +1,31 @@
-"""Changing a password, by the old one or by a token that was mailed. Both end all earlier tokens.
+"""What users do with their own accounts: register, verify an address, and change or reset a password.
 
-A mailed token works once, for one purpose, and for a short time. Functions that take a session leave the commit to the
-caller.
+Registration, where it is open, doesn't reveal which addresses have an account: known and unknown ones get the same
+response after the same work. Where mails are sent, the owner of the address is notified, and a new account opens once
+its address is verified, so that an attempt to log in reveals nothing either.
+
+A mailed token works once, for one purpose, and for a short time. A new password ends all earlier tokens. Functions that
+take a session leave the commit to the caller.
 """
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Row, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from streamweave.access.grants import NamedGrantee, apply_pending_grants, lock_names
 from streamweave.access.login import Attempt, LoginLimits, counted_request, forgive_attempt, log_in
 from streamweave.access.passwords import hash_password
 from streamweave.access.tokens import end_all_tokens, random_token, token_digest
-from streamweave.access.users import password, password_for, user_by_email, user_by_id
+from streamweave.access.users import email_address, password, password_for, user_by_email, user_by_id
 from streamweave.catalog.session import Sessions
-from streamweave.catalog.tables import MailedToken, MailPurpose, User
-from streamweave.errors import InvalidInput, NotAuthenticated
+from streamweave.catalog.tables import GranteeType, MailedToken, MailPurpose, Role, User
+from streamweave.catalog.tables.base import uuid7
+from streamweave.errors import InvalidInput, NotAuthenticated, TooManyAttempts
 from streamweave.mail import Mailer
 
 LIFETIMES = {MailPurpose.RESET_PASSWORD: timedelta(hours=1), MailPurpose.VERIFY: timedelta(days=1)}
@@ -33,6 +41,24 @@ Within {minutes} minutes, this sets it (choose the password yourself):
 curl {public_url}/auth/reset-password --json '{{"token": "{token}", "password": "…"}}'
 
 If it wasn't you, do nothing: your password stays as it is.
+"""
+VERIFICATION_MAIL = """\
+Someone, hopefully you, says that {email} is their address.
+
+Within {hours} hours, this confirms it:
+
+curl {public_url}/auth/verify --json '{{"token": "{token}"}}'
+
+If it wasn't you, do nothing.
+"""
+NOTICE_MAIL = """\
+Someone, hopefully you, wanted to register {email} at {public_url}.
+
+You have an account there already, and nothing has changed. If you forgot its password, this sends you a new mail:
+
+curl {public_url}/auth/forgot-password --json '{{"email": "{email}"}}'
+
+If it wasn't you, do nothing.
 """
 
 
@@ -107,7 +133,7 @@ def mail_password_reset(sessions: Sessions, mailer: Mailer, public_url: str, ema
         user = user_by_email(session, email)
         token = issue_mailed_token(session, user, MailPurpose.RESET_PASSWORD) if user and user.is_active else None
     if user is not None and token is not None:
-        minutes = int(LIFETIMES[MailPurpose.RESET_PASSWORD].total_seconds() // 60)
+        minutes = LIFETIMES[MailPurpose.RESET_PASSWORD] // timedelta(minutes=1)
         text = RESET_MAIL.format(email=user.email, minutes=minutes, public_url=public_url.rstrip("/"), token=token)
         mailer.send(user.email, "A new password for StreamWeave", text)
 
@@ -130,3 +156,83 @@ def reset_password(sessions: Sessions, limits: LoginLimits, token: str, address:
         user.password_hash, user.awaits_verification = new_hash, False
         end_all_tokens(session, user)
         forgive_attempt(session, Attempt(user.email, address))
+
+
+def mail_verification(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:
+    """Mail the user with that address a token, unless they are verified already. Unknown addresses are ignored."""
+    with sessions.begin() as session:
+        user = user_by_email(session, email)
+        wanted = user is not None and user.is_active and not user.is_verified
+        token = issue_mailed_token(session, user, MailPurpose.VERIFY) if user and wanted else None
+    if user is not None and token is not None:
+        hours = LIFETIMES[MailPurpose.VERIFY] // timedelta(hours=1)
+        text = VERIFICATION_MAIL.format(email=user.email, hours=hours, public_url=public_url.rstrip("/"), token=token)
+        mailer.send(user.email, "Is this your address?", text)
+
+
+def verify(sessions: Sessions, token: str) -> User:
+    """The user, whose address is verified now. Raises ``NotAuthenticated`` for a token that doesn't count."""
+    with sessions.begin() as session:
+        lock_names(session)
+        user = redeem_mailed_token(session, token, MailPurpose.VERIFY)
+        user.is_verified, user.awaits_verification = True, False
+        session.flush()
+        apply_pending_grants(session, NamedGrantee(GranteeType.USER, user.email))
+    return user
+
+
+def register_oneself(
+    sessions: Sessions, limits: LoginLimits, address: str, email: str, new_password: str, *, by_mail: bool
+) -> tuple[User, bool]:
+    """The user whom the answer shows, and whether the address is to be sent a mail (``mail_registered``).
+
+    For an address that has an account already, that user exists nowhere. With ``by_mail`` a new account can't be logged
+    in to before it is verified. That they asked from the network address ``address`` counts, whatever comes of it.
+    Raises ``InvalidInput``, ``TooManyAttempts`` or ``TooBusy``.
+    """
+    password_for(email_address("email", email), "password", password("password", new_password))
+    with counted_request(sessions, limits, "registration", address):
+        new_hash = hash_password(new_password)
+    user = User(
+        id=uuid7(),
+        email=email,
+        password_hash=new_hash,
+        role=Role.USER,
+        is_active=True,
+        is_verified=False,
+        awaits_verification=by_mail,
+    )
+    is_new = _added(sessions, user)
+    return user, (is_new or _may_be_noticed(sessions, limits, address, email)) and by_mail
+
+
+def mail_registered(sessions: Sessions, mailer: Mailer, public_url: str, email: str) -> None:
+    """Mail the owner of the address the token that opens the new account, or a notice that they have one already."""
+    with sessions() as session:
+        user = user_by_email(session, email)
+    if user is not None and user.awaits_verification:
+        mail_verification(sessions, mailer, public_url, email)
+    elif user is not None and user.is_active:
+        text = NOTICE_MAIL.format(email=user.email, public_url=public_url.rstrip("/"))
+        mailer.send(user.email, "You have an account at StreamWeave", text)
+
+
+def _added(sessions: Sessions, user: User) -> bool:
+    """Whether the address was free."""
+    try:
+        with sessions.begin() as session:
+            if user_by_email(session, user.email) is not None:
+                return False
+            session.add(user)
+    except IntegrityError:  # another request was faster
+        return False
+    return True
+
+
+def _may_be_noticed(sessions: Sessions, limits: LoginLimits, address: str, email: str) -> bool:
+    """Whether a notice may be sent: a mailbox must not be filled by strangers. It writes, as creating a user does."""
+    try:
+        with counted_request(sessions, replace(limits, attempts=1), "registration notice", address, email):
+            return True
+    except TooManyAttempts:
+        return False
