@@ -25,7 +25,7 @@ from streamweave.errors import Conflict, InvalidInput, StartError
 from streamweave_cli.databases import CATALOG, DAGSTER, ensure_database, sibling
 from streamweave_cli.home import Home, write_private
 from streamweave_cli.postgres import EmbeddedPostgres
-from streamweave_cli.postgres.cluster import postgres_installation
+from streamweave_cli.postgres.cluster import last_line, postgres_installation
 
 DUMPS = {CATALOG: "catalog.dump", DAGSTER: "dagster.dump"}
 KEYS = "keys"
@@ -89,7 +89,7 @@ def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
-    _flush_folder(folder.parent)
+    _flush(folder.parent)
     return about
 
 
@@ -108,7 +108,8 @@ def _write_backup(home: Home, database_url: str, scratch: Path, now: datetime) -
     _copy_keys(home.keys, scratch / KEYS)
     about = _about(database_url, now)
     write_private(scratch / ABOUT, about.as_json())
-    _flush(scratch)
+    for path in (*scratch.rglob("*"), scratch):
+        _flush(path)
     return about
 
 
@@ -170,7 +171,7 @@ def _run(program: str, arguments: list[str], what_fails: str, url: str | None = 
         check=False,
     )
     if done.returncode != 0:
-        raise StartError(f"{what_fails}: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        raise StartError(f"{what_fails}: {last_line(done.stderr)}")
 
 
 def _reached_at(url: str) -> dict[str, str]:
@@ -191,18 +192,9 @@ def _copy_keys(source: Path, target: Path) -> None:
             write_private(target / path.name, path.read_text())
 
 
-def _flush(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    _flush_folder(folder)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _flush(path: Path) -> None:
+    """Bring a file's content, or a folder's names, to the device."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

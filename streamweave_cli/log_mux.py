@@ -3,7 +3,6 @@
 import os
 import selectors
 from collections import deque
-from types import TracebackType
 from typing import IO, Self
 
 from rich.console import Console
@@ -59,9 +58,7 @@ class LogMux:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Follow nothing any more."""
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]  # `follow` registered streams only
