@@ -4,12 +4,13 @@ Once the backup is made, or restored, archive and catalog are compared. What tha
 exit code 1.
 """
 
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 
 from streamweave.catalog.deletion import listing
@@ -76,7 +77,7 @@ def restore(
         About.of(source)
         place.create()
         with place.lock():
-            restore_home(place, source, datetime.now(UTC), replace=replace, say=lambda what: say(console, what))
+            restore_home(place, source, datetime.now(UTC), replace=replace, say=partial(say, console))
         with databases_of(place) as url:
             if new_identity:
                 say(console, f"it is catalog {give_new_identity(url)} now. {REFUSED_EVERYWHERE}")
@@ -126,19 +127,8 @@ def _compare(console: Console, home: Home, settings: Settings, url: str, *, quic
 
 
 def _verify(console: Console, home: Home, settings: Settings, url: str, *, quick: bool) -> int:
-    keys = open_keys(
-        home.keys,
-        encryption_keys=settings.encryption_keys.get_secret_value(),
-        secret_key=settings.secret_key.get_secret_value(),
-        certificate_key=settings.certificate_key.get_secret_value(),
-        catalog_holds_secrets=True,
-        say=lambda what: say(console, what),
-    )
-    changes: dict[str, Any] = {"database_url": url, "encryption_keys": SecretStr(keys.encryption_keys)}
-    facility = facility_of(settings.model_copy(update=changes))
-    try:
+    opened = open_keys(home.keys, settings, catalog_holds_secrets=True, say=partial(say, console))
+    with closing(facility_of(opened.model_copy(update={"database_url": url}))) as facility:
         for readoption in readopt_everywhere(facility):
             say(console, readoption.sentence())
         return verify_and_show(facility, [], quick=quick, as_json=False)
-    finally:
-        facility.close()

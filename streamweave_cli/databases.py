@@ -22,7 +22,7 @@ from streamweave.errors import StartError
 from streamweave.instruments.addresses import AddressChange
 from streamweave.manifest import REACHED_AT, apply_manifest
 from streamweave.settings import Settings
-from streamweave_cli.home import Home, Keys, open_keys
+from streamweave_cli.home import Home, open_keys
 
 CATALOG = "streamweave"
 DAGSTER = "dagster"
@@ -89,14 +89,6 @@ ADMIN_EMAIL = "admin@streamweave.local"
 
 
 @dataclass(frozen=True)
-class PreparedCatalog:
-    """A catalog of this version's schema, and the keys that fit it."""
-
-    url: str
-    keys: Keys
-
-
-@dataclass(frozen=True)
 class Admin:
     """``made_up_password`` is None unless this start made the admin, and no password was given."""
 
@@ -104,30 +96,23 @@ class Admin:
     made_up_password: str | None
 
 
-def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str], None]) -> PreparedCatalog:
-    """Make databases, keys and schema what this version needs them to be.
+def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str], None]) -> Settings:
+    """Make databases, keys and schema what this version needs them to be; the settings with this address and the keys.
 
     Raises ``StartError``: no database, the wrong key, a newer schema.
     """
     ensure_database(url)
     ensure_database(sibling(url, DAGSTER))
     with open_catalog(url) as engine:
-        keys = open_keys(
-            home.keys,
-            encryption_keys=settings.encryption_keys.get_secret_value(),
-            secret_key=settings.secret_key.get_secret_value(),
-            certificate_key=settings.certificate_key.get_secret_value(),
-            catalog_holds_secrets=holds_secrets(engine),
-            say=say,
-        )
+        opened = open_keys(home.keys, settings, catalog_holds_secrets=holds_secrets(engine), say=say)
         upgrade_schema(engine)
-    return PreparedCatalog(url, keys)
+    return opened.model_copy(update={"database_url": url})
 
 
-def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
+def prepare_admin(settings: Settings) -> Admin:
     """Make the admin that the settings name; where they name none, a first one unless there is an active admin."""
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
-    with open_catalog(catalog.url) as engine:
+    with open_catalog(str(settings.database_url)) as engine:
         sessions = catalog_sessions(engine)
         if not settings.admin_email:
             with sessions() as session:
@@ -150,12 +135,12 @@ def give_new_identity(url: str) -> uuid.UUID:
         acting.reset(token)
 
 
-def configure_from(manifest: Path, catalog: PreparedCatalog, settings: Settings) -> None:
+def configure_from(manifest: Path, settings: Settings) -> None:
     """Put the simulated laboratory that the manifest describes into the catalog: the same shares, wherever they are."""
-    with open_catalog(catalog.url) as engine:
+    with open_catalog(str(settings.database_url)) as engine:
         apply_manifest(
             catalog_sessions(engine),
-            catalog.keys.encryption_keys,
+            settings.encryption_keys.get_secret_value(),
             json.loads(manifest.read_text()),
             roots=settings.allowed_storage(),
             address_change=AddressChange.SAME_FILES,

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamweave.settings import Settings
 from streamweave_cli.dagster_home import DATABASE_VARIABLE, LOCATION
-from streamweave_cli.databases import DAGSTER, PreparedCatalog, for_dagster, sibling
+from streamweave_cli.databases import DAGSTER, for_dagster, sibling
 from streamweave_cli.home import Home
 from streamweave_cli.readiness import LOOPBACK, answers, dagster_is_whole, is_complete_json, listens
 from streamweave_cli.supervisor import Program
@@ -84,23 +85,24 @@ def plain_environment() -> dict[str, str]:
     return {**inherited, "PYTHONUNBUFFERED": "1"}
 
 
-def system_environment(home: Home, catalog: PreparedCatalog, ports: Ports, dagster_token: str = "") -> dict[str, str]:
-    """The environment of the processes that are StreamWeave or Dagster.
+def system_environment(home: Home, settings: Settings, ports: Ports) -> dict[str, str]:
+    """The environment of the processes that are StreamWeave or Dagster, for a catalog that was prepared.
 
-    ``dagster_token`` is what they show to the guard of Dagster's webserver; a new one is made up unless it is given.
+    A token for the guard of Dagster's webserver is made up unless the settings name one.
     """
+    database_url = str(settings.database_url)
     return {
         **plain_environment(),
         "STREAMWEAVE_HOME": str(home.root),
-        "STREAMWEAVE_DATABASE_URL": catalog.url,
-        "STREAMWEAVE_ENCRYPTION_KEYS": catalog.keys.encryption_keys,
-        "STREAMWEAVE_SECRET_KEY": catalog.keys.secret_key,
-        "STREAMWEAVE_CERTIFICATE_KEY": catalog.keys.certificate_key,
+        "STREAMWEAVE_DATABASE_URL": database_url,
+        "STREAMWEAVE_ENCRYPTION_KEYS": settings.encryption_keys.get_secret_value(),
+        "STREAMWEAVE_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "STREAMWEAVE_CERTIFICATE_KEY": settings.certificate_key.get_secret_value(),
         "STREAMWEAVE_API_URL": f"http://{LOOPBACK}:{ports.api}",
         "STREAMWEAVE_DAGSTER_URL": f"http://{LOOPBACK}:{ports.dagster}",
         "STREAMWEAVE_PUBLIC_URL": os.environ.get("STREAMWEAVE_PUBLIC_URL") or f"http://{LOOPBACK}:{ports.api}",
-        TOKEN_VARIABLE: dagster_token or secrets.token_urlsafe(TOKEN_BYTES),
-        DATABASE_VARIABLE: for_dagster(sibling(catalog.url, DAGSTER)),
+        TOKEN_VARIABLE: settings.dagster_token.get_secret_value() or secrets.token_urlsafe(TOKEN_BYTES),
+        DATABASE_VARIABLE: for_dagster(sibling(database_url, DAGSTER)),
         "DAGSTER_HOME": str(home.dagster),
         "DAGSTER_DISABLE_TELEMETRY": "yes",
     }

@@ -88,12 +88,11 @@ class System:
         return stack.enter_context(EmbeddedPostgres(self.home.postgres))
 
     def _start(self, supervisor: Supervisor, database_url: str) -> None:
-        catalog = prepare_catalog(database_url, self.home, self.settings, self.relay.say)
+        settings = prepare_catalog(database_url, self.home, self.settings, self.relay.say)
         if self.wishes.simlab:
             supervisor.start(programs.simlab(self.home, plain_environment()))
-            configure_from(self.home.manifest, catalog, self.settings)
-        token = self.settings.dagster_token.get_secret_value()
-        environment = system_environment(self.home, catalog, self.ports, token)
+            configure_from(self.home.manifest, settings)
+        environment = system_environment(self.home, settings, self.ports)
         workspace = write_dagster_home(
             self.home.dagster, code_server_host=LOOPBACK, code_server_port=self.ports.code_server
         )
@@ -101,7 +100,7 @@ class System:
         supervisor.start(programs.code_server(self.ports, environment))
         supervisor.start(programs.daemon(workspace, environment))
         supervisor.start(programs.webserver(self.ports, workspace, environment))
-        announce_admin(self.relay.say, prepare_admin(catalog, self.settings))
+        announce_admin(self.relay.say, prepare_admin(settings))
         supervisor.start(programs.api(self.ports, environment))
         write_env_file(self.home, environment)
         announce(self.relay.say, self.home, self.ports, simlab=self.wishes.simlab)
