@@ -28,6 +28,7 @@ from streamweave.harvest.scan_checkpoint import address_of
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.storage.marking import mark_new_place, open_marked
 from streamweave.storage.opening import open_storage
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 MOST_SECONDS = 30
@@ -89,7 +90,7 @@ def measure(folder: Path, files: int, locations: int, rounds: int) -> list[Measu
     """Fill a catalog and as many archives, and certify all of it ``rounds`` times, each in a process of its own."""
     folder.mkdir(parents=True)
     with EmbeddedPostgres(folder / "postgres") as postgres:
-        postgres.create_database("catalog")
+        ensure_database(postgres.url("catalog"))
         url = postgres.url("catalog")
         fill(url, files)
         archives = [folder / f"archive_{number}" for number in range(locations)]

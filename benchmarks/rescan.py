@@ -28,6 +28,7 @@ from streamweave.garbage import reduce_gc
 from streamweave.harvest.scan import discover
 from streamweave.sources.base import FolderListing, OpenSourceFile, SourceFile
 from streamweave.storage.opening import open_storage
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 FILES_PER_FOLDER = 200
@@ -100,7 +101,7 @@ class Measured:
 def rescan(files: int = 1_000_000) -> Measured:
     """Fill a catalog with so many archived files, and look at their share again, in a process of its own."""
     with tempfile.TemporaryDirectory() as home, EmbeddedPostgres(Path(home) / "postgres") as postgres:
-        postgres.create_database("catalog")
+        ensure_database(postgres.url("catalog"))
         url = postgres.url("catalog")
         fill(url, files)
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as child:

@@ -20,6 +20,7 @@ from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.manifest import apply_manifest
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 SLUG = "microscope_01"
@@ -66,7 +67,7 @@ def open_site(setting: Setting, datasets: Sequence[Dataset]) -> Iterator[Site]:
         serve_datasets(setting, datasets) as server,
         EmbeddedPostgres(setting.work / "postgres") as postgres,
     ):
-        postgres.create_database(TEMPLATE)
+        ensure_database(postgres.url(TEMPLATE))
         with open_catalog(postgres.url(TEMPLATE)) as engine:
             upgrade_schema(engine)
         yield Site(server, postgres, Fernet.generate_key().decode())

@@ -1,11 +1,9 @@
-"""The two databases on one PostgreSQL server, the catalog's and Dagster's, and how the catalog is prepared.
-
-The catalog is reached, its keys are checked against it, its schema is brought up to date, and an admin is made.
-"""
+"""The two databases on one PostgreSQL server, the catalog's and Dagster's: made, and brought up to this version."""
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from sqlalchemy.engine import Engine, make_url
 from streamweave.access.audit import Actor, acting, audited
 from streamweave.access.users import ensure_admin, first_active_admin
 from streamweave.catalog.schema import renew_identity, upgrade_schema
-from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.errors import StartError
 from streamweave.instruments.addresses import AddressChange
 from streamweave.manifest import REACHED_AT, apply_manifest
@@ -127,10 +125,17 @@ REFUSED_EVERYWHERE = "With a new identity it is refused by all its storage locat
 
 def give_new_identity(url: str) -> uuid.UUID:
     """Make a copied catalog one of its own, which does not write where the original does; returns its new id."""
-    token = acting.set(Actor(email="streamweave catalog (command line)"))
+    with audited_catalog(url, "streamweave catalog") as sessions, sessions.begin() as session:
+        return renew_identity(session)
+
+
+@contextmanager
+def audited_catalog(url: str, command: str) -> Iterator[Sessions]:
+    """Sessions with the catalog whose changes the audit log shows as made by ``command``."""
+    token = acting.set(Actor(email=f"{command} (command line)"))
     try:
-        with open_catalog(url) as engine, audited(catalog_sessions(engine)).begin() as session:
-            return renew_identity(session)
+        with open_catalog(url) as engine:
+            yield audited(catalog_sessions(engine))
     finally:
         acting.reset(token)
 

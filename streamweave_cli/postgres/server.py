@@ -12,7 +12,6 @@ from typing import Self
 
 import psutil
 import psycopg
-from psycopg import sql
 
 from streamweave.errors import StartError
 from streamweave_cli.home import FolderLock
@@ -185,13 +184,6 @@ class EmbeddedPostgres:
         if self._cluster is None:
             raise StartError(NOT_STARTED)
         return f"postgresql://{ROLE}:{self._cluster.password}@{LOOPBACK}:{self.port}/{database}"
-
-    def create_database(self, name: str) -> None:
-        """Create an empty database; fine if it exists."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-            if known is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def __enter__(self) -> Self:
         self.start()

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from streamweave.errors import StartError
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.processes import is_alive
 
@@ -43,17 +44,17 @@ def run(server: EmbeddedPostgres, statement: str, database: str = "postgres") ->
 
 def test_what_was_written_is_there_after_a_restart(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as server:
-        server.create_database("catalog")
+        ensure_database(server.url("catalog"))
         run(server, "CREATE TABLE seen AS SELECT 42 AS answer", "catalog")
     with EmbeddedPostgres(folder, durable=False) as server:
         assert run(server, "SELECT answer FROM seen", "catalog") == [(42,)]
 
 
-def test_creating_a_database_twice_is_fine(folder: Path) -> None:
+def test_a_database_with_an_odd_name_is_made_once(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as server:
-        server.create_database('odd "name"')
-        server.create_database('odd "name"')
-        assert run(server, "SELECT count(*) FROM pg_database WHERE datname = 'odd \"name\"'") == [(1,)]
+        ensure_database(server.url('odd"name"'))
+        ensure_database(server.url('odd"name"'))
+        assert run(server, "SELECT count(*) FROM pg_database WHERE datname = 'odd\"name\"'") == [(1,)]
 
 
 def test_the_server_runs_durable_and_never_as_root(folder: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_taken_port_is_told(folder: Path) -> None:
 def test_a_server_that_was_killed_recovers(folder: Path) -> None:
     server = EmbeddedPostgres(folder)
     server.start()
-    server.create_database("catalog")
+    ensure_database(server.url("catalog"))
     run(server, "CREATE TABLE seen AS SELECT 42 AS answer", "catalog")
     assert server.pid is not None
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
