@@ -22,8 +22,8 @@ from soak.ledger import Ledger, Run, judged
 from soak.orders import End
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Transfer, TransferStatus
+from streamweave_cli.demo_system import Client, DemoSystem, Narration, TourFailed, demo_system
 from streamweave_cli.processes import supervised_processes
-from streamweave_cli.tour.stage import Client, Narration, Stage, TourFailed, stage
 
 SLUG, SHARE, FOLDER = "microscope_01", "microscope", "Microscope 01"
 ARCHIVE = "Archive Storage"
@@ -71,14 +71,14 @@ def kill_a_service(home: Path, what: str, number: int) -> Run:
 
 
 @contextmanager
-def _system(home: Path, password: str | None = None) -> Iterator[tuple[Stage, Client]]:
+def _system(home: Path, password: str | None = None) -> Iterator[tuple[DemoSystem, Client]]:
     """The running system; from its second start on, the admin's password is that of the first."""
-    with stage(home, Console(quiet=True)) as system, closing(Client(system.api)) as client:
+    with demo_system(home, Console(quiet=True)) as system, closing(Client(system.api)) as client:
         client.log_in(system.admin_email, password or system.admin_password)
         yield system, client
 
 
-def _write(system: Stage, chance: random.Random) -> None:
+def _write(system: DemoSystem, chance: random.Random) -> None:
     for number in range(SMALL_FILES):
         place = system.shares / SHARE / f"run_{number % 7}" / f"scan_{number:03}.csv"
         place.parent.mkdir(exist_ok=True)
@@ -147,7 +147,7 @@ def _until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _evidence(system: Stage, engine: Engine) -> Evidence:
+def _evidence(system: DemoSystem, engine: Engine) -> Evidence:
     """Of the microscope alone: the system has other instruments too."""
     share, archive = system.shares / SHARE, system.storage / "archive"
     files = {f"{SHARE}/{place.relative_to(share)}": place for place in share.rglob("*") if place.is_file()}
