@@ -39,7 +39,7 @@ def list_locations(
         locations = session.scalars(listing(StorageLocation).order_by(StorageLocation.name)).all()
         refusals = [_refusal(sessions, storage_opener(sealer), location) for location in locations]
     if as_json:
-        rows = [_as_json(location, why) for location, why in zip(locations, refusals, strict=True)]
+        rows = list(map(_as_json, locations, refusals))
         typer.echo(json.dumps({"catalog": str(catalog_now), "locations": rows}, indent=2, ensure_ascii=True))
     else:
         typer.echo(f"catalog {catalog_now}")
@@ -70,7 +70,7 @@ def adopt(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Take a location's place over: write our mark there, whatever mark stands there now."""
+    """Take a location's place over: write our mark there, whatever mark is there now."""
     with one_sentence(), _catalog(home) as (sessions, sealer, roots):
         with sessions() as session:
             location = storage_location_by_name(session, name)

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -136,15 +137,7 @@ def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any
                 "copies": report.files,
                 "bytes": report.bytes,
                 "counts": {kind: report.counts[kind] for kind in FindingKind},
-                "named": [
-                    {
-                        "kind": each.kind,
-                        "address": each.address,
-                        "source_path": each.source_path,
-                        "found": each.found,
-                    }
-                    for each in report.named
-                ],
+                "named": [asdict(each) for each in report.named],
                 "journal_conflicts": report.journal_conflicts.named if report.journal_conflicts else [],
                 "illegible_journal_lines": report.journal_conflicts.illegible if report.journal_conflicts else 0,
                 "held": report.held or None,
