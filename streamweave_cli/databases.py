@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -29,8 +28,7 @@ MAINTENANCE = "postgres"
 
 def sibling(url: str, database: str) -> str:
     """The address of another database on the same server, as ``postgresql://…``."""
-    address = make_url(url).set(database=database, drivername="postgresql")
-    return address.render_as_string(hide_password=False)
+    return make_url(url).set(database=database, drivername="postgresql").render_as_string(hide_password=False)
 
 
 def for_dagster(url: str) -> str:
@@ -86,14 +84,6 @@ def _first_line(error: Exception) -> str:
 ADMIN_EMAIL = "admin@streamweave.local"
 
 
-@dataclass(frozen=True)
-class Admin:
-    """``made_up_password`` is None unless this start made the admin, and no password was given."""
-
-    email: str
-    made_up_password: str | None
-
-
 def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str], None]) -> Settings:
     """Make databases, keys and schema what this version needs them to be; the settings with this address and the keys.
 
@@ -107,17 +97,20 @@ def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str
     return opened.model_copy(update={"database_url": url})
 
 
-def prepare_admin(settings: Settings) -> Admin:
-    """Make the admin that the settings name; where they name none, a first one unless there is an active admin."""
+def prepare_admin(settings: Settings) -> tuple[str, str | None]:
+    """Make the admin that the settings name; where they name none, a first one unless there is an active admin.
+
+    The admin's e-mail address; and the password, if this made the admin and had to make up a password.
+    """
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
     with open_catalog(str(settings.database_url)) as engine:
         sessions = catalog_sessions(engine)
         if not settings.admin_email:
             with sessions() as session:
                 if (admin := first_active_admin(session)) is not None:
-                    return Admin(admin.email, None)
+                    return admin.email, None
         email = settings.admin_email or ADMIN_EMAIL
-        return Admin(email, ensure_admin(sessions, email, password))
+        return email, ensure_admin(sessions, email, password)
 
 
 REFUSED_EVERYWHERE = "With a new identity it is refused by all its storage locations, until each is moved or adopted."

@@ -18,10 +18,9 @@ from streamweave_cli.processes import MARK, end_supervised, group_is_alive, when
 
 @dataclass(frozen=True)
 class Program:
-    """A child process to be.
+    """A child process to be started. ``environment`` is all of its environment.
 
-    ``environment`` is all of its environment. ``ready`` says whether it answers; it is asked until then, for
-    ``ready_seconds`` at most.
+    ``ready`` returns whether it answers, and is called until it does, for ``ready_seconds`` at most.
     """
 
     name: str
@@ -33,7 +32,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Ended:
-    """A process has ended: its name, ``how`` (``ended with exit code 3``), and the last lines that it said."""
+    """A process has ended: its name, ``how`` (``ended with exit code 3``), and its last lines of output."""
 
     name: str
     how: str
@@ -62,21 +61,13 @@ class Child:
 
     @property
     def output(self) -> IO[bytes]:
-        """What it says, on standard output and error."""
+        """Standard output and error."""
         assert self._process.stdout is not None, "a pipe was asked for"
         return self._process.stdout
 
-    def how_it_ended(self) -> str | None:
-        """None while it runs, else a predicate like ``was killed by SIGKILL`` or ``ended with exit code 0``."""
-        code = self._process.poll()
-        if code is None:
-            return None
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it has ended with exit code 0."""
-        return self._process.poll() == 0
+    def exit_code(self) -> int | None:
+        """None while it runs; the negative number of the signal that killed it."""
+        return self._process.poll()
 
     def session_is_alive(self) -> bool:
         """Whether it, or a process that it started, still runs."""
@@ -164,12 +155,12 @@ class Supervisor:
     def run(self, program: Program) -> None:
         """Run a program to its end. Raises ``StartError`` unless it succeeds, ``StopRequested`` after a signal."""
         child = self._spawn(program)
-        while (how := child.how_it_ended()) is None:
+        while (code := child.exit_code()) is None:
             self._attend()
-        self._relay.drain()
         self._children.remove(child)
-        if not child.succeeded:
-            raise StartError(f"the system does not start, {self._ended(child.name, how)}")
+        ended = self._ended(child.name, code)
+        if code:
+            raise StartError(f"the system does not start, {ended}")
 
     def watch(self) -> Ended | None:
         """Relay until a signal asks to stop (None) or a process has ended that should not."""
@@ -210,13 +201,16 @@ class Supervisor:
 
     def _first_ended(self) -> Ended | None:
         for child in self._children:
-            if (how := child.how_it_ended()) is not None:
-                return self._ended(child.name, how)
+            if (code := child.exit_code()) is not None:
+                return self._ended(child.name, code)
         for name, is_alive in self._others.items():
             if not is_alive():
-                return self._ended(name, "ended")
+                return self._ended(name)
         return None
 
-    def _ended(self, name: str, how: str) -> Ended:
+    def _ended(self, name: str, code: int | None = None) -> Ended:
         self._relay.drain()
+        how = "ended" if code is None else f"ended with exit code {code}"
+        if code is not None and code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
         return Ended(name, how, self._relay.last_lines(name))

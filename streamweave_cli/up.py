@@ -117,10 +117,10 @@ class _System:
 
     def _announce_admin(self, settings: Settings) -> None:
         """A made-up password is printed here, as soon as it is made, and is kept nowhere."""
-        admin = prepare_admin(settings)
-        self.say(f"admin      {admin.email}")
-        if admin.made_up_password is not None:
-            self.say(f"password   {admin.made_up_password}   (made up, shown this once)")
+        email, made_up_password = prepare_admin(settings)
+        self.say(f"admin      {email}")
+        if made_up_password is not None:
+            self.say(f"password   {made_up_password}   (made up, shown this once)")
 
     def _announce(self) -> None:
         api = f"http://{LOOPBACK}:{self.ports.api}"
