@@ -41,10 +41,8 @@ def preparation(environment: Mapping[str, str]) -> Program:
 
 def code_server(ports: Ports, environment: Mapping[str, str]) -> Program:
     """Serves the code location; runs are started by the same Python, whatever PATH says."""
-    command = _module(
-        "dagster", "code-server", "start", "-m", "streamweave_dagster.definitions", "--location-name", LOCATION
-    )
-    command += ["--host", LOOPBACK, "--port", str(ports.code_server)]
+    command = _module("dagster", "code-server", "start", "-m", "streamweave_dagster.definitions")
+    command += ["--location-name", LOCATION, "--host", LOOPBACK, "--port", str(ports.code_server)]
     command += ["--use-python-environment-entry-point"]
     return Program("code-server", command, environment, lambda: listens(ports.code_server), 300)
 

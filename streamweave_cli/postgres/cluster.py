@@ -224,7 +224,7 @@ def installation_for(account: ServerAccount) -> Path:
 def _copy_for_everyone(installation: Path, copy: Path) -> None:
     """Copy the tree, readable for all, so that it appears under its name complete or not at all.
 
-    The wheel keeps shared libraries beside its package, where the programs look for them relative to themselves.
+    The wheel keeps shared libraries beside its package, where the programs search for them, relative to themselves.
     """
     with tempfile.TemporaryDirectory(dir=copy.parent, ignore_cleanup_errors=True) as scratch:
         tree = Path(scratch) / "tree"
