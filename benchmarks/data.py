@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from simlab.instruments.content import content_of
+from simlab.instruments import content_of
 
 FILES_IN_A_FOLDER = 50
 FOLDERS_IN_A_FOLDER = 20
