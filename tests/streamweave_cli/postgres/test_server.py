@@ -117,6 +117,7 @@ def test_the_server_ends_when_its_parent_is_killed(folder: Path, until: Callable
         server = psutil.Process(int(parent.stdout.readline()))  # type: ignore[union-attr]  # it is a pipe
         parent.kill()
         until(lambda: not is_alive(server))
+    assert not is_alive(server)
 
 
 def test_a_server_left_running_is_taken_over(folder: Path, until: Callable[..., None]) -> None:
