@@ -99,13 +99,13 @@ class Measured:
 
 
 def rescan(files: int = 1_000_000) -> Measured:
-    """Fill a catalog with so many archived files, and look at their share again, in a process of its own."""
+    """Fill a catalog with so many archived files, and scan their share again, in a process of its own."""
     with tempfile.TemporaryDirectory() as home, EmbeddedPostgres(Path(home) / "postgres") as postgres:
         ensure_database(postgres.url("catalog"))
         url = postgres.url("catalog")
         fill(url, files)
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as child:
-            return child.submit(look, url, files).result()
+            return child.submit(scan_again, url, files).result()
 
 
 def fill(url: str, files: int) -> None:
@@ -125,7 +125,7 @@ def fill(url: str, files: int) -> None:
             connection.execute(text("VACUUM (ANALYZE) file_records, file_versions"))
 
 
-def look(url: str, files: int) -> Measured:
+def scan_again(url: str, files: int) -> Measured:
     """Look at the share once, and measure this process."""
     reduce_gc()
     with open_catalog(url) as engine:

@@ -122,8 +122,8 @@ def _resets(served: Served, tokens: list[str]) -> Iterator[Counter[int]]:
         flood.join()
 
 
-def send_resets(port: int, tokens: list[str], told: Connection) -> None:
-    """Send them until told to stop: each sender the next once it is answered, and not before Retry-After.
+def send_resets(port: int, tokens: list[str], parent: Connection) -> None:
+    """Send them until the parent says stop: each sender the next once it is answered, and not before Retry-After.
 
     Without ``tokens`` each is forged.
     """
@@ -149,12 +149,12 @@ def send_resets(port: int, tokens: list[str], told: Connection) -> None:
     for sender in senders:
         sender.start()
     begun.wait()
-    told.send("begun")
-    told.recv()
+    parent.send("begun")
+    parent.recv()
     stop.set()
     for sender in senders:
         sender.join()
-    told.send(statuses)
+    parent.send(statuses)
 
 
 def _told(statuses: dict[int, int]) -> str:

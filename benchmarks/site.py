@@ -96,7 +96,7 @@ def serve_datasets(setting: Setting, datasets: Sequence[Dataset]) -> Iterator[Sh
 
 
 def instrument_of(facility: Facility, slug: str = SLUG) -> Instrument:
-    """The instrument of that slug, in a process that was told of such a catalog."""
+    """The instrument of that slug, in a process whose environment names such a catalog."""
     with facility.sessions() as session:
         instrument = instrument_by_slug(session, slug)
     if instrument is None:
@@ -107,7 +107,7 @@ def instrument_of(facility: Facility, slug: str = SLUG) -> Instrument:
 def manifest(server: ShareServer, share: str, archives: Mapping[str, Path]) -> dict[str, list[dict[str, object]]]:
     """Instruments, by their slugs, that have the same share, and a storage location each.
 
-    Their quiet period is the shortest there is. They are disabled: nobody looks at them unasked.
+    Their quiet period is the shortest there is. They are disabled: nothing scans them unasked.
     """
     return {
         "service_accounts": [{"name": ACCOUNT, "username": server.username, "password": server.password}],

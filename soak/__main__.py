@@ -29,22 +29,30 @@ from soak.setting import SoakSetting
 from soak.site import open_site
 from soak.victims import victims
 
-SOMETHING_WAS_LOST, CANNOT_BE_TOLD = 1, 2
+SOMETHING_WAS_LOST, NO_VERDICT = 1, 2
 WIDTH = 160  # of tables in a log
 LANES = 2
 SERVICE_RUNS_AT_MOST = 3  # each starts the whole system twice
 
 EXPERIMENTS: Final[Mapping[str, Callable[[SoakSetting], Ledger]]] = {
-    "scenarios": lambda told: scenarios(told.site, told.victims, told.say, list(EXPECTATIONS)),
-    "points": lambda told: kill_points(told.site, told.victims, told.say),
-    "random": lambda told: random_kills(told.site, told.lanes, told.say, kills=told.kills, seed=told.seed),
-    "crashes": lambda told: crashes(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
-    "disks": lambda told: disks(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
-    "power": lambda told: power_failures(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
-    "restores": lambda told: restores(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
-    "places": lambda told: places(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
-    "twins": lambda told: twins(told.site, told.victims, told.say, runs=told.runs, seed=told.seed),
-    "services": lambda told: services(told.site.work, told.say, runs=min(told.runs, SERVICE_RUNS_AT_MOST)),
+    "scenarios": lambda setting: scenarios(setting.site, setting.victims, setting.say, list(EXPECTATIONS)),
+    "points": lambda setting: kill_points(setting.site, setting.victims, setting.say),
+    "random": lambda setting: random_kills(
+        setting.site, setting.lanes, setting.say, kills=setting.kills, seed=setting.seed
+    ),
+    "crashes": lambda setting: crashes(
+        setting.site, setting.victims, setting.say, runs=setting.runs, seed=setting.seed
+    ),
+    "disks": lambda setting: disks(setting.site, setting.victims, setting.say, runs=setting.runs, seed=setting.seed),
+    "power": lambda setting: power_failures(
+        setting.site, setting.victims, setting.say, runs=setting.runs, seed=setting.seed
+    ),
+    "restores": lambda setting: restores(
+        setting.site, setting.victims, setting.say, runs=setting.runs, seed=setting.seed
+    ),
+    "places": lambda setting: places(setting.site, setting.victims, setting.say, runs=setting.runs, seed=setting.seed),
+    "twins": lambda setting: twins(setting.site, setting.victims, setting.say, runs=setting.runs, seed=setting.seed),
+    "services": lambda setting: services(setting.site.work, setting.say, runs=min(setting.runs, SERVICE_RUNS_AT_MOST)),
 }
 
 NamesArgument = Annotated[
@@ -83,7 +91,7 @@ def main(
                     markdown_file.write_text(as_markdown(ledgers))
     except (SoakFailed, NoShareServerError) as error:
         typer.echo(f"there is no verdict: {error}", err=True)
-        raise typer.Exit(CANNOT_BE_TOLD) from error
+        raise typer.Exit(NO_VERDICT) from error
     if not all(ledger.is_sound for ledger in ledgers):
         console.print(f"Something was not as it should be; seed {seed} repeats it.")
         raise typer.Exit(SOMETHING_WAS_LOST)

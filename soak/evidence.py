@@ -53,7 +53,7 @@ class Evidence:
 
     contents: Mapping[str, Sequence[str]]
     lapsed: Mapping[str, Sequence[str]]
-    standing: frozenset[str]
+    on_share: frozenset[str]
     skipped: frozenset[str]
     archives: Mapping[str, Mapping[str, str]]
     staged: Mapping[str, Sequence[str]]

@@ -21,7 +21,7 @@ class Run:
     again: str
     cut_short: int
     breaches: Breaches
-    told: str = ""
+    reported: str = ""
 
     @property
     def is_sound(self) -> bool:
@@ -50,8 +50,8 @@ class Ledger:
     what: str
     runs: list[Run] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    tells: bool = False
-    """Whether what the runs told belongs into the table."""
+    shows_reports: bool = False
+    """Whether the table has a column for what the runs reported."""
 
     @property
     def is_sound(self) -> bool:
@@ -63,20 +63,22 @@ class Ledger:
         rows: dict[str, list[Run]] = {}
         for run in self.runs:
             rows.setdefault(run.row, []).append(run)
-        cells = [[name, *_counted(runs), *([runs[-1].told] if self.tells else [])] for name, runs in rows.items()]
+        cells = [
+            [name, *_counted(runs), *([runs[-1].reported] if self.shows_reports else [])] for name, runs in rows.items()
+        ]
         if len(rows) > 1:
-            cells.append(["all", *_counted(self.runs), *([""] if self.tells else [])])
+            cells.append(["all", *_counted(self.runs), *([""] if self.shows_reports else [])])
         return Table(
-            self.title, [self.what, "runs", "cut short", *COLUMNS, *(["what is told"] if self.tells else [])], cells
+            self.title, [self.what, "runs", "cut short", *COLUMNS, *(["reported"] if self.shows_reports else [])], cells
         )
 
 
-def judged(row: str, again: str, ends: Sequence[End], recovery: End, evidence: Evidence, told: str = "") -> Run:
+def judged(row: str, again: str, ends: Sequence[End], recovery: End, evidence: Evidence, reported: str = "") -> Run:
     """The run in which harvests had these ends, and the last one, left alone, that one."""
     breaches = dict(breaches_in(evidence))
     badly = [] if recovery.ended_well else [f"the last harvest: {recovery.said or recovery}"]
     breaches[NO_RECOVERY] = (*badly, *("a harvest hung" for end in ends if end.hung))
-    return Run(row, again, sum(not end.ended_well for end in ends), breaches, told)
+    return Run(row, again, sum(not end.ended_well for end in ends), breaches, reported)
 
 
 def _counted(runs: Sequence[Run]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a victim is told: which harvest to run, and how it is to end. Handed over as JSON, one order a line."""
+"""The orders of a victim: which harvest to run, and how it is to end. Handed over as JSON, one order a line."""
 
 import json
 import signal
@@ -56,9 +56,9 @@ class Order:
 
 def order_of(line: str) -> Order:
     """The order that ``as_json`` made the line of."""
-    told: dict[str, Any] = json.loads(line)
-    point, disk, counted = told.pop("kill_at"), told.pop("broken_disk"), tuple(told.pop("counted"))
-    return Order(**told, kill_at=point and Point(**point), broken_disk=disk and BrokenDisk(**disk), counted=counted)
+    fields: dict[str, Any] = json.loads(line)
+    point, disk, counted = fields.pop("kill_at"), fields.pop("broken_disk"), tuple(fields.pop("counted"))
+    return Order(**fields, kill_at=point and Point(**point), broken_disk=disk and BrokenDisk(**disk), counted=counted)
 
 
 @dataclass(frozen=True, slots=True)

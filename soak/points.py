@@ -39,12 +39,12 @@ PUBLISHED = Point(f"{STORAGE}.posix:move_without_replacing", "after", 5)
 """Where a run dies that leaves what ``Setting.LEFT_OVER`` says."""
 
 STEPS = (
-    Step("look at the share", f"{HARVEST}.run:discover"),
+    Step("scan the share", f"{HARVEST}.run:discover"),
     Step("record new files (in the transaction)", f"{HARVEST}.record_changes:Recorder.record"),
     Step("record new files", f"{HARVEST}.scan:_Scan._record_differences"),
     Step("record changed files (in the transaction)", f"{HARVEST}.record_changes:record_changes", Setting.CHANGED),
     Step("call files gone (in the transaction)", f"{HARVEST}.record_changes:Recorder.conclude_gone", Setting.CHANGED),
-    Step("conclude the look", f"{HARVEST}.scan:_Scan.conclude"),
+    Step("conclude the scan", f"{HARVEST}.scan:_Scan.conclude"),
     Step("judge what has settled", f"{HARVEST}.run:settle", call=2),
     Step("hooks decide, transfers are planned (in the transaction)", f"{HARVEST}.plan:_write"),
     Step("hooks decide, transfers are planned", f"{HARVEST}.run:filter_files"),

@@ -16,7 +16,7 @@ def show(ledger: Ledger, console: Console) -> None:
     table = ledger.table()
     shown = RichTable(title=table.title, title_justify="left")
     for number, column in enumerate(table.columns):
-        shown.add_column(column, justify="left" if number == 0 or column == "what is told" else "right")
+        shown.add_column(column, justify="left" if number == 0 or column == "reported" else "right")
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)
@@ -29,7 +29,7 @@ def as_markdown(ledgers: Sequence[Ledger]) -> str:
     parts: list[str] = []
     for ledger in ledgers:
         table = ledger.table()
-        right = ["---" if column == "what is told" else "---:" for column in table.columns[1:]]
+        right = ["---" if column == "reported" else "---:" for column in table.columns[1:]]
         lines = [f"| {' | '.join(table.columns)} |", f"| --- | {' | '.join(right)} |"]
         lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in table.rows]
         parts += [f"### {table.title}", "\n".join(lines), *ledger.notes]

@@ -36,9 +36,9 @@ LOCATIONS = ("archive", "mirror")
 class Trial:
     """``contents`` are all contents that a file has had when a harvest began, by its source path, oldest first.
 
-    ``lapsed`` are those that were gone, or touched, before any harvest came to its end: bytes of them may stand in an
+    ``lapsed`` are those that were gone, or touched, before any harvest came to its end: bytes of them may be in an
     archive without a row.
-    ``standing`` are the source paths that stand on the share at this moment.
+    ``on_share`` are the source paths of the files that are on the share at this moment.
     """
 
     site: Site
@@ -49,7 +49,7 @@ class Trial:
     engine: Engine
     contents: dict[str, list[bytes]] = field(default_factory=dict)
     lapsed: dict[str, list[bytes]] = field(default_factory=dict)
-    standing: set[str] = field(default_factory=set)
+    on_share: set[str] = field(default_factory=set)
     _harvests: int = 0
 
     @property
@@ -70,7 +70,7 @@ class Trial:
             place.write_bytes(content)
             self._date(place)
             source_path = self.prefix + path
-            self.standing.add(source_path)
+            self.on_share.add(source_path)
             known = self.contents.setdefault(source_path, [])
             if content not in known:
                 known.append(content)
@@ -82,7 +82,7 @@ class Trial:
             self._date(self.folder / path)
         for path in changes.removed:
             (self.folder / path).unlink()
-            self.standing.discard(self.prefix + path)
+            self.on_share.discard(self.prefix + path)
 
     def change_unseen(self, changes: Changes) -> None:
         """Let it change what no harvest has brought to its end yet."""
@@ -100,20 +100,20 @@ class Trial:
             self.lapsed[source_path] = self.contents.pop(source_path)
 
     def files(self) -> dict[str, bytes]:
-        """What stands on the share, by the paths below the instrument's folder."""
-        paths = [path.removeprefix(self.prefix) for path in self.standing]
+        """The contents of the files on the share, by the paths below the instrument's folder."""
+        paths = [path.removeprefix(self.prefix) for path in self.on_share]
         return {path: (self.folder / path).read_bytes() for path in paths}
 
     def take_stock(self) -> None:
-        """What stands on the share now is what the next harvest will find, however it came there."""
-        self.standing = set()
+        """Record what is on the share now, however it came there: the next harvest will find it."""
+        self.on_share = set()
         for place in self.folder.rglob("*"):
             if place.is_file():
                 path = self.prefix + str(place.relative_to(self.folder))
                 known = self.contents.setdefault(path, [])
                 content = place.read_bytes()
                 known[:] = [*(each for each in known if each != content), content]
-                self.standing.add(path)
+                self.on_share.add(path)
 
     def _date(self, place: Path) -> None:
         then = time.time() - AN_HOUR + self._harvests
@@ -170,7 +170,7 @@ class Trial:
             repair_copies(facility, instrument)
 
     def _release(self, now: datetime) -> None:
-        """As a person does who has looked at the locations."""
+        """As a person does who has checked the locations."""
         with self.engine.begin() as connection:
             connection.execute(update(FixityHold).where(FixityHold.released_at.is_(None)).values(released_at=now))
 
@@ -178,7 +178,7 @@ class Trial:
         """What is to be judged now."""
         return Evidence(
             contents={path: [sha256(content) for content in known] for path, known in self.contents.items()},
-            standing=frozenset(self.standing),
+            on_share=frozenset(self.on_share),
             lapsed={path: [sha256(content) for content in known] for path, known in self.lapsed.items()},
             skipped=frozenset(path for path in self.contents if path.endswith(SKIPPED_SUFFIX)),
             archives={name: archived_in(root) for name, root in self.archives.items()},

@@ -27,7 +27,7 @@ SMALL_DISK, ENOUGH = "2m", "64m"
 
 def disks(site: Site, victims: Victims, say: Callable[[str], None], *, runs: int, seed: int) -> Ledger:
     """Let the first of the two archives break so many times in each way."""
-    ledger = Ledger("The destination breaks", "the disk", tells=True)
+    ledger = Ledger("The destination breaks", "the disk", shows_reports=True)
     for error, what in FAULTS.items():
         for number in range(runs):
             with trial(site, victims) as one:
@@ -77,8 +77,8 @@ def remount_read_only(one: Trial, seed: str) -> Run:
 
 def _judged(one: Trial, row: str, seed: str, end: End) -> Run:
     recovery = one.recover()
-    told = end.said.partition(";")[0].replace(str(one.archives[LOCATIONS[0]]), "…")
-    return judged(row, f"disk {seed}", [end], recovery, one.evidence(), told)
+    reported = end.said.partition(";")[0].replace(str(one.archives[LOCATIONS[0]]), "…")
+    return judged(row, f"disk {seed}", [end], recovery, one.evidence(), reported)
 
 
 def may_mount(work: Path) -> bool:

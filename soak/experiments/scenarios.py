@@ -1,7 +1,7 @@
 """Scenarios: every fault of ``simlab.faults`` under a harvest, and what must come out of it.
 
-While the fault is there, what is told must be true, and name the reason. Once it has gone, the next harvest ends it:
-then the archives are held against the share as after any crash.
+During the fault, what is reported must be true, and name the reason. Once it has gone, the next harvest recovers from
+it: then archives and share are compared as after any crash.
 """
 
 import re
@@ -24,20 +24,20 @@ from streamweave.catalog.session import catalog_sessions
 from streamweave.catalog.tables import FileVersion, Scan, User, VersionState
 from streamweave.files.commands import try_again
 
-NOT_TOLD = "not told"
+NOT_REPORTED = "not reported"
 PATIENCE_SECONDS = 3
 LONGEST_SECONDS = 1_800.0  # for a hundred thousand files
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """``told`` are patterns: each must be found in what the harvest under the fault, the scan and the files say.
+    """``reported`` are patterns: each must be found in what the harvest under the fault, the scan and the files say.
 
     With ``known``, all was harvested before. If the fault ``lapses`` a content, that need not be archived any more.
     With ``needs_a_person``, somebody asks for another try afterwards. ``instrument`` are fields of its row.
     """
 
-    told: Sequence[str]
+    reported: Sequence[str]
     known: bool = False
     lapses: bool = False
     needs_a_person: bool = False
@@ -117,7 +117,7 @@ EXPECTATIONS: Mapping[str, Expectation] = {
 
 def scenarios(site: Site, victims: Victims, say: Callable[[str], None], names: Sequence[str]) -> Ledger:
     """Harvest under each fault, and after it."""
-    ledger = Ledger("Scenarios", "the share", tells=True)
+    ledger = Ledger("Scenarios", "the share", shows_reports=True)
     for name in names:
         ledger.runs.append(play(site, victims, name))
         say(name)
@@ -137,17 +137,19 @@ def play(site: Site, victims: Victims, name: str) -> Run:
             if name not in AWAY:
                 one.take_stock()
             end = one.harvest(patience_seconds=LONGEST_SECONDS)
-            told = told_by(one, end)
+            reported = reports_of(one, end)
         if expectation.lapses:
             one.lapse(LARGEST_NAME)
         one.take_stock()
         if expectation.needs_a_person:
             ask_for_another_try(one)
         recovery = one.recover()
-        run = judged(name, f"scenario {name}", [end], recovery, _evidence(one, name), _in_short(told, expectation))
-        missing = [pattern for pattern in expectation.told if not any(re.search(pattern, line) for line in told)]
-        untold = tuple(f"nothing like {pattern!r} in {told}" for pattern in missing)
-        return replace(run, breaches={**run.breaches, NOT_TOLD: untold})
+        run = judged(name, f"scenario {name}", [end], recovery, _evidence(one, name), _in_short(reported, expectation))
+        missing = [
+            pattern for pattern in expectation.reported if not any(re.search(pattern, line) for line in reported)
+        ]
+        unreported = tuple(f"nothing like {pattern!r} in {reported}" for pattern in missing)
+        return replace(run, breaches={**run.breaches, NOT_REPORTED: unreported})
 
 
 AN_ADMIN = User(email="admin@example.org", role="admin")
@@ -179,8 +181,8 @@ def ask_for_another_try(one: Trial) -> None:
             try_again(session, AN_ADMIN, version.file_id)
 
 
-def told_by(one: Trial, end: End) -> list[str]:
-    """What a person is told: by the harvest, by the scan, by each file that is not archived, and of clocks."""
+def reports_of(one: Trial, end: End) -> list[str]:
+    """What is reported: by the harvest, by the scan, by each file that is not archived, and of clocks."""
     lines = [f"harvest: {end.said}"]
     with catalog_sessions(one.engine)() as session:
         scan = session.scalars(select(Scan).order_by(Scan.started_at.desc()).limit(1)).one()
@@ -193,8 +195,8 @@ def told_by(one: Trial, end: End) -> list[str]:
     return lines + [f"{each.source_path}: {each.state} ({each.reason})" for each in open_ends]
 
 
-def _in_short(told: Sequence[str], expectation: Expectation) -> str:
-    return next((line for line in told if re.search(expectation.told[0], line)), told[0])[:120]
+def _in_short(reported: Sequence[str], expectation: Expectation) -> str:
+    return next((line for line in reported if re.search(expectation.reported[0], line)), reported[0])[:120]
 
 
 def _evidence(one: Trial, name: str) -> Evidence:
@@ -204,4 +206,4 @@ def _evidence(one: Trial, name: str) -> Evidence:
         return evidence
     shown = {version.sha256: version.source_path for version in evidence.versions}
     contents = {shown.get(sha256(known[-1]), path): [sha256(known[-1])] for path, known in one.contents.items()}
-    return replace(evidence, contents=contents, standing=frozenset(contents))
+    return replace(evidence, contents=contents, on_share=frozenset(contents))

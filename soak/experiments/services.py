@@ -128,8 +128,8 @@ def _command(process: psutil.Process) -> list[str]:
 
 @contextmanager
 def _catalog(home: Path) -> Iterator[Engine]:
-    told = dict(line.split("=", 1) for line in (home / "run" / "environment").read_text().splitlines())
-    with open_catalog(told["STREAMWEAVE_DATABASE_URL"].strip("'")) as engine:
+    variables = dict(line.split("=", 1) for line in (home / "run" / "environment").read_text().splitlines())
+    with open_catalog(variables["STREAMWEAVE_DATABASE_URL"].strip("'")) as engine:
         yield engine
 
 
@@ -156,7 +156,7 @@ def _evidence(system: DemoSystem, engine: Engine) -> Evidence:
     return Evidence(
         contents={path: [sha256(place.read_bytes())] for path, place in files.items()},
         lapsed={},
-        standing=frozenset(files),
+        on_share=frozenset(files),
         skipped=frozenset(path for path in files if path.endswith((".tmp", ".lock"))),
         archives={ARCHIVE: {path: each for path, each in archived_in(archive).items() if path.startswith(FOLDER)}},
         staged={ARCHIVE: staged_in(archive)},

@@ -16,7 +16,7 @@ COPY = Copy(ID, "archive", PLACE, "completed", 3, True)
 SOUND = Evidence(
     contents={PATH: ["abc"]},
     lapsed={},
-    standing=frozenset({PATH}),
+    on_share=frozenset({PATH}),
     skipped=frozenset(),
     archives={"archive": {PLACE: "abc"}},
     staged={"archive": []},
@@ -27,11 +27,11 @@ OTHER = Version(uuid.UUID(int=2), PATH, "ark:/1/a", 2, False, "archived", "", 3,
 
 ABC = {PLACE: "abc"}
 BREACHES: dict[str, tuple[dict[str, Any], str]] = {
-    "a file that stands nowhere": (
+    "a file that is archived nowhere": (
         {"archives": {"archive": {}}, "copies": [], "versions": [VERSION._replace(state="pending", sha256=None)]},
         "lost, untruthful",
     ),
-    "an earlier content that stands nowhere": ({"contents": {PATH: ["old", "abc"]}}, "lost"),
+    "an earlier content that is archived nowhere": ({"contents": {PATH: ["old", "abc"]}}, "lost"),
     "a location that lacks it": ({"archives": {"archive": ABC, "mirror": {}}}, "lost"),
     "a copy that is not on record": (
         {"copies": [], "versions": [VERSION._replace(state="settled")]},
@@ -47,7 +47,7 @@ BREACHES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a copy without proof": ({"copies": [COPY._replace(is_verified=False)]}, "without bytes"),
     "a temporary file": ({"staged": {"archive": ["x.part"]}}, "stale"),
-    "a file on the share that nobody knows": ({"standing": frozenset({PATH, "share/b.csv"})}, "untruthful"),
+    "a file on the share that nobody knows": ({"on_share": frozenset({PATH, "share/b.csv"})}, "untruthful"),
     "a file that settles for ever": ({"versions": [VERSION._replace(state="settling")]}, "untruthful"),
     "a file called gone that is there": ({"versions": [VERSION._replace(is_gone=True)]}, "untruthful"),
     "a transfer that waits": ({"copies": [COPY, COPY._replace(status="in_progress")]}, "untruthful"),
@@ -72,7 +72,7 @@ def test_a_breach_is_found_by_its_rule(changes: dict[str, Any], rules: str) -> N
 
 def test_what_went_before_it_could_be_taken_has_vanished_and_is_owed_to_nobody() -> None:
     vanished = VERSION._replace(state="vanished", reason="gone", sha256=None, is_gone=True)
-    evidence = replace(SOUND, contents={}, lapsed={PATH: ["abc"]}, standing=frozenset(), versions=[vanished], copies=[])
+    evidence = replace(SOUND, contents={}, lapsed={PATH: ["abc"]}, on_share=frozenset(), versions=[vanished], copies=[])
     assert broken(evidence) == set()
 
 
