@@ -128,22 +128,29 @@ PATIENCE_SECONDS = 20
 
 
 @contextmanager
-def held_open(stage: Stage, file: Path, share_access: int) -> Iterator[Open]:
-    """An SMB client has the file open for writing. It comes by the server's own port, not by the line."""
-    connection = Connection(uuid.uuid4(), stage.host, stage.server.port)
+def connected_share(host: str, port: int, share: str, username: str, password: str) -> Iterator[TreeConnect]:
+    """A share as one more SMB client has it, on a connection of its own."""
+    connection = Connection(uuid.uuid4(), host, port)
     connection.connect(timeout=PATIENCE_SECONDS)
     try:
-        session = Session(connection, stage.username, stage.password, require_encryption=False)
+        session = Session(connection, username, password, require_encryption=False)
         session.connect()
-        tree = TreeConnect(session, rf"\\{stage.host}\{SHARE}")
+        tree = TreeConnect(session, rf"\\{host}\{share}")
         tree.connect()
+        yield tree
+    finally:
+        connection.disconnect(close=False)
+
+
+@contextmanager
+def held_open(stage: Stage, file: Path, share_access: int) -> Iterator[Open]:
+    """An SMB client has the file open for writing. It comes by the server's own port, not by the line."""
+    with connected_share(stage.host, stage.server.port, SHARE, stage.username, stage.password) as tree:
         opened = Open(tree, str(file.relative_to(stage.folder)).replace("/", "\\"))
         access = FilePipePrinterAccessMask.FILE_READ_DATA | FilePipePrinterAccessMask.FILE_WRITE_DATA
         opened.create(ImpersonationLevel.Impersonation, access, 0, share_access, CreateDisposition.FILE_OPEN, 0)
         yield opened
         opened.close()
-    finally:
-        connection.disconnect(close=False)
 
 
 @contextmanager
