@@ -74,7 +74,7 @@ def backup(
         place, target = Home.at(settings.home), _named_folder(folder)
         check_target(place, target)
         with databases_of(place) as url:
-            about = back_up(place, url, target, datetime.now(UTC))
+            about = back_up(place, url, target)
             say(console, f"{target}: backup of {about.made_at:%Y-%m-%d %H:%M} UTC, read back whole")
             console.print(f"[yellow]{CONTENTS}.[/yellow]", soft_wrap=True)
             if about.schema != newest_revision():
@@ -103,10 +103,10 @@ def restore(
     with one_sentence():
         settings = own_settings(home)
         place, source = Home.at(settings.home), _named_folder(folder)
-        About.of(source)
+        about = About.of(source)
         place.create()
         with place.lock():
-            restore_home(place, source, datetime.now(UTC), replace=replace, say=partial(say, console))
+            restore_home(place, source, about, replace=replace, say=partial(say, console))
         with databases_of(place) as url:
             if new_identity:
                 say(console, f"it is catalog {give_new_identity(url)} now. {REFUSED_EVERYWHERE}")
@@ -141,7 +141,11 @@ def _locations(url: str) -> list[tuple[str, str]]:
 def _compare(console: Console, home: Home, settings: Settings, url: str, *, quick: bool, done: str) -> None:
     """Take in what the journals know, then compare archive and catalog; exit code 1 unless they agree."""
     try:
-        exit_code = _verify(console, home, settings, url, quick=quick)
+        opened = open_keys(home.keys, settings, catalog_holds_secrets=True, say=partial(say, console))
+        with closing(facility_of(opened.model_copy(update={"database_url": url}))) as facility:
+            for readoption in readopt_everywhere(facility):
+                say(console, readoption.sentence())
+            exit_code = verify_and_show(facility, [], quick=quick, as_json=False)
     except StreamWeaveError as error:
         typer.echo(str(error), err=True)
         exit_code = NOT_COMPARED
@@ -149,14 +153,6 @@ def _compare(console: Console, home: Home, settings: Settings, url: str, *, quic
         typer.echo(f"{done}, but it could not be compared with the whole archive: see above", err=True)
     if exit_code:
         raise typer.Exit(DIFFERS)
-
-
-def _verify(console: Console, home: Home, settings: Settings, url: str, *, quick: bool) -> int:
-    opened = open_keys(home.keys, settings, catalog_holds_secrets=True, say=partial(say, console))
-    with closing(facility_of(opened.model_copy(update={"database_url": url}))) as facility:
-        for readoption in readopt_everywhere(facility):
-            say(console, readoption.sentence())
-        return verify_and_show(facility, [], quick=quick, as_json=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +185,12 @@ class About:
             raise InvalidInput("backup", f"{folder} is no backup: {ABOUT} is missing or can't be read") from error
 
 
-def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About:
-    """Make ``folder``, which must not exist, a backup of a home whose databases are reached at ``database_url``.
+def back_up(home: Home, database_url: str, folder: Path) -> About:
+    """Make ``folder``, which `check_target` allowed, a backup of a home whose databases are at ``database_url``.
 
     Each dump is read once, from its beginning to its end, before the backup has its name. What a backup that failed
     or was killed has left behind is removed. Raises ``InvalidInput`` or ``StartError``.
     """
-    check_target(home, folder)
     scratch = folder.with_name(f"{folder.name}.incomplete")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +199,7 @@ def back_up(home: Home, database_url: str, folder: Path, now: datetime) -> About
     except OSError as error:
         raise InvalidInput("folder", f"{scratch} can't be made: {error.strerror}") from error
     try:
-        about = _write_backup(home, database_url, scratch, now)
+        about = _write_backup(home, database_url, scratch)
         scratch.rename(folder)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -221,29 +216,29 @@ def check_target(home: Home, folder: Path) -> None:
         raise InvalidInput("folder", f"{folder} exists already: name a new one")
 
 
-def _write_backup(home: Home, database_url: str, scratch: Path, now: datetime) -> About:
+def _write_backup(home: Home, database_url: str, scratch: Path) -> About:
+    begun_at = datetime.now(UTC)
     for database, name in DUMPS.items():
         _dump(sibling(database_url, database), scratch / name)
         _run("pg_restore", ["--file", os.devnull, str(scratch / name)], f"the dump of {database} can't be read")
     _copy_keys(home.keys, scratch / KEYS)
-    about = _about(database_url, now)
+    with open_catalog(database_url) as engine, catalog_sessions(engine)() as session:
+        about = About(begun_at, str(catalog_id(session)), str(schema_revision(engine)))
     write_private(scratch / ABOUT, about.as_json())
     for path in (*scratch.rglob("*"), scratch):
         _flush(path)
     return about
 
 
-def restore_home(home: Home, folder: Path, now: datetime, *, replace: bool, say: Callable[[str], None]) -> None:
+def restore_home(home: Home, folder: Path, about: About, *, replace: bool, say: Callable[[str], None]) -> None:
     """Put a backup into a home that is not running, as its databases and keys; the schema is brought up to date.
 
-    What the home held is kept beside it, and only replaced if that is asked for. Raises ``InvalidInput``, ``Conflict``
-    or ``StartError``.
+    What the home held is kept beside it, and only replaced if that is asked for. Raises ``Conflict`` or ``StartError``.
     """
-    about = About.of(folder)
     held = [path for path in (home.postgres, home.keys) if path.is_dir() and any(path.iterdir())]
     if held and not replace:
         raise Conflict(f"the home {home.root} is not empty: --replace puts the backup in the place of what it holds")
-    aside = home.root / f"replaced-{now:%Y%m%dT%H%M%S}"
+    aside = home.root / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     for path in held:
         aside.mkdir(mode=0o700, exist_ok=True)
         path.rename(aside / path.name)
@@ -259,11 +254,6 @@ def restore_home(home: Home, folder: Path, now: datetime, *, replace: bool, say:
         with open_catalog(postgres.url(CATALOG)) as engine:
             upgrade_schema(engine)
     say(f"restored the backup of {about.made_at:%Y-%m-%d %H:%M} UTC")
-
-
-def _about(database_url: str, now: datetime) -> About:
-    with open_catalog(database_url) as engine, catalog_sessions(engine)() as session:
-        return About(now, str(catalog_id(session)), str(schema_revision(engine)))
 
 
 def _dump(url: str, path: Path) -> None:

@@ -21,6 +21,8 @@ from streamweave.preservation.certificates.document import SEED_BYTES
 from streamweave.settings import Settings
 
 OTHERS = 0o077
+CANARY = b"streamweave"
+SIGNING_BYTES = 48
 
 
 def write_private(path: Path, text: str) -> None:
@@ -31,19 +33,6 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(descriptor)
     Path(scratch).replace(path)
-
-
-def tighten(path: Path) -> bool:
-    """Take all rights of others away; True when there were some."""
-    mode = path.stat().st_mode
-    if not mode & OTHERS:
-        return False
-    path.chmod(mode & 0o777 & ~OTHERS)
-    return True
-
-
-CANARY = b"streamweave"
-SIGNING_BYTES = 48
 
 
 def open_keys(folder: Path, settings: Settings, *, catalog_holds_secrets: bool, say: Callable[[str], None]) -> Settings:
@@ -57,7 +46,9 @@ def open_keys(folder: Path, settings: Settings, *, catalog_holds_secrets: bool, 
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     for path in (folder, *folder.iterdir()):
-        if tighten(path):
+        mode = path.stat().st_mode
+        if mode & OTHERS:
+            path.chmod(mode & 0o777 & ~OTHERS)
             say(f"others could read {path}: now only its owner can")
     given = settings.encryption_keys.get_secret_value()
     origin, encryption_keys = _encryption_keys(folder / "encryption", given, catalog_holds_secrets)
