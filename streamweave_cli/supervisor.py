@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from streamweave.errors import StartError
 from streamweave_cli.log_mux import LogMux
@@ -43,45 +43,23 @@ class Ended:
         return f"{self.name} {self.how}" + (f": {said[-1]}" if said else "")
 
 
-class Child:
-    """A running program: the leader of a session of its own, which the kernel kills when the supervisor dies."""
+def _start_session(program: Program, mark: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a program as the leader of a session of its own, which the kernel kills when the supervisor dies."""
+    return subprocess.Popen(
+        program.command,
+        env={**program.environment, **mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C reaches the supervisor alone, which decides on the order
+        preexec_fn=when_parent_dies(signal.SIGKILL),
+    )
 
-    def __init__(self, program: Program, mark: Mapping[str, str]) -> None:
-        self.name = program.name
-        self._process = subprocess.Popen(
-            program.command,
-            env={**program.environment, **mark},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which decides on the order
-            preexec_fn=when_parent_dies(signal.SIGKILL),
-        )
 
-    @property
-    def output(self) -> IO[bytes]:
-        """Standard output and error."""
-        assert self._process.stdout is not None, "a pipe was asked for"
-        return self._process.stdout
-
-    def exit_code(self) -> int | None:
-        """None while it runs; the negative number of the signal that killed it."""
-        return self._process.poll()
-
-    def session_is_alive(self) -> bool:
-        """Whether it, or a process that it started, still runs."""
-        return self._process.poll() is None or group_is_alive(self._process.pid)
-
-    def signal_session(self, number: signal.Signals) -> None:
-        """Send a signal to it and to what it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
-    def kill(self) -> None:
-        """End whatever is left of the session, and the process with it."""
-        self.signal_session(signal.SIGKILL)
-        self._process.wait()
+def _signal_session(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
 
 
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -130,7 +108,7 @@ class Supervisor:
         self._relay = relay
         self._signals = signals
         self._grace_seconds = grace_seconds
-        self._children: list[Child] = []
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._others: dict[str, Callable[[], bool]] = {}
 
     def watch_also(self, name: str, is_alive: Callable[[], bool]) -> None:
@@ -155,10 +133,10 @@ class Supervisor:
     def run(self, program: Program) -> None:
         """Run a program to its end. Raises ``StartError`` unless it succeeds, ``StopRequested`` after a signal."""
         child = self._spawn(program)
-        while (code := child.exit_code()) is None:
+        while (code := child.poll()) is None:
             self._attend()
-        self._children.remove(child)
-        ended = self._ended(child.name, code)
+        del self._children[program.name]
+        ended = self._ended(program.name, code)
         if code:
             raise StartError(f"the system does not start, {ended}")
 
@@ -172,12 +150,13 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop all, last started first: SIGTERM, and after the grace period SIGKILL for what is left of a session."""
-        for child in reversed(self._children):
-            child.signal_session(signal.SIGTERM)
+        for child in reversed(self._children.values()):
+            _signal_session(child.pid, signal.SIGTERM)
             deadline = time.monotonic() + self._grace_seconds
-            while child.session_is_alive() and time.monotonic() < deadline:
+            while (child.poll() is None or group_is_alive(child.pid)) and time.monotonic() < deadline:
                 self._relay.pump(STOP_POLL_SECONDS)
-            child.kill()
+            _signal_session(child.pid, signal.SIGKILL)
+            child.wait()
         self._children.clear()
         end_supervised(self._home)
         self._relay.drain()
@@ -188,10 +167,11 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _spawn(self, program: Program) -> Child:
-        child = Child(program, {MARK: str(self._home)})
-        self._children.append(child)
-        self._relay.follow(child.name, child.output)
+    def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
+        child = _start_session(program, {MARK: str(self._home)})
+        assert child.stdout is not None, "a pipe was asked for"
+        self._children[program.name] = child
+        self._relay.follow(program.name, child.stdout)
         return child
 
     def _attend(self) -> None:
@@ -200,9 +180,9 @@ class Supervisor:
             raise StopRequested
 
     def _first_ended(self) -> Ended | None:
-        for child in self._children:
-            if (code := child.exit_code()) is not None:
-                return self._ended(child.name, code)
+        for name, child in self._children.items():
+            if (code := child.poll()) is not None:
+                return self._ended(name, code)
         for name, is_alive in self._others.items():
             if not is_alive():
                 return self._ended(name)
