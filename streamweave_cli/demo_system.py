@@ -129,7 +129,7 @@ def demo_system(home: Path, console: Console) -> Iterator[DemoSystem]:
             yield DemoSystem(home, f"http://{LOOPBACK}:{api}", f"http://{LOOPBACK}:{dagster}", ADMIN_EMAIL, password)
         finally:
             with console.status("stopping everything"):
-                _stop(process)
+                stop_system(process)
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -140,7 +140,8 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def stop_system(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a `streamweave up`, by force if it does not end within `STOP_SECONDS`."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(STOP_SECONDS)

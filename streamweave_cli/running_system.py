@@ -60,7 +60,7 @@ def settings_of(home: Path | None) -> Settings:
     settings = own_settings(home)
     if settings.database_url is not None:
         return settings
-    variables = _read_env_file(Home.at(settings.home))
+    variables = read_env_file(Home.at(settings.home))
     if variables is None:
         raise StartError(f"no system runs in {settings.home}: start `streamweave up`, or set STREAMWEAVE_DATABASE_URL")
     os.environ.update(variables)
@@ -94,13 +94,13 @@ def databases_of(home: Home) -> Iterator[str]:
         with lock, EmbeddedPostgres(home.postgres) as postgres:
             yield postgres.url(CATALOG)
         return
-    variables = _read_env_file(home)
+    variables = read_env_file(home)
     if variables is None:
         raise StartError(f"the system in {home.root} is not ready yet: try again in a moment")
     yield variables["STREAMWEAVE_DATABASE_URL"]
 
 
-def _read_env_file(home: Home) -> dict[str, str] | None:
+def read_env_file(home: Home) -> dict[str, str] | None:
     """What the running system recorded; None while none runs."""
     try:
         lines = home.environment.read_text().splitlines()

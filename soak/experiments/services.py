@@ -23,7 +23,9 @@ from soak.orders import End
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Transfer, TransferStatus
 from streamweave_cli.demo_system import Client, DemoSystem, Narration, TourFailed, demo_system
+from streamweave_cli.home import Home
 from streamweave_cli.processes import supervised_processes
+from streamweave_cli.running_system import read_env_file
 
 SLUG, SHARE, FOLDER = "microscope_01", "microscope", "Microscope 01"
 ARCHIVE = "Archive Storage"
@@ -128,8 +130,8 @@ def _command(process: psutil.Process) -> list[str]:
 
 @contextmanager
 def _catalog(home: Path) -> Iterator[Engine]:
-    variables = dict(line.split("=", 1) for line in (home / "run" / "environment").read_text().splitlines())
-    with open_catalog(variables["STREAMWEAVE_DATABASE_URL"].strip("'")) as engine:
+    variables = read_env_file(Home.at(home)) or {}
+    with open_catalog(variables["STREAMWEAVE_DATABASE_URL"]) as engine:
         yield engine
 
 
