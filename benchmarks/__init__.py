@@ -1,7 +1,7 @@
 """How fast it is, measured beside what people would use otherwise: ``python -m benchmarks``.
 
 ``setting``
-    what every benchmark is told: how many rounds, at what scale, where
+    what every benchmark is given: how many rounds, at what scale, where
 ``report``
     what every benchmark hands back: tables, goals met or missed, and every number
 ``contest``

@@ -28,6 +28,7 @@ from streamweave.harvest.scan_record import address_of
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.storage.marking import mark_new_place, open_marked
 from streamweave.storage.opening import open_storage
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 MOST_SECONDS = 30
@@ -89,7 +90,7 @@ def measure(folder: Path, files: int, locations: int, rounds: int) -> list[Measu
     """Fill a catalog and as many archives, and certify all of it ``rounds`` times, each in a process of its own."""
     folder.mkdir(parents=True)
     with EmbeddedPostgres(folder / "postgres") as postgres:
-        postgres.create_database("catalog")
+        ensure_database(postgres.url("catalog"))
         url = postgres.url("catalog")
         fill(url, files)
         archives = [folder / f"archive_{number}" for number in range(locations)]
@@ -101,7 +102,7 @@ def measure(folder: Path, files: int, locations: int, rounds: int) -> list[Measu
 
 
 def _archive(url: str, archives: list[Path]) -> None:
-    """Let the catalog say that all files stand in these folders, and were seen unchanged since."""
+    """Enter all files as archived in these folders, and as seen unchanged since."""
     with open_catalog(url) as engine:
         with catalog_sessions(engine).begin() as session:
             instrument = session.scalars(select(Instrument)).one()
@@ -118,8 +119,8 @@ def _archive(url: str, archives: list[Path]) -> None:
                     )
                 )
                 mark_new_place(session, open_storage(location), location)
-            looked = {"started_at": NOW, "covers_since": NOW, "finished_at": NOW, "address": address_of(instrument)}
-            session.add(Scan(instrument_id=instrument.id, outcome=ScanOutcome.COMPLETE, **looked))
+            scanned = {"started_at": NOW, "covers_since": NOW, "finished_at": NOW, "address": address_of(instrument)}
+            session.add(Scan(instrument_id=instrument.id, outcome=ScanOutcome.COMPLETE, **scanned))
         with engine.begin() as connection:
             connection.execute(text(OWN_TIMES))
             connection.execute(text(FILL_TRANSFERS), {"archived_at": WRITTEN_AT + timedelta(days=1)})

@@ -4,7 +4,7 @@ Each round begins with another contestant. Before each turn the source is read o
 everyone, and what earlier turns wrote is on the disk, so that nobody pays for it.
 
 What many files were written to is kept until all is over. An ext4 without a journal does not give out the inode of a
-file again for some minutes after its deletion, and each file that is made has to look past all of those: a thousand
+file again for some minutes after its deletion, and each file that is made has to pass over all of those: a thousand
 deleted files can cost the next contestant more than its work.
 """
 
@@ -74,7 +74,7 @@ class Results:
 
 
 def hold(setting: Setting, title: str, source: Path, contestants: Sequence[Contestant], *, written: int = 0) -> Results:
-    """Let every contestant work on what stands in the folder ``source``, once in each round.
+    """Let every contestant work on the content of the folder ``source``, once in each round.
 
     Each of them leaves ``written`` files in its destination.
     """

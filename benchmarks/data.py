@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from simlab.instruments.content import content_of
+from simlab.instruments import content_of
 
 FILES_IN_A_FOLDER = 50
 FOLDERS_IN_A_FOLDER = 20
@@ -15,7 +15,7 @@ FOLDERS_IN_A_FOLDER = 20
 class Dataset:
     """``files`` files of ``file_bytes`` bytes each, below ``folder``: 50 in a folder, 20 such folders in each above.
 
-    20,000 files stand in 421 folders.
+    20,000 files are in 421 folders.
     """
 
     name: str

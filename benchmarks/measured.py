@@ -52,8 +52,8 @@ class Measured:
 
 
 def _peak_bytes() -> int:
-    """Of this program alone: what getrusage(2) tells includes the process that it was forked from."""
+    """Of this program alone: what getrusage(2) returns includes the process that it was forked from."""
     for line in STATUS.read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
-    raise BenchmarkFailed(f"{STATUS} does not tell the peak of the resident memory")
+    raise BenchmarkFailed(f"{STATUS} does not contain the peak of the resident memory")

@@ -1,4 +1,4 @@
-"""rclone, told about a share by its environment: nothing is written to anybody's configuration."""
+"""rclone, configured for a share by its environment: nothing is written to anybody's configuration."""
 
 import subprocess
 from collections.abc import Mapping

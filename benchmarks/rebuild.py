@@ -31,6 +31,7 @@ from streamweave.journal.keeping import JournalKeeper
 from streamweave.journal.rebuilding import rebuild
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 DIFFERENT = 1
@@ -102,7 +103,7 @@ def _timed(what: Any) -> float:
 
 @contextmanager
 def _catalog(postgres: EmbeddedPostgres, name: str) -> Iterator[Sessions]:
-    postgres.create_database(name)
+    ensure_database(postgres.url(name))
     with open_catalog(postgres.url(name)) as engine:
         upgrade_schema(engine)
     with open_catalog(postgres.url(name)) as engine:

@@ -28,6 +28,7 @@ from streamweave.garbage import reduce_gc
 from streamweave.harvest.scan import discover
 from streamweave.sources.base import FolderListing, OpenSourceFile, SourceFile
 from streamweave.storage.opening import open_storage
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 FILES_PER_FOLDER = 200
@@ -98,13 +99,13 @@ class Measured:
 
 
 def rescan(files: int = 1_000_000) -> Measured:
-    """Fill a catalog with so many archived files, and look at their share again, in a process of its own."""
+    """Fill a catalog with so many archived files, and scan their share again, in a process of its own."""
     with tempfile.TemporaryDirectory() as home, EmbeddedPostgres(Path(home) / "postgres") as postgres:
-        postgres.create_database("catalog")
+        ensure_database(postgres.url("catalog"))
         url = postgres.url("catalog")
         fill(url, files)
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as child:
-            return child.submit(look, url, files).result()
+            return child.submit(scan_again, url, files).result()
 
 
 def fill(url: str, files: int) -> None:
@@ -124,7 +125,7 @@ def fill(url: str, files: int) -> None:
             connection.execute(text("VACUUM (ANALYZE) file_records, file_versions"))
 
 
-def look(url: str, files: int) -> Measured:
+def scan_again(url: str, files: int) -> Measured:
     """Look at the share once, and measure this process."""
     reduce_gc()
     with open_catalog(url) as engine:

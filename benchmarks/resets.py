@@ -30,7 +30,7 @@ from streamweave.access.accounts import issue_mailed_token
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import MailPurpose, User
 from streamweave.settings import Settings
-from streamweave_cli.databases import PreparedCatalog, prepare_admin, prepare_catalog
+from streamweave_cli.databases import prepare_admin, prepare_catalog
 from streamweave_cli.home import Home
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.readiness import LOOPBACK
@@ -76,15 +76,15 @@ def run(setting: Setting) -> Report:
 def measure(files: int, requests: int, home: Home) -> dict[str, Measured]:
     """So many files in the catalog, so many requests for the first page each time."""
     home.create()
-    settings = Settings(home=home.root, admin_email=ADMIN_EMAIL, admin_password=SecretStr(PASSWORD))
+    wanted = Settings(home=home.root, admin_email=ADMIN_EMAIL, admin_password=SecretStr(PASSWORD))
     with EmbeddedPostgres(home.postgres) as postgres:
-        catalog = prepare_catalog(postgres.url("catalog"), home, settings, lambda _: None)
-        prepare_admin(catalog, settings)
-        fill(catalog.url, World(files), str(home.storage), PASSWORD)
-        with serving(catalog, home, UNLIMITED) as served:
+        settings = prepare_catalog(postgres.url("catalog"), home, wanted, lambda _: None)
+        prepare_admin(settings)
+        fill(str(settings.database_url), World(files), str(home.storage), PASSWORD)
+        with serving(settings, home, UNLIMITED) as served:
             token = token_of(served, ADMIN)
             measured = {QUIET: Measured(_times(served, token, requests), {})}
-            for name, tokens in ((FORGED, []), (REAL, _reset_tokens(catalog))):
+            for name, tokens in ((FORGED, []), (REAL, _reset_tokens(str(settings.database_url)))):
                 with _resets(served, tokens) as statuses:
                     times = _times(served, token, requests)
                 measured[name] = Measured(times, dict(statuses))
@@ -98,9 +98,9 @@ def _times(served: Served, token: str, requests: int) -> Times:
     return times
 
 
-def _reset_tokens(catalog: PreparedCatalog) -> list[str]:
+def _reset_tokens(database_url: str) -> list[str]:
     """One for each user, as if each had asked for it."""
-    with open_catalog(catalog.url) as engine, catalog_sessions(engine).begin() as session:
+    with open_catalog(database_url) as engine, catalog_sessions(engine).begin() as session:
         users = session.scalars(select(User).where(User.email != ADMIN_EMAIL)).all()
         issued = (issue_mailed_token(session, user, MailPurpose.RESET_PASSWORD) for user in users)
         return [token for token in issued if token]
@@ -122,8 +122,8 @@ def _resets(served: Served, tokens: list[str]) -> Iterator[Counter[int]]:
         flood.join()
 
 
-def send_resets(port: int, tokens: list[str], told: Connection) -> None:
-    """Send them until told to stop: each sender the next once it is answered, and not before Retry-After.
+def send_resets(port: int, tokens: list[str], parent: Connection) -> None:
+    """Send them until the parent says stop: each sender the next once it is answered, and not before Retry-After.
 
     Without ``tokens`` each is forged.
     """
@@ -149,12 +149,12 @@ def send_resets(port: int, tokens: list[str], told: Connection) -> None:
     for sender in senders:
         sender.start()
     begun.wait()
-    told.send("begun")
-    told.recv()
+    parent.send("begun")
+    parent.recv()
     stop.set()
     for sender in senders:
         sender.join()
-    told.send(statuses)
+    parent.send(statuses)
 
 
 def _told(statuses: dict[int, int]) -> str:

@@ -1,4 +1,4 @@
-"""What a benchmark is told."""
+"""What every benchmark is given."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -20,6 +20,7 @@ from streamweave.catalog.tables import Instrument
 from streamweave.facility import Facility
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.manifest import apply_manifest
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 SLUG = "microscope_01"
@@ -66,7 +67,7 @@ def open_site(setting: Setting, datasets: Sequence[Dataset]) -> Iterator[Site]:
         serve_datasets(setting, datasets) as server,
         EmbeddedPostgres(setting.work / "postgres") as postgres,
     ):
-        postgres.create_database(TEMPLATE)
+        ensure_database(postgres.url(TEMPLATE))
         with open_catalog(postgres.url(TEMPLATE)) as engine:
             upgrade_schema(engine)
         yield Site(server, postgres, Fernet.generate_key().decode())
@@ -95,7 +96,7 @@ def serve_datasets(setting: Setting, datasets: Sequence[Dataset]) -> Iterator[Sh
 
 
 def instrument_of(facility: Facility, slug: str = SLUG) -> Instrument:
-    """The instrument of that slug, in a process that was told of such a catalog."""
+    """The instrument of that slug, in a process whose environment names such a catalog."""
     with facility.sessions() as session:
         instrument = instrument_by_slug(session, slug)
     if instrument is None:
@@ -106,7 +107,7 @@ def instrument_of(facility: Facility, slug: str = SLUG) -> Instrument:
 def manifest(server: ShareServer, share: str, archives: Mapping[str, Path]) -> dict[str, list[dict[str, object]]]:
     """Instruments, by their slugs, that have the same share, and a storage location each.
 
-    Their quiet period is the shortest there is. They are disabled: nobody looks at them unasked.
+    Their quiet period is the shortest there is. They are disabled: nothing scans them unasked.
     """
     return {
         "service_accounts": [{"name": ACCOUNT, "username": server.username, "password": server.password}],

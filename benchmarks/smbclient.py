@@ -1,4 +1,4 @@
-"""Samba's own client, told its password by a file: command lines can be read by everyone."""
+"""Samba's own client, with its password in a file: command lines can be read by everyone."""
 
 import os
 from pathlib import Path

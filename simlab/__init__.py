@@ -5,7 +5,7 @@ PCs on one machine, so that whatever harvests instruments can be tried, tested a
 itself. It knows nothing of the system that harvests it.
 
 - **share**: a local folder served over SMB under a name (`simlab.shares.base.Share`).
-- **share server**: a running SMB server with its shares, with one user, on loopback unless told otherwise
+- **share server**: a running SMB server with its shares, with one user, on loopback by default
   (`simlab.shares.serve`).
   Its **kind** is the program that serves: `samba` where `smbd` is installed, else `impacket`, pure Python.
 - **simulated instrument**: a slug, a name, a place, and the share its files appear in (`simlab.seed`).

@@ -1,7 +1,7 @@
 """A host: one simulated instrument alone, reached as its control PC would be, by a name in a network and on SMB's port.
 
 A laboratory's servers listen on loopback, on ports of their own and with a password made up here; a host is given port
-and service account, and listens where it is told to, which only Samba can.
+and service account, and listens on a given interface, which only Samba can.
 """
 
 import tempfile

@@ -1,18 +1,46 @@
 """A laboratory: the seed's instruments, each on a share server of its own, all with the same service account."""
 
+import json
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from simlab.errors import StateError
+from simlab.private_file import write_private_file
 from simlab.seed import SEED, SimulatedInstrument, write_seed
 from simlab.shares import Share, ShareServer, serve
 from simlab.shares.base import is_free
-from simlab.state import LaboratoryState, read_state, write_state
 
 USERNAME = "labuser"
 # beside the shared folders, never inside one of them
 STATE_FOLDER = ".simlab"
+
+
+@dataclass(frozen=True)
+class LaboratoryState:
+    """The service account's password, and the TCP port of each instrument by its slug."""
+
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
+    ports: dict[str, int] = field(default_factory=dict)
+
+
+def read_state(path: Path) -> LaboratoryState:
+    """Return what `path` remembers, or a new state where there is no such file. Raises `StateError`."""
+    try:
+        content = json.loads(path.read_text())
+        ports = {str(slug): int(port) for slug, port in content["ports"].items()}
+        return LaboratoryState(password=str(content["password"]), ports=ports)
+    except FileNotFoundError:
+        return LaboratoryState()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateError(f"{path} can't be read; remove it to start with new ports and a new password.") from error
+
+
+def write_state(path: Path, state: LaboratoryState) -> None:
+    """Remember `state` in a file that only its owner can read."""
+    write_private_file(path, json.dumps(asdict(state), indent=2) + "\n")
 
 
 @dataclass(frozen=True)
@@ -45,7 +73,7 @@ def run_laboratory(
     """Write the seed under `folder` and serve it until the context ends.
 
     Ports and password are those of the last start in `folder`. A port that something else has taken meanwhile is
-    replaced, which `say` is told. `kind` is one of `simlab.shares.available_kinds()`. Raises `SimlabError`.
+    replaced, which is reported to `say`. `kind` is one of `simlab.shares.available_kinds()`. Raises `SimlabError`.
     """
     folder = folder.absolute()
     state_file = folder / STATE_FOLDER / "state.json"

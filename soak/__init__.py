@@ -5,7 +5,7 @@
 ``trial``
     one instrument that writes (``data``), a fresh catalog, two archives; at a ``site`` with a real database and server
 ``victims``
-    harvests in processes of their own, told by ``orders`` how to end; ``wrapping`` kills at a point of the code,
+    harvests in processes of their own, whose ``orders`` say how to end; ``wrapping`` kills at a point of the code,
     ``disk`` breaks what a process sees of a folder
 ``points``
     the steps of a harvest at which it is killed

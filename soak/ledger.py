@@ -51,7 +51,7 @@ class Ledger:
     runs: list[Run] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     shows_reports: bool = False
-    """Whether what the runs reported belongs into the table."""
+    """Whether the table has a column for what the runs reported."""
 
     @property
     def is_sound(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a victim is fields: which harvest to run, and how it is to end. Handed over as JSON, one order a line."""
+"""The orders of a victim: which harvest to run, and how it is to end. Handed over as JSON, one order a line."""
 
 import json
 import signal

@@ -1,6 +1,6 @@
 """A disk that loses its power: a file system in a file (a loop device), which goes on with what had reached that file.
 
-What the kernel has given to the device stands in the file; what it has yet to write does not. A copy of the file, taken
+What the kernel has given to the device is in the file; what it has yet to write does not. A copy of the file, taken
 while the file system is still mounted, is therefore what a power failure leaves of a device that has no cache of its
 own. Whoever wrote to it is dead by then, or it would be a copy of different moments; the kernel itself writes what is
 some seconds old, and seldom just then.

@@ -1,26 +1,26 @@
 """What "nothing was lost" means, word by word: the archives held against the source, and the catalog against both.
 
-It holds after a harvest that was left alone, whatever happened before. Each rule tells every breach in a sentence.
+It holds after a harvest that was left alone, whatever happened before. Each rule names every breach in a sentence.
 
 ``lost``
-    every content of a file that a harvest has seen settled, and no hook has decided against, stands in each storage
+    every content of a file that a harvest has seen settled, and no hook has decided against, is in each storage
     location, byte for byte, and is on record there
 ``twice``
     a version has one completed transfer for each storage location, and one file there; a file has one record, and
     one identifier
 ``partial``
-    what stands under a final name is, whole, a content that the file has had
+    each file under a final name holds, whole, a content that the file has had
 ``without bytes``
     where the catalog says that a version is archived, there are its bytes, with its SHA-256 and its size, verified
 ``without a row``
-    what stands under a final name is on record; but for what a run had published, and not yet put on record, when it
+    each file under a final name is on record; but for what a run had published, and not yet put on record, when it
     died, of a file that changed or went before the next harvest: it stays where it is, whole, since nothing is ever
     removed from an archive
 ``stale``
     there are no temporary files
 ``untruthful``
     every file on the share is on record, in a state that says how it is: archived, or skipped with the reason; its
-    newest version is what stands there; nothing waits for anybody; what is archived was enriched; what is gone from the
+    newest version is what is there; nothing waits for anybody; what is archived was enriched; what is gone from the
     share is on record as gone, and nothing else is; what went before it could be taken has vanished
 """
 
@@ -48,14 +48,14 @@ def lost(found: Evidence) -> Iterator[str]:
         for location in found.archives
         if (version.id, location) in at
     }
-    on_share = {location: set(archive.values()) for location, archive in found.archives.items()}
+    archived = {location: set(archive.values()) for location, archive in found.archives.items()}
     for path, contents in found.contents.items():
         for content in contents:
             for location in found.archives:
                 if path in found.skipped:
                     continue
-                if content not in on_share[location]:
-                    yield f"{path}: a content of it stands nowhere in {location}"
+                if content not in archived[location]:
+                    yield f"{path}: a content of it is nowhere in {location}"
                 elif (path, content, location) not in on_record:
                     yield f"{path}: a content of it is not on record in {location}"
 
@@ -100,9 +100,9 @@ def without_bytes(found: Evidence) -> Iterator[str]:
         version = versions[copy.version_id]
         bytes_there = found.archives[copy.location].get(copy.path)
         if bytes_there is None:
-            yield f"{copy.path}: completed in {copy.location}, where nothing stands"
+            yield f"{copy.path}: completed in {copy.location}, where there is no file"
         elif bytes_there != version.sha256:
-            yield f"{copy.path}: other bytes stand in {copy.location} than are on record"
+            yield f"{copy.path}: other bytes are in {copy.location} than are on record"
         if not copy.is_verified or copy.bytes_transferred != version.size_bytes:
             yield f"{copy.path}: completed in {copy.location} without proof"
     has_copies = {copy.version_id for copy in completed(found)}
@@ -132,7 +132,7 @@ def untruthful(found: Evidence) -> Iterator[str]:
     newest = {
         version.source_path: version for version in found.versions if version.is_newest and not _is_invention(version)
     }
-    yield from (f"{path}: stands on the share, and is not on record" for path in found.on_share - newest.keys())
+    yield from (f"{path}: is on the share, and is not on record" for path in found.on_share - newest.keys())
     there_once = found.contents.keys() | found.lapsed.keys()
     yield from (f"{path}: on record, and was never there" for path in newest.keys() - there_once)
     for version in newest.values():
@@ -160,7 +160,7 @@ def _untruths_of(version: Version, found: Evidence) -> Iterator[str]:
     if version.state not in (VersionState.ARCHIVED, VersionState.UNCHANGED):
         yield f"{path}: is {version.state} ({version.reason})"
     elif path in found.on_share and version.sha256 != found.contents[path][-1]:
-        yield f"{path}: its newest version is not what stands on the share"
+        yield f"{path}: its newest version is not what is on the share"
     elif not version.is_enriched:
         yield f"{path}: was not enriched"
 

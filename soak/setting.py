@@ -1,4 +1,4 @@
-"""What every experiment is told."""
+"""What every experiment is given."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from soak.victims import Victims
 
 @dataclass(frozen=True)
 class SoakSetting:
-    """``lanes`` run side by side where an experiment can do that; ``say`` tells a person how far it is.
+    """``lanes`` run side by side where an experiment can do that; ``say`` reports progress.
 
     ``kills`` is how many random kills there are to be at least, ``runs`` how often everything else is tried.
     """

@@ -17,6 +17,7 @@ from simlab.shares import Share, ShareServer, serve
 from simlab.shares.base import free_port
 from streamweave.catalog.schema import renew_identity, upgrade_schema
 from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 SHARE = "instrument"
@@ -150,7 +151,7 @@ def open_site(work: Path) -> Iterator[Site]:
     """Start database and SMB server in ``work``. Raises ``NoShareServerError``."""
     (work / "share").mkdir(parents=True)
     with EmbeddedPostgres(work / "postgres", free_port()) as postgres, ExitStack() as serving:
-        postgres.create_database(TEMPLATE)
+        ensure_database(postgres.url(TEMPLATE))
         with open_catalog(postgres.url(TEMPLATE)) as engine:
             upgrade_schema(engine)
         server = serving.enter_context(_serve(work, None))

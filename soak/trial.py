@@ -36,9 +36,9 @@ LOCATIONS = ("archive", "mirror")
 class Trial:
     """``contents`` are all contents that a file has had when a harvest began, by its source path, oldest first.
 
-    ``lapsed`` are those that were gone, or touched, before any harvest came to its end: bytes of them may stand in an
+    ``lapsed`` are those that were gone, or touched, before any harvest came to its end: bytes of them may be in an
     archive without a row.
-    ``on_share`` are the source paths that stand on the share at this moment.
+    ``on_share`` are the source paths of the files that are on the share at this moment.
     """
 
     site: Site
@@ -100,12 +100,12 @@ class Trial:
             self.lapsed[source_path] = self.contents.pop(source_path)
 
     def files(self) -> dict[str, bytes]:
-        """What stands on the share, by the paths below the instrument's folder."""
+        """The contents of the files on the share, by the paths below the instrument's folder."""
         paths = [path.removeprefix(self.prefix) for path in self.on_share]
         return {path: (self.folder / path).read_bytes() for path in paths}
 
     def take_stock(self) -> None:
-        """What stands on the share now is what the next harvest will find, however it came there."""
+        """Record what is on the share now, however it came there: the next harvest will find it."""
         self.on_share = set()
         for place in self.folder.rglob("*"):
             if place.is_file():
@@ -170,7 +170,7 @@ class Trial:
             repair_copies(facility, instrument)
 
     def _release(self, now: datetime) -> None:
-        """As a person does who has looked at the locations."""
+        """As a person does who has checked the locations."""
         with self.engine.begin() as connection:
             connection.execute(update(FixityHold).where(FixityHold.released_at.is_(None)).values(released_at=now))
 

@@ -40,7 +40,7 @@ def count_calls(targets: Iterable[str]) -> dict[str, int]:
 
 
 def _wrap(target: str, call: Callable[[int, Callable[[], Any]], Any]) -> None:
-    """Let ``call`` do each call of the target, which it is told the number of."""
+    """Let ``call`` do each call of the target, whose number it is given."""
     owner, name, function = _found(target)
     numbers = itertools.count(1)
 

@@ -37,7 +37,7 @@ def alerts(home: HomeOption = None) -> None:
 
 
 def _unwatched(watch: AlertWatch | None, now: datetime) -> str | None:
-    """Who watches the watcher? Whoever runs this command."""
+    """Why the list of alerts can't be trusted: nothing has evaluated them lately. None if it can be."""
     if watch is None:
         return "the alerts have never been evaluated: is Dagster's daemon running?"
     if now - watch.evaluated_at > BREAK:

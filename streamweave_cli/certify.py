@@ -30,32 +30,30 @@ from streamweave_cli.terminal import one_sentence
 
 MUST_STAY = 1
 
-PathArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="[PATH]", help="A file or folder, written like a source_path: the share's name first."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the certificate and its signature as JSON.")]
-SaveOption = Annotated[
-    Path | None, typer.Option("--save", help="A new folder for the certificate, its signature, key and manifest.")
-]
-RereadSource = Annotated[bool, typer.Option("--reread-source", help="Read the files again at the source first.")]
-RereadArchive = Annotated[bool, typer.Option("--reread-archive", help="Read the archived copies again first.")]
-
 
 def certify(
     slug: SlugArgument,
-    path: PathArgument = None,
-    as_json: JsonOption = False,
-    save: SaveOption = None,
-    reread_source: RereadSource = False,
-    reread_archive: RereadArchive = False,
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="[PATH]", help="A file or folder, written like a source_path: the share's name first."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the certificate and its signature as JSON.")] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="A new folder for the certificate, its signature, key and manifest.")
+    ] = None,
+    reread_source: Annotated[
+        bool, typer.Option("--reread-source", help="Read the files again at the source first.")
+    ] = False,
+    reread_archive: Annotated[
+        bool, typer.Option("--reread-archive", help="Read the archived copies again first.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Say whether a file, a folder or an instrument is safe to delete at the source, with the proof, or why not."""
     with one_sentence(), closing(facility_of(settings := settings_of(home))) as facility:
         signer = signer_of(settings.certificate_key.get_secret_value())
         instrument = instrument_named(facility, slug)
-        rereader = Rereader(facility, instrument, source=reread_source, archive=reread_archive, on_file=_tell)
+        rereader = Rereader(facility, instrument, source=reread_source, archive=reread_archive, on_file=_report_reading)
         with _manifest(save) as manifest, rereader if reread_source or reread_archive else nullcontext() as active:
             issuer = Issuer(facility.sessions, facility.open_marked, signer, facility.now)
             wanted = path.rstrip("/") if path else None
@@ -98,7 +96,7 @@ def _account() -> str:
     return f"{name} at {socket.gethostname()}"
 
 
-def _tell(path: str) -> None:
+def _report_reading(path: str) -> None:
     typer.echo(f"reading {printable(path)}", err=True)
 
 
@@ -130,8 +128,5 @@ def _save(folder: Path, certificate: Certificate, signer: Signer | None) -> None
 
 
 def _show(certificate: Certificate, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(certificate.as_json(), indent=2, ensure_ascii=True))
-        return
-    for line in lines_of(certificate):
-        typer.echo(line)
+    lines = [json.dumps(certificate.as_json(), indent=2, ensure_ascii=True)] if as_json else lines_of(certificate)
+    typer.echo("\n".join(lines))

@@ -78,7 +78,7 @@ def configure(
 
 
 def shown_by_dagster(settings: Settings) -> str:
-    """Have Dagster load its code location anew, which reads instruments and schedules once; says whether it did."""
+    """Have Dagster reload its code location, which reads instruments and schedules once; says if it did."""
     try:
         with orchestrator(settings.dagster_url, settings.dagster_token.get_secret_value()) as client:
             reload_code_location(client)

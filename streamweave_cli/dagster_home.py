@@ -18,7 +18,7 @@ def instance_settings() -> dict[str, Any]:
     psycopg 3.
     """
     return {
-        # the tables are made by `streamweave_dagster.preparation`; else each tick would look for them again
+        # the tables are made by `streamweave_dagster.preparation`; else each tick would check for them again
         "storage": {"postgres": {"postgres_url": {"env": DATABASE_VARIABLE}, "should_autocreate_tables": False}},
         "python_logs": {"python_log_level": "INFO"},
         "run_coordinator": {

@@ -1,12 +1,9 @@
-"""The two databases on one PostgreSQL server, the catalog's and Dagster's, and how the catalog is prepared.
-
-The catalog is reached, its keys are checked against it, its schema is brought up to date, and an admin is made.
-"""
+"""The two databases on one PostgreSQL server, the catalog's and Dagster's: made, and brought up to this version."""
 
 import json
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -17,12 +14,12 @@ from sqlalchemy.engine import Engine, make_url
 from streamweave.access.audit import Actor, acting, audited
 from streamweave.access.users import ensure_admin, first_active_admin
 from streamweave.catalog.schema import renew_identity, upgrade_schema
-from streamweave.catalog.session import catalog_sessions, open_catalog
+from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
 from streamweave.errors import StartError
 from streamweave.instruments.fields import AddressChange
 from streamweave.manifest import REACHED_AT, apply_manifest
 from streamweave.settings import Settings
-from streamweave_cli.home import Home, Keys, open_keys
+from streamweave_cli.home import Home, open_keys
 
 CATALOG = "streamweave"
 DAGSTER = "dagster"
@@ -31,8 +28,7 @@ MAINTENANCE = "postgres"
 
 def sibling(url: str, database: str) -> str:
     """The address of another database on the same server, as ``postgresql://…``."""
-    address = make_url(url).set(database=database, drivername="postgresql")
-    return address.render_as_string(hide_password=False)
+    return make_url(url).set(database=database, drivername="postgresql").render_as_string(hide_password=False)
 
 
 def for_dagster(url: str) -> str:
@@ -88,53 +84,33 @@ def _first_line(error: Exception) -> str:
 ADMIN_EMAIL = "admin@streamweave.local"
 
 
-@dataclass(frozen=True)
-class PreparedCatalog:
-    """A catalog of this version's schema, and the keys that fit it."""
-
-    url: str
-    keys: Keys
-
-
-@dataclass(frozen=True)
-class Admin:
-    """``made_up_password`` is None unless this start made the admin, and no password was given."""
-
-    email: str
-    made_up_password: str | None
-
-
-def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str], None]) -> PreparedCatalog:
-    """Make databases, keys and schema what this version needs them to be.
+def prepare_catalog(url: str, home: Home, settings: Settings, say: Callable[[str], None]) -> Settings:
+    """Make databases, keys and schema what this version needs them to be; the settings with this address and the keys.
 
     Raises ``StartError``: no database, the wrong key, a newer schema.
     """
     ensure_database(url)
     ensure_database(sibling(url, DAGSTER))
     with open_catalog(url) as engine:
-        keys = open_keys(
-            home.keys,
-            encryption_keys=settings.encryption_keys.get_secret_value(),
-            secret_key=settings.secret_key.get_secret_value(),
-            certificate_key=settings.certificate_key.get_secret_value(),
-            catalog_holds_secrets=holds_secrets(engine),
-            say=say,
-        )
+        opened = open_keys(home.keys, settings, catalog_holds_secrets=holds_secrets(engine), say=say)
         upgrade_schema(engine)
-    return PreparedCatalog(url, keys)
+    return opened.model_copy(update={"database_url": url})
 
 
-def prepare_admin(catalog: PreparedCatalog, settings: Settings) -> Admin:
-    """Make the admin that the settings name; where they name none, a first one unless there is an active admin."""
+def prepare_admin(settings: Settings) -> tuple[str, str | None]:
+    """Make the admin that the settings name; where they name none, a first one unless there is an active admin.
+
+    The admin's e-mail address; and the password, if this made the admin and had to make up a password.
+    """
     password = settings.admin_password.get_secret_value() if settings.admin_password else None
-    with open_catalog(catalog.url) as engine:
+    with open_catalog(str(settings.database_url)) as engine:
         sessions = catalog_sessions(engine)
         if not settings.admin_email:
             with sessions() as session:
                 if (admin := first_active_admin(session)) is not None:
-                    return Admin(admin.email, None)
+                    return admin.email, None
         email = settings.admin_email or ADMIN_EMAIL
-        return Admin(email, ensure_admin(sessions, email, password))
+        return email, ensure_admin(sessions, email, password)
 
 
 REFUSED_EVERYWHERE = "With a new identity it is refused by all its storage locations, until each is moved or adopted."
@@ -142,20 +118,27 @@ REFUSED_EVERYWHERE = "With a new identity it is refused by all its storage locat
 
 def give_new_identity(url: str) -> uuid.UUID:
     """Make a copied catalog one of its own, which does not write where the original does; returns its new id."""
-    token = acting.set(Actor(email="streamweave catalog (command line)"))
+    with audited_catalog(url, "streamweave catalog") as sessions, sessions.begin() as session:
+        return renew_identity(session)
+
+
+@contextmanager
+def audited_catalog(url: str, command: str) -> Iterator[Sessions]:
+    """Sessions with the catalog whose changes the audit log shows as made by ``command``."""
+    token = acting.set(Actor(email=f"{command} (command line)"))
     try:
-        with open_catalog(url) as engine, audited(catalog_sessions(engine)).begin() as session:
-            return renew_identity(session)
+        with open_catalog(url) as engine:
+            yield audited(catalog_sessions(engine))
     finally:
         acting.reset(token)
 
 
-def configure_from(manifest: Path, catalog: PreparedCatalog, settings: Settings) -> None:
+def configure_from(manifest: Path, settings: Settings) -> None:
     """Put the simulated laboratory that the manifest describes into the catalog: the same shares, wherever they are."""
-    with open_catalog(catalog.url) as engine:
+    with open_catalog(str(settings.database_url)) as engine:
         apply_manifest(
             catalog_sessions(engine),
-            catalog.keys.encryption_keys,
+            settings.encryption_keys.get_secret_value(),
             json.loads(manifest.read_text()),
             roots=settings.allowed_storage(),
             address_change=AddressChange.SAME_FILES,

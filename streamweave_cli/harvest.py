@@ -1,6 +1,7 @@
 """`streamweave harvest`: harvest one instrument here and now, without Dagster."""
 
 from contextlib import closing
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.instruments.schedules import destinations, why_no_destination
 from streamweave.printable import printable
 from streamweave_cli.running_system import HomeOption, settings_of
-from streamweave_cli.terminal import UnknownName, folding_table, one_sentence, progress_shown, show_table
+from streamweave_cli.terminal import UnknownName, folding_table, one_sentence, progress_shown, say, show_table
 
 NOT_EVERYTHING_WORKED = 1
 
@@ -25,31 +26,23 @@ SlugArgument = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="The ins
 
 
 def harvest(slug: SlugArgument, home: HomeOption = None) -> None:
-    """Harvest an instrument: look, wait out its quiet period, archive, enrich."""
+    """Harvest an instrument: scan, wait for its quiet period, archive, enrich."""
     console = Console()
-
-    def tell(sentence: str) -> None:
-        console.print(Text(printable(sentence)), soft_wrap=True)
-
-    with (
-        one_sentence(),
-        closing(facility_of(settings_of(home))) as facility,
-        progress_shown(console) as show,
-    ):
+    with one_sentence(), closing(facility_of(settings_of(home))) as facility, progress_shown(console) as show:
         instrument = instrument_named(facility, slug)
-        report = harvest_instrument(facility, instrument, say=tell, on_progress=show)
+        report = harvest_instrument(facility, instrument, say=partial(say, console), on_progress=show)
         with facility.sessions() as session:
             nowhere = "" if destinations(session, instrument.id) else why_no_destination(session, instrument.id)
     if report.days:
         show_table(console, _table(report))
     else:
-        tell(report.sentence())
+        say(console, report.sentence())
     if report.pause:
-        tell(report.pause)
+        say(console, report.pause)
     for trouble in report.troubles:
-        console.print(Text(str(trouble), "red"), soft_wrap=True)
+        say(console, str(trouble), "red")
     if nowhere:
-        console.print(Text(printable(f"nothing is archived: {nowhere}"), "red"), soft_wrap=True)
+        say(console, f"nothing is archived: {nowhere}", "red")
     if nowhere or report.troubles or report.counts[VersionState.FAILED]:
         raise typer.Exit(NOT_EVERYTHING_WORKED)
 
@@ -59,9 +52,8 @@ def instrument_named(facility: Facility, slug: str) -> Instrument:
     with facility.sessions() as session:
         instrument = instrument_by_slug(session, slug)
         if instrument is None:
-            raise UnknownName(
-                "Instrument", slug, session.scalars(listing(Instrument).with_only_columns(Instrument.slug))
-            )
+            known = session.scalars(listing(Instrument).with_only_columns(Instrument.slug))
+            raise UnknownName("Instrument", slug, known)
     return instrument
 
 

@@ -11,15 +11,18 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
 
 from streamweave.errors import StartError
 from streamweave.preservation.certificates.document import SEED_BYTES
+from streamweave.settings import Settings
 
 OTHERS = 0o077
+CANARY = b"streamweave"
+SIGNING_BYTES = 48
 
 
 def write_private(path: Path, text: str) -> None:
@@ -32,58 +35,31 @@ def write_private(path: Path, text: str) -> None:
     Path(scratch).replace(path)
 
 
-def tighten(path: Path) -> bool:
-    """Take all rights of others away; True when there were some."""
-    mode = path.stat().st_mode
-    if not mode & OTHERS:
-        return False
-    path.chmod(mode & 0o777 & ~OTHERS)
-    return True
+def open_keys(folder: Path, settings: Settings, *, catalog_holds_secrets: bool, say: Callable[[str], None]) -> Settings:
+    """The settings with the keys of the home whose key folder is ``folder``.
 
-
-CANARY = b"streamweave"
-SIGNING_BYTES = 48
-
-
-@dataclass(frozen=True)
-class Keys:
-    """``encryption_keys``: Fernet keys, comma-separated, newest first. ``secret_key`` signs tokens, ``certificate_key``
-    certificates (an Ed25519 seed in hexadecimal).
-    """
-
-    encryption_keys: str
-    secret_key: str
-    certificate_key: str
-
-
-def open_keys(
-    folder: Path,
-    *,
-    encryption_keys: str,
-    secret_key: str,
-    certificate_key: str,
-    catalog_holds_secrets: bool,
-    say: Callable[[str], None],
-) -> Keys:
-    """The keys of the home whose key folder is ``folder``.
-
-    Those of the environment win, and "" means the files ``encryption`` (one Fernet key a line, newest first),
-    ``signing`` and ``certificates``, which are made when missing. An encryption key is never made up for a catalog that
-    already holds secrets.
+    Those of the environment win. One that is "" is read from its file: ``encryption`` (one Fernet key a line, newest
+    first), ``signing`` or ``certificates``, which is made when it is missing. An encryption key is never made up for a
+    catalog that already holds secrets.
 
     Raises ``StartError``: the key is missing, is none, or is another home's.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     for path in (folder, *folder.iterdir()):
-        if tighten(path):
+        mode = path.stat().st_mode
+        if mode & OTHERS:
+            path.chmod(mode & 0o777 & ~OTHERS)
             say(f"others could read {path}: now only its owner can")
-    origin, keys = _encryption_keys(folder / "encryption", encryption_keys, catalog_holds_secrets)
-    _check_belonging(folder / "canary", origin, keys)
-    return Keys(
-        ",".join(keys),
-        secret_key or _kept(folder / "signing", lambda: secrets.token_urlsafe(SIGNING_BYTES)),
-        certificate_key or _kept(folder / "certificates", lambda: secrets.token_hex(SEED_BYTES)),
-    )
+    given = settings.encryption_keys.get_secret_value()
+    origin, encryption_keys = _encryption_keys(folder / "encryption", given, catalog_holds_secrets)
+    _check_belonging(folder / "canary", origin, encryption_keys)
+    keys = {
+        "encryption_keys": SecretStr(",".join(encryption_keys)),
+        "secret_key": settings.secret_key or _kept(folder / "signing", lambda: secrets.token_urlsafe(SIGNING_BYTES)),
+        "certificate_key": settings.certificate_key
+        or _kept(folder / "certificates", lambda: secrets.token_hex(SEED_BYTES)),
+    }
+    return settings.model_copy(update=keys)
 
 
 def _encryption_keys(path: Path, from_environment: str, catalog_holds_secrets: bool) -> tuple[str, list[str]]:
@@ -118,11 +94,11 @@ def _check_belonging(canary: Path, origin: str, keys: list[str]) -> None:
     write_private(canary, fernet.encrypt(CANARY).decode())
 
 
-def _kept(path: Path, new: Callable[[], str]) -> str:
+def _kept(path: Path, new: Callable[[], str]) -> SecretStr:
     """A missing file is no error: a new key ends the logins of the moment, or signs certificates from now on."""
     if not path.exists() or not path.read_text().strip():
         write_private(path, new() + "\n")
-    return path.read_text().strip()
+    return SecretStr(path.read_text().strip())
 
 
 class FolderLock:
@@ -152,9 +128,7 @@ class FolderLock:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 

@@ -1,9 +1,8 @@
-"""The children's output, line by line, each with the name of who said it."""
+"""The output of the child processes, line by line, each line with the name of its process."""
 
 import os
 import selectors
 from collections import deque
-from types import TracebackType
 from typing import IO, Self
 
 from rich.console import Console
@@ -59,9 +58,7 @@ class LogMux:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Follow nothing any more."""
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]  # `follow` registered streams only
@@ -69,18 +66,17 @@ class LogMux:
 
     def say(self, line: str, name: str = "streamweave") -> None:
         """Print a line under ``name``."""
-        prefix = Text(f"{name:>{NAME_WIDTH}} | ", style=self._colour(name))
         if self._reader_is_gone:
             return
+        prefix = Text(f"{name:>{NAME_WIDTH}} | ", style=self._colour(name))
+        text = Text.from_ansi(printable_besides_colours(line))
         try:
-            self._console.print(
-                prefix + Text.from_ansi(printable_besides_colours(line)), soft_wrap=True, highlight=False
-            )
+            self._console.print(prefix + text, soft_wrap=True, highlight=False)
         except OSError:  # the terminal or the pipe behind our output is gone: the system is not
             self._reader_is_gone = True
 
     def last_lines(self, name: str) -> list[str]:
-        """The last lines that ``name`` said, oldest first."""
+        """The last lines of ``name``, oldest first."""
         return list(self._last.get(name, ()))
 
     def _take(self, name: str, chunk: bytes) -> None:

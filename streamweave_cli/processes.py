@@ -1,7 +1,4 @@
-"""What binds child processes to the supervisor, and how those that a killed supervisor left behind are ended.
-
-The kernel signals a child when its parent ends, even by SIGKILL.
-"""
+"""Child processes that end with the supervisor, and how those that a killed supervisor left behind are ended."""
 
 import contextlib
 import ctypes
@@ -36,12 +33,13 @@ def end_processes(processes: Iterable[psutil.Process], ask: signal.Signals, grac
 
 
 def supervised_processes(home: Path) -> list[psutil.Process]:
-    """Every process that carries the mark of ``home`` in its environment, however it was started, but ourselves."""
-    return [process for process in psutil.process_iter() if _carries(process, str(home))]
+    """Every process with the mark of ``home`` in its environment, however it was started, but us and our parent."""
+    ourselves = {os.getpid(), os.getppid()}
+    return [each for each in psutil.process_iter() if each.pid not in ourselves and _mark_of(each) == str(home)]
 
 
 def end_supervised(home: Path, grace_seconds: float = LEFTOVER_GRACE_SECONDS) -> int:
-    """End every process that carries the mark of ``home``, and say how many there were.
+    """End every process with the mark of ``home``; returns how many there were.
 
     The grace is short: the database that they would tidy up in is gone, and the next harvest tidies up anyway.
     """
@@ -62,13 +60,11 @@ def _belongs(process: psutil.Process, group: int) -> bool:
         return False
 
 
-def _carries(process: psutil.Process, home: str) -> bool:
-    if process.pid in {os.getpid(), os.getppid()}:
-        return False
+def _mark_of(process: psutil.Process) -> str | None:
     try:
-        return process.environ().get(MARK) == home
-    except (psutil.Error, OSError):  # not ours to look into
-        return False
+        return process.environ().get(MARK)
+    except (psutil.Error, OSError):  # another user's
+        return None
 
 
 def _signalled(processes: Iterable[psutil.Process], number: signal.Signals) -> list[psutil.Process]:

@@ -42,9 +42,14 @@ VARIABLES = (
 
 
 def write_env_file(home: Home, environment: Mapping[str, str]) -> None:
-    """Write down how this running system is reached, as lines that a shell can read too."""
+    """Record how this running system is reached, as lines that a shell can read too."""
     lines = [f"{name}='{environment[name]}'\n" for name in VARIABLES if name in environment]
     write_private(home.environment, "".join(lines))
+
+
+def own_settings(home: Path | None) -> Settings:
+    """The settings of the environment, with the home that the command names."""
+    return Settings() if home is None else Settings(home=home)
 
 
 def settings_of(home: Path | None) -> Settings:
@@ -52,10 +57,10 @@ def settings_of(home: Path | None) -> Settings:
 
     Raises ``StartError`` when there is neither.
     """
-    settings = Settings() if home is None else Settings(home=home)
+    settings = own_settings(home)
     if settings.database_url is not None:
         return settings
-    variables = _read_env_file(Home.at(settings.home))
+    variables = read_env_file(Home.at(settings.home))
     if variables is None:
         raise StartError(f"no system runs in {settings.home}: start `streamweave up`, or set STREAMWEAVE_DATABASE_URL")
     os.environ.update(variables)
@@ -68,7 +73,7 @@ def catalog_of(home: Path | None) -> Iterator[str]:
 
     Raises ``StartError``.
     """
-    settings = Settings() if home is None else Settings(home=home)
+    settings = own_settings(home)
     if settings.database_url is not None:
         yield str(settings.database_url)
         return
@@ -89,14 +94,14 @@ def databases_of(home: Home) -> Iterator[str]:
         with lock, EmbeddedPostgres(home.postgres) as postgres:
             yield postgres.url(CATALOG)
         return
-    variables = _read_env_file(home)
+    variables = read_env_file(home)
     if variables is None:
         raise StartError(f"the system in {home.root} is not ready yet: try again in a moment")
     yield variables["STREAMWEAVE_DATABASE_URL"]
 
 
-def _read_env_file(home: Home) -> dict[str, str] | None:
-    """What the running system wrote down; None while none runs."""
+def read_env_file(home: Home) -> dict[str, str] | None:
+    """What the running system recorded; None while none runs."""
     try:
         lines = home.environment.read_text().splitlines()
     except FileNotFoundError:

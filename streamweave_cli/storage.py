@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from streamweave.access.audit import Actor, acting, audited
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.session import Sessions, catalog_sessions, open_catalog
@@ -21,7 +20,7 @@ from streamweave.storage.locations import adopt_storage_location, storage_locati
 from streamweave.storage.marking import OpenStorage, found_at_place
 from streamweave.storage.opening import storage_opener
 from streamweave.storage.roots import StorageRoots
-from streamweave_cli.databases import REFUSED_EVERYWHERE, give_new_identity
+from streamweave_cli.databases import REFUSED_EVERYWHERE, audited_catalog, give_new_identity
 from streamweave_cli.running_system import AnyHomeOption, HomeOption, catalog_of, settings_of
 from streamweave_cli.terminal import UnknownName, folding_table, one_sentence, show_table
 
@@ -40,7 +39,7 @@ def list_locations(
         locations = session.scalars(listing(StorageLocation).order_by(StorageLocation.name)).all()
         refusals = [_refusal(sessions, storage_opener(sealer), location) for location in locations]
     if as_json:
-        rows = [_as_json(location, why) for location, why in zip(locations, refusals, strict=True)]
+        rows = list(map(_as_json, locations, refusals))
         typer.echo(json.dumps({"catalog": str(catalog_now), "locations": rows}, indent=2, ensure_ascii=True))
     else:
         typer.echo(f"catalog {catalog_now}")
@@ -71,7 +70,7 @@ def adopt(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Take a location's place over: write our mark there, whatever mark stands there now."""
+    """Take a location's place over: write our mark there, whatever mark is there now."""
     with one_sentence(), _catalog(home) as (sessions, sealer, roots):
         with sessions() as session:
             location = storage_location_by_name(session, name)
@@ -94,15 +93,11 @@ def adopt(
 
 @contextmanager
 def _catalog(home: HomeOption) -> Iterator[tuple[Sessions, Sealer, StorageRoots]]:
-    """The catalog, where changes are audited as made here; what opens secrets; and where locations may lie."""
+    """Audited sessions, what opens secrets, and where locations may lie."""
     settings = settings_of(home)
-    token = acting.set(Actor(email="streamweave storage (command line)"))
-    try:
-        with open_catalog(str(settings.database_url)) as engine:
-            sealer = Sealer(settings.encryption_keys.get_secret_value())
-            yield audited(catalog_sessions(engine)), sealer, settings.allowed_storage()
-    finally:
-        acting.reset(token)
+    sealer = Sealer(settings.encryption_keys.get_secret_value())
+    with audited_catalog(str(settings.database_url), "streamweave storage") as sessions:
+        yield sessions, sealer, settings.allowed_storage()
 
 
 def _refusal(sessions: Sessions, open_storage: OpenStorage, location: StorageLocation) -> str | None:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import IO, Any, Self
+from types import FrameType
+from typing import Any, Self
 
 from streamweave.errors import StartError
 from streamweave_cli.log_mux import LogMux
@@ -18,10 +18,9 @@ from streamweave_cli.processes import MARK, end_supervised, group_is_alive, when
 
 @dataclass(frozen=True)
 class Program:
-    """A child process to be.
+    """A child process to be started. ``environment`` is all of its environment.
 
-    ``environment`` is all of its environment. ``ready`` says whether it answers; it is asked until then, for
-    ``ready_seconds`` at most.
+    ``ready`` returns whether it answers, and is called until it does, for ``ready_seconds`` at most.
     """
 
     name: str
@@ -33,7 +32,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Ended:
-    """A process has ended: its name, ``how`` (``ended with exit code 3``), and the last lines that it said."""
+    """A process has ended: its name, ``how`` (``ended with exit code 3``), and its last lines of output."""
 
     name: str
     how: str
@@ -44,53 +43,23 @@ class Ended:
         return f"{self.name} {self.how}" + (f": {said[-1]}" if said else "")
 
 
-class Child:
-    """A running program: the leader of a session of its own, which the kernel kills when the supervisor dies."""
+def _start_session(program: Program, mark: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a program as the leader of a session of its own, which the kernel kills when the supervisor dies."""
+    return subprocess.Popen(
+        program.command,
+        env={**program.environment, **mark},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C reaches the supervisor alone, which decides on the order
+        preexec_fn=when_parent_dies(signal.SIGKILL),
+    )
 
-    def __init__(self, program: Program, mark: Mapping[str, str]) -> None:
-        self.name = program.name
-        self._process = subprocess.Popen(
-            program.command,
-            env={**program.environment, **mark},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which decides on the order
-            preexec_fn=when_parent_dies(signal.SIGKILL),
-        )
 
-    @property
-    def output(self) -> IO[bytes]:
-        """What it says, on standard output and error."""
-        assert self._process.stdout is not None, "a pipe was asked for"
-        return self._process.stdout
-
-    def how_it_ended(self) -> str | None:
-        """None while it runs, else a predicate like ``was killed by SIGKILL`` or ``ended with exit code 0``."""
-        code = self._process.poll()
-        if code is None:
-            return None
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it has ended with exit code 0."""
-        return self._process.poll() == 0
-
-    def session_is_alive(self) -> bool:
-        """Whether it, or a process that it started, still runs."""
-        return self._process.poll() is None or group_is_alive(self._process.pid)
-
-    def signal_session(self, number: signal.Signals) -> None:
-        """Send a signal to it and to what it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
-    def kill(self) -> None:
-        """End whatever is left of the session, and the process with it."""
-        self.signal_session(signal.SIGKILL)
-        self._process.wait()
+def _signal_session(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
 
 
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -114,9 +83,7 @@ class StopSignals:
         self._before = {number: signal.signal(number, self._note) for number in ASKING}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -141,7 +108,7 @@ class Supervisor:
         self._relay = relay
         self._signals = signals
         self._grace_seconds = grace_seconds
-        self._children: list[Child] = []
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._others: dict[str, Callable[[], bool]] = {}
 
     def watch_also(self, name: str, is_alive: Callable[[], bool]) -> None:
@@ -166,12 +133,12 @@ class Supervisor:
     def run(self, program: Program) -> None:
         """Run a program to its end. Raises ``StartError`` unless it succeeds, ``StopRequested`` after a signal."""
         child = self._spawn(program)
-        while (how := child.how_it_ended()) is None:
+        while (code := child.poll()) is None:
             self._attend()
-        self._relay.drain()
-        self._children.remove(child)
-        if not child.succeeded:
-            raise StartError(f"the system does not start, {self._ended(child.name, how)}")
+        del self._children[program.name]
+        ended = self._ended(program.name, code)
+        if code:
+            raise StartError(f"the system does not start, {ended}")
 
     def watch(self) -> Ended | None:
         """Relay until a signal asks to stop (None) or a process has ended that should not."""
@@ -183,12 +150,13 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop all, last started first: SIGTERM, and after the grace period SIGKILL for what is left of a session."""
-        for child in reversed(self._children):
-            child.signal_session(signal.SIGTERM)
+        for child in reversed(self._children.values()):
+            _signal_session(child.pid, signal.SIGTERM)
             deadline = time.monotonic() + self._grace_seconds
-            while child.session_is_alive() and time.monotonic() < deadline:
+            while (child.poll() is None or group_is_alive(child.pid)) and time.monotonic() < deadline:
                 self._relay.pump(STOP_POLL_SECONDS)
-            child.kill()
+            _signal_session(child.pid, signal.SIGKILL)
+            child.wait()
         self._children.clear()
         end_supervised(self._home)
         self._relay.drain()
@@ -196,15 +164,14 @@ class Supervisor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _spawn(self, program: Program) -> Child:
-        child = Child(program, {MARK: str(self._home)})
-        self._children.append(child)
-        self._relay.follow(child.name, child.output)
+    def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
+        child = _start_session(program, {MARK: str(self._home)})
+        assert child.stdout is not None, "a pipe was asked for"
+        self._children[program.name] = child
+        self._relay.follow(program.name, child.stdout)
         return child
 
     def _attend(self) -> None:
@@ -213,14 +180,17 @@ class Supervisor:
             raise StopRequested
 
     def _first_ended(self) -> Ended | None:
-        for child in self._children:
-            if (how := child.how_it_ended()) is not None:
-                return self._ended(child.name, how)
+        for name, child in self._children.items():
+            if (code := child.poll()) is not None:
+                return self._ended(name, code)
         for name, is_alive in self._others.items():
             if not is_alive():
-                return self._ended(name, "ended")
+                return self._ended(name)
         return None
 
-    def _ended(self, name: str, how: str) -> Ended:
+    def _ended(self, name: str, code: int | None = None) -> Ended:
         self._relay.drain()
+        how = "ended" if code is None else f"ended with exit code {code}"
+        if code is not None and code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
         return Ended(name, how, self._relay.last_lines(name))

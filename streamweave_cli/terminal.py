@@ -24,9 +24,9 @@ NAMED = 10
 
 @contextmanager
 def progress_shown(console: Console) -> Iterator[ProgressListener]:
-    """A listener that shows what it hears until the block ends."""
+    """A listener that shows progress until the block ends: a bar, or lines where the output is no terminal."""
     if not console.is_terminal:
-        yield _Lines(console).show
+        yield _progress_lines(console)
         return
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
     with Display(*columns, console=console, transient=True) as display:
@@ -44,19 +44,17 @@ def progress_shown(console: Console) -> Iterator[ProgressListener]:
         yield show
 
 
-class _Lines:
-    """A line now and then, and one in the end."""
+def _progress_lines(console: Console) -> ProgressListener:
+    """Prints a line every `SECONDS_BETWEEN_LINES`, and one when everything is done."""
+    interval = Interval(SECONDS_BETWEEN_LINES)
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._interval = Interval(SECONDS_BETWEEN_LINES)
-
-    def show(self, progress: Progress) -> None:
-        """Print it if it is time to, or if everything is done."""
+    def show(progress: Progress) -> None:
         is_last = progress.files == progress.files_total
-        if is_last or self._interval.is_over:
-            self._interval.restart()
-            self._console.print(printable(progress.sentence()), highlight=False, soft_wrap=True, markup=False)
+        if is_last or interval.is_over:
+            interval.restart()
+            say(console, progress.sentence())
+
+    return show
 
 
 def folding_table(*columns: str, title: Text | None = None) -> Table:
@@ -74,9 +72,9 @@ def show_table(console: Console, table: Table) -> None:
     console.print(table)
 
 
-def say(console: Console, sentence: str) -> None:
+def say(console: Console, sentence: str, style: str | None = None) -> None:
     """Print a sentence as it is, on one line."""
-    console.print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(sentence), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 class UnknownName(NotFound):

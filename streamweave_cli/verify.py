@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ from streamweave_cli.terminal import (
     folding_table,
     one_sentence,
     progress_shown,
+    say,
     show_table,
 )
 
@@ -37,19 +39,15 @@ HEADINGS = {
     FindingKind.LEFTOVER: "staged leftover",
 }
 
-LocationsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[LOCATION]…", help="Names of storage locations; all of them if none.")
-]
-QuickOption = Annotated[
-    bool, typer.Option("--quick", help="Look whether each copy stands there and is as long as it was; hash nothing.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-
 
 def verify(
-    locations: LocationsArgument = None,
-    quick: QuickOption = False,
-    as_json: JsonOption = False,
+    locations: Annotated[
+        list[str] | None, typer.Argument(metavar="[LOCATION]…", help="Names of storage locations; all of them if none.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Check that each copy exists and has its size; hash nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     home: HomeOption = None,
 ) -> None:
     """Compare archive and catalog both ways: exit code 1 when they differ, 2 when a location can't be compared."""
@@ -93,23 +91,18 @@ def _show(console: Console, reports: list[VerificationReport]) -> None:
     table = folding_table("location", "copies", "bytes", "differences")
     for report in reports:
         counts = [f"{number:,} {heading}" for kind, heading in HEADINGS.items() if (number := report.counts[kind])]
-        differences = "not compared to the end" if report.trouble else "none"
-        row = (
-            Text(printable(report.location)),
-            f"{report.files:,}",
-            f"{report.bytes:,}",
-            ", ".join(counts) or differences,
-        )
-        table.add_row(*row)
+        differences = ", ".join(counts) or ("not compared to the end" if report.trouble else "none")
+        name = Text(printable(report.location))
+        table.add_row(name, f"{report.files:,}", f"{report.bytes:,}", differences)
     show_table(console, table)
     for report in reports:
         for kind, heading in HEADINGS.items():
             _show_kind(console, report, kind, heading)
         _show_conflicts(console, report)
         for sentence in filter(None, [report.held, str(report.trouble or "")]):
-            console.print(Text(printable(f"{report.location}: {sentence}"), "red"), soft_wrap=True)
+            say(console, f"{report.location}: {sentence}", "red")
         if report.notice:
-            console.print(Text(printable(f"{report.location}: {report.notice}"), "yellow"), soft_wrap=True)
+            say(console, f"{report.location}: {report.notice}", "yellow")
     if not any(report.trouble or report.counts.total() for report in reports):
         console.print("archive and catalog agree")
 
@@ -117,23 +110,21 @@ def _show(console: Console, reports: list[VerificationReport]) -> None:
 def _show_kind(console: Console, report: VerificationReport, kind: FindingKind, heading: str) -> None:
     differences = [each for each in report.named if each.kind == kind]
     for each in differences[:SHOWN]:
-        of_what = f" ({each.source_path})" if each.source_path else ""
-        told = f": {each.found}" if each.found else ""
-        console.print(Text(printable(f"{heading}: {each.address}{of_what}{told}")), soft_wrap=True)
+        source = f" ({each.source_path})" if each.source_path else ""
+        found = f": {each.found}" if each.found else ""
+        say(console, f"{heading}: {each.address}{source}{found}")
     if (more := report.counts[kind] - SHOWN) > 0:
-        console.print(Text(printable(f"{heading}: {more:,} more in {report.location}")), soft_wrap=True)
+        say(console, f"{heading}: {more:,} more in {report.location}")
 
 
 def _show_conflicts(console: Console, report: VerificationReport) -> None:
     if (conflicts := report.journal_conflicts) is None:
         return
-    console.print(Text(printable(f"{report.location}: {conflicts.sentence()}")), soft_wrap=True)
+    say(console, f"{report.location}: {conflicts.sentence()}")
     for conflict in conflicts.named[:SHOWN]:
-        console.print(Text(printable(f"journal and catalog differ: {conflict}")), soft_wrap=True)
+        say(console, f"journal and catalog differ: {conflict}")
     if (more := len(conflicts.named) - SHOWN) > 0:
-        console.print(
-            Text(printable(f"journal and catalog differ: {more:,} more in {report.location}")), soft_wrap=True
-        )
+        say(console, f"journal and catalog differ: {more:,} more in {report.location}")
 
 
 def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any]:
@@ -146,15 +137,7 @@ def _as_json(reports: list[VerificationReport], *, quick: bool) -> dict[str, Any
                 "copies": report.files,
                 "bytes": report.bytes,
                 "counts": {kind: report.counts[kind] for kind in FindingKind},
-                "named": [
-                    {
-                        "kind": each.kind,
-                        "address": each.address,
-                        "source_path": each.source_path,
-                        "found": each.found,
-                    }
-                    for each in report.named
-                ],
+                "named": [asdict(each) for each in report.named],
                 "journal_conflicts": report.journal_conflicts.named if report.journal_conflicts else [],
                 "illegible_journal_lines": report.journal_conflicts.illegible if report.journal_conflicts else 0,
                 "held": report.held or None,

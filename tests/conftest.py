@@ -26,6 +26,7 @@ from sqlalchemy.engine import Engine
 
 from streamweave.catalog.schema import upgrade_schema
 from streamweave.catalog.session import Sessions, catalog_engine, catalog_sessions
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 
 pytest_plugins = ["bench"]
@@ -64,7 +65,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 @pytest.fixture(scope="session")
 def template_database(postgres: EmbeddedPostgres) -> str:
     """A migrated database that each test's own is copied from."""
-    postgres.create_database("template_catalog")
+    ensure_database(postgres.url("template_catalog"))
     engine = catalog_engine(postgres.url("template_catalog"))
     upgrade_schema(engine)
     engine.dispose()

@@ -20,7 +20,7 @@ from benchmarks.catalog.stopwatch import Asked, Client, Times, timed
 from benchmarks.catalog.world import World
 from streamweave.access.passwords import hash_password, password_matches
 from streamweave.settings import Settings
-from streamweave_cli.databases import PreparedCatalog, prepare_admin, prepare_catalog
+from streamweave_cli.databases import prepare_admin, prepare_catalog
 from streamweave_cli.home import Home
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.postgres.cluster import POINTER, folder_elsewhere
@@ -67,18 +67,18 @@ def _measure(world: World, wishes: Wishes, say: Say) -> Measured:
         home.create()
         measured = Measured(world.files)
         with _own_postgres(home) as postgres:
-            settings = Settings(home=home.root, admin_email=ADMIN_EMAIL, admin_password=SecretStr(PASSWORD))
-            catalog = prepare_catalog(postgres.url(f"files_{world.files}"), home, settings, say)
-            prepare_admin(catalog, settings)
+            wanted = Settings(home=home.root, admin_email=ADMIN_EMAIL, admin_password=SecretStr(PASSWORD))
+            settings = prepare_catalog(postgres.url(f"files_{world.files}"), home, wanted, say)
+            prepare_admin(settings)
             begun = time.monotonic()
-            fill(catalog.url, world, str(home.storage), PASSWORD)
+            fill(str(settings.database_url), world, str(home.storage), PASSWORD)
             measured.filled_in_seconds = time.monotonic() - begun
             say(f"{world.files:,} files are there after {measured.filled_in_seconds:.0f} s")
-            with serving(catalog, home) as served:
+            with serving(settings, home) as served:
                 _ask_everything(measured, served, world, wishes, say)
-                _download(measured, served, catalog, world, home, wishes)
+                _download(measured, served, settings, world, home, wishes)
             if wishes.with_plans:
-                _explain(measured, catalog, world)
+                _explain(measured, settings, world)
         return measured
 
 
@@ -105,23 +105,16 @@ def _ask_everything(measured: Measured, served: Served, world: World, wishes: Wi
         say(f"{name:50} p50 {times.p50:7.1f} ms   p99 {times.p99:7.1f} ms   {times.per_second:5.0f}/s")
 
 
-def _download(
-    measured: Measured, served: Served, catalog: PreparedCatalog, world: World, home: Home, wishes: Wishes
-) -> None:
+def _download(measured: Measured, served: Served, settings: Settings, world: World, home: Home, wishes: Wishes) -> None:
     token = token_of(served, ADMIN)
-    path = lay_down(catalog.url, world, home.storage, wishes.huge_bytes)
+    path = lay_down(str(settings.database_url), world, home.storage, wishes.huge_bytes)
     measured.hauled = haul(served, token, path)
     client, first_page = Client(served.port), Asked("first page", FIRST_PAGE, token)
     measured.beside_slow_downloads = timed_beside_slow_downloads(served, client, first_page, path, wishes.requests)
     client.close()
 
 
-def _explain(measured: Measured, catalog: PreparedCatalog, world: World) -> None:
-    settings = Settings(
-        database_url=catalog.url,
-        encryption_keys=SecretStr(catalog.keys.encryption_keys),
-        secret_key=SecretStr(catalog.keys.secret_key),
-    )
+def _explain(measured: Measured, settings: Settings, world: World) -> None:
     with Explainer(settings, PASSWORD) as explainer:
         for question in questions(world):
             measured.explained[question.name] = explainer.explain(question, address_of(question.viewer))

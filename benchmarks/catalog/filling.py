@@ -24,7 +24,7 @@ TO_WHOM = ", ".join(COLUMNS.values())
 LARGE = ("file_records", "file_versions", "file_transfers", "file_grants")
 STRETCH = 20_000  # files, copied at a time by one process
 PROCESSES = min(4, os.cpu_count() or 1)
-# what the rows refer to is known to be there, and isn't looked up for each of them
+# what the rows refer to is known to be there, and isn't checked for each of them
 TRUSTED = "SET session_replication_role = replica"
 
 

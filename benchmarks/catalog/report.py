@@ -16,7 +16,7 @@ HAUL_GROWTH_MIB = 64.0
 CATALOG_GROWTH_MIB = 32.0  # between the catalogs; what the same catalog takes varies by some
 
 
-# whose plans stand in the report
+# whose plans are in the report
 PLANNED = (
     "first page, admin",
     "page 30, admin",
@@ -80,7 +80,7 @@ def as_json(measured: list[Measured]) -> str:
 
 
 def as_markdown(measured: list[Measured]) -> str:
-    """What stands in the documentation: a table with a row for each question, the goals, and the plans."""
+    """For the documentation: a table with a row for each question, the goals, and the plans."""
     small, large = measured[0], measured[-1]
     lines = [
         *_times(small, large),

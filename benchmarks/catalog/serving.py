@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import psutil
 
-from streamweave_cli.databases import PreparedCatalog
+from streamweave.settings import Settings
 from streamweave_cli.home import Home
 from streamweave_cli.programs import Ports, api, system_environment
 from streamweave_cli.readiness import LOOPBACK, free_port
@@ -34,15 +34,13 @@ class Served:
 
 
 @contextmanager
-def serving(
-    catalog: PreparedCatalog, home: Home, settings: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[Served]:
-    """The service, once it answers; it is stopped at the end. ``settings`` are variables of its environment.
+def serving(settings: Settings, home: Home, variables: Mapping[str, str] = MappingProxyType({})) -> Iterator[Served]:
+    """The service, once it answers; it is stopped at the end. ``variables`` are added to its environment.
 
     Raises ``TimeoutError`` or ``ChildProcessError``.
     """
     ports = Ports(api=free_port(), dagster=free_port(), code_server=free_port())
-    program = api(ports, {**system_environment(home, catalog, ports), **settings})
+    program = api(ports, {**system_environment(home, settings, ports), **variables})
     with (home.run / "api.log").open("ab") as log:
         process = subprocess.Popen(program.command, env=program.environment, stdout=log, stderr=log)
     try:

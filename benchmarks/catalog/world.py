@@ -81,7 +81,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file; ``versions`` tells how often its content changed, plus one."""
+    """A file; ``versions`` is how often its content changed, plus one."""
 
     number: int
     run: Run

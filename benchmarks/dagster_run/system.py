@@ -1,6 +1,5 @@
 """The whole system in a home of its own, as ``streamweave up`` runs it."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -9,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkFailed
+from streamweave_cli.demo_system import stop_system
 from streamweave_cli.home import Home
+from streamweave_cli.running_system import read_env_file
 
 START_SECONDS = 300
-STOP_SECONDS = 60
 POLL_SECONDS = 0.2
 LAST_CHARACTERS = 2_000
 
@@ -32,25 +32,15 @@ def running_system(folder: Path) -> Iterator[Mapping[str, str]]:
         )
     try:
         _wait_until_ready(process, home, log)
-        yield _environment(home)
+        yield read_env_file(home) or {}
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop_system(process)
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", home: Home, log: Path) -> None:
-    """It leaves word in its home when everything answers."""
+    """It writes the file that says how it is reached when everything answers."""
     deadline = time.monotonic() + START_SECONDS
     while not home.environment.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             raise BenchmarkFailed(f"the system does not start: {log.read_text()[-LAST_CHARACTERS:]}")
         time.sleep(POLL_SECONDS)
-
-
-def _environment(home: Home) -> Mapping[str, str]:
-    lines = home.environment.read_text().splitlines()
-    return {name: value.strip("'") for name, value in (line.split("=", 1) for line in lines)}

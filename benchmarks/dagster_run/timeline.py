@@ -1,4 +1,4 @@
-"""A run's events, as Dagster's webserver tells them, and the times between them."""
+"""A run's events, as Dagster's webserver lists them, and the times between them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -57,7 +57,7 @@ class Entry:
         return self._listed(cost, output.read_text().count(".dat "))
 
     def list(self, engine: Engine, scratch: Path) -> Turn:
-        """As a harvest looks at a share, the connection's making included."""
+        """As a harvest lists a share, from connecting on."""
         environment = {ADDRESS: json.dumps({**self._address(), "engine": engine})}
         measured = Measured.of_process("benchmarks.listing.listing_process", environment=environment, folder=scratch)
         cost = Cost(measured.seconds[WHOLE], measured.cpu_seconds[WHOLE])

@@ -32,7 +32,7 @@ SMBCLIENT = "smbclient"
 
 DD_BLOCK = "bs=4M"
 COPYTO_SAMPLE = 20
-"""One process for each file is slow enough to be told from so few."""
+"""One process for each file is slow enough that a few suffice to measure it."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Entry:
         return self._copied(cost, list(self.dataset.paths()), destination)
 
     def harvest(self, destination: Path) -> Turn:
-        """Everything: look, filter, transfer, enrich. The start of the process is not counted: it harvests for days."""
+        """Everything: scan, filter, transfer, enrich. The start of the process is not counted: it harvests for days."""
         with self.site.catalog(self.dataset, destination) as environment:
             measured = Measured.of_process(
                 "benchmarks.transfer.harvest_process", environment=environment, folder=self.setting.work

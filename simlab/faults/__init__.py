@@ -1,11 +1,13 @@
 """Faults: what happens to shares in laboratories, as scenarios by name, on a real server.
 
 ``line``
-    a line to a server that counts what passes, cuts it, or damages it (``damages``)
+    a TCP proxy in front of a server, which counts the bytes that pass, cuts connections, or damages what the server
+    sends
 ``stage``
     a shared folder, the server, and the line in front of it
-``reaching``, ``changing``, ``writing``, ``clocks``, ``naming``, ``hostile``
-    the scenarios; those that happen during a copy wait for the byte at which they do
+``reaching``, ``files``, ``hostile``
+    the scenarios: of server and network, of the files on the share, of a server that breaks the protocol; those that
+    happen during a copy wait for the byte at which they do
 ``scenarios``
     all of them by name
 

@@ -1,4 +1,4 @@
-"""Faults of a server that says what no honest one does: another server answers in its place, at the same address."""
+"""Faults of a server that breaks the protocol: another server answers in its place, at the same address."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,13 +61,13 @@ def huge_names(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def impossible_sizes(stage: Stage) -> Iterator[None]:
-    """The server says sizes and times that no file has, beside files as they are."""
+    """The server lists sizes and times that no file has, beside files as they are."""
     with _answered_by(stage, "impossible-sizes"):
         yield
 
 
 @contextmanager
 def silent_listing(stage: Stage) -> Iterator[None]:
-    """The server answers everything but the question what stands in one folder."""
+    """The server answers everything but the listing of one folder."""
     with _answered_by(stage, "silent-listing"):
         yield

@@ -1,12 +1,11 @@
-"""Faults of the way to a share: the server, and the line."""
+"""Faults of the server and of the connection to it."""
 
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simlab.faults.damages import cut
-from simlab.faults.line import Damage, cut_after, once_passed, unharmed
+from simlab.faults.line import Damage, cut, cut_after, once_passed, unharmed
 from simlab.faults.stage import Stage
 
 CUTS = 4
@@ -61,7 +60,7 @@ def drops_again_and_again(stage: Stage) -> Iterator[None]:
 
 @contextmanager
 def drops_always(stage: Stage) -> Iterator[None]:
-    """Every connection is cut as soon as the server says anything."""
+    """Every connection is cut as soon as the server sends anything."""
     with _damaged(stage, cut()):
         yield
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from simlab.errors import UnknownScenarioError
-from simlab.faults import changing, clocks, hostile, naming, reaching, writing
+from simlab.faults import files, hostile, reaching
 from simlab.faults.stage import Stage
 
 Scenario = Callable[[Stage], AbstractContextManager[None]]
@@ -18,20 +18,20 @@ _ALL: tuple[Scenario, ...] = (
     reaching.drops_again_and_again,
     reaching.drops_always,
     reaching.vanishes,
-    changing.denies_one_file,
-    changing.comes_back_empty,
-    changing.comes_back_shrunken,
-    changing.swaps_a_content,
-    changing.appends_during_copy,
-    changing.rewrites_during_copy,
-    changing.renames_during_copy,
-    changing.deletes_during_copy,
-    writing.holds_a_file_open,
-    writing.locks_a_file,
-    clocks.clock_ahead,
-    clocks.clock_jumps,
-    naming.hard_names,
-    naming.crowded_folder,
+    files.denies_one_file,
+    files.comes_back_empty,
+    files.comes_back_shrunken,
+    files.swaps_a_content,
+    files.appends_during_copy,
+    files.rewrites_during_copy,
+    files.renames_during_copy,
+    files.deletes_during_copy,
+    files.holds_a_file_open,
+    files.locks_a_file,
+    files.clock_ahead,
+    files.clock_jumps,
+    files.hard_names,
+    files.crowded_folder,
     hostile.endless_folder,
     hostile.repeated_names,
     hostile.endless_nesting,
@@ -63,5 +63,5 @@ def sentence_of(scenario: Scenario) -> str:
 
 def server_options_for(scenario: Scenario) -> dict[str, str]:
     """Samba's options that a scenario needs (smb.conf(5)): to root nothing is denied, so somebody else serves."""
-    is_denied = scenario is changing.denies_one_file and os.geteuid() == 0
+    is_denied = scenario is files.denies_one_file and os.geteuid() == 0
     return {"force user": "nobody"} if is_denied else {}

@@ -1,4 +1,4 @@
-"""The stage for a fault: a shared folder, the real server that serves it, and the line on which it is reached."""
+"""The stage for a fault: a shared folder, the real server that serves it, and the line through which it is reached."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -59,7 +59,7 @@ class ShareServerKind(Protocol):
     KIND: str
 
     def is_available(self) -> bool:
-        """Tell whether it can run here."""
+        """Whether it can run here."""
 
     def start(
         self,
@@ -86,7 +86,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nothing listens on the TCP `port` of loopback."""
+    """Whether nothing listens on the TCP `port` of loopback."""
     with socket.socket() as probe, contextlib.suppress(OSError):
         # as servers do: connections of an earlier server that linger in TIME_WAIT don't count
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,6 @@
 """Listings that no honest server gives: what impacket's server answers instead of them.
 
-The share's own folder shows what really stands in it and, first, what a ``Behaviour`` adds; whatever is asked for below
+The share's own folder shows what is really in it and, first, what a ``Behaviour`` adds; whatever is asked for below
 the folder ``TRAP`` is answered by it, for ever where it wants.
 """
 
@@ -25,7 +25,7 @@ Answer = Callable[[int], bytes | None]
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What stands first in the share's own folder, and how each folder below ``TRAP`` answers."""
+    """What comes first in the share's own folder, and how each folder below ``TRAP`` answers."""
 
     in_base: bytes
     in_trap: Answer

@@ -1,6 +1,6 @@
 """impacket's SMB server, in a process of its own: for machines where Samba is not installed.
 
-Pure Python and simple: it speaks SMB 2.0.2 only (64 KiB a read), knows no share modes and no change notification, and
+Pure Python and simple: SMB 2.0.2 only (64 KiB a read), knows no share modes and no change notification, and
 answers a client that creates a file with an action that MS-SMB2 (2.2.14) does not know. Good for reading a share; not
 for writing to it, faults or benchmarks.
 """
@@ -20,7 +20,7 @@ PROCESS_MODULE = "simlab.shares.impacket_process"
 
 
 def is_available() -> bool:
-    """Tell whether impacket is installed."""
+    """Whether impacket is installed."""
     return importlib.util.find_spec("impacket") is not None
 
 

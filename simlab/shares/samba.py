@@ -22,7 +22,7 @@ SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", 
 
 
 def is_available() -> bool:
-    """Tell whether smbd, and pdbedit for its user, are installed, and whether we are someone the machine knows."""
+    """Whether smbd, and pdbedit for its user, are installed, and whether we are someone the machine knows."""
     return all(map(_find, ("smbd", "pdbedit"))) and _unix_user() is not None
 
 

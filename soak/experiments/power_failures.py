@@ -1,6 +1,6 @@
 """Power failures: the disk of the archives loses what had not reached it, at a random time of a harvest.
 
-The catalog is on another machine, and goes on. What it has on record as archived must stand there all the same.
+The catalog is on another machine, and goes on. What it has on record as archived must be there all the same.
 """
 
 import os

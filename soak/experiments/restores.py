@@ -1,6 +1,6 @@
 """Restores: the catalog is older than the archives, or an archive is older than the catalog.
 
-A copy of the database that PostgreSQL makes (``CREATE DATABASE … TEMPLATE``) stands for a dump and its restore: the
+A copy of the database that PostgreSQL makes (``CREATE DATABASE … TEMPLATE``) replaces a dump and its restore: the
 catalog holds the same afterwards.
 """
 

@@ -1,7 +1,7 @@
 """Scenarios: every fault of ``simlab.faults`` under a harvest, and what must come out of it.
 
-While the fault is there, what is reported must be true, and name the reason. Once it has gone, the next harvest ends
-it: then the archives are held against the share as after any crash.
+During the fault, what is reported must be true, and name the reason. Once it has gone, the next harvest recovers from
+it: then archives and share are compared as after any crash.
 """
 
 import re
@@ -182,7 +182,7 @@ def ask_for_another_try(one: Trial) -> None:
 
 
 def reports_of(one: Trial, end: End) -> list[str]:
-    """What a person is reported: by the harvest, by the scan, by each file that is not archived, and of clocks."""
+    """What is reported: by the harvest, by the scan, by each file that is not archived, and of clocks."""
     lines = [f"harvest: {end.said}"]
     with catalog_sessions(one.engine)() as session:
         scan = session.scalars(select(Scan).order_by(Scan.started_at.desc()).limit(1)).one()

@@ -22,8 +22,10 @@ from soak.ledger import Ledger, Run, judged
 from soak.orders import End
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Transfer, TransferStatus
+from streamweave_cli.demo_system import Client, DemoSystem, Narration, TourFailed, demo_system
+from streamweave_cli.home import Home
 from streamweave_cli.processes import supervised_processes
-from streamweave_cli.tour.stage import Client, Narration, Stage, TourFailed, stage
+from streamweave_cli.running_system import read_env_file
 
 SLUG, SHARE, FOLDER = "microscope_01", "microscope", "Microscope 01"
 ARCHIVE = "Archive Storage"
@@ -71,14 +73,14 @@ def kill_a_service(home: Path, what: str, number: int) -> Run:
 
 
 @contextmanager
-def _system(home: Path, password: str | None = None) -> Iterator[tuple[Stage, Client]]:
+def _system(home: Path, password: str | None = None) -> Iterator[tuple[DemoSystem, Client]]:
     """The running system; from its second start on, the admin's password is that of the first."""
-    with stage(home, Console(quiet=True)) as system, closing(Client(system.api)) as client:
+    with demo_system(home, Console(quiet=True)) as system, closing(Client(system.api)) as client:
         client.log_in(system.admin_email, password or system.admin_password)
         yield system, client
 
 
-def _write(system: Stage, chance: random.Random) -> None:
+def _write(system: DemoSystem, chance: random.Random) -> None:
     for number in range(SMALL_FILES):
         place = system.shares / SHARE / f"run_{number % 7}" / f"scan_{number:03}.csv"
         place.parent.mkdir(exist_ok=True)
@@ -128,8 +130,8 @@ def _command(process: psutil.Process) -> list[str]:
 
 @contextmanager
 def _catalog(home: Path) -> Iterator[Engine]:
-    variables = dict(line.split("=", 1) for line in (home / "run" / "environment").read_text().splitlines())
-    with open_catalog(variables["STREAMWEAVE_DATABASE_URL"].strip("'")) as engine:
+    variables = read_env_file(Home.at(home)) or {}
+    with open_catalog(variables["STREAMWEAVE_DATABASE_URL"]) as engine:
         yield engine
 
 
@@ -147,7 +149,7 @@ def _until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _evidence(system: Stage, engine: Engine) -> Evidence:
+def _evidence(system: DemoSystem, engine: Engine) -> Evidence:
     """Of the microscope alone: the system has other instruments too."""
     share, archive = system.shares / SHARE, system.storage / "archive"
     files = {f"{SHARE}/{place.relative_to(share)}": place for place in share.rglob("*") if place.is_file()}

@@ -33,7 +33,7 @@ def twins(site: Site, victims: Victims, say: Callable[[str], None], *, runs: int
 
 
 def configured(first: Trial, second: Trial, row: str, seed: str) -> Run:
-    """It is told of the archives in its configuration."""
+    """Its configuration names the archives."""
     _harvest_and_die(first, seed)
     before = _contents(first)
     accepted = _is_accepted(second, first.archives)

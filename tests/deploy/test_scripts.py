@@ -17,7 +17,7 @@ from sqlalchemy import select
 from simlab.seed import SEED
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, User
-from streamweave_cli.databases import for_dagster
+from streamweave_cli.databases import ensure_database, for_dagster
 from streamweave_cli.postgres import EmbeddedPostgres
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -90,7 +90,7 @@ def test_dagster_starts_on_an_empty_database_with_the_file_of_the_image(
     tmp_path: Path,
 ) -> None:
     name = f"dagster_{uuid.uuid4().hex}"
-    postgres.create_database(name)
+    ensure_database(postgres.url(name))
     shutil.copy(repository_root / "dagster.yaml", tmp_path)
     first_line = script_of(services["code-server"]).splitlines()[0]
     result = run(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from streamweave_cli.tour.stage import Stage, stage
+from streamweave_cli.demo_system import DemoSystem, demo_system
 
 BLOCK = re.compile(r"^```bash\n(?P<commands>.*?)^```\n(?:```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 END_OF_BLOCK = "=== end of block ==="
@@ -20,15 +20,15 @@ SECONDS = 480
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Stage]:
+def running(tmp_path: Path) -> Iterator[DemoSystem]:
     """The whole system with simulated instruments, as ``streamweave up --simlab`` starts it."""
-    with stage(tmp_path / "home", Console(quiet=True)) as ready:
+    with demo_system(tmp_path / "home", Console(quiet=True)) as ready:
         yield ready
 
 
 @pytest.mark.parametrize("name", GUIDES)
 def test_every_command_of_a_guide_does_what_it_shows(
-    running: Stage, repository_root: Path, tmp_path: Path, name: str
+    running: DemoSystem, repository_root: Path, tmp_path: Path, name: str
 ) -> None:
     assert shutil.which("curl"), "the guides are about curl: install it (apt-get install curl)"
     blocks = [(match["commands"], match["shown"] or "") for match in BLOCK.finditer(guide(repository_root, name))]

@@ -58,14 +58,14 @@ def _is_running(process: psutil.Process) -> bool:
         return False
 
 
-def _wait_until_ended(processes: list[psutil.Process]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while still_running := [process for process in processes if _is_running(process)]:
-        assert time.monotonic() < deadline, f"still running: {still_running}"
-        time.sleep(0.02)
-
-
 @pytest.fixture
-def wait_until_ended() -> Callable[[list[psutil.Process]], None]:
-    """Returns once none of the processes runs; a zombie that nobody has waited for has ended."""
-    return _wait_until_ended
+def left_running() -> Callable[[list[psutil.Process]], list[psutil.Process]]:
+    """Those of the processes that still run after a while; a zombie that nobody has waited for has ended."""
+
+    def wait(processes: list[psutil.Process]) -> list[psutil.Process]:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (running := [each for each in processes if _is_running(each)]) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return running
+
+    return wait

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from simlab.errors import StateError
-from simlab.state import LaboratoryState, read_state, write_state
+from simlab.laboratory import LaboratoryState, read_state, write_state
 
 
 def test_what_was_remembered_is_read_again(tmp_path: Path) -> None:

@@ -187,3 +187,4 @@ def test_dagster_hears_of_what_is_deleted_and_restored(api: Client, schedule: Bo
     dagster.wait_until_asked("Reload", heard + 1)
     api.post(f"/api/schedules/{schedule['id']}/restore")
     dagster.wait_until_asked("Reload", heard + 2)
+    assert [operation for operation, _ in dagster.asked].count("Reload") >= heard + 2

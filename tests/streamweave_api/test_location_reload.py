@@ -43,7 +43,9 @@ def test_a_dagster_that_is_down_costs_one_line_and_the_next_change_tries_again(
 
 
 def test_stopping_does_not_wait_for_what_is_gathered() -> None:
-    reload = LocationReload(lambda: None, gather_seconds=3600)
+    reloads = threading.Semaphore(0)
+    reload = LocationReload(reloads.release, gather_seconds=3600)
     reload.start()
     reload.request()
     reload.stop()
+    assert not reloads.acquire(blocking=False)

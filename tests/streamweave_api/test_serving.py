@@ -140,7 +140,7 @@ def test_its_log_holds_no_raw_control_characters(environment: dict[str, str], tm
 
 
 def test_health_and_reading_go_on_while_60_resets_wait(
-    environment: dict[str, str], tmp_path: Path, engine: Engine
+    environment: dict[str, str], tmp_path: Path, engine: Engine, until: Callable[..., None]
 ) -> None:
     with serving(environment, tmp_path) as (process, url), ThreadPoolExecutor(60) as threads:
         wait_until_healthy(process, url)
@@ -150,8 +150,8 @@ def test_health_and_reading_go_on_while_60_resets_wait(
             limits = httpx.Limits(max_connections=60)
             with httpx.Client(base_url=url, limits=limits, timeout=DEADLINE_SECONDS) as client:
                 waiting = [threads.submit(client.post, "/auth/reset-password", json=body) for _ in range(60)]
-                wait_for_locks(engine, PLACES)
-                wait_until(lambda: sum(not each.done() for each in waiting) == PLACES + WAITING)
+                until(lambda: sessions_waiting(engine) >= PLACES)
+                until(lambda: sum(not each.done() for each in waiting) == PLACES + WAITING)
                 assert httpx.get(f"{url}/health", timeout=DEADLINE_SECONDS).json() == {"status": "ok"}
                 assert httpx.get(f"{url}/ark:/99999/fk4nothing", timeout=DEADLINE_SECONDS).status_code == 404
                 connection.rollback()
@@ -159,19 +159,8 @@ def test_health_and_reading_go_on_while_60_resets_wait(
                 assert statuses == {400: PLACES + WAITING, 503: 60 - PLACES - WAITING}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def wait_for_locks(engine: Engine, number: int) -> None:
-    """Until so many sessions wait for the table."""
+def sessions_waiting(engine: Engine) -> int:
+    """How many sessions wait for the table."""
     asked = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'login_counts'::regclass")
-
-    def waiting() -> bool:
-        with engine.connect() as connection:
-            return bool(connection.scalar(asked) >= number)
-
-    wait_until(waiting)
+    with engine.connect() as connection:
+        return int(connection.scalar(asked))

@@ -8,7 +8,7 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
 from streamweave_cli.dagster_home import write_dagster_home
-from streamweave_cli.databases import for_dagster
+from streamweave_cli.databases import ensure_database, for_dagster
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_dagster.preparation import make_tables
 
@@ -16,7 +16,7 @@ from streamweave_dagster.preparation import make_tables
 def test_dagster_takes_its_settings_and_stores_in_postgres(
     tmp_path: Path, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    postgres.create_database("dagster_settings")
+    ensure_database(postgres.url("dagster_settings"))
     url = for_dagster(postgres.url("dagster_settings"))
     make_tables(url)
     monkeypatch.setenv("STREAMWEAVE_DAGSTER_DATABASE_URL", url)

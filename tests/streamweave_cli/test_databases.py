@@ -12,15 +12,12 @@ from streamweave.errors import StartError
 from streamweave.settings import Settings
 from streamweave_cli.databases import (
     ADMIN_EMAIL,
-    Admin,
-    PreparedCatalog,
     ensure_database,
     for_dagster,
     holds_secrets,
     prepare_admin,
     sibling,
 )
-from streamweave_cli.home import Keys
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.readiness import free_port
 
@@ -57,15 +54,15 @@ def test_an_address_keeps_its_password_and_options() -> None:
 
 
 def test_no_admin_is_made_up_while_there_is_an_active_one(sessions: Sessions, database_url: str) -> None:
-    catalog = PreparedCatalog(database_url, Keys("", "", ""))
-    unnamed = Settings(admin_email="", admin_password=None)
-    first = prepare_admin(catalog, unnamed)
-    assert (first.email, bool(first.made_up_password)) == (ADMIN_EMAIL, True)
+    unnamed = Settings(database_url=database_url, admin_email="", admin_password=None)
+    email, made_up_password = prepare_admin(unnamed)
+    assert (email, bool(made_up_password)) == (ADMIN_EMAIL, True)
     with sessions.begin() as session:
         session.execute(update(User).values(is_active=False))
         register(session, "ada@example.org", "a good password", Role.ADMIN)
-    assert prepare_admin(catalog, unnamed) == Admin("ada@example.org", None)
-    assert prepare_admin(catalog, Settings(admin_email="eve@example.org")).made_up_password
+    assert prepare_admin(unnamed) == ("ada@example.org", None)
+    _, made_up_password = prepare_admin(Settings(database_url=database_url, admin_email="eve@example.org"))
+    assert made_up_password
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(User)) == 3
 

@@ -1,7 +1,6 @@
 """The home's keys: made once, kept private, and known when they are wrong."""
 
 import stat
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +8,21 @@ import pytest
 from cryptography.fernet import Fernet
 
 from streamweave.errors import StartError
-from streamweave_cli.home import Keys, open_keys
+from streamweave.settings import Settings
+from streamweave_cli.home import open_keys
 
 
-def opened(folder: Path, said: list[str] | None = None, **changes: Any) -> Keys:
-    arguments: dict[str, Any] = {"encryption_keys": "", "secret_key": "", "certificate_key": ""}
-    arguments["catalog_holds_secrets"] = False
-    return open_keys(folder, **(arguments | changes), say=[].append if said is None else said.append)
+def opened(
+    folder: Path, said: list[str] | None = None, *, catalog_holds_secrets: bool = False, **given: Any
+) -> Settings:
+    settings = Settings(**({"encryption_keys": "", "secret_key": "", "certificate_key": ""} | given))
+    say = [].append if said is None else said.append
+    return open_keys(folder, settings, catalog_holds_secrets=catalog_holds_secrets, say=say)
 
 
 def test_the_first_start_makes_private_keys_and_the_next_finds_them(tmp_path: Path) -> None:
     keys = opened(tmp_path / "keys")
-    assert Fernet(keys.encryption_keys)
+    assert Fernet(keys.encryption_keys.get_secret_value())
     assert opened(tmp_path / "keys", catalog_holds_secrets=True) == keys
     assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").iterdir()} == {0o600}
@@ -28,8 +30,8 @@ def test_the_first_start_makes_private_keys_and_the_next_finds_them(tmp_path: Pa
 
 def test_keys_of_the_environment_win(tmp_path: Path) -> None:
     key = Fernet.generate_key().decode()
-    given = Keys(key, "s" * 32, "5f" * 32)
-    assert opened(tmp_path / "keys", **asdict(given)) == given
+    given = {"encryption_keys": key, "secret_key": "s" * 32, "certificate_key": "5f" * 32}
+    assert opened(tmp_path / "keys", **given) == Settings(**given)
     assert {path.name for path in (tmp_path / "keys").iterdir()} == {"canary"}
 
 
@@ -61,12 +63,12 @@ def test_a_key_in_the_environment_of_another_home_is_told(tmp_path: Path) -> Non
 
 def test_a_key_can_be_rotated_and_the_old_one_retired(tmp_path: Path) -> None:
     file = tmp_path / "keys" / "encryption"
-    old = opened(tmp_path / "keys").encryption_keys
+    old = opened(tmp_path / "keys").encryption_keys.get_secret_value()
     new = Fernet.generate_key().decode()
     file.write_text(f"{new}\n{old}\n")
-    assert opened(tmp_path / "keys").encryption_keys == f"{new},{old}"
+    assert opened(tmp_path / "keys").encryption_keys.get_secret_value() == f"{new},{old}"
     file.write_text(f"{new}\n")
-    assert opened(tmp_path / "keys").encryption_keys == new
+    assert opened(tmp_path / "keys").encryption_keys.get_secret_value() == new
 
 
 def test_files_that_others_can_read_are_tightened_and_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -207,8 +208,8 @@ def test_dagster_learns_nothing_of_logins() -> None:
     assert seen == [[(b"host", b"127.0.0.1:3000"), (b"x-kept", b"1")]]
 
 
-@pytest.mark.parametrize("hosts", [0, 2])
-def test_a_request_has_one_host(hosts: int) -> None:
+def status_of(method: str, headers: list[tuple[bytes, bytes]], service: Any, **options: Any) -> int:
+    """The status that the guard refuses a request with."""
     sent: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -220,25 +221,17 @@ def test_a_request_has_one_host(hosts: int) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {**SOCKET, "type": "http", "method": "GET", "headers": [(b"host", b"127.0.0.1:3000")] * hosts}
-    asyncio.run(guard_of(Service(), app)(scope, receive, send))
-    assert sent[0]["status"] == 400
+    scope = {**SOCKET, "type": "http", "method": method, "headers": headers}
+    asyncio.run(guard_of(service, app, **options)(scope, receive, send))
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize("hosts", [0, 2])
+def test_a_request_has_one_host(hosts: int) -> None:
+    assert status_of("GET", [(b"host", b"127.0.0.1:3000")] * hosts, Service()) == 400
 
 
 def test_an_empty_token_lets_nobody_in() -> None:
     """As it would be where none is set: then `Authorization: Bearer` with nothing behind it is no token."""
-    sent: list[Message] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        raise AssertionError("it was let through")
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
     headers = [(b"host", b"127.0.0.1:3000"), (b"authorization", b"Bearer ")]
-    scope = {**SOCKET, "type": "http", "method": "POST", "headers": headers}
-    asyncio.run(guard_of(Service(401), app, token="")(scope, receive, send))
-    assert sent[0]["status"] == 401
+    assert status_of("POST", headers, Service(401), token="") == 401

@@ -32,7 +32,7 @@ from streamweave.instruments.service_accounts import create_service_account
 from streamweave.sealing import Sealer
 from streamweave.storage.locations import create_storage_location
 from streamweave_cli.dagster_home import instance_settings, workspace
-from streamweave_cli.databases import for_dagster
+from streamweave_cli.databases import ensure_database, for_dagster
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.readiness import free_port, is_taken
 from streamweave_dagster.preparation import make_tables
@@ -100,7 +100,7 @@ def system(
     sessions: Sessions, database_url: str, postgres: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[System]:
     """Everything runs; the instrument's share holds one file, which must be quiet for a while."""
-    postgres.create_database("dagster_killed_runs")
+    ensure_database(postgres.url("dagster_killed_runs"))
     home = tmp_path / "dagster"
     home.mkdir()
     variables = {

@@ -50,7 +50,7 @@ def serving(
 @every_kind
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_says_where_each_instrument_is_and_ends_with_a_signal(
-    kind: str, number: signal.Signals, tmp_path: Path, wait_until_ended: Callable
+    kind: str, number: signal.Signals, tmp_path: Path, left_running: Callable
 ) -> None:
     with serving("--folder", tmp_path / "lab", "--kind", kind) as (process, lines):
         assert [line.split(": ")[0] for line in lines] == [
@@ -64,7 +64,7 @@ def test_serve_says_where_each_instrument_is_and_ends_with_a_signal(
         assert servers
         process.send_signal(number)
         assert process.wait(timeout=60) == 0
-    wait_until_ended(servers)
+    assert left_running(servers) == []
 
 
 @every_kind
@@ -104,12 +104,12 @@ def test_a_manifest_of_an_earlier_start_is_gone_before_the_servers_start(tmp_pat
 
 
 def test_servers_end_when_simlab_is_killed_and_come_back_where_they_were(
-    tmp_path: Path, wait_until_ended: Callable
+    tmp_path: Path, left_running: Callable
 ) -> None:
     with serving("--folder", tmp_path) as (process, before):
         servers = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-    wait_until_ended(servers)
+    assert left_running(servers) == []
     with serving("--folder", tmp_path) as (_, after):
         assert after == before
 
@@ -119,7 +119,7 @@ ACCOUNT = {"SIMLAB_USERNAME": "labuser", "SIMLAB_PASSWORD": "from the environmen
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_host_serves_one_instrument_to_the_environments_account_and_ends_with_a_signal(
-    number: signal.Signals, tmp_path: Path, wait_until_ended: Callable
+    number: signal.Signals, tmp_path: Path, left_running: Callable
 ) -> None:
     port = free_port()
     arguments = ["microscope_01", "--folder", tmp_path, "--port", port]
@@ -131,7 +131,7 @@ def test_a_host_serves_one_instrument_to_the_environments_account_and_ends_with_
         servers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
         assert process.wait(timeout=60) == 0
-    wait_until_ended(servers)
+    assert left_running(servers) == []
 
 
 def test_the_manifest_of_hosts_names_them_and_takes_the_account_from_the_environment() -> None:

@@ -14,7 +14,7 @@ import smbclient
 
 from simlab.errors import NothingToSpoilError, UnknownScenarioError
 from simlab.faults import SCENARIOS, SHARE, Stage, scenario_called, sentence_of, set_stage
-from simlab.faults.naming import CROWDED, FOLDER, NAMES, crowd
+from simlab.faults.files import CROWDED, FOLDER, NAMES, crowd
 
 FIRST = "scan_00.csv"
 

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simlab.instruments import Step, acquisition, burst, growing_file, large_file, renamed_file
-from simlab.instruments.content import BLOCK_BYTES, content_of
+from simlab.instruments import BLOCK_BYTES, Step, acquisition, burst, content_of, growing_file, large_file, renamed_file
 
 
 def never_pausing(_seconds: float) -> None:

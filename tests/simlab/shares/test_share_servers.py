@@ -149,24 +149,24 @@ def test_passwords_are_made_up_anew(kind: str, tmp_path: Path) -> None:
 
 @every_kind
 def test_nothing_runs_after_the_end_even_with_a_client_connected(
-    kind: str, folder: Path, tmp_path: Path, client_of: Callable, wait_until_ended: Callable
+    kind: str, folder: Path, tmp_path: Path, client_of: Callable, left_running: Callable
 ) -> None:
     with serve([Share("microscope", folder)], kind=kind, work_folder=tmp_path / "work") as server:
         client_of(server).names_in("microscope")
         processes = processes_of(server.pid)
-    wait_until_ended(processes)
+    assert left_running(processes) == []
 
 
 @every_kind
 def test_a_frozen_server_is_stopped(
-    kind: str, folder: Path, tmp_path: Path, client_of: Callable, wait_until_ended: Callable
+    kind: str, folder: Path, tmp_path: Path, client_of: Callable, left_running: Callable
 ) -> None:
     with serve([Share("microscope", folder)], kind=kind, work_folder=tmp_path / "work") as server:
         client_of(server).names_in("microscope")
         processes = processes_of(server.pid)
         for process in processes[1:] or processes:
             process.send_signal(signal.SIGSTOP)
-    wait_until_ended(processes)
+    assert left_running(processes) == []
 
 
 @every_kind
@@ -188,7 +188,7 @@ with serve([], kind=sys.argv[1], work_folder=Path(sys.argv[2])) as server:
 
 @every_kind
 def test_a_killed_parent_takes_its_server_along_and_the_next_start_sweeps_what_is_left(
-    kind: str, folder: Path, tmp_path: Path, client_of: Callable, wait_until_ended: Callable
+    kind: str, folder: Path, tmp_path: Path, client_of: Callable, left_running: Callable
 ) -> None:
     work_folder = tmp_path / "work"
     command = [sys.executable, "-c", SERVING_PARENT, kind, str(work_folder)]
@@ -197,7 +197,7 @@ def test_a_killed_parent_takes_its_server_along_and_the_next_start_sweeps_what_i
         processes = processes_of(int(parent.stdout.readline()))
         left_behind = [link.resolve() for link in work_folder.glob("runtime")]
         parent.kill()
-    wait_until_ended(processes)
+    assert left_running(processes) == []
     with serve([Share("microscope", folder)], kind=kind, work_folder=work_folder) as server:
         assert client_of(server).names_in("microscope")
         assert not any(path.exists() for path in left_behind)

@@ -92,7 +92,7 @@ def test_a_success_starts_the_count_anew(sessions: Sessions, user: User) -> None
     for _ in range(3):
         for _ in range(LIMITS.attempts - 2):
             fail(sessions, EMAIL, DESK)
-        log_in(sessions, LIMITS, Attempt(EMAIL, DESK), PASSWORD)
+        assert log_in(sessions, LIMITS, Attempt(EMAIL, DESK), PASSWORD).id == user.id
 
 
 def test_one_address_can_not_try_account_after_account(sessions: Sessions, user: User) -> None:

@@ -1,5 +1,4 @@
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -34,14 +33,9 @@ def callers() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def test_whoever_finds_no_place_is_told_at_once_when_to_come_back(callers: ThreadPoolExecutor) -> None:
+def test_whoever_finds_no_place_is_told_at_once_when_to_come_back(
+    callers: ThreadPoolExecutor, until: Callable[..., None]
+) -> None:
     queue, opened, begun = HashingQueue(at_once=2, waiting=3), threading.Event(), []
 
     def call() -> None:
@@ -52,7 +46,7 @@ def test_whoever_finds_no_place_is_told_at_once_when_to_come_back(callers: Threa
         return type(future.exception()).__name__ if future.done() else "waits"
 
     calls = [callers.submit(queue.run, call) for _ in range(9)]
-    wait_until(lambda: len(begun) == 2 and sum(each.done() for each in calls) == 4)
+    until(lambda: len(begun) == 2 and sum(each.done() for each in calls) == 4)
     assert sorted(map(state, calls)) == ["TooBusy"] * 4 + ["waits"] * 5
     with pytest.raises(TooBusy) as refused:
         queue.run(call)
@@ -63,7 +57,7 @@ def test_whoever_finds_no_place_is_told_at_once_when_to_come_back(callers: Threa
     assert (len(begun), len(set(begun))) == (5, 2)
 
 
-def test_who_came_first_has_their_turn_first(callers: ThreadPoolExecutor) -> None:
+def test_who_came_first_has_their_turn_first(callers: ThreadPoolExecutor, until: Callable[..., None]) -> None:
     queue, opened, order = HashingQueue(at_once=1, waiting=5), threading.Event(), []
     arrived = []
 
@@ -76,7 +70,7 @@ def test_who_came_first_has_their_turn_first(callers: ThreadPoolExecutor) -> Non
 
     for number in range(6):
         arrived.append(callers.submit(queue.run, call(number)))
-        wait_until(lambda: queue.places_taken == len(arrived))
+        until(lambda: queue.places_taken == len(arrived))
     opened.set()
     for each in arrived:
         each.result(DEADLINE_SECONDS)

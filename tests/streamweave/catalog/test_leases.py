@@ -1,6 +1,5 @@
 """Leases over a real catalog: a run that lives keeps its own, one that is silent loses it, to one finder only."""
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -31,7 +30,7 @@ def fall_silent(sessions: Sessions, run_id: str, seconds: float) -> None:
 
 
 @pytest.fixture
-def short_lease(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> float:
+def short_lease(sessions: Sessions, monkeypatch: pytest.MonkeyPatch, until: Callable[..., None]) -> float:
     """A lease of a few seconds, and a database that has been up for longer."""
     seconds = 6.0
     monkeypatch.setattr(leases, "RUN_LEASE_SECONDS", seconds)
@@ -41,15 +40,8 @@ def short_lease(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> float:
             up = session.scalars(select(func.now() - func.pg_postmaster_start_time())).one()
         return bool(up > timedelta(seconds=seconds + 1))
 
-    wait_until(is_old_enough)
+    until(is_old_enough)
     return seconds
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_run_holds_its_lease_from_its_beginning_to_its_end(sessions: Sessions) -> None:
@@ -65,7 +57,9 @@ def test_a_run_that_fails_lets_go_of_its_lease_too(sessions: Sessions) -> None:
     assert held(sessions) == set()
 
 
-def test_a_run_that_lives_beats(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_lives_beats(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, until: Callable[..., None]
+) -> None:
     monkeypatch.setattr(leases, "RUN_BEAT_SECONDS", 0.02)
 
     def has_beaten() -> bool:
@@ -74,7 +68,8 @@ def test_a_run_that_lives_beats(sessions: Sessions, monkeypatch: pytest.MonkeyPa
         return lease.heartbeat_at > lease.started_at
 
     with run_lease(sessions, "run"):
-        wait_until(has_beaten)
+        until(has_beaten)
+        assert held(sessions) == {"run"}
 
 
 def test_a_silent_run_is_found_once_and_others_are_left_alone(sessions: Sessions, short_lease: float) -> None:

@@ -73,4 +73,4 @@ def test_a_disk_that_breaks_is_told_and_loses_nothing(site: Site, a_lane: Victim
         run = break_disk(one, error, "1")
     assert_sound(run)
     assert run.cut_short == 1
-    assert run.told.startswith("storage_")
+    assert run.reported.startswith("storage_")

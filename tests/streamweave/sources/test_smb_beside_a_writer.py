@@ -8,13 +8,12 @@ import hashlib
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from smbprotocol.connection import Connection
 from smbprotocol.exceptions import SMBException
 from smbprotocol.file_info import FileDispositionInformation, FileRenameInformation
 from smbprotocol.open import (
@@ -25,10 +24,9 @@ from smbprotocol.open import (
     ShareAccess,
     SMB2SetInfoRequest,
 )
-from smbprotocol.session import Session
-from smbprotocol.tree import TreeConnect
 
 from fakes.memory_storage import MemoryStorage
+from simlab.faults.files import connected_share
 from streamweave.errors import FileChanged, SourceFileError
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import copy_proven
@@ -46,19 +44,9 @@ RECORDINGS = 60
 ROWS = 4
 
 
-@contextmanager
-def connected(address: SmbAddress) -> Iterator[Any]:
+def connected(address: SmbAddress) -> AbstractContextManager[Any]:
     """The share as another client has it."""
-    connection = Connection(uuid.uuid4(), address.host, address.port)
-    connection.connect(timeout=20)
-    try:
-        session = Session(connection, address.username, address.password, require_encryption=False)
-        session.connect()
-        tree = TreeConnect(session, rf"\\{address.host}\{address.share}")
-        tree.connect()
-        yield tree
-    finally:
-        connection.disconnect(close=False)
+    return connected_share(address.host, address.port, address.share, address.username, address.password)
 
 
 def opened(tree: Any, path: str, disposition: int, sharing: int) -> Any:

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,20 +32,13 @@ def refusal(source: Any) -> SourceError:
     return refused.value
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 @contextmanager
-def frozen(server: ShareServer) -> Iterator[None]:
+def frozen(server: ShareServer, until: Callable[..., None]) -> Iterator[None]:
     os.killpg(server.pid, signal.SIGSTOP)
     try:
         main = psutil.Process(server.pid)
         stands_still = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}
-        wait_until(lambda: {process.status() for process in (main, *main.children(True))} <= stands_still)
+        until(lambda: {process.status() for process in (main, *main.children(True))} <= stands_still)
         yield
     finally:
         os.killpg(server.pid, signal.SIGCONT)
@@ -156,7 +148,9 @@ def test_a_server_killed_while_a_file_is_read_is_unreachable_and_the_next_call_c
     assert [file.source_path for listing in source.listings() for file in listing.files] == [f"{SHARE}/big.raw"]
 
 
-def test_a_server_that_falls_silent_is_unreachable_after_the_timeout(own_server: Any) -> None:
+def test_a_server_that_falls_silent_is_unreachable_after_the_timeout(
+    own_server: Any, until: Callable[..., None]
+) -> None:
     server = own_server.start()
     bench = own_server.bench(server, timeout_seconds=1)
     bench.write("a.txt", b"x")
@@ -170,21 +164,21 @@ def test_a_server_that_falls_silent_is_unreachable_after_the_timeout(own_server:
     with ThreadPoolExecutor(1) as asking:
         for question in questions:
             list(source.listings())
-            with frozen(server), pytest.raises(SourceUnreachable, match=r"silent for 1 s"):
+            with frozen(server, until), pytest.raises(SourceUnreachable, match=r"silent for 1 s"):
                 asking.submit(question).result(timeout=20)
         source.close()
-        with frozen(server), pytest.raises(SourceUnreachable, match="nothing answered as an SMB 2 or 3 server"):
+        with frozen(server, until), pytest.raises(SourceUnreachable, match="nothing answered as an SMB 2 or 3 server"):
             asking.submit(questions[0]).result(timeout=20)
     assert list(source.listings())
 
 
-def test_a_file_open_while_the_server_falls_silent_can_be_let_go(own_server: Any) -> None:
+def test_a_file_open_while_the_server_falls_silent_can_be_let_go(own_server: Any, until: Callable[..., None]) -> None:
     server = own_server.start()
     bench = own_server.bench(server, timeout_seconds=1)
     bench.write("big.raw", b"x" * (30 << 20))
 
     def read_to_the_end() -> None:
-        with bench.source().open(f"{SHARE}/big.raw") as file, frozen(server):
+        with bench.source().open(f"{SHARE}/big.raw") as file, frozen(server, until):
             for _ in file.chunks():
                 pass
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from simlab.faults.damages import DAMAGES
-from simlab.faults.line import Line, line_to, unharmed
+from simlab.faults.line import DAMAGES, Line, line_to, unharmed
 from streamweave.errors import SourceUnreachable
 from streamweave.sources.base import SourceFile, WholeFile
 

@@ -4,18 +4,15 @@ import fcntl
 import os
 import pwd
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from smbprotocol.connection import Connection
 from smbprotocol.open import CreateDisposition, FilePipePrinterAccessMask, ImpersonationLevel, Open, ShareAccess
-from smbprotocol.session import Session
-from smbprotocol.tree import TreeConnect
 
+from simlab.faults.files import connected_share
 from simlab.shares import Share, serve
 from streamweave.errors import FileDenied, FileInUse, ShareDenied
 from streamweave.sources.smb import SmbAddress, SmbSource
@@ -28,13 +25,7 @@ SHARE_NOTHING = 0
 @contextmanager
 def instrument_writing(address: SmbAddress, source_path: str, share_access: int) -> Iterator[Any]:
     """Another client that holds a file open for writing."""
-    connection = Connection(uuid.uuid4(), address.host, address.port)
-    connection.connect(timeout=20)
-    try:
-        session = Session(connection, address.username, address.password, require_encryption=False)
-        session.connect()
-        tree = TreeConnect(session, rf"\\{address.host}\{address.share}")
-        tree.connect()
+    with connected_share(address.host, address.port, address.share, address.username, address.password) as tree:
         file = Open(tree, address.path_on_share(source_path))
         access = FilePipePrinterAccessMask.FILE_READ_DATA | FilePipePrinterAccessMask.FILE_WRITE_DATA
         file.create(
@@ -42,8 +33,6 @@ def instrument_writing(address: SmbAddress, source_path: str, share_access: int)
         )
         yield file
         file.close()
-    finally:
-        connection.disconnect(close=False)
 
 
 def test_a_writer_is_noticed_while_it_holds_the_file_open_and_never_hindered(samba_bench: Any) -> None:

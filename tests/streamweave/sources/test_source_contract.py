@@ -221,9 +221,10 @@ def test_four_sources_at_once_read_the_same(bench: Any) -> None:
 
 
 def test_closing_twice_is_fine_also_without_having_connected(bench: Any) -> None:
+    bench.write("a.txt", b"x")
     source = bench.source()
     source.close()
-    list(source.listings())
+    assert len(files_of(source)) == 1
     source.close()
     source.close()
 

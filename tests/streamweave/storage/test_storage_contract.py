@@ -262,8 +262,10 @@ def test_the_mark_of_a_stranger_is_refused_until_the_place_is_marked_anew(storag
 
 
 def test_a_mark_that_was_made_later_is_accepted(storage: Storage) -> None:
-    storage.put_mark(replace(MARK, made_at=MARK.made_at + timedelta(days=1)))
+    later = replace(MARK, made_at=MARK.made_at + timedelta(days=1))
+    storage.put_mark(later)
     storage.check_mark(MARK)
+    assert storage.found_mark() == later
 
 
 def test_each_catalog_has_a_staging_area_of_its_own(storage: Storage, opened: Opener) -> None:

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
@@ -24,7 +23,7 @@ GROWTH = 64 * 1024**2
 
 
 @pytest.fixture
-def served(settings: Settings, tmp_path: Path) -> Iterator[tuple[psutil.Process, str]]:
+def served(settings: Settings, tmp_path: Path, until: Callable[..., None]) -> Iterator[tuple[psutil.Process, str]]:
     """The service, and its address."""
     environment = {
         **os.environ,
@@ -41,7 +40,7 @@ def served(settings: Settings, tmp_path: Path) -> Iterator[tuple[psutil.Process,
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(url))
+        until(lambda: answers(url))
         yield psutil.Process(process.pid), url
     finally:
         process.kill()
@@ -53,13 +52,6 @@ def answers(url: str) -> bool:
         return httpx.get(f"{url}/health").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -95,7 +87,7 @@ def test_a_large_file_is_downloaded_in_constant_memory(
 
 
 def test_a_client_that_goes_away_leaves_nothing_open(
-    served: tuple[psutil.Process, str], large_file: str, admin: dict[str, str]
+    served: tuple[psutil.Process, str], large_file: str, admin: dict[str, str], until: Callable[..., None]
 ) -> None:
     process, url = served
     body = {"file_ids": [large_file]}
@@ -104,11 +96,11 @@ def test_a_client_that_goes_away_leaves_nothing_open(
             pieces = answer.iter_raw(1024)
             next(pieces)
             assert len(open_archives(process)) == 1
-        wait_until(lambda: not open_archives(process))
+        until(lambda: not open_archives(process))
 
 
 def test_slow_downloads_keep_no_list_waiting(
-    served: tuple[psutil.Process, str], large_file: str, admin: dict[str, str]
+    served: tuple[psutil.Process, str], large_file: str, admin: dict[str, str], until: Callable[..., None]
 ) -> None:
     process, url = served
     with ExitStack() as downloads:
@@ -120,7 +112,7 @@ def test_slow_downloads_keep_no_list_waiting(
         assert len(open_archives(process)) == 50
         for _ in range(20):
             assert len(httpx.get(f"{url}/api/files", headers=admin).json()) == 1
-    wait_until(lambda: not open_archives(process))
+    until(lambda: not open_archives(process))
 
 
 def test_a_copy_that_ends_too_early_is_no_complete_answer(

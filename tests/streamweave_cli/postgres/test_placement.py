@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from streamweave.errors import StartError
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres, cluster
 from streamweave_cli.postgres.cluster import ServerAccount, installation_for, postgres_installation
 
@@ -37,7 +38,7 @@ def test_a_folder_that_the_server_cannot_reach_is_replaced_and_remembered(tmp_pa
     (home / "postgres").mkdir(mode=0o700, parents=True)
     home.chmod(0o700)
     with EmbeddedPostgres(home / "postgres", durable=False) as server:
-        server.create_database("catalog")
+        ensure_database(server.url("catalog"))
     remembered = (home / "postgres" / "elsewhere").exists()
     # only root has an account that can't reach root's folders
     assert remembered == (os.geteuid() == 0)
@@ -84,4 +85,4 @@ def test_programs_that_the_account_cannot_run_are_copied_for_it(
     copy = installation_for(ServerAccount.for_us())
     assert copy.is_relative_to(place)
     with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
-        server.create_database("catalog")
+        ensure_database(server.url("catalog"))

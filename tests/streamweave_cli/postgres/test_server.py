@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: real servers, killed and taken over."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from streamweave.errors import StartError
+from streamweave_cli.databases import ensure_database
 from streamweave_cli.postgres import EmbeddedPostgres
 from streamweave_cli.processes import is_alive
 
@@ -43,17 +45,17 @@ def run(server: EmbeddedPostgres, statement: str, database: str = "postgres") ->
 
 def test_what_was_written_is_there_after_a_restart(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as server:
-        server.create_database("catalog")
+        ensure_database(server.url("catalog"))
         run(server, "CREATE TABLE seen AS SELECT 42 AS answer", "catalog")
     with EmbeddedPostgres(folder, durable=False) as server:
         assert run(server, "SELECT answer FROM seen", "catalog") == [(42,)]
 
 
-def test_creating_a_database_twice_is_fine(folder: Path) -> None:
+def test_a_database_with_an_odd_name_is_made_once(folder: Path) -> None:
     with EmbeddedPostgres(folder, durable=False) as server:
-        server.create_database('odd "name"')
-        server.create_database('odd "name"')
-        assert run(server, "SELECT count(*) FROM pg_database WHERE datname = 'odd \"name\"'") == [(1,)]
+        ensure_database(server.url('odd"name"'))
+        ensure_database(server.url('odd"name"'))
+        assert run(server, "SELECT count(*) FROM pg_database WHERE datname = 'odd\"name\"'") == [(1,)]
 
 
 def test_the_server_runs_durable_and_never_as_root(folder: Path) -> None:
@@ -92,12 +94,13 @@ def test_a_taken_port_is_told(folder: Path) -> None:
 def test_a_server_that_was_killed_recovers(folder: Path) -> None:
     server = EmbeddedPostgres(folder)
     server.start()
-    server.create_database("catalog")
+    ensure_database(server.url("catalog"))
     run(server, "CREATE TABLE seen AS SELECT 42 AS answer", "catalog")
     assert server.pid is not None
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
     for process in family:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # children end by themselves once the first is gone
+            process.kill()
     server.stop()
     with EmbeddedPostgres(folder) as again:
         assert run(again, "SELECT answer FROM seen", "catalog") == [(42,)]
@@ -116,6 +119,7 @@ def test_the_server_ends_when_its_parent_is_killed(folder: Path, until: Callable
         server = psutil.Process(int(parent.stdout.readline()))  # type: ignore[union-attr]  # it is a pipe
         parent.kill()
         until(lambda: not is_alive(server))
+    assert not is_alive(server)
 
 
 def test_a_server_left_running_is_taken_over(folder: Path, until: Callable[..., None]) -> None:
