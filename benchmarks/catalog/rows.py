@@ -24,7 +24,7 @@ RECORD = (
 VERSION = (
     "id, file_id, instrument_id, number, is_newest, size_bytes, source_mtime, acquisition_day, xxhash, sha256, "
     "state, reason, state_since, discovered_at, unchanged_since, observed_at, failures, archived_at, redirected, "
-    "first_discovered_at, found_by_rereading, hook_failures"
+    "first_discovered_at, found_by_rereading"
 )
 TRANSFER = (
     "id, file_id, version_id, instrument_id, storage_location_id, destination_path, transfer_adapter, status, "
@@ -77,7 +77,6 @@ def versions(file: File) -> Iterator[Row]:
             False,
             file.discovered_at,
             False,
-            0,
         )
 
 

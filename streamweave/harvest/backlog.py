@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.leases import is_dead
@@ -13,6 +13,7 @@ from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
     HarvestRun,
+    HookRetry,
     Instrument,
     Transfer,
     TransferStatus,
@@ -43,7 +44,8 @@ def days_with_work(session: Session, instrument: Instrument, policy: Policy, now
                     FileVersion.state != VersionState.SETTLED,
                     FileVersion.retry_at.is_(None),
                     FileVersion.retry_at <= now,
-                    FileVersion.failing_hooks.is_not(None),  # it is time to ask them again, or the hooks have changed
+                    # it is time to ask its hooks again, or they have changed
+                    exists().where(HookRetry.version_id == FileVersion.id),
                 ),
             )
         )
@@ -56,9 +58,10 @@ def _days_to_enrich_again(instrument: Instrument, now: datetime) -> Select[tuple
     """The days of archived files for which a hook that calls out has failed, and is due to be asked again."""
     return (
         select(FileVersion.acquisition_day)
+        .join(HookRetry, HookRetry.version_id == FileVersion.id)
         .where(
             FileVersion.instrument_id == instrument.id,
-            FileVersion.hook_retry_at <= now,
+            HookRetry.retry_at <= now,
             in_state(*DONE),
             FileVersion.is_newest,
             FileVersion.enrichment_error.is_not(None),

@@ -21,10 +21,17 @@ from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
 from streamweave.harvest.policy import ActiveHooks, HookBatches, is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
-from streamweave.hooks.calls import ANSWERED, WAITING_COLUMNS, Answers, Enriched, HookRetry, HookSubject, enrich
+from streamweave.hooks.calls import (
+    ANSWERED,
+    Answers,
+    Enriched,
+    HookFailures,
+    HookSubject,
+    enrich,
+    hook_failures,
+    record_hook_failures,
+)
 from streamweave.hooks.configuration import active_hooks, hooks_fingerprint, post_hooks
-
-WAITS = len(WAITING_COLUMNS)
 
 
 def enrich_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> int:
@@ -46,7 +53,7 @@ class ArchivedFile:
     version_id: uuid.UUID
     file_id: uuid.UUID
     metadata: Mapping[str, Any]
-    waiting: HookRetry
+    failures: HookFailures
     shown: HookContext
 
 
@@ -99,27 +106,31 @@ class _Enriching(HookBatches[PostHooks, ArchivedFile, Enriched, int]):
 
 
 def _archived(session: Session, instrument: Instrument, which: ColumnElement[bool]) -> list[ArchivedFile]:
-    rows = session.connection().execute(
-        select(
-            FileVersion.id,
-            FileRecord.id,
-            FileRecord.metadata_,
-            *WAITING_COLUMNS,
-            FileRecord.source_path,
-            FileRecord.filename,
-            FileVersion.size_bytes,
-            FileVersion.source_mtime,
-            FileVersion.xxhash,
-            FileVersion.sha256,
+    rows = (
+        session.connection()
+        .execute(
+            select(
+                FileVersion.id,
+                FileRecord.id,
+                FileRecord.metadata_,
+                FileRecord.source_path,
+                FileRecord.filename,
+                FileVersion.size_bytes,
+                FileVersion.source_mtime,
+                FileVersion.xxhash,
+                FileVersion.sha256,
+            )
+            .join(FileRecord, FileRecord.id == FileVersion.file_id)
+            .where(which)
         )
-        .join(FileRecord, FileRecord.id == FileVersion.file_id)
-        .where(which)
+        .all()
     )
+    failures = hook_failures(session, [version_id for version_id, *_ in rows])
     return [
         ArchivedFile(
-            version_id, file_id, metadata, HookRetry(*others[:WAITS]), HookContext(instrument.slug, *others[WAITS:])
+            version_id, file_id, metadata, failures.get(version_id, ANSWERED), HookContext(instrument.slug, *shown)
         )
-        for version_id, file_id, metadata, *others in rows
+        for version_id, file_id, metadata, *shown in rows
     ]
 
 
@@ -141,11 +152,12 @@ def _write(
             "id": file.version_id,
             "enrichment_error": problems[file.version_id],
             "enriched_hooks": None if problems[file.version_id] else fingerprint,
-            **_wait(file, results[file.version_id], fingerprint, now),
         }
         for file in files
     ]
     update_many(session, FileVersion, enriched)
+    remaining = {file.version_id: _failures(file, results[file.version_id], fingerprint, now) for file in files}
+    record_hook_failures(session, {file.version_id: (file.failures, remaining[file.version_id]) for file in files})
     return sum(problem is not None for problem in problems.values())
 
 
@@ -155,11 +167,10 @@ def _metadata(file: ArchivedFile, enriched: Enriched) -> dict[str, Any]:
     return {**(file.metadata if unanswered else {}), **enriched.metadata}
 
 
-def _wait(file: ArchivedFile, enriched: Enriched, fingerprint: str, now: datetime) -> Mapping[str, Any]:
-    """Until when the hooks are not asked about this file again, if one that calls out has failed."""
+def _failures(file: ArchivedFile, enriched: Enriched, fingerprint: str, now: datetime) -> HookFailures:
+    """What remains on record: until when the hooks are not asked again, if one that calls out has failed."""
     failure = next((failure for failure in enriched.failures if isinstance(failure, HookUnanswered)), None)
-    waiting = ANSWERED if failure is None else file.waiting.after(failure, fingerprint, now)
-    return waiting._asdict()
+    return ANSWERED if failure is None else file.failures.after(failure, fingerprint, now)
 
 
 def _problems(enriched: Enriched, removed: Collection[Grantee]) -> str | None:

@@ -34,7 +34,15 @@ from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.scan_compare import is_claimed
 from streamweave.harvest.version_state import COLUMNS, VersionFields, retry_delay, write_version_fields
 from streamweave.hooks.base import Decision, HookContext, Proceed, Redirect, Skip
-from streamweave.hooks.calls import ANSWERED, Answers, HookSubject, decide
+from streamweave.hooks.calls import (
+    ANSWERED,
+    Answers,
+    HookFailures,
+    HookSubject,
+    decide,
+    hook_failures,
+    record_hook_failures,
+)
 from streamweave.storage.archive_paths import destination_path
 
 PLANNED_ANEW = "planned anew: hooks or schedules have changed"
@@ -56,7 +64,8 @@ def filter_files(facility: Facility, instrument: Instrument, days: Collection[da
 class Candidate(NamedTuple):
     """A version for which something is to be decided. A tuple, because a harvest makes one for each file.
 
-    ``transfers`` are the storage locations and statuses of the transfers that it has already.
+    ``transfers`` are the storage locations and statuses of the transfers that it has already; ``failures`` those of the
+    hooks about it.
     """
 
     version: VersionFields
@@ -68,20 +77,22 @@ class Candidate(NamedTuple):
     number: int
     day: date
     transfers: Collection[tuple[uuid.UUID, str]]
+    failures: HookFailures = ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What follows for one version: its new fields, and the storage locations that get a further transfer.
 
-    ``cancel_reason`` is why waiting transfers are cancelled. ``outcome`` is what to report now; a version whose
-    transfers are planned is reported when they are done.
+    ``failures`` are what remains on record of those of its hooks. ``cancel_reason`` is why waiting transfers are
+    cancelled. ``outcome`` is what to report now; a version whose transfers are planned is reported when they are done.
     """
 
     version: VersionFields
     transfers_to: Sequence[StorageLocation]
     cancel_reason: str
     outcome: FileOutcome | None = None
+    failures: HookFailures = ANSWERED
 
 
 class _Filtering(HookBatches[Policy, Candidate, Decision | HookFailed, Sequence[FileOutcome]]):
@@ -116,8 +127,8 @@ class _Filtering(HookBatches[Policy, Candidate, Decision | HookFailed, Sequence[
             size_bytes=version.size_bytes,
             mtime=version.mtime,
         )
-        waiting = fields.waiting if fields.failing_hooks == configuration.hooks_fingerprint else ANSWERED
-        return HookSubject(version.file_id, fields.id, context, waiting)
+        failures = version.failures if version.failures.hooks == configuration.hooks_fingerprint else ANSWERED
+        return HookSubject(version.file_id, fields.id, context, failures)
 
     def answer(self, configuration: Policy, subject: HookSubject) -> Decision | HookFailed:
         if not configuration.destinations:  # there is nothing to decide
@@ -161,8 +172,12 @@ def _candidates(session: Session, undecided: ColumnElement[bool], version_ids: S
         .order_by(FileVersion.acquisition_day, FileRecord.source_path, FileVersion.id)
     )
     found = [(VersionFields._make(row[: len(COLUMNS)]), row[len(COLUMNS) :]) for row in rows.all()]
-    transfers = _transfers_of(session, [version.id for version, _ in found])
-    return [Candidate._make([version, *others, transfers.get(version.id, ())]) for version, others in found]
+    still_wanted = [version.id for version, _ in found]
+    transfers, failures = _transfers_of(session, still_wanted), hook_failures(session, still_wanted)
+    return [
+        Candidate._make([version, *others, transfers.get(version.id, ()), failures.get(version.id, ANSWERED)])
+        for version, others in found
+    ]
 
 
 def _transfers_of(session: Session, versions: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, set[tuple[uuid.UUID, str]]]:
@@ -204,9 +219,8 @@ class Planner:
     def _wait_for_hooks(self, candidate: Candidate, failure: HookFailed) -> Plan:
         if not isinstance(failure, HookUnanswered):
             return self._leave(candidate, str(failure), again_at=self._retry_at)
-        waiting = candidate.version.waiting.after(failure, self.policy.hooks_fingerprint, self.now)
-        plan = self._leave(candidate, str(failure), again_at=waiting.hook_retry_at)
-        return replace(plan, version=plan.version._replace(**waiting._asdict()))
+        failures = candidate.failures.after(failure, self.policy.hooks_fingerprint, self.now)
+        return replace(self._leave(candidate, str(failure), again_at=failures.retry_at), failures=failures)
 
     @property
     def _retry_at(self) -> datetime:
@@ -217,7 +231,7 @@ class Planner:
         version = candidate.version
         if version.state in (VersionState.PENDING, VersionState.SETTLED):
             version = version.entering(VersionState.SETTLED, reason, self.now, retry_at=again_at)
-        return Plan(version, [], reason, _outcome(candidate, version, reason))
+        return Plan(version, [], reason, _outcome(candidate, version, reason), candidate.failures)
 
     def _skip(self, candidate: Candidate, reason: str) -> Plan:
         skipped = self._entering(candidate.version, VersionState.SKIPPED, reason)
@@ -246,8 +260,6 @@ class Planner:
         return self._entering(version, VersionState.ARCHIVED, version.unfinished or "", **others)
 
     def _entering(self, version: VersionFields, state: VersionState, reason: str, **others: Any) -> VersionFields:
-        if version.failing_hooks is not None:
-            others |= ANSWERED._asdict()
         return version.entering(
             state,
             reason,
@@ -304,6 +316,7 @@ def _write(session: Session, planner: Planner, planned: Sequence[tuple[Candidate
     for why, version_ids in cancelled.items():
         cancel_waiting_transfers(session, version_ids, why, planner.now)
     write_version_fields(session, [(candidate.version, plan.version) for candidate, plan in planned])
+    record_hook_failures(session, {each.version.id: (each.failures, plan.failures) for each, plan in planned})
     insert_many(
         session,
         Transfer,

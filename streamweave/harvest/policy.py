@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_
+from sqlalchemy import ColumnElement, Select, and_, exists, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.catalog.bulk import batches, id_batches
@@ -22,6 +22,7 @@ from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import (
     FileRecord,
     FileVersion,
+    HookRetry,
     HookTrigger,
     Instrument,
     StorageLocation,
@@ -110,10 +111,8 @@ def _is_cut_off() -> ColumnElement[bool]:
 
 def waits_for_hooks(fingerprint: str, now: datetime) -> ColumnElement[bool]:
     """Over ``FileVersion``: one of these hooks has failed for it, and it is too early to ask again."""
-    return and_(
-        FileVersion.hook_retry_at.is_not(None),
-        FileVersion.hook_retry_at > now,
-        func.coalesce(FileVersion.failing_hooks, "") == fingerprint,
+    return exists().where(
+        HookRetry.version_id == FileVersion.id, HookRetry.retry_at > now, HookRetry.hooks == fingerprint
     )
 
 

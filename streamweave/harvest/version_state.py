@@ -28,7 +28,6 @@ from streamweave.errors import (
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Digest
 from streamweave.harvest.report import FileOutcome
-from streamweave.hooks.calls import HookRetry
 from streamweave.journal.entries import Entry
 
 LONGEST_DELAY = timedelta(hours=1)
@@ -56,15 +55,6 @@ class VersionFields(NamedTuple):
     decided_destinations: str | None
     redirected: bool
     unfinished: str | None
-    hook_failures: int
-    failing_hook_id: uuid.UUID | None
-    failing_hooks: str | None
-    hook_retry_at: datetime | None
-
-    @property
-    def waiting(self) -> HookRetry:
-        """Whether, and until when, it waits for hooks."""
-        return HookRetry(self.hook_failures, self.failing_hook_id, self.failing_hooks, self.hook_retry_at)
 
     def entering(self, state: str, reason: str, now: datetime, **others: Any) -> Self:
         """The same version in ``state``, since now unless it was in it before, and with ``others`` changed."""

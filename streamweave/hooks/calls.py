@@ -8,13 +8,13 @@ files wait (``HookCircuitBreaker``).
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from threading import Condition
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, joinedload
@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session, joinedload
 from streamweave.access.grants import Grantee, NamedGrantee
 from streamweave.catalog.bulk import insert_many, is_one_of
 from streamweave.catalog.pages import Order, Page, PageRequest, page_of
-from streamweave.catalog.tables import FileVersion, HookRun
+from streamweave.catalog.tables import HookRetry, HookRun
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.hooks import FAILURES, HookOutcome
 from streamweave.errors import HookFailed, HookTimedOut, HookUnanswered
@@ -96,33 +96,42 @@ class HookCircuitBreaker:
                 self._timeouts[hook_id] = 0
 
 
-class HookRetry(NamedTuple):
-    """How often in a row which hook has failed, under hooks of which fingerprint, and until when none is asked."""
+class HookFailures(NamedTuple):
+    """How often in a row which hook has failed, under which hooks' fingerprint, and until when none is asked (UTC)."""
 
-    hook_failures: int = 0
-    failing_hook_id: uuid.UUID | None = None
-    failing_hooks: str | None = None
-    hook_retry_at: datetime | None = None
+    failures: int = 0
+    hook_id: uuid.UUID | None = None
+    hooks: str | None = None
+    retry_at: datetime | None = None
 
-    def failures_of(self, hook_id: uuid.UUID | None, hooks: str) -> int:
+    def of(self, hook_id: uuid.UUID | None, hooks: str) -> int:
         """How often in a row this hook has failed, under the hooks of that fingerprint."""
-        return self.hook_failures if (self.failing_hook_id, self.failing_hooks) == (hook_id, hooks) else 0
+        return self.failures if (self.hook_id, self.hooks) == (hook_id, hooks) else 0
 
-    def after(self, failure: HookUnanswered, hooks: str, now: datetime) -> Self:
+    def after(self, failure: HookUnanswered, hooks: str, now: datetime) -> "HookFailures":
         """What follows from a further failure."""
-        failures = self.failures_of(failure.hook_id, hooks) + 1
-        return self._replace(
-            hook_failures=failures,
-            failing_hook_id=failure.hook_id,
-            failing_hooks=hooks,
-            hook_retry_at=now + delay_after(failures, failure.delay_seconds),
-        )
+        failures = self.of(failure.hook_id, hooks) + 1
+        return HookFailures(failures, failure.hook_id, hooks, now + delay_after(failures, failure.delay_seconds))
 
 
-ANSWERED = HookRetry()
+ANSWERED = HookFailures()
 """Once the hooks have answered, nothing is left of their failures."""
-WAITING_COLUMNS = [getattr(FileVersion, name) for name in HookRetry._fields]
-"""As ``HookRetry`` takes them."""
+
+
+def hook_failures(session: Session, version_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, HookFailures]:
+    """The failures that are on record for those of the versions that have any."""
+    columns = HookRetry.version_id, HookRetry.failures, HookRetry.hook_id, HookRetry.hooks, HookRetry.retry_at
+    rows = session.connection().execute(select(*columns).where(is_one_of(HookRetry.version_id, version_ids)))
+    return {version_id: HookFailures(*others) for version_id, *others in rows}
+
+
+def record_hook_failures(session: Session, changes: Mapping[uuid.UUID, tuple[HookFailures, HookFailures]]) -> None:
+    """Write what differs between the failures of versions before and after."""
+    changed = {version_id: after for version_id, (before, after) in changes.items() if before != after}
+    if changed:
+        session.execute(delete(HookRetry).where(is_one_of(HookRetry.version_id, changed)))
+        failing = {version_id: after for version_id, after in changed.items() if after != ANSWERED}
+        insert_many(session, HookRetry, [{"version_id": each, **after._asdict()} for each, after in failing.items()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +141,7 @@ class HookSubject:
     file_id: uuid.UUID
     version_id: uuid.UUID
     shown: HookContext
-    waiting: HookRetry = ANSWERED
+    failures: HookFailures = ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +178,8 @@ class RecordedHook:
 
     @property
     def _failures(self) -> int:
-        waiting = self.subject.waiting
-        return waiting.hook_failures if waiting.failing_hook_id == self.hook.id else 0
+        before = self.subject.failures
+        return before.failures if before.hook_id == self.hook.id else 0
 
     def _unanswered(self, failure: HookFailed) -> HookUnanswered:
         return HookUnanswered(str(failure), self.hook.id, self.hook.config.retry_delay_seconds)

@@ -33,7 +33,7 @@ from streamweave.catalog.tables.grants import (
     Project,
     ProjectMember,
 )
-from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookOutcome, HookRun, HookTrigger
+from streamweave.catalog.tables.hooks import Hook, HookImplementation, HookOutcome, HookRetry, HookRun, HookTrigger
 from streamweave.catalog.tables.instruments import (
     Authentication,
     GrowingFiles,
@@ -108,6 +108,7 @@ __all__ = [
     "Hook",
     "HookImplementation",
     "HookOutcome",
+    "HookRetry",
     "HookRun",
     "HookTrigger",
     "IdentifierAlias",

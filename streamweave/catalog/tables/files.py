@@ -213,11 +213,6 @@ class FileVersion(Identified, Base):
     indexed_destinations: Mapped[str | None] = mapped_column(
         Computed("CASE WHEN state IN ('archived', 'unchanged') THEN decided_destinations END", persisted=True)
     )
-    # of hooks that call out, before or after the transfer
-    hook_failures: Mapped[int] = mapped_column(default=0, server_default=text("0"), comment="of one hook, in a row")
-    failing_hook_id: Mapped[uuid.UUID | None]
-    failing_hooks: Mapped[str | None] = mapped_column(comment="fingerprint of the hooks of which one failed")
-    hook_retry_at: Mapped[datetime | None] = mapped_column(comment="these hooks are not asked before")
 
     file: Mapped[FileRecord] = relationship()
 
@@ -254,12 +249,6 @@ class FileVersion(Identified, Base):
             "ix_file_versions_decided_destinations", instrument_id, indexed_destinations, postgresql_where=text(IS_DONE)
         ),
         Index("ix_file_versions_enriched_hooks", instrument_id, enriched_hooks, postgresql_where=text(IS_DONE)),
-        Index(
-            "ix_file_versions_hook_retry_at",
-            instrument_id,
-            hook_retry_at,
-            postgresql_where=text("hook_retry_at IS NOT NULL"),
-        ),
         # what hooks can't cope with, for alerts: few rows among all
         Index("ix_file_versions_enrichment_error", instrument_id, postgresql_where=text(NOT_ENRICHED)),
         Index("ix_file_versions_undecided", instrument_id, postgresql_where=text(NOT_DECIDED)),

@@ -69,6 +69,18 @@ class HookOutcome(StrEnum):
 FAILURES = (HookOutcome.FAILED, HookOutcome.TIMED_OUT)
 
 
+class HookRetry(Base):
+    """A version for which a hook that calls out has failed, until all hooks have answered about it."""
+
+    __tablename__ = "hook_retries"
+
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("file_versions.id", ondelete="CASCADE"), primary_key=True)
+    failures: Mapped[int] = mapped_column(comment="of one hook, in a row")
+    hook_id: Mapped[uuid.UUID | None] = mapped_column(comment="the one that failed")
+    hooks: Mapped[str] = mapped_column(comment="fingerprint of the hooks of which one failed")
+    retry_at: Mapped[datetime] = mapped_column(comment="these hooks are not asked before")
+
+
 class HookRun(Identified, Base):
     """One run of one hook for one version. ``message`` is a sentence for everyone who may see the file.
 

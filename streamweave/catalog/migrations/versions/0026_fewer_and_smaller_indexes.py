@@ -127,6 +127,10 @@ CHANGED = {
 }
 
 
+RETRIES = ("hook_failures", "failing_hook_id", "failing_hooks", "hook_retry_at")
+FAILING = "hook_retry_at IS NOT NULL AND failing_hooks IS NOT NULL"
+
+
 def upgrade() -> None:
     for table, column, _, _ in REPEATED:
         op.drop_constraint(f"fk_{table}_{column}", table)
@@ -144,8 +148,11 @@ def upgrade() -> None:
     op.create_check_constraint("ended_has_a_time", "file_transfers", f"({OPEN}) = (completed_at IS NULL)")
     _create(NEW | {name: definition for name, (_, definition) in CHANGED.items()})
 
+    _move_retries_out()
+
 
 def downgrade() -> None:
+    _move_retries_back()
     _drop(*NEW, *CHANGED)
     op.create_unique_constraint("uq_file_records_persistent_id", "file_records", ["persistent_id"])
     op.drop_constraint(op.f("ck_file_transfers_ended_has_a_time"), "file_transfers")
@@ -155,6 +162,49 @@ def downgrade() -> None:
     _create(GONE | {name: definition for name, (definition, _) in CHANGED.items()})
     for table, column, referred, ondelete in REPEATED:
         op.create_foreign_key(f"fk_{table}_{column}", table, referred, [column], ["id"], ondelete=ondelete)
+
+
+def _move_retries_out() -> None:
+    op.create_table(
+        "hook_retries",
+        sa.Column("version_id", sa.Uuid(), nullable=False),
+        sa.Column("failures", sa.BigInteger(), nullable=False, comment="of one hook, in a row"),
+        sa.Column("hook_id", sa.Uuid(), nullable=True, comment="the one that failed"),
+        sa.Column("hooks", sa.Text(), nullable=False, comment="fingerprint of the hooks of which one failed"),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=False, comment="these hooks are not asked before"),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["file_versions.id"], name=op.f("fk_hook_retries_version_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("version_id", name=op.f("pk_hook_retries")),
+    )
+    op.execute(f"INSERT INTO hook_retries SELECT id, {', '.join(RETRIES)} FROM file_versions WHERE {FAILING}")
+    for column in RETRIES:
+        op.drop_column("file_versions", column)
+
+
+def _move_retries_back() -> None:
+    op.add_column(
+        "file_versions",
+        sa.Column(
+            "hook_failures", sa.BigInteger(), nullable=False, server_default="0", comment="of one hook, in a row"
+        ),
+    )
+    op.add_column("file_versions", sa.Column("failing_hook_id", sa.Uuid(), nullable=True))
+    hooks = "fingerprint of the hooks of which one failed"
+    op.add_column("file_versions", sa.Column("failing_hooks", sa.Text(), nullable=True, comment=hooks))
+    asked = sa.DateTime(timezone=True)
+    comment = "these hooks are not asked before"
+    op.add_column("file_versions", sa.Column("hook_retry_at", asked, nullable=True, comment=comment))
+    op.execute(
+        "UPDATE file_versions SET hook_failures = retries.failures, failing_hook_id = retries.hook_id,"
+        " failing_hooks = retries.hooks, hook_retry_at = retries.retry_at FROM hook_retries AS retries"
+        " WHERE retries.version_id = file_versions.id"
+    )
+    op.drop_table("hook_retries")
+    op.execute(
+        "CREATE INDEX ix_file_versions_hook_retry_at ON file_versions (instrument_id, hook_retry_at)"
+        " WHERE hook_retry_at IS NOT NULL"
+    )
 
 
 def _drop(*indexes: str) -> None:
