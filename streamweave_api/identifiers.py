@@ -131,9 +131,9 @@ async def resolve_without_slash(
 
 
 async def _answer(service: Service, viewer: User | None, request: Asked, info: str | None, text: str) -> Response[Any]:
-    hide = service.hide_private_identifiers
+    hide = service.settings.private_identifiers == "hidden"
     named = await sync_to_thread(service.read, resolve, viewer, text, hide_private=hide)
-    headers = {"Link": links_of(named, service.public_url), "Vary": "Accept, Authorization, Cookie"}
+    headers = {"Link": links_of(named, service.settings.public_url), "Vary": "Accept, Authorization, Cookie"}
     if named.record.withdrawn_at is not None:
         return _tombstone(service, named, headers)
     wanted = request.accept.best_match(OFFERED)
@@ -141,7 +141,7 @@ async def _answer(service: Service, viewer: User | None, request: Asked, info: s
         record = erc(citation_of(named, service.support), service.support)
         return Response(record, media_type=PLAIN_TEXT, headers=headers)
     if wanted == LINKED_DATA:
-        described = dataset(named, service.support, service.public_url)
+        described = dataset(named, service.support, service.settings.public_url)
         return Response(described, media_type=LINKED_DATA, headers=headers)
     return Response(None, status_code=303, headers={**headers, "Location": landing_path(named)})
 

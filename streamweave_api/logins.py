@@ -65,13 +65,6 @@ def login_cookies(token: str, csrf: str, lifetime_seconds: int, secure: bool) ->
     ]
 
 
-def without_login_cookies(response: Response[Any]) -> Response[Any]:
-    """The response, which has the browser forget the login."""
-    for key in (LOGIN_COOKIE, CSRF_COOKIE):
-        response.delete_cookie(key, path="/")
-    return response
-
-
 @post("/jwt/login", opt=OPEN_TO_ALL, status_code=200, responses=errors(429), summary="Log in")
 async def log_in_for_token(service: TheService, data: URLEncodedBody[Login], client_address: ClientAddress) -> Token:
     """A token for an e-mail address (``username``) and a password."""
@@ -93,7 +86,7 @@ async def log_in_for_cookies(
         raise NotAllowed("Another site's page can't log in here")
     token = await apart_for_passwords(_token, service, data, client_address)
     csrf = csrf_token(claims_of(token, service.secret_key), service.secret_key)
-    cookies = login_cookies(token, csrf, service.token_lifetime_seconds, service.cookie_secure)
+    cookies = login_cookies(token, csrf, service.settings.token_lifetime_seconds, service.settings.cookie_secure)
     return Response(None, status_code=204, cookies=cookies)
 
 
@@ -114,7 +107,10 @@ def log_out_token(service: TheService, credential: ShownCredential) -> None:
 def log_out_cookies(service: TheService, credential: ShownCredential) -> Response[None]:
     """End the login, and have the browser forget it."""
     _end(service, credential)
-    return without_login_cookies(Response(None, status_code=204))
+    response = Response(None, status_code=204)
+    for key in (LOGIN_COOKIE, CSRF_COOKIE):
+        response.delete_cookie(key, path="/")
+    return response
 
 
 @get(
@@ -134,7 +130,7 @@ def _token(service: Service, login: Login, client_address: str) -> str:
         user: User = log_in(service.sessions, service.login_limits, attempt, login.password)
     except NotAuthenticated as error:
         raise ClientException("LOGIN_BAD_CREDENTIALS") from error
-    return issue_token(user.id, service.secret_key, service.token_lifetime_seconds, user.token_version)
+    return issue_token(user.id, service.secret_key, service.settings.token_lifetime_seconds, user.token_version)
 
 
 def _end(service: Service, credential: Credential) -> None:

@@ -74,13 +74,14 @@ class CatalogCheck:
 
 @dataclass(frozen=True)
 class Service:
-    """The catalog, the seal of passwords, what hooks reach, who may come in, mails, identifiers, and Dagster.
+    """The settings, and what was made of them: the catalog, the seal of passwords, what hooks reach, mails, Dagster.
 
     ``now`` is the database's clock, by which everything on record is stamped.
     ``storage_roots`` say where storage locations may lie, ``certificate_issuer`` what may be deleted at the source.
     ``catalog_check`` is for ``/health`` alone.
     """
 
+    settings: Settings
     engine: Engine
     sessions: Sessions
     reading: Sessions
@@ -89,14 +90,9 @@ class Service:
     storage_roots: StorageRoots
     reach: HookReach
     secret_key: str
-    token_lifetime_seconds: int
     login_limits: LoginLimits
-    registration_open: bool
-    cookie_secure: bool
     mailer: Mailer
     alert_channels: Channels
-    public_url: str
-    hide_private_identifiers: bool
     support: Support
     certificate_issuer: Issuer
     dagster: Dagster
@@ -143,6 +139,7 @@ def service_of(settings: Settings) -> Service:
     signer = signer_of(settings.certificate_key.get_secret_value())
     dagster = Dagster(settings.dagster_url, settings.dagster_token.get_secret_value())
     return Service(
+        settings=settings,
         engine=engine,
         sessions=sessions,
         reading=reading_sessions(engine),
@@ -151,14 +148,9 @@ def service_of(settings: Settings) -> Service:
         storage_roots=settings.allowed_storage(),
         reach=HookReach.told_by(settings, sealer),
         secret_key=secret_key,
-        token_lifetime_seconds=settings.token_lifetime_seconds,
         login_limits=_login_limits(settings),
-        registration_open=settings.registration_open,
-        cookie_secure=settings.cookie_secure,
         mailer=mailer_of(settings),
         alert_channels=channels_of(settings),
-        public_url=settings.public_url,
-        hide_private_identifiers=settings.private_identifiers == "hidden",
         support=Support(settings.facility_name, settings.commitment),
         certificate_issuer=Issuer(sessions, partial(open_marked, sessions, storage_opener(sealer)), signer, now),
         dagster=dagster,
@@ -214,4 +206,4 @@ _THREADS = Threads("mails", 2)
 
 def mailed(service: Service, mail: Callable[[Sessions, Mailer, str, str], None], email: str) -> BackgroundTask:
     """What sends that mail to the address."""
-    return BackgroundTask(_THREADS.run, mail, service.sessions, service.mailer, service.public_url, email)
+    return BackgroundTask(_THREADS.run, mail, service.sessions, service.mailer, service.settings.public_url, email)

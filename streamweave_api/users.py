@@ -78,7 +78,7 @@ async def register_user(
     An address that has an account gets the same answer, and nothing changes. Where mails are sent, its owner is
     notified, and a new account can be used once its address is verified with the mail that was sent to it.
     """
-    if not service.registration_open:
+    if not service.settings.registration_open:
         raise NotAllowed("Registration is closed: ask an admin for an account")
     by_mail = bool(service.mailer.host)
     user, is_told = await apart_for_passwords(

@@ -86,14 +86,6 @@ def user_by_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(func.lower(User.email) == email.lower()))
 
 
-def register(session: Session, email: str, new_password: str, role: Role = Role.USER) -> User:
-    """A new user. Raises ``InvalidInput`` for an unusable address or password, ``Conflict`` for an address in use."""
-    password_for(email_address("email", email), "password", password("password", new_password))
-    user = User(email=email, password_hash=hash_password(new_password), role=role)
-    check_email_is_free(session, email)
-    return add(session, user)
-
-
 def check_email_is_free(session: Session, email: str, besides: uuid.UUID | None = None) -> None:
     """Raises ``Conflict`` when the address is another user's."""
     same = user_by_email(session, email)
@@ -111,7 +103,7 @@ def ensure_admin(sessions: Sessions, email: str, given_password: str | None) -> 
         user = user_by_email(session, email)
         if user is None:
             made_up = secrets.token_urlsafe(16) if given_password is None else None
-            register(session, email, given_password or made_up or "", Role.ADMIN)
+            create_user(session, {"email": email, "password": given_password or made_up, "role": Role.ADMIN})
             return made_up
         if not user.is_admin:
             raise StartError(f"{email} is an ordinary user: give another address in STREAMWEAVE_ADMIN_EMAIL")

@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import func, select, update
 
-from streamweave.access.users import register
+from streamweave.access.users import create_user
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import RevokedToken, Role, User
 from streamweave.settings import Settings
@@ -29,7 +29,7 @@ UNAUTHORIZED = {"detail": "Unauthorized"}
 @pytest.fixture
 def user(sessions: Sessions) -> User:
     with sessions.begin() as session:
-        return register(session, LOGIN["username"], LOGIN["password"])
+        return create_user(session, {"email": LOGIN["username"], "password": LOGIN["password"]})
 
 
 @pytest.fixture

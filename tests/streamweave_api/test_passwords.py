@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 
 from streamweave.access.passwords import _QUEUE, AT_ONCE, WAITING
 from streamweave.access.tokens import token_digest
-from streamweave.access.users import register
+from streamweave.access.users import create_user
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import MailedToken, User
 from streamweave.settings import Settings
@@ -31,7 +31,7 @@ DEADLINE_SECONDS = 30
 @pytest.fixture
 def user(sessions: Sessions) -> User:
     with sessions.begin() as session:
-        return register(session, EMAIL, OLD)
+        return create_user(session, {"email": EMAIL, "password": OLD})
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import Engine
 
-from streamweave.access.users import register
+from streamweave.access.users import create_user
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.errors import StartError
@@ -59,7 +59,7 @@ def test_no_admin_is_made_up_while_there_is_an_active_one(sessions: Sessions, da
     assert (email, bool(made_up_password)) == (ADMIN_EMAIL, True)
     with sessions.begin() as session:
         session.execute(update(User).values(is_active=False))
-        register(session, "ada@example.org", "a good password", Role.ADMIN)
+        create_user(session, {"email": "ada@example.org", "password": "a good password", "role": Role.ADMIN})
     assert prepare_admin(unnamed) == ("ada@example.org", None)
     _, made_up_password = prepare_admin(Settings(database_url=database_url, admin_email="eve@example.org"))
     assert made_up_password

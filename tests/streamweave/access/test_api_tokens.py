@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import func, update
 
 from streamweave.access.tokens import create_api_token, delete_api_token, user_of_api_token
-from streamweave.access.users import register
+from streamweave.access.users import create_user
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import ApiToken, TokenScope, User
 from streamweave.errors import InvalidInput, NotAllowed, NotAuthenticated, NotFound
@@ -14,7 +14,7 @@ from streamweave.errors import InvalidInput, NotAllowed, NotAuthenticated, NotFo
 @pytest.fixture
 def user(sessions: Sessions) -> User:
     with sessions.begin() as session:
-        return register(session, "researcher@test.org", "testpassword123")
+        return create_user(session, {"email": "researcher@test.org", "password": "testpassword123"})
 
 
 def made(sessions: Sessions, user: User) -> tuple[ApiToken, str]:
@@ -104,7 +104,7 @@ def test_what_can_not_be_is_refused(sessions: Sessions, user: User, values: dict
 def test_nobody_ends_somebody_elses_token(sessions: Sessions, user: User) -> None:
     token, text = made(sessions, user)
     with sessions.begin() as session:
-        other = register(session, "other@test.org", "testpassword123")
+        other = create_user(session, {"email": "other@test.org", "password": "testpassword123"})
         with pytest.raises(NotFound):
             delete_api_token(session, other, token.id)
         delete_api_token(session, user, token.id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.access.grants import Grantee, NamedGrantee, assign_access
 from streamweave.access.groups import create_team, delete_team, restore_team, update_team
-from streamweave.access.users import create_user, register, update_user
+from streamweave.access.users import create_user, update_user
 from streamweave.access.visibility import visible_files
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileGrant, FileRecord, GranteeType, Group, PendingGrant, Project, User
@@ -81,7 +81,7 @@ def test_a_deleted_group_is_nobody_until_it_is_restored(sessions: Sessions, reco
 
 def test_an_address_stands_for_its_user_only_once_it_is_verified(sessions: Sessions, record: FileRecord) -> None:
     with sessions.begin() as session:
-        user = register(session, "user_a@test.org", "password of the test")
+        user = create_user(session, {"email": "user_a@test.org", "password": "password of the test"})
         assign_access(session, {record.id: [NamedGrantee(GranteeType.USER, "user_a@test.org")]})
         assert (granted(session), waiting(session)) == ([], ["user_a@test.org"])
         update_user(session, user.id, {"is_verified": True})

@@ -14,7 +14,7 @@ from streamweave.access.tokens import (
     user_of_api_token,
     user_of_login,
 )
-from streamweave.access.users import register
+from streamweave.access.users import create_user
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import RevokedToken, User
 from streamweave.errors import NotAuthenticated
@@ -25,7 +25,7 @@ SECRET = "a secret of the tests, long enough to sign tokens"
 @pytest.fixture
 def user(sessions: Sessions) -> User:
     with sessions.begin() as session:
-        return register(session, "researcher@test.org", "testpassword123")
+        return create_user(session, {"email": "researcher@test.org", "password": "testpassword123"})
 
 
 def login_of(user: User) -> Claims:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from streamweave.access.login import Attempt, LoginLimits, counted_attempt, counted_request, log_in, network_of
 from streamweave.access.tokens import sweep
-from streamweave.access.users import register
+from streamweave.access.users import create_user
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import KnownAddress, LoginCount, User
 from streamweave.errors import NotAuthenticated, TooBusy, TooManyAttempts
@@ -25,7 +25,7 @@ LIMITS = LoginLimits(attempts=3, attempts_per_account=4, attempts_per_address=5)
 @pytest.fixture
 def user(sessions: Sessions) -> User:
     with sessions.begin() as session:
-        return register(session, EMAIL, PASSWORD)
+        return create_user(session, {"email": EMAIL, "password": PASSWORD})
 
 
 def fail(sessions: Sessions, email: str, address: str) -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from streamweave.access.passwords import password_matches
-from streamweave.access.users import EMAIL, ensure_admin, register, user_by_email
+from streamweave.access.users import EMAIL, create_user, ensure_admin, user_by_email
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Role, User
 from streamweave.errors import Conflict, InvalidInput, StartError
@@ -21,17 +21,17 @@ def admin_with(sessions: Sessions, email: str, password: str) -> bool:
 
 def test_a_password_is_kept_as_a_hash(sessions: Sessions) -> None:
     with sessions.begin() as session:
-        user = register(session, EMAIL_ADDRESS, PASSWORD)
+        user = create_user(session, {"email": EMAIL_ADDRESS, "password": PASSWORD})
         assert user.role == Role.USER
         assert PASSWORD not in user.password_hash
 
 
 def test_an_address_is_the_same_in_capitals(sessions: Sessions) -> None:
     with sessions.begin() as session:
-        user = register(session, EMAIL_ADDRESS, PASSWORD)
+        user = create_user(session, {"email": EMAIL_ADDRESS, "password": PASSWORD})
         assert user_by_email(session, EMAIL_ADDRESS.upper()) is user
         with pytest.raises(Conflict):
-            register(session, EMAIL_ADDRESS.upper(), PASSWORD)
+            create_user(session, {"email": EMAIL_ADDRESS.upper(), "password": PASSWORD})
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_is_not_an_address_is_refused_and_nobodys(sessions: Sessions, email
     with sessions() as session:
         assert user_by_email(session, email) is None
         with pytest.raises(InvalidInput) as refused:
-            register(session, email, PASSWORD)
+            create_user(session, {"email": email, "password": PASSWORD})
     assert refused.value.field == "email"
 
 
@@ -71,6 +71,6 @@ def test_an_admin_who_exists_keeps_their_password(sessions: Sessions) -> None:
 
 def test_who_registered_the_admins_address_first_does_not_become_admin(sessions: Sessions) -> None:
     with sessions.begin() as session:
-        register(session, EMAIL_ADDRESS, PASSWORD)
+        create_user(session, {"email": EMAIL_ADDRESS, "password": PASSWORD})
     with pytest.raises(StartError):
         ensure_admin(sessions, EMAIL_ADDRESS, PASSWORD)
