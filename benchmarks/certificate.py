@@ -24,7 +24,7 @@ from benchmarks.rescan import FILES_PER_FOLDER, WRITTEN_AT, fill
 from benchmarks.setting import Setting
 from streamweave.catalog.session import catalog_sessions, open_catalog
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, StorageLocation
-from streamweave.harvest.scan_checkpoint import address_of
+from streamweave.harvest.scan_record import address_of
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.storage.marking import mark_new_place, open_marked
 from streamweave.storage.opening import open_storage

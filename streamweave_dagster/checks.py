@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, VersionState
 from streamweave.facility import Facility
-from streamweave.harvest.backlog import stragglers
+from streamweave.harvest.progress import stragglers
 from streamweave.harvest.scan_record import latest_scan, unlisted_sentence
 from streamweave.instruments.schedules import longest_pause
 from streamweave.preservation.damage import unrepaired

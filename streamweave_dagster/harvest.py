@@ -17,8 +17,7 @@ import dagster as dg
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.errors import NotFound
 from streamweave.facility import Facility
-from streamweave.harvest.progress import Progress
-from streamweave.harvest.report import FileOutcome
+from streamweave.harvest.progress import FileOutcome, Progress
 from streamweave.harvest.run import STEPS, Harvest, Listeners
 from streamweave.instruments.dagster import JOB_NAME, harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug

@@ -10,8 +10,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
-from streamweave.harvest.backlog import NEEDS_ATTENTION
-from streamweave.harvest.report import DayReport, FileOutcome, HarvestReport
+from streamweave.harvest.progress import NEEDS_ATTENTION, DayReport, FileOutcome, HarvestReport
 from streamweave.printable import printable
 
 WAITING = (VersionState.SETTLING, VersionState.SETTLED, VersionState.PENDING)

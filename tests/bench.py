@@ -29,7 +29,7 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
-from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.progress import HarvestReport
 from streamweave.harvest.run import harvest
 from streamweave.harvest.transfer import Listener
 from streamweave.storage.marking import mark_new_place

@@ -33,7 +33,7 @@ from streamweave.catalog.tables.hooks import FAILURES
 from streamweave.errors import InvalidInput, NotFound
 from streamweave.files.listing import NEWEST_FIRST, Sort, order_of, visible_page
 from streamweave.files.selection import EVERYTHING, Selection, access_scope_asked, selected
-from streamweave.harvest.source_check import FOUND_BY_REREADING
+from streamweave.harvest.record_changes import FOUND_BY_REREADING
 
 ListedFile = Row[Any]
 """A row with the columns of ``LISTED``, by their names."""

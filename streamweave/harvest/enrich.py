@@ -19,8 +19,7 @@ from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Ins
 from streamweave.catalog.tables.files import DONE
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
-from streamweave.harvest.hook_batches import HookBatches
-from streamweave.harvest.policy import ActiveHooks, is_other, waits_for_hooks
+from streamweave.harvest.hook_batches import ActiveHooks, HookBatches, is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
 from streamweave.hooks.build import hooks_fingerprint, post_hooks
 from streamweave.hooks.calls import Answers

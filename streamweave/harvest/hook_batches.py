@@ -8,19 +8,48 @@ shown, and only while the hooks are the same.
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import Select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, or_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.catalog.bulk import batches, id_batches
 from streamweave.catalog.session import lock_instrument
-from streamweave.catalog.tables import Instrument
+from streamweave.catalog.tables import FileVersion, Instrument
 from streamweave.facility import Facility
-from streamweave.harvest.policy import ActiveHooks
-from streamweave.hooks.calls import BATCH, Answers, Calls, record_runs
+from streamweave.hooks.base import PostTransferHook, PreTransferHook
+from streamweave.hooks.calls import BATCH, Answers, Calls, call_out, record_runs
 from streamweave.hooks.recorded_hook import HookSubject
+
+
+@dataclass(frozen=True)
+class ActiveHooks:
+    """The hooks of one trigger, as their rows are at one moment. The fingerprint changes when they do."""
+
+    hooks: Sequence[PreTransferHook | PostTransferHook]
+    hooks_fingerprint: str
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether any of the hooks calls out."""
+        return call_out(self.hooks)
+
+
+def is_other(column: InstrumentedAttribute[str | None], fingerprint: str) -> ColumnElement[bool]:
+    """As ``is_distinct_from``, which no index can answer."""
+    return or_(column.is_(None), column < fingerprint, column > fingerprint)
+
+
+def waits_for_hooks(fingerprint: str, now: datetime) -> ColumnElement[bool]:
+    """Over ``FileVersion``: one of these hooks has failed for it, and it is too early to ask again."""
+    return and_(
+        FileVersion.hook_retry_at.is_not(None),
+        FileVersion.hook_retry_at > now,
+        func.coalesce(FileVersion.failing_hooks, "") == fingerprint,
+    )
+
 
 Configuration = TypeVar("Configuration", bound=ActiveHooks)
 Version = TypeVar("Version")

@@ -1,20 +1,102 @@
-"""Progress: how far a run's transfers are, how fast they go, and how long they will take. On our monotonic clock."""
+"""Reports and progress: what a harvest did, day by day; how far a run's transfers are, and how long they will take.
+
+Reports have complete counts, and the first files of each day by name. Progress is on our monotonic clock.
+"""
 
 import threading
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
-from datetime import date
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import FileVersion, HarvestRun, Instrument, Transfer
+from streamweave.catalog.tables import FileRecord, FileVersion, HarvestRun, Instrument, Transfer, VersionState
+from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import is_due
+
+NAMED_FILES_PER_DAY = 1_000
+"""More files are counted but not named: a report has to fit into a page and into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file. ``destination`` is where its bytes are now, if they were archived."""
+
+    source_path: str
+    day: date
+    state: VersionState
+    size_bytes: int
+    reason: str = ""
+    destination: str = ""
+
+
+@dataclass(slots=True)
+class DayReport:
+    """One acquisition day. ``bytes`` counts what was archived."""
+
+    counts: Counter[VersionState] = field(default_factory=Counter)
+    bytes: int = 0
+    files: list[FileOutcome] = field(default_factory=list)
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Count a file, and name it while there is room."""
+        self.counts[outcome.state] += 1
+        if outcome.state == VersionState.ARCHIVED:
+            self.bytes += outcome.size_bytes
+        if len(self.files) < NAMED_FILES_PER_DAY:
+            self.files.append(outcome)
+
+
+@dataclass(slots=True)
+class HarvestReport:
+    """What a harvest did. ``seconds`` is how long its transfers took."""
+
+    days: dict[date, DayReport] = field(default_factory=dict)
+    seconds: float = 0.0
+    troubles: list[StreamWeaveError] = field(default_factory=list)
+    """What stopped the harvest as a whole, or kept it from a storage location."""
+    pause: str = ""
+    """Why the harvest ended before everything was done though nothing is wrong, and when it resumes."""
+
+    def add(self, outcome: FileOutcome) -> None:
+        """Count a file under its acquisition day."""
+        if outcome.day not in self.days:
+            self.days[outcome.day] = DayReport()
+        self.days[outcome.day].add(outcome)
+
+    def include(self, other: "HarvestReport") -> None:
+        """Add what a further step of the same harvest did."""
+        self.seconds += other.seconds
+        self.troubles += other.troubles
+        self.pause = self.pause or other.pause
+        for day, report in other.days.items():
+            mine = self.days.setdefault(day, DayReport())
+            mine.counts += report.counts
+            mine.bytes += report.bytes
+            mine.files += report.files[: NAMED_FILES_PER_DAY - len(mine.files)]
+
+    @property
+    def counts(self) -> Counter[VersionState]:
+        """Files by what became of them, over all days."""
+        return sum((report.counts for report in self.days.values()), Counter())
+
+    @property
+    def bytes(self) -> int:
+        """What was archived, over all days."""
+        return sum(report.bytes for report in self.days.values())
+
+    def sentence(self) -> str:
+        """The outcome, for people."""
+        if not self.days:
+            return "nothing to do"
+        return ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))
+
 
 WINDOW_SECONDS = 30.0
 """Rates are means over the last so many seconds at most."""
@@ -198,3 +280,40 @@ class ProgressReports:
         with self._facility.sessions.begin() as session:
             session.execute(update(HarvestRun).where(HarvestRun.id == self._run_id).values(progress=progress.as_row()))
         self._on_progress(progress)
+
+
+NEEDS_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
+
+
+def versions_by_state(session: Session, instrument: Instrument) -> dict[VersionState, int]:
+    """How many of the instrument's files are in which state (by their newest version)."""
+    rows = session.execute(
+        select(FileVersion.state, func.count())
+        .where(FileVersion.instrument_id == instrument.id, FileVersion.is_newest)
+        .group_by(FileVersion.state)
+    )
+    return {VersionState(state): number for state, number in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Straggler:
+    """A file that needs attention. ``since`` is UTC."""
+
+    source_path: str
+    state: VersionState
+    reason: str
+    since: datetime
+
+
+def stragglers(session: Session, instrument: Instrument, limit: int = 100) -> Sequence[Straggler]:
+    """The files that need attention, those that have waited longest first."""
+    rows = session.execute(
+        select(FileRecord.source_path, FileVersion.state, FileVersion.reason, FileVersion.state_since)
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(
+            FileVersion.instrument_id == instrument.id, FileVersion.is_newest, FileVersion.state.in_(NEEDS_ATTENTION)
+        )
+        .order_by(FileVersion.state_since)
+        .limit(limit)
+    )
+    return [Straggler(path, VersionState(state), reason, since) for path, state, reason, since in rows]

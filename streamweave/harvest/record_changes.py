@@ -4,7 +4,7 @@ What has been archived stays as it is, and a changed file gets a further version
 """
 
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,8 @@ from streamweave.catalog.tables import LIVE, FileRecord, FileVersion, Instrument
 from streamweave.catalog.tables.base import uuid7
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import StorageRefused, StorageUnavailable
-from streamweave.harvest.file_queries import has_a_copy, is_claimed, once_copied
-from streamweave.harvest.scan_compare import Differences, KnownFile
+from streamweave.harvest.claims import has_a_copy, is_claimed, once_copied
+from streamweave.harvest.scan_compare import Differences, KnownFile, known_files
 from streamweave.harvest.version_state import GONE, VersionFields, version_fields, write_version_fields
 from streamweave.instruments.acquisition import acquisition
 from streamweave.sources.base import SourceFile
@@ -267,3 +267,28 @@ def cancel_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID
             )
             .values(status=TransferStatus.SKIPPED, error_message=why, completed_at=now)
         )
+
+
+FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
+
+
+def record_other_contents(
+    session: Session, instrument: Instrument, versions: Mapping[uuid.UUID, str], now: datetime
+) -> list[str]:
+    """Add a version after each of these, given with their paths: the source has another content now.
+
+    Returns the paths of those that are still the newest, and that no run copies.
+    """
+    known = known_files(session, instrument.id, versions.values()).values()
+    changed = [each for each in known if each.version_id in versions and not each.is_claimed and not each.is_gone]
+    record_changes(session, instrument, [(each, _as_seen(each)) for each in changed], now)
+    session.execute(
+        update(FileVersion)
+        .where(is_one_of(FileVersion.file_id, [each.file_id for each in changed]), FileVersion.is_newest)
+        .values(found_by_rereading=True, reason=FOUND_BY_REREADING)
+    )
+    return [each.source_path for each in changed]
+
+
+def _as_seen(known: KnownFile) -> SourceFile:
+    return SourceFile(known.source_path, known.size_bytes, known.mtime)

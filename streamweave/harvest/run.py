@@ -14,8 +14,7 @@ from streamweave.facility import Facility
 from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.progress import ProgressListener
-from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.progress import HarvestReport, ProgressListener
 from streamweave.harvest.scan import discover
 from streamweave.harvest.scan_record import ScanResult
 from streamweave.harvest.settle import settle

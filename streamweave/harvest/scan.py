@@ -24,17 +24,18 @@ from streamweave.catalog.tables import FileRecord, Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
 from streamweave.harvest.background_thread import BackgroundThread
-from streamweave.harvest.file_queries import expected_files, known_files
 from streamweave.harvest.record_changes import Recorder
-from streamweave.harvest.scan_checkpoint import (
+from streamweave.harvest.scan_compare import Candidates, compare, expected_files, find_candidates, known_files
+from streamweave.harvest.scan_record import (
+    Digests,
     ScanCheckpoint,
     ScannedScope,
+    ScanResult,
     address_of,
     delete_checkpoint,
     expect_address,
+    scan_on_record,
 )
-from streamweave.harvest.scan_compare import Candidates, Digests, compare, find_candidates
-from streamweave.harvest.scan_record import ScanResult, scan_on_record
 from streamweave.harvest.share_guard import Expectations, expectations_of, suspicion, use_acknowledgement
 from streamweave.sources.base import FolderListing, SourceFile
 

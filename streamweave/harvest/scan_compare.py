@@ -1,19 +1,22 @@
-"""A listing compared with what the catalog knows. Pure.
+"""A listing compared with what the catalog knows.
 
-``find_candidates`` finds in whole folders, cheaply, what is not as expected; ``compare`` then examines only those
-files.
+``find_candidates`` finds in whole folders, cheaply, what is not as expected (``expected_files``); ``compare`` then
+examines only those files, beside what is known of them (``known_files``). Both are pure.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from streamweave.catalog.tables import VersionState
-from streamweave.catalog.tables.files import WATCHED
-from streamweave.sources.base import SourceFile
+from sqlalchemy import ColumnElement, case, select
+from sqlalchemy.orm import Session
 
-DIGEST_BYTES = 16
+from streamweave.catalog.bulk import digest_of_path, is_at
+from streamweave.catalog.tables import FileRecord, FileVersion, VersionState
+from streamweave.catalog.tables.files import WATCHED
+from streamweave.harvest.claims import is_claimed
+from streamweave.sources.base import SourceFile
 
 Expected = tuple[str, int, datetime, uuid.UUID | None, bool]
 """A file that should be on the share: its path, its size in bytes, its mtime; the version's id while it is watched; and
@@ -112,43 +115,38 @@ def _keeps_growing(file: SourceFile, before: KnownFile) -> bool:
     return is_on_its_way and not before.is_gone and file.size_bytes >= before.size_bytes
 
 
-class Digests:
-    """A set of MD5 digests in little more than the 16 bytes that each takes; a Python set needs 110 for each.
-
-    Those that begin with the same 12 bits are in one string, which is searched: about 250 where there are a million.
-    """
-
-    def __init__(self, digests: Iterable[bytes] = ()) -> None:
-        self._strings: dict[int, bytearray] = {}
-        self._count = 0
-        for digest in digests:
-            self.add(digest)
-
-    def add(self, digest: bytes) -> None:
-        """Put one in, unless it is there."""
-        string = self._strings.setdefault(_beginning(digest), bytearray())
-        if not _holds(string, digest):
-            string += digest
-            self._count += 1
-
-    def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, bytes) and _holds(self._strings.get(_beginning(digest), b""), digest)
-
-    def __iter__(self) -> Iterator[bytes]:
-        for string in self._strings.values():
-            for start in range(0, len(string), DIGEST_BYTES):
-                yield bytes(string[start : start + DIGEST_BYTES])
-
-    def __len__(self) -> int:
-        return self._count
+def expected_files(session: Session, instrument_id: uuid.UUID, which: ColumnElement[bool]) -> Sequence[Expected]:
+    """What should be there; ``which`` is over ``FileRecord``. One query, whatever the number of folders or paths."""
+    query = (
+        select(
+            FileRecord.source_path,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            case((FileVersion.state.in_(WATCHED), FileVersion.id)),
+            FileVersion.state.in_((VersionState.VANISHED, VersionState.SUPERSEDED)),
+        )
+        .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
+        .where(FileRecord.instrument_id == instrument_id, FileRecord.gone_at.is_(None), which)
+    )
+    return session.connection().execute(query).tuples().all()
 
 
-def _beginning(digest: bytes) -> int:
-    return digest[0] << 4 | digest[1] >> 4
-
-
-def _holds(string: bytes | bytearray, digest: bytes) -> bool:
-    place = string.find(digest)
-    while place > 0 and place % DIGEST_BYTES:  # found across two of them
-        place = string.find(digest, place + 1)
-    return place >= 0
+def known_files(session: Session, instrument_id: uuid.UUID, source_paths: Collection[str]) -> dict[str, KnownFile]:
+    """What is known of these files, gone ones too, by source path: one query, whatever their number."""
+    rows = session.connection().execute(
+        select(
+            FileRecord.id,
+            FileVersion.id,
+            FileRecord.source_path,
+            FileVersion.number,
+            FileVersion.size_bytes,
+            FileVersion.source_mtime,
+            FileVersion.state,
+            FileRecord.gone_at.is_not(None),
+            case((FileVersion.state != VersionState.ARCHIVED, is_claimed()), else_=False),
+            FileVersion.unfinished.is_not(None),
+        )
+        .join(FileVersion, (FileVersion.file_id == FileRecord.id) & FileVersion.is_newest)
+        .where(FileRecord.instrument_id == instrument_id, is_at(map(digest_of_path, source_paths)))
+    )
+    return {row[2]: KnownFile(*row) for row in rows}

@@ -30,14 +30,20 @@ from streamweave.harvest.claims import (
     others_at_work,
     staged_names_under_way,
 )
-from streamweave.harvest.commit_batch import Committed, commit_batch
+from streamweave.harvest.commit import Committed, commit_batch
 from streamweave.harvest.copy_verify import Copied, Finished, NotCopied
-from streamweave.harvest.copy_workers import CopyWorkers
-from streamweave.harvest.progress import Interval, Meter, ProgressListener, ProgressReports, due_work
+from streamweave.harvest.copy_workers import CopyWorkers, WorkQueue, is_large
+from streamweave.harvest.progress import (
+    FileOutcome,
+    HarvestReport,
+    Interval,
+    Meter,
+    ProgressListener,
+    ProgressReports,
+    due_work,
+)
 from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
-from streamweave.harvest.report import FileOutcome, HarvestReport
 from streamweave.harvest.version_state import Failed
-from streamweave.harvest.work_queue import WorkQueue, is_large
 from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Leftovers, Storage, discard_leftovers, find_leftovers

@@ -27,7 +27,7 @@ from streamweave.errors import (
 )
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import Digest
-from streamweave.harvest.report import FileOutcome
+from streamweave.harvest.progress import FileOutcome
 from streamweave.hooks.recorded_hook import HookRetry
 from streamweave.journal.entries import Entry
 

@@ -26,9 +26,8 @@ from streamweave.errors import (
     StreamWeaveError,
 )
 from streamweave.facility import Facility
-from streamweave.harvest.catalogue import catalogue
 from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, open_locations
-from streamweave.harvest.commit_batch import place
+from streamweave.harvest.commit import catalogue, place
 from streamweave.harvest.copy_verify import Digest, copy_proven
 from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
 from streamweave.harvest.version_state import Archived, Failed

@@ -30,8 +30,7 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.catalog.tables.files import INDEXED_PATH, path_in_byte_order
-from streamweave.harvest.scan_checkpoint import address_of
-from streamweave.harvest.scan_record import latest_scan
+from streamweave.harvest.scan_record import address_of, latest_scan
 from streamweave.preservation.certificates.evidence import (
     Circumstances,
     CopyEvidence,

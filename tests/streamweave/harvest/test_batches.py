@@ -11,13 +11,13 @@ from sqlalchemy.engine import Engine
 from streamweave.catalog.bulk import BATCH
 from streamweave.catalog.leases import harvest_run
 from streamweave.catalog.tables import VersionState
-from streamweave.harvest.catalogue import catalogue, content_owners
 from streamweave.harvest.claims import claim_transfers
+from streamweave.harvest.commit import catalogue, content_owners
 from streamweave.harvest.copy_verify import digest_of
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.scan import discover
-from streamweave.harvest.scan_checkpoint import ScannedScope
+from streamweave.harvest.scan_record import ScannedScope
 from streamweave.harvest.settle import settle
 from streamweave.harvest.version_state import Archived
 from streamweave.sources.base import FolderListing, SourceFile

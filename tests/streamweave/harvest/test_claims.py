@@ -14,8 +14,8 @@ from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
 from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileVanished
 from streamweave.harvest import commit_batch
-from streamweave.harvest.catalogue import catalogue
 from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back
+from streamweave.harvest.commit import catalogue
 from streamweave.harvest.copy_verify import Digest
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.run import scan_until_quiet

@@ -8,7 +8,7 @@ import pytest
 from streamweave.catalog.bulk import batches
 from streamweave.catalog.tables import VersionState
 from streamweave.harvest import transfer
-from streamweave.harvest.commit_batch import Committed
+from streamweave.harvest.commit import Committed
 
 
 def test_much_that_has_gathered_is_committed_in_pieces(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,8 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
 
 from streamweave.catalog.tables import Hook, HookRun, VersionState
-from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.enrich import enrich_files
-from streamweave.harvest.plan import filter_files
-from streamweave.harvest.policy import policy_for
+from streamweave.harvest.plan import days_with_work, filter_files, policy_for
 from streamweave.hooks.calls import AT_ONCE, RUNS_KEPT
 from streamweave.hooks.hook_context import HookReach
 from streamweave.hooks.scripts import ScriptFolder

@@ -16,7 +16,7 @@ from streamweave.alerts.storage_conditions import full_storage
 from streamweave.catalog.tables import Transfer, VersionState
 from streamweave.errors import CopyNotProven, DestinationOccupied, PathUnusable, StorageRefused, StorageUnavailable
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.commit_batch import publish
+from streamweave.harvest.commit import publish
 from streamweave.harvest.copy_verify import digest_of
 from streamweave.harvest.transfer import REFUSALS_IN_A_ROW, CircuitBreaker
 from streamweave.preservation.verification import orphan_paths

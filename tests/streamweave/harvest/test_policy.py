@@ -4,7 +4,7 @@ from typing import Any
 
 from streamweave.catalog.pages import PageRequest
 from streamweave.catalog.tables import Hook, HookTrigger, VersionState
-from streamweave.harvest.policy import policy_for
+from streamweave.harvest.plan import policy_for
 from streamweave.hooks.configuration import active_hooks, delete_hook, restore_hook
 from streamweave.instruments.schedules import delete_schedule, restore_schedule, schedules
 from streamweave.storage.locations import delete_storage_location

@@ -10,8 +10,15 @@ from fakes.memory_source import MemoryFile
 from streamweave.catalog.tables import Scan, ScanOutcome, VersionState
 from streamweave.errors import FileDenied, FileUnreadable
 from streamweave.harvest.scan import discover
-from streamweave.harvest.scan_checkpoint import MOST_UNLISTABLE_CHARACTERS, ScanCheckpoint
-from streamweave.harvest.scan_record import LARGEST_COUNT, ScanResult, end_dead_scans, scan_on_record, unlisted_sentence
+from streamweave.harvest.scan_record import (
+    LARGEST_COUNT,
+    MOST_UNLISTABLE_CHARACTERS,
+    ScanCheckpoint,
+    ScanResult,
+    end_dead_scans,
+    scan_on_record,
+    unlisted_sentence,
+)
 from streamweave.sources.base import FolderListing, SourceFile
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.harvest.run import scan
-from streamweave.harvest.settle_rules import Observation, judge
+from streamweave.harvest.settle import Observation, judge
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 INSTRUMENT = Instrument(quiet_period_seconds=60, max_wait_seconds=3_600, marker_suffix=".done")

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from itertools import islice
 
-from streamweave.harvest.scan_checkpoint import ScanCheckpoint
+from streamweave.harvest.scan_record import ScanCheckpoint
 from streamweave.sources.base import ListingLimits
 from streamweave.sources.smb import SmbAddress, SmbSource
 

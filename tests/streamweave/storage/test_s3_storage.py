@@ -24,7 +24,7 @@ from streamweave.errors import (
     StorageRefused,
     StorageUnavailable,
 )
-from streamweave.harvest.commit_batch import publish
+from streamweave.harvest.commit import publish
 from streamweave.harvest.copy_verify import digest_of
 from streamweave.storage.archive_paths import destination_path
 from streamweave.storage.locations import StorageAnswer, StorageRefusal, try_storage

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 
 from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Scan, ScanOutcome, Transfer, TransferStatus
-from streamweave.harvest.scan_checkpoint import address_of
+from streamweave.harvest.scan_record import address_of
 from streamweave.settings import Settings
 from streamweave_api.app import create_app
 
