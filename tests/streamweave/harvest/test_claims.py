@@ -13,7 +13,7 @@ from streamweave.catalog.leases import LEASE_SECONDS, harvest_run
 from streamweave.catalog.schema import catalog_id
 from streamweave.catalog.tables import HarvestRun, StorageLocation, Transfer, TransferStatus, VersionState
 from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileVanished
-from streamweave.harvest import commit_batch
+from streamweave.harvest import commit
 from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back
 from streamweave.harvest.commit import catalogue
 from streamweave.harvest.copy_verify import Digest
@@ -222,7 +222,7 @@ def test_a_change_after_a_death_between_publishing_and_cataloguing_gets_a_name_o
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit_batch, "catalogue", die_before_cataloguing)
+        patch.setattr(commit, "catalogue", die_before_cataloguing)
         with (
             pytest.raises(RuntimeError, match="killed"),
             harvest_run(planned.facility.sessions, planned.instrument.id) as run_id,
@@ -318,7 +318,7 @@ def test_what_a_stalled_run_noted_and_could_not_catalogue_is_taken_in_later(
     planned: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stalls between journal and catalogue for longer than its lease, and another run frees its claims."""
-    really_catalogue, kept = commit_batch.catalogue, list[JournalKeeper]()
+    really_catalogue, kept = commit.catalogue, list[JournalKeeper]()
 
     def stalls_before(facility: Any, instrument: Any, run_id: Any, results: Any, journals: JournalKeeper) -> Any:
         kept.append(journals)
@@ -327,7 +327,7 @@ def test_what_a_stalled_run_noted_and_could_not_catalogue_is_taken_in_later(
         assert really_catalogue(facility, instrument, run_id, results, journals) == []
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(commit_batch, "catalogue", stalls_before)
+    monkeypatch.setattr(commit, "catalogue", stalls_before)
     with (
         pytest.raises(RuntimeError, match="killed"),
         harvest_run(planned.facility.sessions, planned.instrument.id) as run_id,

@@ -20,7 +20,7 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.files.resolving import _newest, _read
-from streamweave.harvest import commit_batch, run, transfer
+from streamweave.harvest import commit, run, transfer
 from streamweave.journal import readoption
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.preservation.repair import repair_copies
@@ -120,7 +120,7 @@ def test_what_a_run_noted_that_died_before_cataloguing_is_taken_in(
     bench.write(X1, b"x1")
     restore = back_up(bench)
     with monkeypatch.context() as patched:
-        patched.setattr(commit_batch, "catalogue", lambda *_: dies())
+        patched.setattr(commit, "catalogue", lambda *_: dies())
         with pytest.raises(SystemExit):
             bench.harvest()
     identifier = bench.record(X1).persistent_id
@@ -137,13 +137,13 @@ def test_what_a_living_run_has_noted_and_not_catalogued_is_left_to_it(
 ) -> None:
     bench.write(X1, b"x1")
     looked: list[Any] = []
-    catalogue = commit_batch.catalogue
+    catalogue = commit.catalogue
 
     def somebody_looks_before(*arguments: Any) -> Any:
         looked.append(readopt_everywhere(bench.facility))
         return catalogue(*arguments)
 
-    monkeypatch.setattr(commit_batch, "catalogue", somebody_looks_before)
+    monkeypatch.setattr(commit, "catalogue", somebody_looks_before)
     bench.harvest()
     assert looked == [[]]
     assert bench.states() == {X1: VersionState.ARCHIVED}
@@ -182,7 +182,7 @@ def test_what_a_run_noted_that_died_is_taken_in_although_another_was_the_last_to
         bench.clock.time = today
     bench.write(X1, b"x1")
     with monkeypatch.context() as patched:
-        patched.setattr(commit_batch, "catalogue", lambda *_: dies())
+        patched.setattr(commit, "catalogue", lambda *_: dies())
         with pytest.raises(SystemExit):
             bench.harvest()
     with monkeypatch.context() as patched:  # as one that had opened the location before the other died
