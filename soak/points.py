@@ -63,7 +63,7 @@ STEPS = (
     Step("give a second name, before the staged one goes", "os:link", call=3),
     Step("make names durable", f"{STORAGE}.posix:PosixStorage.make_durable"),
     Step("note what was archived in the journal", "streamweave.journal.keeping:JournalKeeper.note"),
-    Step("flush the journal of the second location", f"{STORAGE}.posix_journal:FolderJournal.append", call=2),
+    Step("flush the journal of the second location", f"{STORAGE}.posix:FolderJournal.append", call=2),
     Step("say how far the journals are (in the transaction)", f"{HARVEST}.commit:note_positions"),
     Step("take over what a dead run published", f"{HARVEST}.commit:_is_taken_over", Setting.LEFT_OVER),
     Step("drop a copy of what is archived already", f"{STORAGE}.posix:PosixStorage.discard", Setting.CHANGED),

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import StorageLocation, StorageType
-from streamweave.journal.conflicts import Conflicts, recent_conflicts
+from streamweave.journal.readoption import Conflicts, recent_conflicts
 from streamweave.storage.locations import (
     StorageAnswer,
     adopt_storage_location,

@@ -31,8 +31,7 @@ from streamweave.facility import Facility
 from streamweave.files.queries import file_by_id
 from streamweave.harvest.progress import Meter, Progress
 from streamweave.preservation.damage import is_unrepaired, last_release
-from streamweave.preservation.reread import ArchivedCopy, CopyCheck
-from streamweave.preservation.selection import INTERVAL, SPREAD_NIGHTS, Holdings, Quota, work_of
+from streamweave.preservation.reread import INTERVAL, SPREAD_NIGHTS, ArchivedCopy, CopyCheck, Holdings, Quota, work_of
 from streamweave.printable import counted
 from streamweave.storage.base import Storage
 

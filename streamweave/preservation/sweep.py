@@ -24,10 +24,14 @@ from streamweave.facility import Facility
 from streamweave.journal.keeping import complete_journal
 from streamweave.preservation.damage import hold_if_too_much, lock_location, mark_damaged, open_hold
 from streamweave.preservation.report import SweepReport, missed
-from streamweave.preservation.reread import ArchivedCopy, ByteListener, CopyCheck, CopyChecker, check_content
-from streamweave.preservation.selection import (
+from streamweave.preservation.reread import (
     LONGEST_NIGHT,
+    ArchivedCopy,
+    ByteListener,
+    CopyCheck,
+    CopyChecker,
     Quota,
+    check_content,
     copies_found_damaged,
     holdings_of,
     longest_unread_copies,

@@ -29,12 +29,17 @@ from streamweave.catalog.tables import (
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import staged_names_under_way
-from streamweave.journal.conflicts import Conflicts, recent_conflicts
-from streamweave.journal.readoption import readopt
+from streamweave.journal.readoption import Conflicts, readopt, recent_conflicts
 from streamweave.preservation.damage import is_repaired
 from streamweave.preservation.report import Listener, SweepReport, VerificationProgress
-from streamweave.preservation.reread import ArchivedCopy, CopyChecker, check_size
-from streamweave.preservation.selection import copies_by_id, holdings_of, other_copies
+from streamweave.preservation.reread import (
+    ArchivedCopy,
+    CopyChecker,
+    check_size,
+    copies_by_id,
+    holdings_of,
+    other_copies,
+)
 from streamweave.preservation.sweep import BATCH_FILES, sweep_completely
 from streamweave.storage.base import Storage, find_leftovers
 

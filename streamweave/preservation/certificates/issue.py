@@ -38,15 +38,16 @@ from streamweave.preservation.certificates.document import (
     state_of,
     statement_of,
 )
-from streamweave.preservation.certificates.evidence import Circumstances, FileEvidence
-from streamweave.preservation.certificates.judgement import Judgement, Verdict, judge, required_places
-from streamweave.preservation.certificates.queries import (
+from streamweave.preservation.certificates.evidence import (
+    Circumstances,
+    FileEvidence,
     Scope,
     all_locations,
     circumstances_of,
     evidence_batches,
     evidence_page,
 )
+from streamweave.preservation.certificates.judgement import Judgement, Verdict, judge, required_places
 
 REUSED_WITHIN = timedelta(minutes=10)
 """For so long a certificate is returned to its receiver again, if the same would be certified."""

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage import flushing, rename_noreplace
+from streamweave.storage import file_io, flushing
 from streamweave.storage.base import NOT_LEGIBLE
 from streamweave.storage.flushing import MANY
 from streamweave.storage.marks import Mark
@@ -107,7 +107,7 @@ def refuse_exclusive_rename(monkeypatch: pytest.MonkeyPatch) -> None:
     def renameat2(*args: object) -> None:
         raise OSError(errno.EINVAL, "no RENAME_NOREPLACE here")
 
-    monkeypatch.setattr(rename_noreplace, "_renameat2", renameat2)
+    monkeypatch.setattr(file_io, "_renameat2", renameat2)
 
 
 @pytest.mark.parametrize("exclusive_rename", [True, False], ids=["renameat2", "check-and-rename"])
