@@ -73,13 +73,11 @@ class Hashing:
         self._sha256 = hashlib.sha256()
 
     def update(self, data: bytes) -> None:
-        """Take the next piece."""
         self._xxhash.update(data)
         self._sha256.update(data)
         self.size_bytes += len(data)
 
     def digest(self) -> Digest:
-        """The digest of all pieces so far."""
         return Digest(self._xxhash.hexdigest(), self._sha256.hexdigest(), self.size_bytes)
 
 
@@ -99,7 +97,6 @@ class ReadBack:
         self._xxhash = xxhash.xxh64()
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next piece."""
         self._xxhash.update(data)
         self.size_bytes += len(data)
 
@@ -178,7 +175,6 @@ class Batch:
     begun: float = field(default_factory=time.monotonic)
 
     def add(self, claim: Claim, result: ReadResult) -> None:
-        """Add a file."""
         self.read.append((claim, result))
         if isinstance(result, WholeFile):
             self.size_bytes += len(result.content)
@@ -334,7 +330,6 @@ class _Copy:
         self._read_back = ReadBack()
 
     def take(self, content: Iterator[bytes], on_bytes: Listener) -> Digest:
-        """Stage all pieces of ``content``."""
         hashing = Hashing()
         with self._storage.stage(self._claim.staged_name, self._claim.mtime) as staged, ExitStack() as threads:
             hasher, writer = (threads.enter_context(_thread(PIECES_AHEAD)) for _ in range(2))

@@ -66,7 +66,6 @@ class WorkQueue:
             return None if after_large and self._large else self._next(self._small)
 
     def next_large(self) -> Claim | None:
-        """Take a large file, if one waits."""
         with self._changed:
             return self._next(self._large)
 
@@ -91,7 +90,6 @@ class WorkQueue:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing more is taken."""
         return self._closed
 
     def close(self, unread: Iterable[Claim] = ()) -> None:

@@ -37,8 +37,6 @@ def enrich_files(facility: Facility, instrument: Instrument, days: Collection[da
 
 @dataclass(frozen=True)
 class PostHooks(ActiveHooks):
-    """The hooks after a transfer, as their rows are at one moment."""
-
     hooks: Sequence[PostTransferHook]
 
 

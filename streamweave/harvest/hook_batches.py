@@ -33,7 +33,6 @@ class ActiveHooks:
 
     @property
     def calls_out(self) -> bool:
-        """Whether any of the hooks calls out."""
         return call_out(self.hooks)
 
 

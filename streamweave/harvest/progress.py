@@ -65,7 +65,6 @@ class HarvestReport:
     """Why the harvest ended before everything was done though nothing is wrong, and when it resumes."""
 
     def add(self, outcome: FileOutcome) -> None:
-        """Count a file under its acquisition day."""
         if outcome.day not in self.days:
             self.days[outcome.day] = DayReport()
         self.days[outcome.day].add(outcome)
@@ -92,7 +91,6 @@ class HarvestReport:
         return sum(report.bytes for report in self.days.values())
 
     def sentence(self) -> str:
-        """The outcome, for people."""
         if not self.days:
             return "nothing to do"
         return ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))
@@ -122,11 +120,9 @@ class Progress:
     seconds_left: float | None
 
     def as_row(self) -> dict[str, Any]:
-        """As it is stored with the run, and shown by the API."""
         return asdict(self)
 
     def sentence(self) -> str:
-        """For people."""
         left = "" if self.seconds_left is None else f", {_duration(self.seconds_left)} left"
         return (
             f"{self.files:,} of {self.files_total:,} files, {_size(self.bytes)} of {_size(self.bytes_total)}, "
@@ -175,7 +171,6 @@ class Meter:
             self._bytes += size_bytes
 
     def progress(self) -> Progress:
-        """How far it is at this moment."""
         with self._lock:
             files, size = self._files, self._bytes + sum(self._under_way.values())
             files_total, bytes_total = max(self._files_total, files), max(self._bytes_total, size)
@@ -250,11 +245,9 @@ class Interval:
 
     @property
     def is_over(self) -> bool:
-        """Whether so many seconds have passed."""
         return time.monotonic() - self._started >= self._seconds
 
     def restart(self) -> None:
-        """Begin the time anew."""
         self._started = time.monotonic()
 
 
@@ -269,12 +262,10 @@ class ProgressReports:
         self._interval = Interval(REPORT_SECONDS)
 
     def report_if_due(self) -> None:
-        """Report unless the last report was a moment ago."""
         if self._interval.is_over:
             self.report_now()
 
     def report_now(self) -> None:
-        """Report, however long ago the last report was."""
         self._interval.restart()
         progress = self._meter.progress()
         with self._facility.sessions.begin() as session:

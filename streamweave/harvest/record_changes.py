@@ -45,7 +45,6 @@ class Recorder:
     now: datetime
 
     def record(self, differences: Differences) -> None:
-        """Write all differences."""
         self._add(differences.new)
         record_changes(self.session, self.instrument, differences.changed, self.now)
         self.mark_observed(differences.watched)

@@ -201,7 +201,6 @@ def harvest(
 
 
 def note_harvested(facility: Facility, instrument: Instrument) -> None:
-    """Record that the instrument was harvested now."""
     with facility.sessions.begin() as session:
         session.execute(
             update(Instrument)

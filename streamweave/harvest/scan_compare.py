@@ -35,7 +35,6 @@ class Candidates:
     missing: list[str] = field(default_factory=list)
 
     def include(self, other: "Candidates") -> None:
-        """Add what was found among further files."""
         self.differing += other.differing
         self.watched += other.watched
         self.missing += other.missing

@@ -41,7 +41,6 @@ class Digests:
             self.add(digest)
 
     def add(self, digest: bytes) -> None:
-        """Put one in, unless it is there."""
         string = self._strings.setdefault(_beginning(digest), bytearray())
         if not _holds(string, digest):
             string += digest
@@ -146,7 +145,6 @@ class ScanCheckpoint:
         return isinstance(folder, str) and digest_of_path(folder) in self.leaves.folders
 
     def has_seen(self, folder: str) -> bool:
-        """Whether the folder has been listed."""
         digest = digest_of_path(folder)
         return digest in self.leaves.folders or digest in self.branches.folders
 
@@ -179,7 +177,6 @@ class ScanCheckpoint:
         return cls(last.started_at, leaves, is_resumed=True)
 
     def save(self, session: Session, instrument: Instrument, now: datetime) -> None:
-        """Let the next scan resume here."""
         session.merge(
             UnfinishedLook(
                 instrument_id=instrument.id,
@@ -210,7 +207,6 @@ def expect_address(session: Session, instrument: Instrument) -> None:
 
 
 def address_of(instrument: Instrument) -> str:
-    """Which folder of which share is scanned."""
     return _address(instrument.cifs_host, instrument.cifs_port, instrument.cifs_share, instrument.cifs_base_path)
 
 
@@ -267,7 +263,6 @@ class ScanResult:
         self.bytes = min(self.bytes + size, LARGEST_COUNT)
 
     def fail(self, error: BaseException) -> None:
-        """The scan has ended by an error."""
         self.outcome = ScanOutcome.FAILED
         if isinstance(error, StreamWeaveError):
             self.error_kind, self.error_message = error.kind(), str(error)
@@ -275,7 +270,6 @@ class ScanResult:
             self.error_kind, self.error_message = INTERRUPTED, f"{type(error).__name__}: {error}"
 
     def sentence(self) -> str:
-        """What was seen, for people."""
         if self.outcome == ScanOutcome.FAILED:
             return f"could not scan: {self.error_message}"
         seen = f"{counted(self.files, 'file')} in {counted(self.folders, 'folder')}"

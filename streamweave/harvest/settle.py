@@ -419,7 +419,6 @@ def reopen(facility: Facility, instrument: Instrument, folders: Collection[str])
 
 
 def _may_wait(instrument: Instrument) -> ColumnElement[bool]:
-    """Over ``FileVersion``."""
     return (
         (FileVersion.instrument_id == instrument.id)
         & FileVersion.is_newest

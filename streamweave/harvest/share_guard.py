@@ -46,7 +46,6 @@ class Expectations:
 def expectations_of(
     session: Session, instrument: Instrument, checkpoint: ScanCheckpoint, now: datetime
 ) -> Expectations:
-    """What was expected of a share that was seen as a whole."""
     found = Expectations(missing=sum(1 for _ in checkpoint.missing))
     since = _counted_since(session, instrument, now)
     for folder, files, gone in expected_by_folder(session, instrument.id, checkpoint.started_at, gone_since=since):

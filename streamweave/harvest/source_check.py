@@ -245,7 +245,6 @@ class RehashReport:
     trouble: SourceError | None = None
 
     def sentence(self) -> str:
-        """The outcome, for people."""
         if self.pause:
             return f"nothing read again: {self.pause}"
         files = counted(self.counts.total(), "archived file")

@@ -77,7 +77,6 @@ COLUMNS = [getattr(FileVersion, name) for name in VersionFields._fields]
 
 
 def version_fields(session: Session, version_ids: Collection[uuid.UUID]) -> list[VersionFields]:
-    """The fields of these versions."""
     rows = session.connection().execute(select(*COLUMNS).where(is_one_of(FileVersion.id, version_ids)))
     return [VersionFields._make(row) for row in rows.all()]
 
@@ -138,7 +137,6 @@ Result = Archived | Unchanged | Failed
 
 
 def journal_entry(archived: Archived, instrument_id: uuid.UUID, now: datetime) -> Entry:
-    """The entry in the journal of its location."""
     claim, digest = archived.claim, archived.digest
     return Entry(
         instrument_id=instrument_id,

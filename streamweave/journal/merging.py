@@ -328,7 +328,6 @@ class KnownFiles:
         self._read()
 
     def take_all(self, now: datetime) -> None:
-        """Make all files as the entries say."""
         facts = facts_of(self._instrument)
         live = set(self._session.scalars(select(HarvestRun.id).where(~is_dead())))
         for entry in self._entries:

@@ -66,14 +66,12 @@ class Readoption:
     conflicts: list[str] = field(default_factory=list)
 
     def add(self, written: Written) -> None:
-        """Count what was written."""
         self.files += written.files
         self.versions += written.versions
         self.copies += written.copies
         self.conflicts += written.conflicts
 
     def sentence(self) -> str:
-        """For people."""
         rows = f"{counted(self.files, 'file')}, {counted(self.versions, 'version')}"
         copies = counted(self.copies, "copy", "copies")
         sentence = f"{self.location}: its journals held what the catalog did not: {rows} and {copies}"
@@ -152,8 +150,6 @@ def _record(facility: Facility, location_id: uuid.UUID, readoption: Readoption) 
 
 
 class _Reading:
-    """One reading of the journals of one location."""
-
     def __init__(
         self,
         facility: Facility,
@@ -311,7 +307,6 @@ class Conflicts:
     illegible: int = 0
 
     def sentence(self) -> str:
-        """How many, and the first."""
         parts = [f"conflicts with the catalog ({len(self.named)}), the first: {self.named[0]}"] if self.named else []
         parts += [f"lines that could not be read ({self.illegible})"] if self.illegible else []
         return f"its journals, read on {self.found_at:%Y-%m-%d %H:%M} UTC, hold {' and '.join(parts)}"

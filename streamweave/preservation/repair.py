@@ -84,7 +84,6 @@ class Repair:
     is_unfinished: bool
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it is time to try."""
         if self.failed_at is None:
             return True
         delay: timedelta = min(FIRST_DELAY * 2 ** min(self.attempts - 1, 10), LONGEST_DELAY)
@@ -239,7 +238,6 @@ class RepairReport:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def sentence(self) -> str:
-        """The outcome for a person."""
         repaired = counted(len(self.repaired), "damaged copy", "damaged copies")
         return f"{repaired} repaired, {len(self.failed)} not"
 
@@ -305,7 +303,6 @@ class _Repairing:
                 self._report.failed.append((repair.source_path, str(error)))
 
     def close(self) -> None:
-        """Close the connection to the share."""
         if self._source is not None:
             self._source.close()
 

@@ -102,7 +102,6 @@ class SweepReport:
         return "; ".join(filter(None, [str(self.trouble or ""), self.held, self.missed]))
 
     def sentence(self) -> str:
-        """The outcome for a person."""
         files = counted(self.files, "file")
         counts = f"{self.location}: {files} ({self.bytes} bytes) re-read, {self.damaged_files} damaged"
         return "; ".join(filter(None, [counts, self.warnings()]))
@@ -123,7 +122,6 @@ class FixityState:
     never: int = 0
 
     def sentence(self) -> str:
-        """For a person."""
         parts = [counted(self.copies, "copy", "copies")]
         if self.never:
             parts.append(f"{self.never} never re-read")
@@ -136,7 +134,6 @@ class FixityState:
 
 
 def fixity_state_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityState:
-    """How an instrument's copies are."""
     return _fixity_state(session, Transfer.instrument_id == instrument_id, now)
 
 

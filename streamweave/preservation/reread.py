@@ -233,7 +233,6 @@ class Quota:
 
 
 def quota_of(holdings: Holdings, now: datetime) -> Quota:
-    """Tonight's quota."""
     share = -(-work_of(holdings.files, holdings.size_bytes) // SPREAD_NIGHTS)
     return Quota(max(share, LEAST_WORK), now - INTERVAL + SHORTLY)
 
@@ -250,7 +249,6 @@ def work_of(files: int, size_bytes: int) -> int:
 
 
 def holdings_of(session: Session, location_id: uuid.UUID) -> Holdings:
-    """What the location holds according to the catalog."""
     files, size_bytes = session.execute(
         select(func.count(), func.coalesce(func.sum(FileVersion.size_bytes), 0))
         .select_from(Transfer)

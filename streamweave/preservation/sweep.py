@@ -223,7 +223,6 @@ class Sweep:
         return iter(lambda: self.next_batch(selection), [])
 
     def next_batch(self, selection: CopySelection) -> list[ArchivedCopy]:
-        """The next batch of a selection."""
         with self.facility.sessions() as session:
             copies = selection(session, self._location.id, self.started_at, BATCH_FILES)
         return within(copies, BATCH_BYTES)

@@ -94,7 +94,6 @@ class BlockWriter:
         self.written_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Append ``data``."""
         rest = memoryview(data)
         while rest:
             taken = rest[: BLOCK_BYTES - self._filled]

@@ -37,7 +37,6 @@ class Mark:
     made_at: datetime
 
     def content(self) -> bytes:
-        """The bytes that are written."""
         fields = {
             "about": PURPOSE,
             "location_id": str(self.location_id),

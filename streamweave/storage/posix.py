@@ -389,7 +389,6 @@ class PosixStorage:
         return FolderJournal(self._root, str(catalog_id))
 
     def address(self, path: str) -> str:
-        """The full path of the file."""
         return os.path.join(self._base, path)
 
     def _write_mark(self, mark: Mark, *, replace: bool) -> None:

@@ -241,13 +241,11 @@ def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[Locati
 
 
 def all_places(session: Session) -> dict[uuid.UUID, LocationEvidence]:
-    """Every storage location, by its id."""
     locations = select(StorageLocation, FixityHold.because).outerjoin(FixityHold, is_held())
     return {location.id: place_of(location, held) for location, held in session.execute(locations)}
 
 
 def all_locations(session: Session) -> dict[uuid.UUID, StorageLocation]:
-    """Every storage location's row, by its id."""
     return {location.id: location for location in session.scalars(select(StorageLocation))}
 
 
@@ -257,7 +255,6 @@ def is_held() -> ColumnElement[bool]:
 
 
 def place_of(location: StorageLocation, held: str | None) -> LocationEvidence:
-    """A storage location, as evidence has it."""
     return LocationEvidence(location.id, location.name, location.enabled and not location.is_deleted, held)
 
 

@@ -151,7 +151,6 @@ class _Draft:
             manifest.truncate()
 
     def add(self, files: list[FileEvidence], circumstances: Circumstances, rereader: Rereader | None) -> None:
-        """Judge these files too."""
         lines = []
         for each in files:
             file, judgement = _judged(each, circumstances, rereader)

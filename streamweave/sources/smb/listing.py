@@ -334,7 +334,6 @@ class Siblings:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether all were taken."""
         return self.start == len(self.names)
 
 
@@ -361,7 +360,6 @@ class WaitingFolders:
         return True
 
     def take(self) -> Folder:
-        """The next one."""
         siblings = self._stack[-1]
         folder = siblings.next()
         if siblings.is_used_up:
@@ -384,7 +382,6 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Remove the file."""
         self._file.close()
 
     def add(self, output: bytes | memoryview, entries: int) -> None:
@@ -398,7 +395,6 @@ class Spool:
             raise FileReadFailed(f"there is no room in {where} for the names of a large folder: {error}") from error
 
     def outputs(self) -> Iterator[bytes]:
-        """All of them, in order."""
         self._file.seek(0)
         while length := self._file.read(LENGTH_BYTES):
             yield self._file.read(int.from_bytes(length, "big"))

@@ -88,7 +88,6 @@ class OpenSmbFile:
             return answers.queried(self._connection.answer(ticket), self._source_path)
 
     def close(self) -> None:
-        """Close the file."""
         self._abandon_reads()
         self._connection.release(self._handle)
 

@@ -72,7 +72,6 @@ class Composer:
             self._compose(key, ingredients, {})
 
     def give_up(self, key: str, upload_id: str) -> None:
-        """Drop an unfinished composition."""
         self._requests.send("DELETE", key, {"uploadId": upload_id})
 
     def unfinished(self, prefix: str) -> Iterator[Unfinished]:

@@ -82,7 +82,6 @@ class StagedFile:
         self._puts: deque[Future[StagedPart]] = deque()
 
     def write(self, data: bytes) -> None:
-        """Append ``data``, all of it."""
         self._rest += data
         while len(self._rest) > (size := part_bytes(self._parts + 1)):  # something is always left to be the last part
             self._put_aside(bytes(memoryview(self._rest)[:size]))
@@ -170,7 +169,6 @@ class StagingArea:
         return parts if are_complete(parts) else []
 
     def names(self) -> list[str]:
-        """The staged files at this moment."""
         start = len(self._folder) + 1
         return list({meta["path"][start:].partition("/")[0]: None for meta in self._bucket.below(self._folder)})
 
@@ -179,7 +177,6 @@ class StagingArea:
         self._remembered.pop(staged_name, None)
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file, if it exists."""
         self.forget(staged_name)
         self._bucket.delete(meta["path"] for meta in self._bucket.below(self.folder_of(staged_name)))
 

@@ -191,7 +191,6 @@ class Window:
         return max(charge, CREDITS_WANTED - self.credits)
 
     def widen(self, granted: int) -> None:
-        """The server has granted credits."""
         self.credits += granted
 
 
@@ -215,7 +214,6 @@ class FrameSocket:
         self._deadline = 0.0  # of the frame that is received
 
     def send(self, frame: bytes) -> None:
-        """Send one frame."""
         self._socket.sendall(len(frame).to_bytes(4, "big") + frame)
 
     def next_length(self) -> int:
