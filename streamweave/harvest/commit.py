@@ -30,12 +30,11 @@ from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import ContentDiffers, DestinationOccupied, PathUnusable, StorageError, StorageRefused
 from streamweave.facility import Facility
 from streamweave.harvest.claims import Claim, of_files, once_copied
-from streamweave.harvest.copy_verify import Copied, Digest, Finished, NotCopied, digest_of, other_content
+from streamweave.harvest.copy_verify import Copied, Digest, Failed, Finished, digest_of, other_content
 from streamweave.harvest.progress import FileOutcome
 from streamweave.harvest.record_changes import cancel_waiting_transfers, record_other_contents
 from streamweave.harvest.version_state import (
     Archived,
-    Failed,
     Result,
     Unchanged,
     VersionFields,
@@ -113,18 +112,18 @@ def commit_batch(
         here = [each for each in planned if isinstance(each, Archived) if each.claim.storage_location_id == location_id]
         results += place(storage, here, journals, facility.now)
     refused = [each for each in results if isinstance(each, Failed)]
-    results += [Failed(each.claim, each.error) for each in finished if isinstance(each, NotCopied)]
+    results += [each for each in finished if isinstance(each, Failed)]
     return Committed(results, refused, catalogue(facility, instrument, run_id, results, journals))
 
 
 def _of_one_content(
     finished: Finished, contents: dict[uuid.UUID, str], storages: Mapping[uuid.UUID, Storage]
-) -> list[Copied | NotCopied]:
+) -> list[Copied | Failed]:
     """The batch, in which a further content of one version counts as not copied: the first content stays.
 
     A source can be exchanged between two copies of it without a change of size and mtime.
     """
-    agreed: list[Copied | NotCopied] = []
+    agreed: list[Copied | Failed] = []
     for each in finished:
         if isinstance(each, Copied):
             sha256 = contents.setdefault(each.claim.version_id, each.digest.sha256)
@@ -134,12 +133,12 @@ def _of_one_content(
     return agreed
 
 
-def _discarded(claim: Claim, storage: Storage) -> NotCopied:
+def _discarded(claim: Claim, storage: Storage) -> Failed:
     try:
         storage.discard(claim.staged_name)
-        return NotCopied(claim, other_content(claim))
+        return Failed(claim, other_content(claim))
     except StorageError as error:
-        return NotCopied(claim, error)
+        return Failed(claim, error)
 
 
 def _plan(

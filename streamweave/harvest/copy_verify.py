@@ -119,14 +119,14 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
-class NotCopied:
-    """A claim without a copy, and why."""
+class Failed:
+    """A claim that could not be fulfilled: there is no copy, or it got no final name."""
 
     claim: Claim
     error: StreamWeaveError
 
 
-Finished = Sequence[Copied | NotCopied]
+Finished = Sequence[Copied | Failed]
 
 
 def expect_settled(claim: Claim, found: SourceFile) -> None:
@@ -158,9 +158,9 @@ def other_content(claim: Claim) -> ContentDiffers:
     )
 
 
-def unexpected(claim: Claim, error: Exception) -> NotCopied:
+def unexpected(claim: Claim, error: Exception) -> Failed:
     """No copy because of a bug: it concerns this file, and must not stop the others."""
-    return NotCopied(claim, FileReadFailed(f"{claim.source_path}: unexpected {type(error).__name__}: {error}"))
+    return Failed(claim, FileReadFailed(f"{claim.source_path}: unexpected {type(error).__name__}: {error}"))
 
 
 ReadResult = WholeFile | StreamWeaveError
@@ -186,15 +186,15 @@ class Batch:
         return enough or time.monotonic() - self.begun >= BATCH_SECONDS
 
 
-def prove_batch(batch: Batch, storages: Mapping[uuid.UUID, Storage]) -> list[Copied | NotCopied]:
+def prove_batch(batch: Batch, storages: Mapping[uuid.UUID, Storage]) -> list[Copied | Failed]:
     """Stage the files of a batch and read them back. A file without a copy leaves nothing staged."""
-    results: list[Copied | NotCopied] = []
+    results: list[Copied | Failed] = []
     usable: dict[uuid.UUID, list[tuple[Claim, bytes, Digest]]] = {}
     for claim, result in batch.read:
         try:
             content, digest = _usable(claim, result)
         except StreamWeaveError as error:
-            results.append(NotCopied(claim, error))
+            results.append(Failed(claim, error))
         else:
             usable.setdefault(claim.storage_location_id, []).append((claim, content, digest))
     for location_id, copies in usable.items():
@@ -213,12 +213,12 @@ def _usable(claim: Claim, result: ReadResult) -> tuple[bytes, Digest]:
     return result.content, digest
 
 
-def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Iterator[Copied | NotCopied]:
+def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Iterator[Copied | Failed]:
     failed = storage.stage_whole(
         {claim.staged_name: content for claim, content, _ in copies},
         {claim.staged_name: claim.mtime for claim, _, _ in copies},
     )
-    yield from (NotCopied(claim, failed[name]) for claim, _, _ in copies if (name := claim.staged_name) in failed)
+    yield from (Failed(claim, failed[name]) for claim, _, _ in copies if (name := claim.staged_name) in failed)
     staged = [(claim, digest) for claim, _, digest in copies if claim.staged_name not in failed]
     contents = storage.read_staged_whole([claim.staged_name for claim, _ in staged])
     for (claim, digest), content in zip(staged, contents, strict=True):
@@ -227,7 +227,7 @@ def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Itera
             yield Copied(claim, digest)
         except StorageError as error:
             storage.discard(claim.staged_name)
-            yield NotCopied(claim, error)
+            yield Failed(claim, error)
 
 
 def _compare(claim: Claim, digest: Digest, content: bytes | StorageError) -> None:

@@ -27,8 +27,8 @@ from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import (
     Batch,
     Copied,
+    Failed,
     Finished,
-    NotCopied,
     ReadResult,
     copy_proven,
     prove_batch,
@@ -147,7 +147,7 @@ class CopyWorkers:
 
     def finished(self, patience_seconds: float) -> Finished:
         """What was finished since the last call; waits so long for it. Raises what ended one of the threads."""
-        finished: list[Copied | NotCopied] = []
+        finished: list[Copied | Failed] = []
         try:
             item = self._finished.get(timeout=patience_seconds)
             while not isinstance(item, Exception):
@@ -205,7 +205,7 @@ class CopyWorkers:
     def _before_reading(self, claim: Claim) -> None:
         self._on_bytes(claim, claim.size_bytes)
 
-    def _copy_large(self, source: Source, claim: Claim) -> Copied | NotCopied:
+    def _copy_large(self, source: Source, claim: Claim) -> Copied | Failed:
         storage = self._storages[claim.storage_location_id]
         try:
             with self._file_locks[claim.file_id]:
@@ -216,11 +216,11 @@ class CopyWorkers:
             cause = self._faults.error_for(source, claim, error)
             if cause is error:
                 self.queue.close()
-            return NotCopied(claim, cause)
+            return Failed(claim, cause)
         except StreamWeaveError as error:
             if isinstance(error, SourceError) and not isinstance(error, SourceFileError):
                 self.queue.close()
-            return NotCopied(claim, error)
+            return Failed(claim, error)
         except Exception as error:  # noqa: BLE001 - it is about this file, and must not stop the others
             return unexpected(claim, error)
 
@@ -229,7 +229,7 @@ class CopyWorkers:
         claim = self.queue.next_small() or self.queue.next_large()
         self.queue.close()
         if claim:
-            self._finished.put([NotCopied(claim, error)])
+            self._finished.put([Failed(claim, error)])
 
     def _prove(self) -> None:
         while (batch := self._batches.get()) is not None:

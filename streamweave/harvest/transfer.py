@@ -31,7 +31,7 @@ from streamweave.harvest.claims import (
     staged_names_under_way,
 )
 from streamweave.harvest.commit import Committed, commit_batch
-from streamweave.harvest.copy_verify import Copied, Finished, NotCopied
+from streamweave.harvest.copy_verify import Copied, Failed, Finished
 from streamweave.harvest.copy_workers import CopyWorkers, WorkQueue, is_large
 from streamweave.harvest.progress import (
     FileOutcome,
@@ -43,7 +43,6 @@ from streamweave.harvest.progress import (
     due_work,
 )
 from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
-from streamweave.harvest.version_state import Failed
 from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Leftovers, Storage, discard_leftovers, find_leftovers
@@ -249,7 +248,7 @@ class _Transfer:
         self._breaker = CircuitBreaker(self.storages)
         self._limits = limits_of(self.instrument)
         self._pace = Pace(self._limits.bytes_per_second)
-        self._finished: list[Copied | NotCopied] = []
+        self._finished: list[Copied | Failed] = []
         self._since_last_batch = Interval(BATCH_SECONDS)
         self._committed: SimpleQueue[Committed] = SimpleQueue()
         self._committing = 0  # files that were handed over to be committed, and are not reported yet
@@ -304,7 +303,7 @@ class _Transfer:
         finished = workers.finished(BATCH_SECONDS)
         self._finished += finished
         for each in finished:
-            if isinstance(each, NotCopied):
+            if isinstance(each, Failed):
                 self._note_failure(buffer, each.claim, each.error)
 
     def _commit_what_is_due(self, buffer: ClaimBuffer, committer: BackgroundThread) -> None:

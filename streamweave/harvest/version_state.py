@@ -26,7 +26,7 @@ from streamweave.errors import (
     Transient,
 )
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.copy_verify import Digest
+from streamweave.harvest.copy_verify import Digest, Failed
 from streamweave.harvest.progress import FileOutcome
 from streamweave.hooks.recorded_hook import HookRetry
 from streamweave.journal.entries import Entry
@@ -123,14 +123,6 @@ class Unchanged:
 
     claim: Claim
     digest: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A claim that could not be fulfilled."""
-
-    claim: Claim
-    error: StreamWeaveError
 
 
 Result = Archived | Unchanged | Failed

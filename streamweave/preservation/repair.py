@@ -41,9 +41,9 @@ from streamweave.errors import (
 from streamweave.facility import Facility
 from streamweave.harvest.claims import Claim, free_claims_of_dead_runs, open_locations
 from streamweave.harvest.commit import catalogue, place
-from streamweave.harvest.copy_verify import Digest, copy_proven
+from streamweave.harvest.copy_verify import Digest, Failed, copy_proven
 from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
-from streamweave.harvest.version_state import Archived, Failed
+from streamweave.harvest.version_state import Archived
 from streamweave.journal.keeping import keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.preservation.damage import held_locations

@@ -45,10 +45,6 @@ class Mark:
         }
         return (json.dumps(fields, indent=2) + "\n").encode()
 
-    def names_same_place(self, other: "Mark") -> bool:
-        """Whether both are marks of the same location of the same catalog, whenever they were made."""
-        return (self.location_id, self.catalog_id) == (other.location_id, other.catalog_id)
-
 
 class NoMark(StrEnum):
     """Why a place has no mark that could be compared."""

@@ -212,13 +212,8 @@ class PosixStorage:
     def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
         return self._staging.read_whole(staged_names)
 
-    def publish(self, staged_name: str, path: str) -> None:
-        """The file is read-only from then on."""
-        for error in self.publish_many({staged_name: path}).values():
-            raise error
-
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
-        """A folder that several of them in a row go into is opened once."""
+        """The files are read-only from then on. A folder that several of them in a row go into is opened once."""
         failed: dict[str, StorageError] = {
             staged_name: PathUnusable(f"{self.address(path)}: the path is longer than {LONGEST_ADDRESS} bytes")
             for staged_name, path in paths.items()

@@ -124,10 +124,6 @@ class S3Storage:
     def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
         return side_by_side(lambda staged_name: b"".join(self.read_staged(staged_name)), staged_names)
 
-    def publish(self, staged_name: str, path: str) -> None:
-        for error in self.publish_many({staged_name: path}).values():
-            raise error
-
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
         failed: dict[str, StorageError] = {}
         published: list[StagedPart] = []
