@@ -1,9 +1,9 @@
 """The way of a file, from the share to the catalogued copy. ``run`` takes these steps for one instrument:
 
 ``scan``
-    list the share, compare with the catalog (``scan_compare``), record what is new, changed or gone
-    (``record_changes``). Each scan is on record, and is resumed by the next if it runs out of time (``scan_record``);
-    one that finds far too few files is suspect (``share_guard``)
+    list the share, compare with the catalog and record what is new, changed or gone (``record_changes``). Each scan is
+    on record, and is resumed by the next if it runs out of time (``scan_record``); one that finds far too few files is
+    suspect (``share_guard``)
 ``settle``
     decide that the instrument has finished a file, or an acquisition
 ``plan``
