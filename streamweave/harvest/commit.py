@@ -274,7 +274,8 @@ def catalogue(
     with facility.sessions.begin() as session:
         lock_instrument(session, instrument.id)
         now = facility.now()
-        mine = _end_transfers(session, run_id, commit_conflicts(session, results), now)
+        corrected = _without_other_contents(session, _without_repaired(session, results))
+        mine = _end_transfers(session, run_id, corrected, now)
         if journals is not None:
             _note_positions(session, journals, results, mine)
         _plan_again(session, mine, instrument, now)
@@ -422,11 +423,6 @@ def content_owners(session: Session, file_ids: Collection[uuid.UUID]) -> dict[tu
         else:
             owner.damaged[location_id] += 1
     return known
-
-
-def commit_conflicts(session: Session, results: Sequence[Result]) -> list[Result]:
-    """The results, corrected by what other runs have archived since. The caller holds the instrument's lock."""
-    return _without_other_contents(session, _without_repaired(session, results))
 
 
 def _without_repaired(session: Session, results: Sequence[Result]) -> list[Result]:

@@ -192,7 +192,7 @@ class CopyWorkers:
             return
         with closing(source):
             small_files = SmallFilesReader(
-                source, self.queue, self._batches.put, self._before_reading, self._faults, after_large=number > 0
+                source, self.queue, self._batches.put, self._on_bytes, self._faults, after_large=number > 0
             )
             while self.queue.wait(small=takes_small, large=takes_large):
                 if is_only_one:
@@ -201,9 +201,6 @@ class CopyWorkers:
                     self._finished.put([self._copy_large(source, claim)])
                 elif takes_small:
                     small_files.read()
-
-    def _before_reading(self, claim: Claim) -> None:
-        self._on_bytes(claim, claim.size_bytes)
 
     def _copy_large(self, source: Source, claim: Claim) -> Copied | Failed:
         storage = self._storages[claim.storage_location_id]
@@ -267,14 +264,14 @@ class ConnectionFault:
 class SmallFilesReader:
     """Reads the small files of a work queue over one connection, and passes them on in batches.
 
-    ``before_reading`` is called before a file is requested, and may wait. With ``after_large`` the reading ends when a
+    ``on_bytes`` is called before a file is requested, and may wait. With ``after_large`` the reading ends when a
     large file waits.
     """
 
     source: Source
     queue: WorkQueue
     pass_on: Callable[[Batch], None]
-    before_reading: Callable[[Claim], None]
+    on_bytes: ByteListener
     faults: ConnectionFault
     after_large: bool = False
 
@@ -313,7 +310,7 @@ class SmallFilesReader:
     def _taken(self) -> Iterator[Claim]:
         while claim := self.queue.next_small(after_large=self.after_large):
             self._requested.append(claim)
-            self.before_reading(claim)
+            self.on_bytes(claim, claim.size_bytes)
             yield claim
 
     def _lost(self) -> Iterator[Claim]:

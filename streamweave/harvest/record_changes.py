@@ -415,14 +415,15 @@ def record_other_contents(
     """
     known = known_files(session, instrument.id, versions.values()).values()
     changed = [each for each in known if each.version_id in versions and not each.is_claimed and not each.is_gone]
-    record_changes(session, instrument, [(each, _as_seen(each)) for each in changed], now)
+    record_changes(
+        session,
+        instrument,
+        [(each, SourceFile(each.source_path, each.size_bytes, each.mtime)) for each in changed],
+        now,
+    )
     session.execute(
         update(FileVersion)
         .where(is_one_of(FileVersion.file_id, [each.file_id for each in changed]), FileVersion.is_newest)
         .values(found_by_rereading=True, reason=FOUND_BY_REREADING)
     )
     return [each.source_path for each in changed]
-
-
-def _as_seen(known: KnownFile) -> SourceFile:
-    return SourceFile(known.source_path, known.size_bytes, known.mtime)

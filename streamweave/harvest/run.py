@@ -191,12 +191,9 @@ def harvest(
 
     Raises a ``SourceError`` when the share can't be scanned. What went wrong later on is in the report's ``troubles``.
     """
-    under_way, listeners = (
-        Harvest(instrument.slug, dagster_run_id=dagster_run_id),
-        Listeners(say, on_outcomes, on_progress),
-    )
+    under_way = Harvest(instrument.slug, dagster_run_id=dagster_run_id)
     for step in STEPS.values():
-        step(facility, instrument, under_way, listeners)
+        step(facility, instrument, under_way, Listeners(say, on_outcomes, on_progress))
     return under_way.report
 
 

@@ -4,7 +4,6 @@ For each instrument: how long ago its copies were read again, how many are overd
 do. For admins: the checks of a file, all sweeps and all holds.
 """
 
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ from streamweave.catalog.tables import (
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.files.queries import file_by_id
-from streamweave.harvest.progress import Meter, Progress
+from streamweave.harvest.progress import Interval, Meter, Progress
 from streamweave.preservation.damage import is_unrepaired, last_release
 from streamweave.preservation.reread import INTERVAL, SPREAD_NIGHTS, ArchivedCopy, CopyCheck, Holdings, Quota, work_of
 from streamweave.printable import counted
@@ -229,7 +228,7 @@ class VerificationProgress:
         self._on_progress = on_progress
         self._meter = Meter()
         self._meter.expect(holdings.files, holdings.size_bytes)
-        self._reported_at = time.monotonic()
+        self._interval = Interval(SECONDS_BETWEEN)
 
     def bytes(self, copy: ArchivedCopy, number_of_bytes: int) -> None:
         """So many more were read of a copy. Called from several threads."""
@@ -243,7 +242,6 @@ class VerificationProgress:
         self._report()
 
     def _report(self) -> None:
-        now = time.monotonic()
-        if now - self._reported_at >= SECONDS_BETWEEN:
-            self._reported_at = now
+        if self._interval.is_over:
+            self._interval.restart()
             self._on_progress(self._meter.progress())

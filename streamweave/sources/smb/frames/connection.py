@@ -32,7 +32,7 @@ class FramesConnection(ShareConnection):
 
     @property
     def credits(self) -> int:
-        return self._exchange.window.credits
+        return self._exchange.credits
 
     def read_bytes_at_most(self, wanted: int) -> int:
         return min(wanted, self._largest_read)

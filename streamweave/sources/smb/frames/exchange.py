@@ -12,17 +12,17 @@ from time import monotonic
 
 from streamweave.sources.base import WHOLE_FILE_BYTES
 from streamweave.sources.smb import answers
-from streamweave.sources.smb.connection import CREDITS_WANTED, PUT_OFF_AT_MOST
+from streamweave.sources.smb.answers import HEADER_BYTES
+from streamweave.sources.smb.connection import CREDITS_WANTED, PUT_OFF_AT_MOST, UNSOLICITED
 from streamweave.sources.smb.errors import PENDING, BrokenAnswer, Refused
 from streamweave.sources.smb.frames import messages
 from streamweave.sources.smb.frames.handover import Handover
-from streamweave.sources.smb.frames.messages import HEADER_BYTES, Header, Packed
+from streamweave.sources.smb.frames.messages import Header, Packed
 from streamweave.sources.smb.frames.protection import Protection
 
 LARGEST_FRAME_BYTES = WHOLE_FILE_BYTES + (1 << 16)  # the largest answer that is asked for, and what comes with it
 RECEIVED_AT_ONCE = 1 << 14  # at least: some answers about small files, or the beginning of a large one
 TIMEOUTS_OF_A_FRAME = 10  # within which it must be whole: a server that sends a byte now and then never ends
-UNSOLICITED = 0xFFFFFFFFFFFFFFFF  # [MS-SMB2] 3.2.5.1.3: the MessageId of what answers no request
 READ_ANSWER_BYTES = HEADER_BYTES + 16  # what comes before the data
 APART_FROM = 1 << 16  # of a frame that is longer, a read's data are received where they stay
 NOTICES_AT_MOST = 1024  # that announce an answer, or ask for none: far more than requests can be under way
@@ -44,7 +44,8 @@ class Exchange:
         self._socket, self._protection = socket, protection
         self._session_id, self._tree_id = taken.session_id, taken.tree_id
         self._flags = messages.IS_SIGNED if protection.frames_are_plain else 0
-        self.window = Window(taken.next_id, taken.credits)
+        self.credits = taken.credits  # how many more requests of up to 64 KiB may be sent
+        self._next_id = taken.next_id
         self._commands: dict[int, int] = {}  # of the requests under way, by message id
         self._answers: dict[int, Answer] = {}  # not taken yet
         self._unwanted: set[int] = set()
@@ -58,7 +59,9 @@ class Exchange:
         self._await_credits(sum(message.charge for message in compound))
         tickets, parts, last = [], [], len(compound) - 1
         for place, message in enumerate(compound):
-            message_id = self.window.use(message.charge)
+            message_id = self._next_id
+            self._next_id += message.charge
+            self.credits -= message.charge
             self._commands[message_id] = message.command
             tickets.append(message_id)
             parts.append(self._packed(message, message_id, is_related=place > 0, is_last=place == last))
@@ -67,9 +70,9 @@ class Exchange:
         return tickets
 
     def _await_credits(self, charge: int) -> None:
-        while self.window.credits < charge:
+        while self.credits < charge:
             if not self._commands:
-                raise BrokenAnswer(f"only {self.window.credits} credits, where {charge} are needed")
+                raise BrokenAnswer(f"only {self.credits} credits, where {charge} are needed")
             self._receive()
 
     def _packed(self, message: Packed, message_id: int, *, is_related: bool, is_last: bool) -> bytes:
@@ -78,7 +81,7 @@ class Exchange:
         padding = 0 if is_last else -size % 8
         step = 0 if is_last else size + padding
         flags = self._flags | messages.IS_RELATED if is_related else self._flags
-        wanted = self.window.wanted(charge)
+        wanted = max(charge, CREDITS_WANTED - self.credits)
         packed = messages.pack(command, charge, wanted, flags, step, message_id, self._tree_id, self._session_id)
         return self._protection.seal_message(packed + body + bytes(padding), message_id)
 
@@ -143,11 +146,11 @@ class Exchange:
         if header.session_id != self._session_id or not (is_async or header.tree_id == self._tree_id):
             raise BrokenAnswer("an answer of another session or share")
         if header.status == PENDING:  # never signed (3.2.5.1.3)
-            self.window.widen(header.credits)
+            self.credits += header.credits
             self._notice()
             return
         self._protection.check_message(message, header.message_id, payload)
-        self.window.widen(header.credits)
+        self.credits += header.credits
         self._notices, self._answered_at = 0, monotonic()
         del self._commands[header.message_id]
         if header.message_id in self._unwanted:
@@ -170,28 +173,6 @@ def _is_read_data(head: bytearray, length: int) -> bool:
     header = messages.unpack(head)
     is_data = header.command == messages.READ and header.status == 0 and not header.next_offset
     return is_data and answers.follows_at_once(memoryview(head)[HEADER_BYTES:], length - READ_ANSWER_BYTES)
-
-
-class Window:
-    """Ids are used in order. ``credits`` is how many are left."""
-
-    def __init__(self, next_id: int, credits_left: int) -> None:
-        self._next_id = next_id
-        self.credits = credits_left
-
-    def use(self, charge: int) -> int:
-        """The id of a request that costs ``charge`` credits, and so as many ids."""
-        message_id = self._next_id
-        self._next_id += charge
-        self.credits -= charge
-        return message_id
-
-    def wanted(self, charge: int) -> int:
-        """How many credits to ask for with a request that costs ``charge``."""
-        return max(charge, CREDITS_WANTED - self.credits)
-
-    def widen(self, granted: int) -> None:
-        self.credits += granted
 
 
 class FrameSocket:
