@@ -70,7 +70,7 @@ STEPS = (
     Step("catalogue (in the transaction)", f"{HARVEST}.commit:record_other_contents"),
     Step("catalogue", f"{HARVEST}.commit:catalogue"),
     Step("give back what was not worked on", f"{HARVEST}.transfer:give_back"),
-    Step("enrich (in the transaction)", f"{HARVEST}.enrich:_write"),
+    Step("enrich (in the transaction)", f"{HARVEST}.enrich:_Enriching.write"),
     Step("enrich", f"{HARVEST}.run:enrich_files"),
     Step("note the harvest", f"{HARVEST}.run:note_harvested"),
 )

@@ -18,8 +18,7 @@ from streamweave.catalog.tables import AlertKind, StorageLocation, StorageType, 
 from streamweave.errors import StorageRefused, StorageUnavailable
 from streamweave.journal.readoption import SHOWN_FOR, recent_conflicts
 from streamweave.preservation.damage import open_hold
-from streamweave.preservation.report import last_trouble
-from streamweave.preservation.sweep import locations_with_copies
+from streamweave.preservation.report import last_trouble, locations_with_copies
 from streamweave.printable import counted
 from streamweave.storage.marking import answered
 

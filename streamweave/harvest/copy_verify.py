@@ -81,10 +81,11 @@ class Hashing:
         return Digest(self._xxhash.hexdigest(), self._sha256.hexdigest(), self.size_bytes)
 
 
-def digest_of(chunks: Iterable[bytes]) -> Digest:
-    """The digest of a content that comes in pieces."""
+def digest_of(chunks: Iterable[bytes], on_bytes: Listener = lambda number_of_bytes: None) -> Digest:
+    """The digest of a content that comes in pieces; ``on_bytes`` gets the length of each before it is hashed."""
     hashing = Hashing()
     for chunk in chunks:
+        on_bytes(len(chunk))
         hashing.update(chunk)
     return hashing.digest()
 
@@ -246,17 +247,9 @@ def expect_grown(claim: Claim, found: SourceFile) -> None:
         )
 
 
-def expect_only_grown(
-    claim: Claim, read: Digest, pieces: Iterator[bytes], on_bytes: Callable[[int], None] = lambda length: None
-) -> None:
-    """Raise ``FileChanged`` unless ``pieces``, a second reading of the source, are what was ``read``."""
-
-    def counted() -> Iterator[bytes]:
-        for piece in pieces:
-            on_bytes(len(piece))
-            yield piece
-
-    if digest_of(counted()) != read:
+def expect_only_grown(claim: Claim, read: Digest, again: Digest) -> None:
+    """Raise ``FileChanged`` unless ``again``, of a second reading of the source, is what was ``read``."""
+    if again != read:
         raise FileChanged(f"{claim.source_path}: it was rewritten while it was copied, and not only grew")
 
 
@@ -273,7 +266,7 @@ def copy_proven(
     try:
         read = copy.take(pieces(source, claim), on_bytes)
         if claim.is_unfinished:
-            expect_only_grown(claim, read, pieces(source, claim), on_bytes)
+            expect_only_grown(claim, read, digest_of(pieces(source, claim), on_bytes))
         copy.prove(read)
     except BaseException:
         storage.discard(claim.staged_name)

@@ -65,9 +65,7 @@ class HarvestReport:
     """Why the harvest ended before everything was done though nothing is wrong, and when it resumes."""
 
     def add(self, outcome: FileOutcome) -> None:
-        if outcome.day not in self.days:
-            self.days[outcome.day] = DayReport()
-        self.days[outcome.day].add(outcome)
+        self.days.setdefault(outcome.day, DayReport()).add(outcome)
 
     def include(self, other: "HarvestReport") -> None:
         """Add what a further step of the same harvest did."""

@@ -154,24 +154,20 @@ def missed(facility: Facility, location: StorageLocation, quota: Quota, work_don
 def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
     """What the last nightly sweeps over the locations that hold copies of an instrument could not do."""
     troubles = []
-    for location in locations_of_instrument(session, instrument_id):
+    for location in locations_with_copies(session, instrument_id):
         if trouble := last_trouble(session, location.id):
             troubles.append(f"{location.name}: {trouble}")
     return troubles
 
 
-def locations_of_instrument(session: Session, instrument_id: uuid.UUID) -> Sequence[StorageLocation]:
-    """The locations that hold copies of an instrument's files, by name."""
-    locations = select(StorageLocation).where(
-        select(Transfer.id)
-        .where(
-            Transfer.storage_location_id == StorageLocation.id,
-            Transfer.instrument_id == instrument_id,
-            Transfer.status == TransferStatus.COMPLETED,
-        )
-        .exists()
+def locations_with_copies(session: Session, instrument_id: uuid.UUID | None = None) -> Sequence[StorageLocation]:
+    """The locations that hold copies, by name, disabled ones too; with ``instrument_id`` copies of its files."""
+    copies = select(Transfer.id).where(
+        Transfer.storage_location_id == StorageLocation.id, Transfer.status == TransferStatus.COMPLETED
     )
-    return session.scalars(locations.order_by(StorageLocation.name)).all()
+    if instrument_id is not None:
+        copies = copies.where(Transfer.instrument_id == instrument_id)
+    return session.scalars(select(StorageLocation).where(copies.exists()).order_by(StorageLocation.name)).all()
 
 
 def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:

@@ -11,10 +11,11 @@ instruments are re-read too.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -74,13 +75,7 @@ Examination = Callable[[Storage, ArchivedCopy, ByteListener], CopyCheck]
 
 def check_content(storage: Storage, copy: ArchivedCopy, on_bytes: ByteListener) -> CopyCheck:
     """Read all of it, from the device where that can be asked for, and compare size and SHA-256."""
-
-    def reported(pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            on_bytes(copy, len(piece))
-            yield piece
-
-    found = digest_of(reported(storage.read(copy.destination_path, uncached=True)))
+    found = digest_of(storage.read(copy.destination_path, uncached=True), partial(on_bytes, copy))
     if (found.size_bytes, found.sha256) == (copy.size_bytes, copy.sha256):
         return CopyCheck(copy, FixityOutcome.INTACT)
     return CopyCheck(

@@ -23,7 +23,7 @@ from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.journal.keeping import complete_journal
 from streamweave.preservation.damage import hold_if_too_much, lock_location, mark_damaged, open_hold
-from streamweave.preservation.report import SweepReport, missed
+from streamweave.preservation.report import SweepReport, locations_with_copies, missed
 from streamweave.preservation.reread import (
     LONGEST_NIGHT,
     ArchivedCopy,
@@ -50,19 +50,11 @@ BatchListener = Callable[[SweepReport, Sequence[ArchivedCopy]], None]
 CopySelection = Callable[[Session, uuid.UUID, datetime, int], list[ArchivedCopy]]
 
 
-def no_batch_listener(_: SweepReport, __: Sequence[ArchivedCopy]) -> None:
-    """Ignores batches."""
-
-
-def no_byte_listener(_: ArchivedCopy, __: int) -> None:
-    """Ignores bytes."""
-
-
 def sweep_archive(
     facility: Facility,
     *,
     dagster_run_id: str | None = None,
-    on_batch: BatchListener = no_batch_listener,
+    on_batch: BatchListener = lambda report, copies: None,
     on_location: Callable[[SweepReport], None] = lambda report: None,
 ) -> list[SweepReport]:
     """Sweep all locations; returns the report of each. ``on_batch`` is called from several threads.
@@ -84,20 +76,12 @@ def sweep_archive(
     return [each.result() for each in under_way]
 
 
-def locations_with_copies(session: Session) -> Sequence[StorageLocation]:
-    """The locations that hold copies, disabled ones too."""
-    copies = select(Transfer.id).where(
-        Transfer.storage_location_id == StorageLocation.id, Transfer.status == TransferStatus.COMPLETED
-    )
-    return session.scalars(select(StorageLocation).where(copies.exists()).order_by(StorageLocation.name)).all()
-
-
 def sweep_tonight(
     facility: Facility,
     location: StorageLocation,
     *,
     dagster_run_id: str | None = None,
-    on_batch: BatchListener = no_batch_listener,
+    on_batch: BatchListener = lambda report, copies: None,
 ) -> SweepReport:
     """Re-read what is due of a storage location: known damage, then its share of everything, the longest unread first.
 
@@ -130,8 +114,8 @@ def sweep_completely(
     facility: Facility,
     location: StorageLocation,
     *,
-    on_batch: BatchListener = no_batch_listener,
-    on_bytes: ByteListener = no_byte_listener,
+    on_batch: BatchListener = lambda report, copies: None,
+    on_bytes: ByteListener = lambda copy, number_of_bytes: None,
 ) -> SweepReport:
     """Re-read every copy of a storage location now, however much of it is damaged. Nothing is marked damaged."""
     sweep = Sweep(facility, location, SweepKind.COMPLETE)
@@ -206,8 +190,8 @@ class Sweep:
     def run(
         self,
         batches: Iterable[Sequence[ArchivedCopy]],
-        on_batch: BatchListener = no_batch_listener,
-        on_bytes: ByteListener = no_byte_listener,
+        on_batch: BatchListener = lambda report, copies: None,
+        on_bytes: ByteListener = lambda copy, number_of_bytes: None,
     ) -> None:
         """Re-read batch after batch, until there are no more, or the location fails."""
         try:
@@ -228,7 +212,7 @@ class Sweep:
         return within(copies, BATCH_BYTES)
 
     def reread(
-        self, batch: Sequence[ArchivedCopy], on_bytes: ByteListener = no_byte_listener
+        self, batch: Sequence[ArchivedCopy], on_bytes: ByteListener = lambda copy, number_of_bytes: None
     ) -> tuple[Sequence[CopyCheck], datetime]:
         """Re-read a batch; returns the results, and since when they are on record.
 

@@ -184,16 +184,12 @@ class Rereader(AbstractContextManager["Rereader"]):
         """Raises ``FileChanged`` unless it is, before and after, as the catalog has it."""
         with self._connection().open(file.source_path) as opened:
             before = opened.now()
-            digest = digest_of(map(self._paced, opened.chunks()))
+            digest = digest_of(opened.chunks(), self._pace.take)
             after = opened.now()
         for found in (before, after):
             if (found.size_bytes, found.mtime) != (file.size_bytes, file.source_mtime):
                 raise FileChanged(f"{found.size_bytes} bytes of {found.mtime:%Y-%m-%d %H:%M:%S}")
         return digest
-
-    def _paced(self, chunk: bytes) -> bytes:
-        self._pace.take(len(chunk))
-        return chunk
 
     def _connection(self) -> Source:
         if self._source is None:

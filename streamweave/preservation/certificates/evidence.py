@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Text, and_, func, literal, or_, select, text, true
 from sqlalchemy.orm import Session, aliased
 
 from streamweave.access.access_paths import within
@@ -204,12 +204,16 @@ def circumstances_of(session: Session, instrument: Instrument, now: datetime) ->
     complete = latest_scan(session, instrument.id, outcome=ScanOutcome.COMPLETE)
     suspect = latest_scan(session, instrument.id, outcome=ScanOutcome.SUSPECT)
     is_doubted = suspect is not None and (complete is None or suspect.started_at > complete.started_at)
+    # disabled locations included: files were meant for them
+    named = select(Schedule.default_storage_location_id).where(
+        Schedule.instrument_id == instrument.id, Schedule.enabled, Schedule.deleted_at.is_(None)
+    )
     return Circumstances(
         now=now,
         address=address_of(instrument),
         last_scan=None if complete is None else _last_scan(complete),
         doubted_at=suspect.started_at if suspect is not None and is_doubted else None,
-        destinations=tuple(_destinations(session, instrument.id)),
+        destinations=tuple(_places(session, StorageLocation.id.in_(named))),
     )
 
 
@@ -225,37 +229,23 @@ def _last_scan(scan: Scan) -> LastScan:
     )
 
 
-def _destinations(session: Session, instrument_id: uuid.UUID) -> Iterator[LocationEvidence]:
-    """What the enabled schedules name, disabled locations included: files were meant for them."""
-    named = select(Schedule.default_storage_location_id).where(
-        Schedule.instrument_id == instrument_id, Schedule.enabled, Schedule.deleted_at.is_(None)
-    )
-    locations = (
+def _places(session: Session, which: ColumnElement[bool]) -> list[LocationEvidence]:
+    """Storage locations, each with the hold on it that is not released yet; there is one at most."""
+    is_held = (FixityHold.storage_location_id == StorageLocation.id) & FixityHold.released_at.is_(None)
+    rows = session.execute(
         select(StorageLocation, FixityHold.because)
-        .outerjoin(FixityHold, is_held())
-        .where(StorageLocation.id.in_(named))
+        .outerjoin(FixityHold, is_held)
+        .where(which)
         .order_by(StorageLocation.created_at, StorageLocation.id)
     )
-    for location, held in session.execute(locations):
-        yield place_of(location, held)
-
-
-def all_places(session: Session) -> dict[uuid.UUID, LocationEvidence]:
-    locations = select(StorageLocation, FixityHold.because).outerjoin(FixityHold, is_held())
-    return {location.id: place_of(location, held) for location, held in session.execute(locations)}
+    return [
+        LocationEvidence(location.id, location.name, location.enabled and not location.is_deleted, held)
+        for location, held in rows
+    ]
 
 
 def all_locations(session: Session) -> dict[uuid.UUID, StorageLocation]:
     return {location.id: location for location in session.scalars(select(StorageLocation))}
-
-
-def is_held() -> ColumnElement[bool]:
-    """Joins a ``StorageLocation`` with the hold on it that is not released yet; there is one at most."""
-    return (FixityHold.storage_location_id == StorageLocation.id) & FixityHold.released_at.is_(None)
-
-
-def place_of(location: StorageLocation, held: str | None) -> LocationEvidence:
-    return LocationEvidence(location.id, location.name, location.enabled and not location.is_deleted, held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +360,7 @@ def _copies_of(
     session: Session, file_ids: Sequence[uuid.UUID]
 ) -> dict[tuple[uuid.UUID, str | None], list[CopyEvidence]]:
     """By file and SHA-256 of the content: a file that was only touched has its content as an earlier version."""
-    places, holder = all_places(session), aliased(FileVersion)
+    places, holder = {place.id: place for place in _places(session, true())}, aliased(FileVersion)
     rows = session.connection().execute(
         select(
             holder.file_id,

@@ -318,23 +318,15 @@ def _is_size(entry: Entry) -> bool:
 
 @dataclass(slots=True)
 class Siblings:
-    """Folders of one parent, by their names: one string of bytes takes a tenth of what their paths would."""
+    """Folders of one parent, by their names: one string of bytes takes a tenth of what their paths would.
+
+    ``start`` is where the first name begins that was not taken yet.
+    """
 
     parent: str
     lineage: frozenset[int]
     names: bytes
     start: int = 0
-
-    def next(self) -> Folder:
-        """The first one that has not been taken yet."""
-        end = self.names.find(b"/", self.start)
-        name = self.names[self.start : end].decode()
-        self.start = end + 1
-        return Folder(f"{self.parent}/{name}", self.lineage)
-
-    @property
-    def is_used_up(self) -> bool:
-        return self.start == len(self.names)
 
 
 class WaitingFolders:
@@ -361,11 +353,13 @@ class WaitingFolders:
 
     def take(self) -> Folder:
         siblings = self._stack[-1]
-        folder = siblings.next()
-        if siblings.is_used_up:
+        end = siblings.names.find(b"/", siblings.start)
+        name = siblings.names[siblings.start : end].decode()
+        siblings.start = end + 1
+        if siblings.start == len(siblings.names):
             self._stack.pop()
             self._left += len(siblings.names)
-        return folder
+        return Folder(f"{siblings.parent}/{name}", siblings.lineage)
 
 
 class Spool:
