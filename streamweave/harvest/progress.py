@@ -249,15 +249,15 @@ class Interval:
         self._started = time.monotonic()
 
 
+@dataclass
 class ProgressReports:
     """Reports a run's progress, at most once a second: to a listener, and in the run's row."""
 
-    def __init__(self, facility: Facility, run_id: uuid.UUID, meter: Meter, on_progress: ProgressListener) -> None:
-        self._facility = facility
-        self._run_id = run_id
-        self._meter = meter
-        self._on_progress = on_progress
-        self._interval = Interval(REPORT_SECONDS)
+    facility: Facility
+    run_id: uuid.UUID
+    meter: Meter
+    on_progress: ProgressListener
+    _interval: Interval = field(default_factory=lambda: Interval(REPORT_SECONDS))
 
     def report_if_due(self) -> None:
         if self._interval.is_over:
@@ -265,10 +265,10 @@ class ProgressReports:
 
     def report_now(self) -> None:
         self._interval.restart()
-        progress = self._meter.progress()
-        with self._facility.sessions.begin() as session:
-            session.execute(update(HarvestRun).where(HarvestRun.id == self._run_id).values(progress=progress.as_row()))
-        self._on_progress(progress)
+        progress = self.meter.progress()
+        with self.facility.sessions.begin() as session:
+            session.execute(update(HarvestRun).where(HarvestRun.id == self.run_id).values(progress=progress.as_row()))
+        self.on_progress(progress)
 
 
 NEEDS_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)

@@ -310,16 +310,16 @@ class Written(NamedTuple):
     conflicts: list[str]
 
 
+@dataclass
 class KnownFiles:
     """The files that some entries of one instrument are about. The caller holds the instrument's lock, and commits."""
 
-    def __init__(
-        self, session: Session, instrument: Instrument, location_id: uuid.UUID, entries: Sequence[Entry]
-    ) -> None:
-        self._session = session
-        self._instrument = instrument
-        self._location_id = location_id
-        self._entries = entries
+    session: Session
+    instrument: Instrument
+    location_id: uuid.UUID
+    entries: Sequence[Entry]
+
+    def __post_init__(self) -> None:
         self._before: dict[tuple[type[Base], uuid.UUID], Row] = {}
         self._files: dict[uuid.UUID, File] = {}
         self._by_identifier: dict[str, File] = {}
@@ -328,10 +328,10 @@ class KnownFiles:
         self._read()
 
     def take_all(self, now: datetime) -> None:
-        facts = facts_of(self._instrument)
-        live = set(self._session.scalars(select(HarvestRun.id).where(~is_dead())))
-        for entry in self._entries:
-            self._file(entry).take(entry, self._location_id, facts, live, now)
+        facts = facts_of(self.instrument)
+        live = set(self.session.scalars(select(HarvestRun.id).where(~is_dead())))
+        for entry in self.entries:
+            self._file(entry).take(entry, self.location_id, facts, live, now)
 
     def _file(self, entry: Entry) -> File:
         known = (
@@ -341,7 +341,7 @@ class KnownFiles:
         )
         if known is None:
             known = new_file(entry)
-            known.record["instrument_id"] = self._instrument.id
+            known.record["instrument_id"] = self.instrument.id
             self._know(known)
         return known
 
@@ -353,14 +353,14 @@ class KnownFiles:
 
     def _read(self) -> None:
         """The files that these entries may be about, with all that the catalog knows of them."""
-        arks = [entry.persistent_id for entry in self._entries]
+        arks = [entry.persistent_id for entry in self.entries]
         aliases = select(IdentifierAlias.file_id).where(is_one_of(IdentifierAlias.persistent_id, arks))
-        of_ours = FileRecord.instrument_id == self._instrument.id
+        of_ours = FileRecord.instrument_id == self.instrument.id
         for which in (
-            is_one_of(FileRecord.id, [entry.file_id for entry in self._entries]),
+            is_one_of(FileRecord.id, [entry.file_id for entry in self.entries]),
             is_one_of(FileRecord.persistent_id, arks),
             FileRecord.id.in_(aliases),
-            of_ours & is_at(digest_of_path(entry.source_path) for entry in self._entries),
+            of_ours & is_at(digest_of_path(entry.source_path) for entry in self.entries),
         ):
             for row in self._rows(FileRecord, which):
                 self._files.setdefault(row["id"], File(row))
@@ -370,7 +370,7 @@ class KnownFiles:
         for row in self._rows(Transfer, is_one_of(Transfer.file_id, ids)) if ids else ():
             self._files[row["file_id"]].transfers[row["id"]] = row
         known = select(IdentifierAlias.persistent_id, IdentifierAlias.file_id)
-        for alias, file_id in self._session.execute(known.where(is_one_of(IdentifierAlias.file_id, ids))):
+        for alias, file_id in self.session.execute(known.where(is_one_of(IdentifierAlias.file_id, ids))):
             self._files[file_id].aliases.add(alias)
             self._known_aliases.add(alias)
         for file in list(self._files.values()):
@@ -379,7 +379,7 @@ class KnownFiles:
     def _rows(self, table: type[Base], which: ColumnElement[bool]) -> Iterator[Row]:
         names = [each.key for each in inspect(table).column_attrs if each.columns[0].computed is None]
         columns = [getattr(table, name) for name in names]
-        for values in self._session.connection().execute(select(*columns).where(which)).all():
+        for values in self.session.connection().execute(select(*columns).where(which)).all():
             row = dict(zip(names, values, strict=True))
             self._before[table, row["id"]] = dict(row)
             yield row
@@ -396,7 +396,7 @@ class KnownFiles:
         self._change(Transfer, sorted(transfers, key=lambda row: row["damage"] is None))
         files_added = self._add(FileRecord, records, metadata_="{}")
         versions_added = self._add(FileVersion, versions)
-        copies_added = self._add(Transfer, transfers, transfer_adapter=self._instrument.transfer_adapter)
+        copies_added = self._add(Transfer, transfers, transfer_adapter=self.instrument.transfer_adapter)
         self._add_aliases(files)
         conflicts = [conflict for file in files for conflict in file.conflicts]
         return Written(files_added, versions_added, copies_added + self._completed(transfers), conflicts)
@@ -407,20 +407,20 @@ class KnownFiles:
     def _change(self, table: type[Base], rows: Sequence[Row]) -> None:
         for row in self._changed(table, rows):  # few: most files of a journal are known as they are, or not at all
             before = self._before[table, row["id"]]
-            update_many(self._session, table, [{"id": row["id"]} | {k: v for k, v in row.items() if before[k] != v}])
+            update_many(self.session, table, [{"id": row["id"]} | {k: v for k, v in row.items() if before[k] != v}])
 
     def _release_newest(self, versions: Sequence[Row]) -> None:
         changed = self._changed(FileVersion, versions)
         was_newest = [row for row in changed if self._before[FileVersion, row["id"]]["is_newest"]]
         update_many(
-            self._session,
+            self.session,
             FileVersion,
             [{"id": row["id"], "is_newest": False} for row in was_newest if not row["is_newest"]],
         )
 
     def _add(self, table: type[Base], rows: Sequence[Row], **others: Any) -> int:
         new = [row | others for row in rows if (table, row["id"]) not in self._before]
-        insert_many(self._session, table, new)
+        insert_many(self.session, table, new)
         return len(new)
 
     def _completed(self, transfers: Sequence[Row]) -> int:
@@ -433,4 +433,4 @@ class KnownFiles:
         for file in files:
             for alias in file.aliases - self._known_aliases:
                 first = file.record["first_discovered_at"]
-                self._session.add(IdentifierAlias(persistent_id=alias, file_id=file.record["id"], given_at=first))
+                self.session.add(IdentifierAlias(persistent_id=alias, file_id=file.record["id"], given_at=first))

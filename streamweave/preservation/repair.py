@@ -266,41 +266,36 @@ def _usable(session: Session, location_ids: set[uuid.UUID]) -> dict[uuid.UUID, S
     return {location.id: location for location in rows}
 
 
+@dataclass
 class _Repairing:
     """One run's repairs of one instrument's files."""
 
-    def __init__(
-        self,
-        facility: Facility,
-        instrument: Instrument,
-        run_id: uuid.UUID,
-        locations: dict[uuid.UUID, StorageLocation],
-        report: RepairReport,
-    ) -> None:
-        self._facility = facility
-        self._instrument = instrument
-        self._run_id = run_id
+    facility: Facility
+    instrument: Instrument
+    run_id: uuid.UUID
+    locations: dict[uuid.UUID, StorageLocation]
+    report: RepairReport
+
+    def __post_init__(self) -> None:
         self._source: Source | None = None
-        self._locations = locations
-        self._report = report
-        self._pace = Pace(limits_of(instrument).bytes_per_second)
+        self._pace = Pace(limits_of(self.instrument).bytes_per_second)
         self._lost_share = ""
         self._opened: dict[uuid.UUID, Storage] = {}
-        with facility.sessions() as session:
-            self._journals = keep_journals(session, instrument, run_id)
+        with self.facility.sessions() as session:
+            self._journals = keep_journals(session, self.instrument, self.run_id)
 
     def repair_all(self, repairs: list[Repair]) -> None:
         """Repair one after the other. A location that fails is skipped from then on."""
         closed: dict[uuid.UUID, str] = {}
         for repair in repairs:
             if why := closed.get(repair.storage_location_id):
-                self._report.failed.append((repair.source_path, why))
+                self.report.failed.append((repair.source_path, why))
                 continue
             try:
                 self._repair(repair, self._storage(repair.storage_location_id))
             except StorageError as error:
                 closed[repair.storage_location_id] = str(error)
-                self._report.failed.append((repair.source_path, str(error)))
+                self.report.failed.append((repair.source_path, str(error)))
 
     def close(self) -> None:
         if self._source is not None:
@@ -308,41 +303,41 @@ class _Repairing:
 
     def _share(self) -> Source:
         """The share, opened when it is first needed."""
-        self._source = self._source or self._facility.open_source(self._instrument)
+        self._source = self._source or self.facility.open_source(self.instrument)
         return self._source
 
     def _storage(self, location_id: uuid.UUID) -> Storage:
         """The location, recognised by its mark. Raises ``StorageError``."""
         if location_id not in self._opened:
-            location = self._locations[location_id]
-            storage = self._facility.open_marked(location, to_write=True)
-            readopt(self._facility, location, storage)
+            location = self.locations[location_id]
+            storage = self.facility.open_marked(location, to_write=True)
+            readopt(self.facility, location, storage)
             self._opened[location_id] = storage
         return self._opened[location_id]
 
     def _repair(self, repair: Repair, storage: Storage) -> None:
         why: list[str] = []
         for origin in self._origins(repair, why):
-            claim = claim_repair(self._facility, self._instrument, self._run_id, repair)
+            claim = claim_repair(self.facility, self.instrument, self.run_id, repair)
             if claim is None:
                 return
             try:
                 address = self._archive(claim, storage, self._copied(origin, claim, storage), repair.damaged)
             except StreamWeaveError as error:
-                give_up(self._facility, claim, error.kind(), f"from {origin.name}: {error}")
+                give_up(self.facility, claim, error.kind(), f"from {origin.name}: {error}")
                 if isinstance(error, StorageUnavailable | StorageRefused):
                     raise
                 why.append(f"from {origin.name}: {error}")
             else:
                 if address:
-                    self._report.repaired.append((repair.source_path, address))
+                    self.report.repaired.append((repair.source_path, address))
                 return
-        self._report.failed.append((repair.source_path, "; ".join(why) or NOWHERE))
+        self.report.failed.append((repair.source_path, "; ".join(why) or NOWHERE))
 
     def _origins(self, repair: Repair, why: list[str]) -> "Iterator[Origin]":
-        with self._facility.sessions() as session:
-            refusal = self._lost_share or share_refusal(session, self._facility, self._instrument, self._run_id)
-            stored = list(stored_origins(session, self._facility, repair))
+        with self.facility.sessions() as session:
+            refusal = self._lost_share or share_refusal(session, self.facility, self.instrument, self.run_id)
+            stored = list(stored_origins(session, self.facility, repair))
         if repair.mtime_at_source is not None and refusal:
             why.append(f"from the share: {refusal}")
         elif repair.mtime_at_source is not None:
@@ -367,10 +362,10 @@ class _Repairing:
         """
         path = claim.destination_path
         planned = Archived(claim, digest, claim.version_id, path, storage.address(path), repairs=damaged)
-        [result] = place(storage, [planned], self._journals, self._facility.now)
+        [result] = place(storage, [planned], self._journals, self.facility.now)
         if isinstance(result, Failed):
             raise result.error
-        outcomes = catalogue(self._facility, self._instrument, self._run_id, [result], self._journals)
+        outcomes = catalogue(self.facility, self.instrument, self.run_id, [result], self._journals)
         return result.address if outcomes else None
 
 
@@ -415,16 +410,16 @@ def stored_origins(session: Session, facility: Facility, repair: Repair) -> "Ite
         yield Origin(location.name, partial(CopyAsSource, storage, path or ""))
 
 
+@dataclass
 class CopyAsSource:
     """One published file, opened under the source path of the claim that it is to fulfil.
 
     It is never written to, so it always has the size and mtime that settled; its digest shows whether it is intact.
     """
 
-    def __init__(self, storage: Storage, path: str, claim: Claim) -> None:
-        self._storage = storage
-        self._path = path
-        self._claim = claim
+    storage: Storage
+    path: str
+    claim: Claim
 
     @contextmanager
     def open(self, source_path: str) -> Iterator["CopyAsSource"]:  # noqa: ARG002 - there is this one only
@@ -434,10 +429,10 @@ class CopyAsSource:
     def chunks(self, offset: int = 0) -> Iterator[bytes]:
         """The content. Raises ``FileReadFailed``: the place that is read fails, not the one that is written to."""
         try:
-            yield from self._storage.read(self._path, offset)
+            yield from self.storage.read(self.path, offset)
         except StorageError as error:
             raise FileReadFailed(str(error)) from error
 
     def now(self) -> SourceFile:
         """What settled."""
-        return SourceFile(self._claim.source_path, self._claim.size_bytes, self._claim.mtime)
+        return SourceFile(self.claim.source_path, self.claim.size_bytes, self.claim.mtime)

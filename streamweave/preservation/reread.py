@@ -13,7 +13,7 @@ instruments are re-read too.
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import accumulate
@@ -100,6 +100,7 @@ def check_size(storage: Storage, copy: ArchivedCopy, _: ByteListener) -> CopyChe
     return CopyCheck(copy, FixityOutcome.DAMAGED, f"it has {word} than the {copy.size_bytes} bytes that were archived")
 
 
+@dataclass
 class CopyChecker:
     """Checks copies of one location by ``examine``, several side by side.
 
@@ -107,21 +108,13 @@ class CopyChecker:
     several threads.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        examine: Examination,
-        find_witnesses: Callable[[Sequence[ArchivedCopy], int], Sequence[ArchivedCopy]],
-        wait: Callable[[float], None],
-        on_bytes: ByteListener = lambda copy, number_of_bytes: None,
-    ) -> None:
-        self._storage = storage
-        self._examine = examine
-        self._find_witnesses = find_witnesses
-        self._wait = wait
-        self._on_bytes = on_bytes
-        self._failures_in_a_row = 0
-        self._last_error = StorageError("nothing was tried")
+    storage: Storage
+    examine: Examination
+    find_witnesses: Callable[[Sequence[ArchivedCopy], int], Sequence[ArchivedCopy]]
+    wait: Callable[[float], None]
+    on_bytes: ByteListener = lambda copy, number_of_bytes: None
+    _failures_in_a_row: int = 0
+    _last_error: StorageError = field(default_factory=lambda: StorageError("nothing was tried"))
 
     def check(self, copies: Sequence[ArchivedCopy]) -> list[CopyCheck]:
         """The result for each copy. Raises a ``StorageError`` when it is the location that can't be read."""
@@ -133,7 +126,7 @@ class CopyChecker:
         if not failures:
             return checks
         intact = [each.copy for each in checks if each.outcome == FixityOutcome.INTACT]
-        witnesses = [*self._find_witnesses(copies, WITNESSES), *intact[:WITNESSES]]
+        witnesses = [*self.find_witnesses(copies, WITNESSES), *intact[:WITNESSES]]
         return checks + self._retried(failures, witnesses)
 
     def _attempt(self, copy: ArchivedCopy) -> CopyCheck | _ReadFailure:
@@ -151,14 +144,14 @@ class CopyChecker:
     def _checked(self, copy: ArchivedCopy) -> CopyCheck:
         """Raises a ``StorageError`` when the copy exists and can't be read, or that is not known."""
         try:
-            return self._examine(self._storage, copy, self._on_bytes)
+            return self.examine(self.storage, copy, self.on_bytes)
         except StorageError:
-            if self._storage.exists(copy.destination_path):
+            if self.storage.exists(copy.destination_path):
                 raise
         return CopyCheck(copy, FixityOutcome.MISSING, "it is no longer there")
 
     def _retried(self, failures: Sequence[_ReadFailure], witnesses: Sequence[ArchivedCopy]) -> list[CopyCheck]:
-        self._wait(PAUSE_SECONDS)
+        self.wait(PAUSE_SECONDS)
         self._expect_one_readable(witnesses, failures[0].error)
         checks = [self._second_attempt(failure.copy) for failure in failures]
         if any(check.outcome == FixityOutcome.UNREADABLE for check in checks):
@@ -176,7 +169,7 @@ class CopyChecker:
             raise otherwise
 
     def _is_readable(self, copy: ArchivedCopy) -> bool:
-        pieces = self._storage.read(copy.destination_path, 0, 1)
+        pieces = self.storage.read(copy.destination_path, 0, 1)
         try:
             next(pieces, b"")
         except StorageError:

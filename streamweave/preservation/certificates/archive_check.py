@@ -43,6 +43,7 @@ ANSWERS_WITHIN_SECONDS = 60.0
 Answer = TypeVar("Answer")
 
 
+@dataclass
 class Archive:
     """The storage locations that a certificate relies on.
 
@@ -51,15 +52,12 @@ class Archive:
     said about errors, which is for admins.
     """
 
-    def __init__(
-        self, locations: Mapping[uuid.UUID, StorageLocation], open_marked: OpenMarked, *, in_full: bool
-    ) -> None:
-        self.troubles: dict[uuid.UUID, Trouble] = {}
-        self._locations = locations
-        self._open_marked = open_marked
-        self._in_full = in_full
-        self._storages: dict[uuid.UUID, Storage] = {}
-        self._found: Counter[uuid.UUID] = Counter()
+    locations: Mapping[uuid.UUID, StorageLocation]
+    open_marked: OpenMarked
+    in_full: bool
+    troubles: dict[uuid.UUID, Trouble] = field(default_factory=dict)
+    _storages: dict[uuid.UUID, Storage] = field(default_factory=dict)
+    _found: Counter[uuid.UUID] = field(default_factory=Counter)
 
     def find_copies(
         self, files: Iterable[FileEvidence], destinations: Collection[uuid.UUID]
@@ -88,7 +86,7 @@ class Archive:
 
     def summary(self) -> Iterator[dict[str, object]]:
         """Each location with the number of copies that were found in it, and its trouble."""
-        for location in sorted(self._locations.values(), key=lambda each: each.name):
+        for location in sorted(self.locations.values(), key=lambda each: each.name):
             trouble = self.troubles.get(location.id)
             if trouble or location.id in self._found:
                 yield {
@@ -108,13 +106,13 @@ class Archive:
             del self._storages[location_id]
             return []
         self._found[location_id] += sum(isinstance(each, CopyStat) for each in found)
-        return found if self._in_full else [_without_address(each) for each in found]
+        return found if self.in_full else [_without_address(each) for each in found]
 
     def _open(self, location_id: uuid.UUID) -> Storage | None:
-        if location_id in self.troubles or location_id not in self._locations:
+        if location_id in self.troubles or location_id not in self.locations:
             return None
         try:
-            opened = self._answered(location_id, partial(self._open_marked, self._locations[location_id]))
+            opened = self._answered(location_id, partial(self.open_marked, self.locations[location_id]))
         except StorageError as error:
             self._is_in_trouble(location_id, error)
             return None
@@ -125,11 +123,11 @@ class Archive:
         try:
             return answered_anew(f"copies in {location_id}", question, ANSWERS_WITHIN_SECONDS)
         except TimeoutError as error:
-            place = self._locations[location_id].base_path
+            place = self.locations[location_id].base_path
             raise StorageUnavailable(f"{place} did not answer in time: is its server there?") from error
 
     def _is_in_trouble(self, location_id: uuid.UUID, error: StorageError) -> None:
-        sentence = str(error) if self._in_full else f"its administrators can see why ({error.kind()})"
+        sentence = str(error) if self.in_full else f"its administrators can see why ({error.kind()})"
         self.troubles[location_id] = Trouble(isinstance(error, StorageRefused), sentence)
 
 
