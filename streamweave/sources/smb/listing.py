@@ -178,7 +178,7 @@ class _Walk:
 
 def _ask(connection: ShareConnection, folder: Folder, *, is_base: bool = False) -> AskedFolder:
     messages = connection.messages
-    query = messages.list_entries(connection.listing_bytes_at_most(QUERY_BYTES))
+    query = messages.list_entries(min(QUERY_BYTES, connection.largest_listing))
     with connection.faults(BASE_FOLDER if is_base else FILE, folder.path):
         opening = messages.open_folder(connection.address.path_on_share(folder.path))
         return AskedFolder(folder, is_base, connection.send([opening, query, query, messages.close()]))
@@ -210,7 +210,7 @@ def _spooled_entries(connection: ShareConnection, path: str) -> "Spool":
     messages, spool = connection.messages, Spool()
     (opening,) = connection.send([messages.open_folder(connection.address.path_on_share(path))])
     handle = answers.opened(connection.answer(opening)).handle
-    query = messages.list_entries(connection.listing_bytes_at_most(QUERY_BYTES), handle)
+    query = messages.list_entries(min(QUERY_BYTES, connection.largest_listing), handle)
     asked = connection.send([query])
     began = monotonic()
     try:

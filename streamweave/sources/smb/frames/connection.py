@@ -20,7 +20,7 @@ class FramesConnection(ShareConnection):
     def __init__(self, share: OpenedShare, taken: Handover) -> None:
         super().__init__(share.address)
         self._share = share
-        self._largest_read, self._largest_listing = taken.largest_read, taken.largest_listing
+        self.largest_read, self.largest_listing = taken.largest_read, taken.largest_listing
         address = share.address
         patience = None if address.deadline is None else address.patience
         self._socket = FrameSocket(taken.socket, address.timeout_seconds, patience)
@@ -33,12 +33,6 @@ class FramesConnection(ShareConnection):
     @property
     def credits(self) -> int:
         return self._exchange.credits
-
-    def read_bytes_at_most(self, wanted: int) -> int:
-        return min(wanted, self._largest_read)
-
-    def listing_bytes_at_most(self, wanted: int) -> int:
-        return min(wanted, self._largest_listing)
 
     def send(self, messages: Sequence[Packed]) -> list[int]:
         return self._exchange.send(messages)
