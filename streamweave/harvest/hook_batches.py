@@ -109,12 +109,8 @@ class HookBatches(ABC, Generic[Configuration, Version, Result, Written]):
             configuration = self.configuration(session)
             wanted = self.wanted(configuration)
             version_ids = list(session.scalars(wanted)) if configuration.calls_out else []
-        if configuration.calls_out:
-            for batch in batches(version_ids, BATCH):
-                yield self._write(batch, self._call(configuration, batch))
-        else:
-            for batch in id_batches(sessions, wanted):
-                yield self._write(batch, None)
+        for batch in batches(version_ids, BATCH) if configuration.calls_out else id_batches(sessions, wanted):
+            yield self._write(batch, self._call(configuration, batch) if configuration.calls_out else None)
 
     def _call(self, configuration: Configuration, version_ids: Sequence[uuid.UUID]) -> Answers[Result]:
         with self.facility.sessions() as session:

@@ -200,18 +200,12 @@ def expect_address(session: Session, instrument: Instrument) -> None:
 
     The caller holds the instrument's lock; a change of address takes it too.
     """
-    row = select(Instrument.cifs_host, Instrument.cifs_port, Instrument.cifs_share, Instrument.cifs_base_path)
-    host, port, share, base_path = session.execute(row.where(Instrument.id == instrument.id)).one()
-    if _address(host, port, share, base_path) != address_of(instrument):
+    if address_of(session.get_one(Instrument, instrument.id)) != address_of(instrument):
         raise AddressChanged(f"{instrument.name} was given another address while {address_of(instrument)} was scanned")
 
 
 def address_of(instrument: Instrument) -> str:
-    return _address(instrument.cifs_host, instrument.cifs_port, instrument.cifs_share, instrument.cifs_base_path)
-
-
-def _address(host: str, port: int, share: str, base_path: str) -> str:
-    return f"//{host}:{port}/{share}/{base_path}"
+    return f"//{instrument.cifs_host}:{instrument.cifs_port}/{instrument.cifs_share}/{instrument.cifs_base_path}"
 
 
 def _split(digests: bytes) -> Iterable[bytes]:

@@ -41,6 +41,7 @@ from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, par
 from streamweave.storage.safe_path import (
     CONTROL,
     BaseFolder,
+    closing_handle,
     exists,
     file_chunks,
     open_folder,
@@ -127,14 +128,9 @@ def _entries(folder: str | os.PathLike[str]) -> list["os.DirEntry[str]"]:
         return list(entries)
 
 
-@contextmanager
-def _opened(name: str, folder: int) -> Iterator[int]:
+def _opened(name: str, folder: int) -> AbstractContextManager[int]:
     """A handle of a file, at its beginning; it is made if need be."""
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, JOURNAL_MODE, dir_fd=folder)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
+    return closing_handle(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, JOURNAL_MODE, dir_fd=folder))
 
 
 INCOMING = (CONTROL, "incoming")
@@ -417,16 +413,12 @@ def _mark_in(base: int) -> FoundMark:
         handle = os.open(f"{CONTROL}/{MARK}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=base)
     except FileNotFoundError:
         return NoMark.MISSING
-    try:
+    with closing_handle(handle):
         return parse_mark(os.read(handle, LONGEST_MARK))
-    finally:
-        os.close(handle)
 
 
 def _write_durably(name: str, folder: int, content: bytes) -> None:
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=folder)
-    try:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with closing_handle(os.open(name, flags, 0o644, dir_fd=folder)) as handle:
         write_all(handle, content)
         os.fsync(handle)
-    finally:
-        os.close(handle)
