@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.s3.bucket import Bucket, side_by_side
-from streamweave.storage.s3.composition import Ingredient
 from streamweave.storage.s3.connection import checked_key
 from streamweave.storage.safe_path import checked_staged_name
 
@@ -27,6 +26,14 @@ MOST_PARTS = 320_000
 LAST = "-last"
 PUTS_AT_ONCE = 2
 REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """An object to copy, and the SHA-256 of its bytes in base64 where that is known."""
+
+    key: str
+    sha256: str | None = None
 
 
 def part_bytes(number: int) -> int:
