@@ -6,7 +6,7 @@ do. For admins: the checks of a file, all sweeps and all holds.
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -28,18 +28,13 @@ from streamweave.catalog.tables import (
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.files.queries import file_by_id
-from streamweave.harvest.progress import Interval, Meter, Progress
 from streamweave.preservation.damage import is_unrepaired, last_release
-from streamweave.preservation.reread import INTERVAL, SPREAD_NIGHTS, ArchivedCopy, CopyCheck, Holdings, Quota, work_of
+from streamweave.preservation.reread import INTERVAL, SPREAD_NIGHTS, CopyCheck, Quota, work_of
 from streamweave.printable import counted
 from streamweave.storage.base import Storage
 
-SECONDS_BETWEEN = 1.0
-"""Between two reports of progress, at least."""
 NAMED_COPIES = 1_000
 """More damaged copies than this are counted but not named."""
-
-Listener = Callable[[Progress], None]
 
 _NEWEST_CHECK = Order(FixityCheck.checked_at, FixityCheck.id, newest_first=True)
 _NEWEST_SWEEP = Order(FixitySweep.started_at, FixitySweep.id, newest_first=True)
@@ -215,29 +210,3 @@ def sweeps(session: Session, request: PageRequest) -> Page[FixitySweep]:
 def holds(session: Session, request: PageRequest) -> Page[FixityHold]:
     """All holds, released ones too, newest first."""
     return page_of(session, select(FixityHold), _NEWEST_HOLD, request)
-
-
-class VerificationProgress:
-    """Reports how far a complete re-reading is, at most once a second."""
-
-    def __init__(self, on_progress: Listener, holdings: Holdings) -> None:
-        self._on_progress = on_progress
-        self._meter = Meter()
-        self._meter.expect(holdings.files, holdings.size_bytes)
-        self._interval = Interval(SECONDS_BETWEEN)
-
-    def bytes(self, copy: ArchivedCopy, number_of_bytes: int) -> None:
-        """So many more were read of a copy. Called from several threads."""
-        self._meter.read(copy.transfer_id, number_of_bytes)
-        self._report()
-
-    def batch(self, _: SweepReport, copies: Sequence[ArchivedCopy]) -> None:
-        """These copies are done, and on record."""
-        for copy in copies:
-            self._meter.done(copy.transfer_id, copy.size_bytes)
-        self._report()
-
-    def _report(self) -> None:
-        if self._interval.is_over:
-            self._interval.restart()
-            self._on_progress(self._meter.progress())

@@ -9,7 +9,6 @@ open while bytes are read.
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -124,15 +123,6 @@ def sweep_completely(
     return sweep.report
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOnRecord:
-    """What is on record of a copy since ``at``: its ``damage``, if any; ``held`` if its location is held by now."""
-
-    at: datetime
-    damage: str | None
-    held: str | None
-
-
 class OnDemandCheck:
     """A sweep over single copies, one after the other. Begins when it is made; ``end`` it."""
 
@@ -141,8 +131,13 @@ class OnDemandCheck:
         self._location = location
         self._sweep = Sweep(facility, location, SweepKind.COMPLETE)
 
-    def reread(self, copy: ArchivedCopy) -> CheckOnRecord:
-        """Re-read a copy, and put the result on record.
+    @property
+    def held(self) -> str | None:
+        """Why the location is held by now, if it is."""
+        return self._sweep.report.held or None
+
+    def reread(self, copy: ArchivedCopy) -> tuple[CopyCheck, datetime]:
+        """Re-read a copy; returns the result, and since when it is on record.
 
         Raises a ``StorageError`` when it is the location that can't be read; it is not tried again then, as each
         attempt takes long.
@@ -155,7 +150,7 @@ class OnDemandCheck:
         except StorageError as error:
             report.trouble = error
             raise
-        return CheckOnRecord(at, check.found, report.held or None)
+        return check, at
 
     def end(self) -> None:
         """If damage was found, mark it as a nightly sweep does: what was known before is read once more first."""

@@ -10,7 +10,7 @@ on record as with any other. No database session is open during either.
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
@@ -147,7 +147,6 @@ class Rereader(AbstractContextManager["Rereader"]):
     archive: bool
     on_file: Callable[[str], None] = lambda path: None
     _sweeps: dict[uuid.UUID, OnDemandCheck] = field(default_factory=dict)
-    _resources: ExitStack = field(default_factory=ExitStack)
     _source: Source | None = None
     _lost: str | None = None
 
@@ -190,8 +189,7 @@ class Rereader(AbstractContextManager["Rereader"]):
         return digest
 
     def _connection(self) -> Source:
-        if self._source is None:
-            self._source = self._resources.enter_context(closing(self.facility.open_source(self.instrument)))
+        self._source = self._source or self.facility.open_source(self.instrument)
         return self._source
 
     def _reread_copy(self, file: FileEvidence, copy: CopyEvidence) -> CopyEvidence:
@@ -207,12 +205,13 @@ class Rereader(AbstractContextManager["Rereader"]):
             file.sha256,
             copy.last_reread_at,
         )
+        sweep = self._sweep(copy.place.id)
         try:
-            answer = self._sweep(copy.place.id).reread(archived)
+            check, at = sweep.reread(archived)
         except StorageError as error:
             return replace(copy, not_reread=str(error))
-        place = replace(copy.place, held=answer.held or copy.place.held)
-        return replace(copy, place=place, last_reread_at=answer.at, damage=answer.damage)
+        place = replace(copy.place, held=sweep.held or copy.place.held)
+        return replace(copy, place=place, last_reread_at=at, damage=check.found)
 
     def _sweep(self, location_id: uuid.UUID) -> OnDemandCheck:
         if location_id not in self._sweeps:
@@ -225,7 +224,8 @@ class Rereader(AbstractContextManager["Rereader"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the share, and end the sweeps; those that an error interrupted stay without an end, as any sweep."""
-        self._resources.close()
+        if self._source is not None:
+            self._source.close()
         if kind is None:
             for sweep in self._sweeps.values():
                 sweep.end()
