@@ -37,6 +37,13 @@ from streamweave.harvest.copy_verify import (
 from streamweave.sources.base import WHOLE_FILE_BYTES, Source, SourceFile
 from streamweave.storage.base import Storage
 
+SMALL_AT_ONCE = 2
+LARGE_AT_ONCE = 3
+PROVERS = 2
+BATCHES_AHEAD = 2
+LOSSES_IN_A_ROW = 3
+"""So many files in a row may lose the connection though they can be opened; with one more, the share is at fault."""
+
 
 def is_large(claim: Claim) -> bool:
     """Whether a file is opened and read in pieces, rather than in one go with many others."""
@@ -108,14 +115,7 @@ class WorkQueue:
             return [claim for claim in waiting if whether(claim)]
 
 
-SMALL_AT_ONCE = 2
-LARGE_AT_ONCE = 3
-PROVERS = 2
-BATCHES_AHEAD = 2
 ByteListener = Callable[[Claim, int], None]
-
-LOSSES_IN_A_ROW = 3
-"""So many files in a row may lose the connection though they can be opened; with one more, the share is at fault."""
 
 
 class CopyWorkers:

@@ -49,6 +49,8 @@ from streamweave.hooks.run import decide, fingerprint
 from streamweave.instruments.schedules import destinations, why_no_destination
 from streamweave.storage.archive_paths import destination_path
 
+PLANNED_ANEW = "planned anew: hooks or schedules have changed"
+
 
 @dataclass(frozen=True)
 class Policy(ActiveHooks):
@@ -109,9 +111,6 @@ def policy_for(session: Session, instrument: Instrument, reach: HookReach) -> Po
         locations={location.name: location for location in enabled},
         why_no_destination="" if places else why_no_destination(session, instrument.id),
     )
-
-
-PLANNED_ANEW = "planned anew: hooks or schedules have changed"
 
 
 def filter_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> HarvestReport:

@@ -22,6 +22,12 @@ from streamweave.harvest.claims import is_due
 
 NAMED_FILES_PER_DAY = 1_000
 """More files are counted but not named: a report has to fit into a page and into memory."""
+WINDOW_SECONDS = 30.0
+"""Rates are means over the last so many seconds at most."""
+FILE_COSTS_BYTES = 64 << 10
+"""Opening and cataloguing a file takes about as long as reading so many bytes more."""
+REPORT_SECONDS = 1.0
+NEEDS_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +98,6 @@ class HarvestReport:
         if not self.days:
             return "nothing to do"
         return ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))
-
-
-WINDOW_SECONDS = 30.0
-"""Rates are means over the last so many seconds at most."""
-FILE_COSTS_BYTES = 64 << 10
-"""Opening and cataloguing a file takes about as long as reading so many bytes more."""
-REPORT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +268,6 @@ class ProgressReports:
         with self.facility.sessions.begin() as session:
             session.execute(update(HarvestRun).where(HarvestRun.id == self.run_id).values(progress=progress.as_row()))
         self.on_progress(progress)
-
-
-NEEDS_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
 
 
 def versions_by_state(session: Session, instrument: Instrument) -> dict[VersionState, int]:

@@ -25,6 +25,16 @@ from streamweave.harvest.version_state import GONE, VersionFields, version_field
 from streamweave.instruments.acquisition import acquisition
 from streamweave.sources.base import SourceFile
 
+STORAGE_FAULTS = (StorageUnavailable.kind(), StorageRefused.kind())
+NOT_YET_ARCHIVED = (
+    VersionState.SETTLING,
+    VersionState.OVERDUE,
+    VersionState.SETTLED,
+    VersionState.PENDING,
+    VersionState.FAILED,
+)
+FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
+
 Expected = tuple[str, int, datetime, uuid.UUID | None, bool]
 """A file that should be on the share: its path, its size in bytes, its mtime; the version's id while it is watched; and
 whether it is to be compared closely even if size and mtime are unchanged."""
@@ -158,16 +168,7 @@ def known_files(session: Session, instrument_id: uuid.UUID, source_paths: Collec
     return {row[2]: KnownFile(*row) for row in rows}
 
 
-STORAGE_FAULTS = (StorageUnavailable.kind(), StorageRefused.kind())
 Change = tuple[KnownFile, SourceFile]
-
-NOT_YET_ARCHIVED = (
-    VersionState.SETTLING,
-    VersionState.OVERDUE,
-    VersionState.SETTLED,
-    VersionState.PENDING,
-    VersionState.FAILED,
-)
 
 
 @dataclass(frozen=True)
@@ -401,9 +402,6 @@ def cancel_waiting_transfers(session: Session, version_ids: Collection[uuid.UUID
             )
             .values(status=TransferStatus.SKIPPED, error_message=why, completed_at=now)
         )
-
-
-FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
 
 
 def record_other_contents(

@@ -26,6 +26,18 @@ from streamweave.printable import counted
 from streamweave.sources.base import FolderListing
 
 DIGEST_BYTES = 16
+RESUMED_WITHIN = timedelta(hours=1)
+"""What was seen longer ago is scanned anew."""
+MOST_UNLISTABLE_CHARACTERS = 4 << 20
+"""Of paths and reasons that are stored of folders that could not be listed."""
+NAMED_FOLDERS = 1_000
+"""More unreadable folders than these are counted, and not named."""
+FOLDERS_IN_A_SENTENCE = 3
+LARGEST_COUNT = (1 << 63) - 1
+"""The largest number that a column holds."""
+INTERRUPTED = "interrupted"
+"""The kind of an end that is none of our own errors: a bug, a signal, or a process that was killed."""
+NOT_COLUMNS = {"extent", "unlisted"}
 
 
 class Digests:
@@ -67,12 +79,6 @@ def _holds(string: bytes | bytearray, digest: bytes) -> bool:
     while place > 0 and place % DIGEST_BYTES:  # found across two of them
         place = string.find(digest, place + 1)
     return place >= 0
-
-
-RESUMED_WITHIN = timedelta(hours=1)
-"""What was seen longer ago is scanned anew."""
-MOST_UNLISTABLE_CHARACTERS = 4 << 20
-"""Of paths and reasons that are stored of folders that could not be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,16 +216,6 @@ def address_of(instrument: Instrument) -> str:
 
 def _split(digests: bytes) -> Iterable[bytes]:
     return (digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES))
-
-
-NAMED_FOLDERS = 1_000
-"""More unreadable folders than these are counted, and not named."""
-FOLDERS_IN_A_SENTENCE = 3
-LARGEST_COUNT = (1 << 63) - 1
-"""The largest number that a column holds."""
-INTERRUPTED = "interrupted"
-"""The kind of an end that is none of our own errors: a bug, a signal, or a process that was killed."""
-NOT_COLUMNS = {"extent", "unlisted"}
 
 
 @dataclass(slots=True)

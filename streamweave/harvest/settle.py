@@ -56,6 +56,10 @@ from streamweave.harvest.scan_record import ScannedScope
 from streamweave.harvest.version_state import version_fields, write_version_fields
 from streamweave.sources.base import Source
 
+BEGUN = (TransferStatus.IN_PROGRESS, *ONCE_COMPLETED)
+ON_ITS_WAY = (VersionState.SETTLED, VersionState.PENDING)
+REOPENED = "its acquisition folder changed again before it was harvested"
+
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionFiles:
@@ -179,11 +183,6 @@ def _markers(instrument: Instrument) -> str:
 
 def _quiet_period(instrument: Instrument) -> timedelta:
     return timedelta(seconds=instrument.quiet_period_seconds)
-
-
-BEGUN = (TransferStatus.IN_PROGRESS, *ONCE_COMPLETED)
-ON_ITS_WAY = (VersionState.SETTLED, VersionState.PENDING)
-REOPENED = "its acquisition folder changed again before it was harvested"
 
 
 def settle(facility: Facility, instrument: Instrument, extent: ScannedScope) -> int:

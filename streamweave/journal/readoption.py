@@ -44,6 +44,8 @@ from streamweave.storage.marking import answered
 
 NAMED_CONFLICTS = 1_000
 """More are counted, and not named."""
+SHOWN_FOR = timedelta(days=14)
+"""After they were found. They stay on record."""
 
 logger = logging.getLogger(__name__)
 Listener = Callable[["Readoption"], None]
@@ -292,10 +294,6 @@ def _is_unknown(session: Session, location_id: uuid.UUID, head: Reached) -> bool
 
 def _live_runs(session: Session) -> set[str]:
     return {str(run_id) for run_id in session.scalars(select(HarvestRun.id).where(~is_dead()))}
-
-
-SHOWN_FOR = timedelta(days=14)
-"""After they were found. They stay on record."""
 
 
 @dataclass(slots=True)

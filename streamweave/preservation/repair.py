@@ -55,6 +55,7 @@ from streamweave.storage.base import Storage
 FIRST_DELAY = timedelta(hours=20)
 """A repair that failed is tried again the next night, and then each time after twice as long."""
 LONGEST_DELAY = timedelta(days=30)
+NOWHERE = "nothing intact is left to repair it from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +226,6 @@ def _write(
         "created_at": now,
     }
     insert_many(session, Transfer, [row | owners])
-
-
-NOWHERE = "nothing intact is left to repair it from"
 
 
 @dataclass(slots=True)

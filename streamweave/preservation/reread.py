@@ -37,6 +37,16 @@ FAILURES_IN_A_ROW = 3
 """After so many the others of a batch are not tried before one of them could be read."""
 WITNESSES = 3
 """So many other copies are tried before their location is said to be in trouble."""
+INTERVAL = timedelta(days=90)
+"""Every copy is re-read at least so often: an interval that NDSA's levels of preservation know from practice."""
+SPREAD_NIGHTS = 80
+"""An even share is one of so many: ten nights of an interval may be missed before anything is late."""
+SHORTLY = timedelta(days=3)
+"""A copy is due so long before its interval is over."""
+LEAST_WORK = 1 << 30
+"""A share is never smaller: small archives are re-read more often, which costs minutes."""
+LONGEST_NIGHT = timedelta(hours=20)
+"""A sweep ends after so long, so that it is over when the next night's begins."""
 
 ByteListener = Callable[["ArchivedCopy", int], None]
 
@@ -178,17 +188,6 @@ class CopyChecker:
             pieces.close()
         return True
 
-
-INTERVAL = timedelta(days=90)
-"""Every copy is re-read at least so often: an interval that NDSA's levels of preservation know from practice."""
-SPREAD_NIGHTS = 80
-"""An even share is one of so many: ten nights of an interval may be missed before anything is late."""
-SHORTLY = timedelta(days=3)
-"""A copy is due so long before its interval is over."""
-LEAST_WORK = 1 << 30
-"""A share is never smaller: small archives are re-read more often, which costs minutes."""
-LONGEST_NIGHT = timedelta(hours=20)
-"""A sweep ends after so long, so that it is over when the next night's begins."""
 
 _LONGEST_UNREAD_FIRST = Transfer.last_verified_at.asc().nulls_first(), Transfer.id
 

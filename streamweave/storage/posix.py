@@ -53,6 +53,10 @@ from streamweave.storage.staging import StagedFile, StagingArea, file_name, writ
 
 SUFFIX = ".jsonl"
 JOURNAL_MODE = 0o640  # less what the umask takes away
+INCOMING = (CONTROL, "incoming")
+MARK = "location"
+HANDLES_AT_ONCE = 64
+LONGEST_ADDRESS = 4095  # bytes of a full path that programs can open: PATH_MAX of Linux, less the NUL at its end
 
 
 class FolderJournal:
@@ -131,12 +135,6 @@ def _entries(folder: str | os.PathLike[str]) -> list["os.DirEntry[str]"]:
 def _opened(name: str, folder: int) -> AbstractContextManager[int]:
     """A handle of a file, at its beginning; it is made if need be."""
     return closing_handle(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, JOURNAL_MODE, dir_fd=folder))
-
-
-INCOMING = (CONTROL, "incoming")
-MARK = "location"
-HANDLES_AT_ONCE = 64
-LONGEST_ADDRESS = 4095  # bytes of a full path that programs can open: PATH_MAX of Linux, less the NUL at its end
 
 
 class PosixStorage:

@@ -44,6 +44,9 @@ COPIES_AT_ONCE = 4
 CHECKSUMS = {"x-amz-checksum-algorithm": "SHA256"}
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 RETRIED_CODES = frozenset({"InternalError", "SlowDown", "RequestTimeout", "ServiceUnavailable"})
+SMALL_BYTES = 1 << 20  # as much as is sent in the time that the requests of a composition take
+INGREDIENTS = 10_000  # the limit of S3
+GROUP = 32  # parts: 1 GiB at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,11 +271,6 @@ def _date(response: httpx.Response) -> datetime:
 def _tls() -> ssl.SSLContext:
     """Trusts what the system trusts, as obstore does; reading that takes a while, so it is done once."""
     return ssl.create_default_context()
-
-
-SMALL_BYTES = 1 << 20  # as much as is sent in the time that the requests of a composition take
-INGREDIENTS = 10_000  # the limit of S3
-GROUP = 32  # parts: 1 GiB at most
 
 
 class Publisher:
