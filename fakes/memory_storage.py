@@ -156,7 +156,7 @@ class MemoryStorage:
             except StorageError as error:
                 yield error
 
-    def publish(self, staged_name: str, path: str) -> None:
+    def _publish(self, staged_name: str, path: str) -> None:
         """Give a staged file its final name."""
         path_components(path)
         self.fail_if_asked("publish")
@@ -177,7 +177,7 @@ class MemoryStorage:
         failed = {}
         for staged_name, path in paths.items():
             try:
-                self.publish(staged_name, path)
+                self._publish(staged_name, path)
             except StorageError as error:
                 failed[staged_name] = error
         return failed

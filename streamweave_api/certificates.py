@@ -16,8 +16,8 @@ from streamweave.errors import NotFound
 from streamweave.files.queries import file_by_id
 from streamweave.instruments.instruments import instrument_by_id
 from streamweave.preservation.certificates.document import ALGORITHM, Certificate
+from streamweave.preservation.certificates.evidence import Scope
 from streamweave.preservation.certificates.issue import certificates
-from streamweave.preservation.certificates.queries import Scope
 from streamweave_api.auth import OPEN_TO_ALL, Viewer, admin_only
 from streamweave_api.bodies import Outgoing
 from streamweave_api.openapi.answers import error

@@ -3,7 +3,7 @@
 from litestar import Router, get
 from litestar.params import FromPath
 
-from streamweave.harvest.report import progress_of
+from streamweave.harvest.progress import progress_of
 from streamweave_api.auth import admin_only
 from streamweave_api.bodies import shown
 from streamweave_api.dagster import ProgressBody, RunBody

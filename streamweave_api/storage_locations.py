@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import StorageLocation, StorageType
-from streamweave.journal.conflicts import recent_conflicts
+from streamweave.journal.readoption import recent_conflicts
 from streamweave.storage.locations import (
     StorageAnswer,
     adopt_storage_location,

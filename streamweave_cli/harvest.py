@@ -12,7 +12,7 @@ from rich.text import Text
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import Instrument, VersionState
 from streamweave.facility import Facility, facility_of
-from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.progress import HarvestReport
 from streamweave.harvest.run import harvest as harvest_instrument
 from streamweave.instruments.instruments import instrument_by_slug
 from streamweave.instruments.schedules import destinations, why_no_destination

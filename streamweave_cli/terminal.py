@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamweave.errors import NotFound, StreamWeaveError
-from streamweave.harvest.report import Interval, Progress, ProgressListener
+from streamweave.harvest.progress import Interval, Progress, ProgressListener
 from streamweave.printable import printable
 from streamweave.settings import sentence_of
 

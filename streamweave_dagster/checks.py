@@ -16,11 +16,11 @@ from sqlalchemy import select
 
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, Schedule, VersionState
 from streamweave.facility import Facility
-from streamweave.harvest.backlog import stragglers
+from streamweave.harvest.progress import stragglers
 from streamweave.harvest.scan_record import latest_scan, unlisted_sentence
 from streamweave.instruments.schedules import longest_pause
 from streamweave.preservation.damage import unrepaired
-from streamweave.preservation.report import fixity_state_of_instrument, locations_of_instrument, troubles_of
+from streamweave.preservation.report import fixity_state_of_instrument, locations_with_copies, troubles_of
 from streamweave.printable import printable
 from streamweave_dagster.failures import errors_as_failures
 from streamweave_dagster.harvest import asset_key, instrument_called
@@ -77,7 +77,7 @@ def _fixity(facility: Facility, instrument: Instrument) -> dg.AssetCheckResult:
         standing = fixity_state_of_instrument(session, instrument.id, facility.now())
         damage = unrepaired(session, instrument.id)
         troubles = troubles_of(session, instrument.id)
-        locations = locations_of_instrument(session, instrument.id)
+        locations = locations_with_copies(session, instrument.id)
         notices = [f"{each.name}: {notice}" for each in locations if (notice := facility.storage_notice(each))]
     return dg.AssetCheckResult(
         passed=not standing.damaged and not standing.overdue and not troubles,

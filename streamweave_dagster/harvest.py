@@ -19,8 +19,8 @@ import dagster as dg
 from streamweave.catalog.tables import Instrument, Schedule, VersionState
 from streamweave.errors import NotFound
 from streamweave.facility import Facility
+from streamweave.harvest.progress import FileOutcome, Progress
 from streamweave.harvest.rate_limit import closed_until, limits_of
-from streamweave.harvest.report import FileOutcome, Progress
 from streamweave.harvest.run import STEPS, Harvest, Listeners
 from streamweave.instruments.dagster import JOB_NAME, harvest_run_config, harvest_run_tags
 from streamweave.instruments.instruments import instrument_by_slug

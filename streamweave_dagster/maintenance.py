@@ -15,8 +15,7 @@ from streamweave.alerts.evaluate import evaluate_alerts
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
-from streamweave.preservation.repair import RepairReport, repair_copies
-from streamweave.preservation.repair_claims import instruments_with_repairs
+from streamweave.preservation.repair import RepairReport, instruments_with_repairs, repair_copies
 from streamweave.preservation.report import SweepReport
 from streamweave.preservation.reread import ArchivedCopy
 from streamweave.preservation.sweep import sweep_archive

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, VersionState
 from streamweave.catalog.tables.files import in_state
-from streamweave.harvest.backlog import NEEDS_ATTENTION
-from streamweave.harvest.report import DayReport, FileOutcome, HarvestReport
+from streamweave.harvest.progress import NEEDS_ATTENTION, DayReport, FileOutcome, HarvestReport
 from streamweave.printable import printable
 
 WAITING = (VersionState.SETTLING, VersionState.SETTLED, VersionState.PENDING)

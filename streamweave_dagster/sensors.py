@@ -15,8 +15,8 @@ from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, VersionSta
 from streamweave.catalog.tables.files import WATCHED
 from streamweave.errors import CredentialsRefused
 from streamweave.facility import Facility
-from streamweave.harvest.backlog import days_with_work, versions_by_state
-from streamweave.harvest.policy import policy_for
+from streamweave.harvest.plan import days_with_work, policy_for
+from streamweave.harvest.progress import versions_by_state
 from streamweave.harvest.rate_limit import closed_until, limits_of
 from streamweave.harvest.run import scan_until_quiet
 from streamweave.harvest.scan_record import ScanResult, latest_scan

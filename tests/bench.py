@@ -29,9 +29,10 @@ from streamweave.catalog.tables import (
 )
 from streamweave.catalog.tables.base import uuid7
 from streamweave.facility import Facility
-from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.progress import HarvestReport
 from streamweave.harvest.run import harvest
 from streamweave.harvest.transfer import Listener
+from streamweave.storage.base import Storage
 from streamweave.storage.marking import mark_new_place
 from streamweave.storage.opening import open_storage
 from streamweave_cli.postgres import EmbeddedPostgres
@@ -172,6 +173,12 @@ class Bench:
     def with_facility(self, **changes: Any) -> "Bench":
         """The same bench, with a part of its facility exchanged."""
         return replace(self, facility=replace(self.facility, **changes))
+
+
+def publish_one(storage: Storage, staged_name: str, path: str) -> None:
+    """Give one staged file its final name. Raises what went wrong."""
+    for error in storage.publish_many({staged_name: path}).values():
+        raise error
 
 
 @pytest.fixture

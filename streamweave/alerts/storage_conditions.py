@@ -16,10 +16,9 @@ from streamweave.alerts.conditions import Condition, Finding, Key, about_locatio
 from streamweave.catalog.deletion import listing
 from streamweave.catalog.tables import IS_OPEN, AlertKind, StorageLocation, StorageType, Transfer, TransferStatus
 from streamweave.errors import StorageRefused, StorageUnavailable
-from streamweave.journal.conflicts import SHOWN_FOR, recent_conflicts
+from streamweave.journal.readoption import SHOWN_FOR, recent_conflicts
 from streamweave.preservation.damage import open_hold
-from streamweave.preservation.report import last_trouble
-from streamweave.preservation.sweep import locations_with_copies
+from streamweave.preservation.report import last_trouble, locations_with_copies
 from streamweave.printable import counted
 from streamweave.storage.marking import answered
 

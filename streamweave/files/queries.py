@@ -53,7 +53,7 @@ from streamweave.files.listing import (
     walked_list,
 )
 from streamweave.files.selection import EVERYTHING, Selection, access_scope_asked, selected
-from streamweave.harvest.source_check import FOUND_BY_REREADING
+from streamweave.harvest.record_changes import FOUND_BY_REREADING
 
 ListedFile = Row[Any]
 """A row with the columns of ``LISTED``, by their names."""

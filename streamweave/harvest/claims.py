@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, is_one_of
@@ -13,6 +13,7 @@ from streamweave.catalog.leases import is_dead
 from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import (
     IS_OPEN,
+    ONCE_COMPLETED,
     FileRecord,
     FileVersion,
     HarvestRun,
@@ -240,3 +241,27 @@ def _is_uuid(name: str) -> bool:
         return str(uuid.UUID(name)) == name
     except ValueError:
         return False
+
+
+def is_claimed() -> ColumnElement[bool]:
+    """Over ``FileVersion``: a run holds a claim on it."""
+    return exists().where(Transfer.version_id == FileVersion.id, Transfer.status == TransferStatus.IN_PROGRESS)
+
+
+def has_a_copy() -> ColumnElement[bool]:
+    """Over ``FileVersion``: some storage location has it, or had it until its copy was damaged."""
+    return exists().where(
+        Transfer.version_id == FileVersion.id,
+        Transfer.status.in_(ONCE_COMPLETED),
+    )
+
+
+def of_files(file_ids: Collection[uuid.UUID], *statuses: TransferStatus) -> ColumnElement[bool]:
+    """Over ``Transfer``: it is of one of these files, and of one of these statuses."""
+    versions = select(FileVersion.id).where(is_one_of(FileVersion.file_id, file_ids))
+    return Transfer.version_id.in_(versions) & checked(Transfer.status.in_(statuses))
+
+
+def once_copied(session: Session, file_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """The versions of these files that some storage location has, or had until its copy was damaged."""
+    return set(session.scalars(select(Transfer.version_id).where(of_files(file_ids, *ONCE_COMPLETED))))

@@ -20,13 +20,9 @@ as a header that counts the frames behind it, differs the second time, and there
 import hashlib
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
 
 import xxhash
 
@@ -40,6 +36,7 @@ from streamweave.errors import (
     StorageError,
     StreamWeaveError,
 )
+from streamweave.harvest.background_thread import BackgroundThread
 from streamweave.harvest.claims import Claim
 from streamweave.sources.base import FileOpener, SourceFile, WholeFile
 from streamweave.storage.base import StagedWriter, Storage
@@ -56,46 +53,6 @@ SPANS_AHEAD = 2
 The pieces are some MiB more than a storage writes at a time: while one block is written, the next one gathers.
 """
 Listener = Callable[[int], None]
-
-
-class BackgroundThread:
-    """Does steps in the order in which they are given, at most ``ahead`` of them not done yet.
-
-    A context manager: after its block nothing is under way, and what the last steps raised is raised, unless the block
-    itself raised. With ``drop_on_error``, steps that have not begun are then dropped. The thread starts with the first
-    step.
-    """
-
-    def __init__(self, name: str, *, ahead: int = 1, drop_on_error: bool = False) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._ahead = ahead
-        self._drop_on_error = drop_on_error
-        self._steps: deque[Future[None]] = deque()
-
-    def do(self, step: Callable[..., None], *arguments: Any) -> None:
-        """Do this next; waits while ``ahead`` steps are not done. Raises what an earlier step raised, and then this
-        one is not begun.
-        """
-        while len(self._steps) >= self._ahead or (self._steps and self._steps[0].done()):
-            self._steps.popleft().result()
-        self._steps.append(self._thread.submit(step, *arguments))
-
-    def wait(self) -> None:
-        """Return when everything is done. Raises what a step raised."""
-        while self._steps:
-            self._steps.popleft().result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                self.wait()
-        finally:
-            self._thread.shutdown(cancel_futures=error is not None and self._drop_on_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +73,19 @@ class Hashing:
         self._sha256 = hashlib.sha256()
 
     def update(self, data: bytes) -> None:
-        """Take the next piece."""
         self._xxhash.update(data)
         self._sha256.update(data)
         self.size_bytes += len(data)
 
     def digest(self) -> Digest:
-        """The digest of all pieces so far."""
         return Digest(self._xxhash.hexdigest(), self._sha256.hexdigest(), self.size_bytes)
 
 
-def digest_of(chunks: Iterable[bytes]) -> Digest:
-    """The digest of a content that comes in pieces."""
+def digest_of(chunks: Iterable[bytes], on_bytes: Listener = lambda number_of_bytes: None) -> Digest:
+    """The digest of a content that comes in pieces; ``on_bytes`` gets the length of each before it is hashed."""
     hashing = Hashing()
     for chunk in chunks:
+        on_bytes(len(chunk))
         hashing.update(chunk)
     return hashing.digest()
 
@@ -142,7 +98,6 @@ class ReadBack:
         self._xxhash = xxhash.xxh64()
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next piece."""
         self._xxhash.update(data)
         self.size_bytes += len(data)
 
@@ -165,14 +120,14 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
-class NotCopied:
-    """A claim without a copy, and why."""
+class Failed:
+    """A claim that could not be fulfilled: there is no copy, or it got no final name."""
 
     claim: Claim
     error: StreamWeaveError
 
 
-Finished = Sequence[Copied | NotCopied]
+Finished = Sequence[Copied | Failed]
 
 
 def expect_settled(claim: Claim, found: SourceFile) -> None:
@@ -204,9 +159,9 @@ def other_content(claim: Claim) -> ContentDiffers:
     )
 
 
-def unexpected(claim: Claim, error: Exception) -> NotCopied:
+def unexpected(claim: Claim, error: Exception) -> Failed:
     """No copy because of a bug: it concerns this file, and must not stop the others."""
-    return NotCopied(claim, FileReadFailed(f"{claim.source_path}: unexpected {type(error).__name__}: {error}"))
+    return Failed(claim, FileReadFailed(f"{claim.source_path}: unexpected {type(error).__name__}: {error}"))
 
 
 ReadResult = WholeFile | StreamWeaveError
@@ -221,7 +176,6 @@ class Batch:
     begun: float = field(default_factory=time.monotonic)
 
     def add(self, claim: Claim, result: ReadResult) -> None:
-        """Add a file."""
         self.read.append((claim, result))
         if isinstance(result, WholeFile):
             self.size_bytes += len(result.content)
@@ -233,15 +187,15 @@ class Batch:
         return enough or time.monotonic() - self.begun >= BATCH_SECONDS
 
 
-def prove_batch(batch: Batch, storages: Mapping[uuid.UUID, Storage]) -> list[Copied | NotCopied]:
+def prove_batch(batch: Batch, storages: Mapping[uuid.UUID, Storage]) -> list[Copied | Failed]:
     """Stage the files of a batch and read them back. A file without a copy leaves nothing staged."""
-    results: list[Copied | NotCopied] = []
+    results: list[Copied | Failed] = []
     usable: dict[uuid.UUID, list[tuple[Claim, bytes, Digest]]] = {}
     for claim, result in batch.read:
         try:
             content, digest = _usable(claim, result)
         except StreamWeaveError as error:
-            results.append(NotCopied(claim, error))
+            results.append(Failed(claim, error))
         else:
             usable.setdefault(claim.storage_location_id, []).append((claim, content, digest))
     for location_id, copies in usable.items():
@@ -260,12 +214,12 @@ def _usable(claim: Claim, result: ReadResult) -> tuple[bytes, Digest]:
     return result.content, digest
 
 
-def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Iterator[Copied | NotCopied]:
+def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Iterator[Copied | Failed]:
     failed = storage.stage_whole(
         {claim.staged_name: content for claim, content, _ in copies},
         {claim.staged_name: claim.mtime for claim, _, _ in copies},
     )
-    yield from (NotCopied(claim, failed[name]) for claim, _, _ in copies if (name := claim.staged_name) in failed)
+    yield from (Failed(claim, failed[name]) for claim, _, _ in copies if (name := claim.staged_name) in failed)
     staged = [(claim, digest) for claim, _, digest in copies if claim.staged_name not in failed]
     contents = storage.read_staged_whole([claim.staged_name for claim, _ in staged])
     for (claim, digest), content in zip(staged, contents, strict=True):
@@ -274,7 +228,7 @@ def _prove(storage: Storage, copies: list[tuple[Claim, bytes, Digest]]) -> Itera
             yield Copied(claim, digest)
         except StorageError as error:
             storage.discard(claim.staged_name)
-            yield NotCopied(claim, error)
+            yield Failed(claim, error)
 
 
 def _compare(claim: Claim, digest: Digest, content: bytes | StorageError) -> None:
@@ -293,17 +247,9 @@ def expect_grown(claim: Claim, found: SourceFile) -> None:
         )
 
 
-def expect_only_grown(
-    claim: Claim, read: Digest, pieces: Iterator[bytes], on_bytes: Callable[[int], None] = lambda length: None
-) -> None:
-    """Raise ``FileChanged`` unless ``pieces``, a second reading of the source, are what was ``read``."""
-
-    def counted() -> Iterator[bytes]:
-        for piece in pieces:
-            on_bytes(len(piece))
-            yield piece
-
-    if digest_of(counted()) != read:
+def expect_only_grown(claim: Claim, read: Digest, again: Digest) -> None:
+    """Raise ``FileChanged`` unless ``again``, of a second reading of the source, is what was ``read``."""
+    if again != read:
         raise FileChanged(f"{claim.source_path}: it was rewritten while it was copied, and not only grew")
 
 
@@ -320,7 +266,7 @@ def copy_proven(
     try:
         read = copy.take(pieces(source, claim), on_bytes)
         if claim.is_unfinished:
-            expect_only_grown(claim, read, pieces(source, claim), on_bytes)
+            expect_only_grown(claim, read, digest_of(pieces(source, claim), on_bytes))
         copy.prove(read)
     except BaseException:
         storage.discard(claim.staged_name)
@@ -377,7 +323,6 @@ class _Copy:
         self._read_back = ReadBack()
 
     def take(self, content: Iterator[bytes], on_bytes: Listener) -> Digest:
-        """Stage all pieces of ``content``."""
         hashing = Hashing()
         with self._storage.stage(self._claim.staged_name, self._claim.mtime) as staged, ExitStack() as threads:
             hasher, writer = (threads.enter_context(_thread(PIECES_AHEAD)) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Copy workers: the threads that read a share and prove the copies, side by side; and the queue of claims they take.
+"""Copy workers: the threads that read a share and prove the copies, side by side.
 
 Each *reader* has a connection of its own. Small files are read many in one request and passed in batches, over a short
 queue, to *provers*, which write them, wait for the device, and read them back. A reader that takes a large file copies
@@ -27,8 +27,8 @@ from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import (
     Batch,
     Copied,
+    Failed,
     Finished,
-    NotCopied,
     ReadResult,
     copy_proven,
     prove_batch,
@@ -41,8 +41,6 @@ SMALL_AT_ONCE = 2
 LARGE_AT_ONCE = 3
 PROVERS = 2
 BATCHES_AHEAD = 2
-ByteListener = Callable[[Claim, int], None]
-
 LOSSES_IN_A_ROW = 3
 """So many files in a row may lose the connection though they can be opened; with one more, the share is at fault."""
 
@@ -75,7 +73,6 @@ class WorkQueue:
             return None if after_large and self._large else self._next(self._small)
 
     def next_large(self) -> Claim | None:
-        """Take a large file, if one waits."""
         with self._changed:
             return self._next(self._large)
 
@@ -100,7 +97,6 @@ class WorkQueue:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing more is taken."""
         return self._closed
 
     def close(self, unread: Iterable[Claim] = ()) -> None:
@@ -117,6 +113,9 @@ class WorkQueue:
             self._small = deque(claim for claim in self._small if not whether(claim))
             self._large = deque(claim for claim in self._large if not whether(claim))
             return [claim for claim in waiting if whether(claim)]
+
+
+ByteListener = Callable[[Claim, int], None]
 
 
 class CopyWorkers:
@@ -148,7 +147,7 @@ class CopyWorkers:
 
     def finished(self, patience_seconds: float) -> Finished:
         """What was finished since the last call; waits so long for it. Raises what ended one of the threads."""
-        finished: list[Copied | NotCopied] = []
+        finished: list[Copied | Failed] = []
         try:
             item = self._finished.get(timeout=patience_seconds)
             while not isinstance(item, Exception):
@@ -193,7 +192,7 @@ class CopyWorkers:
             return
         with closing(source):
             small_files = SmallFilesReader(
-                source, self.queue, self._batches.put, self._before_reading, self._faults, after_large=number > 0
+                source, self.queue, self._batches.put, self._on_bytes, self._faults, after_large=number > 0
             )
             while self.queue.wait(small=takes_small, large=takes_large):
                 if is_only_one:
@@ -203,10 +202,7 @@ class CopyWorkers:
                 elif takes_small:
                     small_files.read()
 
-    def _before_reading(self, claim: Claim) -> None:
-        self._on_bytes(claim, claim.size_bytes)
-
-    def _copy_large(self, source: Source, claim: Claim) -> Copied | NotCopied:
+    def _copy_large(self, source: Source, claim: Claim) -> Copied | Failed:
         storage = self._storages[claim.storage_location_id]
         try:
             with self._file_locks[claim.file_id]:
@@ -217,11 +213,11 @@ class CopyWorkers:
             cause = self._faults.error_for(source, claim, error)
             if cause is error:
                 self.queue.close()
-            return NotCopied(claim, cause)
+            return Failed(claim, cause)
         except StreamWeaveError as error:
             if isinstance(error, SourceError) and not isinstance(error, SourceFileError):
                 self.queue.close()
-            return NotCopied(claim, error)
+            return Failed(claim, error)
         except Exception as error:  # noqa: BLE001 - it is about this file, and must not stop the others
             return unexpected(claim, error)
 
@@ -230,7 +226,7 @@ class CopyWorkers:
         claim = self.queue.next_small() or self.queue.next_large()
         self.queue.close()
         if claim:
-            self._finished.put([NotCopied(claim, error)])
+            self._finished.put([Failed(claim, error)])
 
     def _prove(self) -> None:
         while (batch := self._batches.get()) is not None:
@@ -268,14 +264,14 @@ class ConnectionFault:
 class SmallFilesReader:
     """Reads the small files of a work queue over one connection, and passes them on in batches.
 
-    ``before_reading`` is called before a file is requested, and may wait. With ``after_large`` the reading ends when a
+    ``on_bytes`` is called before a file is requested, and may wait. With ``after_large`` the reading ends when a
     large file waits.
     """
 
     source: Source
     queue: WorkQueue
     pass_on: Callable[[Batch], None]
-    before_reading: Callable[[Claim], None]
+    on_bytes: ByteListener
     faults: ConnectionFault
     after_large: bool = False
 
@@ -314,7 +310,7 @@ class SmallFilesReader:
     def _taken(self) -> Iterator[Claim]:
         while claim := self.queue.next_small(after_large=self.after_large):
             self._requested.append(claim)
-            self.before_reading(claim)
+            self.on_bytes(claim, claim.size_bytes)
             yield claim
 
     def _lost(self) -> Iterator[Claim]:

@@ -19,7 +19,7 @@ from streamweave.catalog.tables import FileRecord, FileVersion, HookTrigger, Ins
 from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.errors import HookUnanswered
 from streamweave.facility import Facility
-from streamweave.harvest.policy import ActiveHooks, HookBatches, is_other, waits_for_hooks
+from streamweave.harvest.hook_batches import ActiveHooks, HookBatches, is_other, waits_for_hooks
 from streamweave.hooks.base import HookContext, PostTransferHook
 from streamweave.hooks.calls import (
     ANSWERED,
@@ -41,8 +41,6 @@ def enrich_files(facility: Facility, instrument: Instrument, days: Collection[da
 
 @dataclass(frozen=True)
 class PostHooks(ActiveHooks):
-    """The hooks after a transfer, as their rows are at one moment."""
-
     hooks: Sequence[PostTransferHook]
 
 
@@ -102,7 +100,25 @@ class _Enriching(HookBatches[PostHooks, ArchivedFile, Enriched, int]):
         versions: Sequence[ArchivedFile],
         results: Mapping[uuid.UUID, Enriched],
     ) -> int:
-        return _write(session, versions, results, configuration.hooks_fingerprint, self.facility.now())
+        """Write what the hooks found; returns for how many files one of them failed."""
+        fingerprint, now = configuration.hooks_fingerprint, self.facility.now()
+        removed = assign_access(session, {file.file_id: results[file.version_id].grants for file in versions})
+        problems = {file.version_id: _problems(results[file.version_id], removed) for file in versions}
+        metadata = {file.file_id: _metadata(file, results[file.version_id]) for file in versions}
+        changed = [file.file_id for file in versions if metadata[file.file_id] != file.metadata]
+        update_many(session, FileRecord, [{"id": file_id, "metadata_": metadata[file_id]} for file_id in changed])
+        enriched = [
+            {
+                "id": file.version_id,
+                "enrichment_error": problems[file.version_id],
+                "enriched_hooks": None if problems[file.version_id] else fingerprint,
+            }
+            for file in versions
+        ]
+        update_many(session, FileVersion, enriched)
+        left = {each.version_id: _failures(each, results[each.version_id], fingerprint, now) for each in versions}
+        record_hook_failures(session, {each.version_id: (each.failures, left[each.version_id]) for each in versions})
+        return sum(problem is not None for problem in problems.values())
 
 
 def _archived(session: Session, instrument: Instrument, which: ColumnElement[bool]) -> list[ArchivedFile]:
@@ -132,33 +148,6 @@ def _archived(session: Session, instrument: Instrument, which: ColumnElement[boo
         )
         for version_id, file_id, metadata, *shown in rows
     ]
-
-
-def _write(
-    session: Session,
-    files: Sequence[ArchivedFile],
-    results: Mapping[uuid.UUID, Enriched],
-    fingerprint: str,
-    now: datetime,
-) -> int:
-    """Write what the hooks found; returns for how many files one of them failed."""
-    removed = assign_access(session, {file.file_id: results[file.version_id].grants for file in files})
-    problems = {file.version_id: _problems(results[file.version_id], removed) for file in files}
-    metadata = {file.file_id: _metadata(file, results[file.version_id]) for file in files}
-    changed = [file.file_id for file in files if metadata[file.file_id] != file.metadata]
-    update_many(session, FileRecord, [{"id": file_id, "metadata_": metadata[file_id]} for file_id in changed])
-    enriched = [
-        {
-            "id": file.version_id,
-            "enrichment_error": problems[file.version_id],
-            "enriched_hooks": None if problems[file.version_id] else fingerprint,
-        }
-        for file in files
-    ]
-    update_many(session, FileVersion, enriched)
-    remaining = {file.version_id: _failures(file, results[file.version_id], fingerprint, now) for file in files}
-    record_hook_failures(session, {file.version_id: (file.failures, remaining[file.version_id]) for file in files})
-    return sum(problem is not None for problem in problems.values())
 
 
 def _metadata(file: ArchivedFile, enriched: Enriched) -> dict[str, Any]:

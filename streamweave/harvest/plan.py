@@ -1,7 +1,8 @@
 """Filtering: pre-transfer hooks decide on settled versions, and a transfer to each storage location is planned.
 
-Skipped files are decided anew when the hooks change; archived ones are planned again when a schedule names a further
-storage location. A file that can't be decided on stays settled, with the reason. ``Planner`` decides purely.
+``Policy`` is what the configuration says at one moment: which hooks decide, and where versions go. Skipped files are
+decided anew when the hooks change; archived ones are planned again when a schedule names a further storage location. A
+file that can't be decided on stays settled, with the reason. ``Planner`` decides purely.
 """
 
 import uuid
@@ -11,14 +12,20 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import checked, insert_many, is_one_of
+from streamweave.catalog.deletion import listing
+from streamweave.catalog.leases import is_dead
 from streamweave.catalog.tables import (
+    IS_OPEN,
     ONCE_COMPLETED,
     FileRecord,
     FileVersion,
+    HarvestRun,
+    HookRetry,
+    HookTrigger,
     Instrument,
     StorageLocation,
     Transfer,
@@ -26,26 +33,94 @@ from streamweave.catalog.tables import (
     VersionState,
 )
 from streamweave.catalog.tables.base import uuid7
+from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.errors import HookFailed, HookUnanswered
 from streamweave.facility import Facility
-from streamweave.harvest.policy import HookBatches, Policy, policy_for
+from streamweave.harvest.claims import is_claimed, is_due, open_locations
+from streamweave.harvest.hook_batches import ActiveHooks, HookBatches, is_other, waits_for_hooks
+from streamweave.harvest.progress import FileOutcome, HarvestReport
 from streamweave.harvest.record_changes import cancel_waiting_transfers
-from streamweave.harvest.report import FileOutcome, HarvestReport
-from streamweave.harvest.scan_compare import is_claimed
 from streamweave.harvest.version_state import COLUMNS, VersionFields, retry_delay, write_version_fields
-from streamweave.hooks.base import Decision, HookContext, Proceed, Redirect, Skip
+from streamweave.hooks.base import Decision, HookContext, PreTransferHook, Proceed, Redirect, Skip
 from streamweave.hooks.calls import (
     ANSWERED,
     Answers,
     HookFailures,
     HookSubject,
+    call_out,
     decide,
     hook_failures,
     record_hook_failures,
 )
+from streamweave.hooks.configuration import active_hooks, fingerprint, hooks_fingerprint, pre_hooks
+from streamweave.hooks.external_hook import HookReach
+from streamweave.instruments.schedules import destinations, why_no_destination
 from streamweave.storage.archive_paths import destination_path
 
 PLANNED_ANEW = "planned anew: hooks or schedules have changed"
+
+
+@dataclass(frozen=True)
+class Policy(ActiveHooks):
+    """Fingerprints show whether an earlier decision was made under the same hooks and for the same destinations."""
+
+    hooks: Sequence[PreTransferHook]
+    destinations: Sequence[StorageLocation]
+    destinations_fingerprint: str
+    locations: Mapping[str, StorageLocation]
+    """Every enabled storage location by name: a hook may redirect to any."""
+    why_no_destination: str = ""
+    """Where there are no ``destinations``: the reason, as a sentence."""
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether a hook that calls out is asked about files: without a destination none is."""
+        return bool(self.destinations) and call_out(self.hooks)
+
+    def is_undecided(self, now: datetime) -> ColumnElement[bool]:
+        """Over ``FileVersion`` joined to ``FileRecord``: under this policy something is to be decided for it now."""
+        other_hooks = is_other(FileVersion.decided_hooks, self.hooks_fingerprint)
+        other_destinations = and_(
+            is_other(FileVersion.decided_destinations, self.destinations_fingerprint), ~FileVersion.redirected
+        )
+        goes_elsewhere = and_(
+            is_other(FileVersion.indexed_destinations, self.destinations_fingerprint), ~FileVersion.redirected
+        )
+        return and_(
+            FileVersion.is_newest,
+            ~waits_for_hooks(self.hooks_fingerprint, now),
+            or_(
+                in_state(VersionState.SETTLED),
+                and_(in_state(VersionState.SKIPPED), other_hooks),
+                and_(in_state(VersionState.PENDING), or_(other_hooks, other_destinations, _is_cut_off())),
+                and_(in_state(*DONE), goes_elsewhere, FileRecord.gone_at.is_(None)),
+            ),
+        )
+
+
+def _is_cut_off() -> ColumnElement[bool]:
+    """Over ``FileVersion``: it waits for a storage location that has been disabled or deleted."""
+    return exists().where(
+        Transfer.version_id == FileVersion.id,
+        Transfer.status == TransferStatus.PENDING,
+        Transfer.storage_location_id.not_in(open_locations()),
+    )
+
+
+def policy_for(session: Session, instrument: Instrument, reach: HookReach) -> Policy:
+    """The policy that the rows of this moment make. Raises ``InvalidInput`` when a hook's row can't be used."""
+    rows = active_hooks(session, instrument.id, HookTrigger.PRE_TRANSFER)
+    hooks = pre_hooks(rows, reach)
+    places = destinations(session, instrument.id)
+    enabled = session.scalars(listing(StorageLocation).where(StorageLocation.enabled))
+    return Policy(
+        hooks=hooks,
+        hooks_fingerprint=hooks_fingerprint(rows, hooks),
+        destinations=places,
+        destinations_fingerprint=fingerprint([{"location": str(place.id)} for place in places]),
+        locations={location.name: location for location in enabled},
+        why_no_destination="" if places else why_no_destination(session, instrument.id),
+    )
 
 
 def filter_files(facility: Facility, instrument: Instrument, days: Collection[date] | None = None) -> HarvestReport:
@@ -321,4 +396,48 @@ def _write(session: Session, planner: Planner, planned: Sequence[tuple[Candidate
         session,
         Transfer,
         (planner.transfer_row(candidate, plan, each) for candidate, plan in planned for each in plan.transfers_to),
+    )
+
+
+def days_with_work(session: Session, instrument: Instrument, policy: Policy, now: datetime) -> list[date]:
+    """The acquisition days for which a harvest would do something at this moment, in order."""
+    of_transfers = select(FileVersion.acquisition_day).join(Transfer, Transfer.version_id == FileVersion.id).distinct()
+    orphaned = of_transfers.join(HarvestRun, HarvestRun.id == Transfer.run_id).where(
+        Transfer.instrument_id == instrument.id, IS_OPEN, Transfer.status == TransferStatus.IN_PROGRESS, is_dead()
+    )
+    days = {*session.scalars(of_transfers.where(is_due(instrument.id, now))), *session.scalars(orphaned)}
+    if policy.destinations:
+        undecided = (
+            select(FileVersion.acquisition_day)
+            .join(FileRecord, FileRecord.id == FileVersion.file_id)
+            .where(
+                FileVersion.instrument_id == instrument.id,
+                policy.is_undecided(now),
+                or_(
+                    FileVersion.state != VersionState.SETTLED,
+                    FileVersion.retry_at.is_(None),
+                    FileVersion.retry_at <= now,
+                    # it is time to ask its hooks again, or they have changed
+                    exists().where(HookRetry.version_id == FileVersion.id),
+                ),
+            )
+        )
+        days |= set(session.scalars(undecided.distinct()))
+    days |= set(session.scalars(_days_to_enrich_again(instrument, now)))
+    return sorted(days)
+
+
+def _days_to_enrich_again(instrument: Instrument, now: datetime) -> Select[tuple[date]]:
+    """The days of archived files for which a hook that calls out has failed, and is due to be asked again."""
+    return (
+        select(FileVersion.acquisition_day)
+        .join(HookRetry, HookRetry.version_id == FileVersion.id)
+        .where(
+            FileVersion.instrument_id == instrument.id,
+            HookRetry.retry_at <= now,
+            in_state(*DONE),
+            FileVersion.is_newest,
+            FileVersion.enrichment_error.is_not(None),
+        )
+        .distinct()
     )

@@ -43,7 +43,6 @@ def limits_of(instrument: Instrument) -> Limits:
 
 
 def closed_until(opening: datetime) -> str:
-    """The sentence for people."""
     return f"outside the instrument's hours: nothing more is copied before {opening:%Y-%m-%d %H:%M %Z}"
 
 

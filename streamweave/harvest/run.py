@@ -14,7 +14,7 @@ from streamweave.facility import Facility
 from streamweave.harvest.claims import free_claims_of_dead_runs
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.report import HarvestReport, ProgressListener
+from streamweave.harvest.progress import HarvestReport, ProgressListener
 from streamweave.harvest.scan import discover
 from streamweave.harvest.scan_record import ScanResult
 from streamweave.harvest.settle import settle
@@ -191,17 +191,13 @@ def harvest(
 
     Raises a ``SourceError`` when the share can't be scanned. What went wrong later on is in the report's ``troubles``.
     """
-    under_way, listeners = (
-        Harvest(instrument.slug, dagster_run_id=dagster_run_id),
-        Listeners(say, on_outcomes, on_progress),
-    )
+    under_way = Harvest(instrument.slug, dagster_run_id=dagster_run_id)
     for step in STEPS.values():
-        step(facility, instrument, under_way, listeners)
+        step(facility, instrument, under_way, Listeners(say, on_outcomes, on_progress))
     return under_way.report
 
 
 def note_harvested(facility: Facility, instrument: Instrument) -> None:
-    """Record that the instrument was harvested now."""
     with facility.sessions.begin() as session:
         session.execute(
             update(Instrument)

@@ -23,10 +23,17 @@ from streamweave.catalog.session import lock_instrument
 from streamweave.catalog.tables import FileRecord, Instrument, ScanOutcome
 from streamweave.errors import SuspectListing
 from streamweave.facility import Facility
-from streamweave.harvest.copy_verify import BackgroundThread
-from streamweave.harvest.record_changes import Recorder
-from streamweave.harvest.scan_compare import Candidates, Digests, compare, expected_files, find_candidates, known_files
+from streamweave.harvest.background_thread import BackgroundThread
+from streamweave.harvest.record_changes import (
+    Candidates,
+    Recorder,
+    compare,
+    expected_files,
+    find_candidates,
+    known_files,
+)
 from streamweave.harvest.scan_record import (
+    Digests,
     ScanCheckpoint,
     ScannedScope,
     ScanResult,

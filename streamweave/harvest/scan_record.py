@@ -1,8 +1,8 @@
-"""Scans on record: a scan is written down before it begins, and its outcome when it ends.
+"""What is on record of a scan: what it has seen, so that the next one can resume it, and its outcome.
 
-And its checkpoint: what was seen of a share, by one scan or by several of which each resumes where the last ran out of
-time. Folders and missing files are stored as ``Digests``, so that millions of them fit. A resumed scan skips the
-folders that hold no folder and were seen before; the few others are listed again, since they lead to the rest.
+A scan that runs out of time leaves a checkpoint: folders and missing files as ``Digests``, so that millions of them
+fit. A resumed scan skips the folders that hold no folder and were seen before; the few others are listed again, since
+they lead to the rest. Each scan is written down before it begins, and its outcome when it ends.
 """
 
 import uuid
@@ -22,10 +22,14 @@ from streamweave.catalog.session import Sessions
 from streamweave.catalog.tables import Instrument, Scan, ScanOutcome, UnfinishedLook
 from streamweave.errors import AddressChanged, StreamWeaveError
 from streamweave.facility import Facility
-from streamweave.harvest.scan_compare import DIGEST_BYTES, Digests
 from streamweave.printable import counted
 from streamweave.sources.base import FolderListing
 
+DIGEST_BYTES = 16
+RESUMED_WITHIN = timedelta(hours=1)
+"""What was seen longer ago is scanned anew."""
+MOST_UNLISTABLE_CHARACTERS = 4 << 20
+"""Of paths and reasons that are stored of folders that could not be listed."""
 NAMED_FOLDERS = 1_000
 """More unreadable folders than these are counted, and not named."""
 FOLDERS_IN_A_SENTENCE = 3
@@ -35,10 +39,46 @@ INTERRUPTED = "interrupted"
 """The kind of an end that is none of our own errors: a bug, a signal, or a process that was killed."""
 NOT_COLUMNS = {"extent", "unlisted"}
 
-RESUMED_WITHIN = timedelta(hours=1)
-"""What was seen longer ago is scanned anew."""
-MOST_UNLISTABLE_CHARACTERS = 4 << 20
-"""Of paths and reasons that are stored of folders that could not be listed."""
+
+class Digests:
+    """A set of MD5 digests in little more than the 16 bytes that each takes; a Python set needs 110 for each.
+
+    Those that begin with the same 12 bits are in one string, which is searched: about 250 where there are a million.
+    """
+
+    def __init__(self, digests: Iterable[bytes] = ()) -> None:
+        self._strings: dict[int, bytearray] = {}
+        self._count = 0
+        for digest in digests:
+            self.add(digest)
+
+    def add(self, digest: bytes) -> None:
+        string = self._strings.setdefault(_beginning(digest), bytearray())
+        if not _holds(string, digest):
+            string += digest
+            self._count += 1
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, bytes) and _holds(self._strings.get(_beginning(digest), b""), digest)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for string in self._strings.values():
+            for start in range(0, len(string), DIGEST_BYTES):
+                yield bytes(string[start : start + DIGEST_BYTES])
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def _beginning(digest: bytes) -> int:
+    return digest[0] << 4 | digest[1] >> 4
+
+
+def _holds(string: bytes | bytearray, digest: bytes) -> bool:
+    place = string.find(digest)
+    while place > 0 and place % DIGEST_BYTES:  # found across two of them
+        place = string.find(digest, place + 1)
+    return place >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +151,6 @@ class ScanCheckpoint:
         return isinstance(folder, str) and digest_of_path(folder) in self.leaves.folders
 
     def has_seen(self, folder: str) -> bool:
-        """Whether the folder has been listed."""
         digest = digest_of_path(folder)
         return digest in self.leaves.folders or digest in self.branches.folders
 
@@ -144,7 +183,6 @@ class ScanCheckpoint:
         return cls(last.started_at, leaves, is_resumed=True)
 
     def save(self, session: Session, instrument: Instrument, now: datetime) -> None:
-        """Let the next scan resume here."""
         session.merge(
             UnfinishedLook(
                 instrument_id=instrument.id,
@@ -168,19 +206,12 @@ def expect_address(session: Session, instrument: Instrument) -> None:
 
     The caller holds the instrument's lock; a change of address takes it too.
     """
-    row = select(Instrument.cifs_host, Instrument.cifs_port, Instrument.cifs_share, Instrument.cifs_base_path)
-    host, port, share, base_path = session.execute(row.where(Instrument.id == instrument.id)).one()
-    if _address(host, port, share, base_path) != address_of(instrument):
+    if address_of(session.get_one(Instrument, instrument.id)) != address_of(instrument):
         raise AddressChanged(f"{instrument.name} was given another address while {address_of(instrument)} was scanned")
 
 
 def address_of(instrument: Instrument) -> str:
-    """Which folder of which share is scanned."""
-    return _address(instrument.cifs_host, instrument.cifs_port, instrument.cifs_share, instrument.cifs_base_path)
-
-
-def _address(host: str, port: int, share: str, base_path: str) -> str:
-    return f"//{host}:{port}/{share}/{base_path}"
+    return f"//{instrument.cifs_host}:{instrument.cifs_port}/{instrument.cifs_share}/{instrument.cifs_base_path}"
 
 
 def _split(digests: bytes) -> Iterable[bytes]:
@@ -222,7 +253,6 @@ class ScanResult:
         self.bytes = min(self.bytes + size, LARGEST_COUNT)
 
     def fail(self, error: BaseException) -> None:
-        """The scan has ended by an error."""
         self.outcome = ScanOutcome.FAILED
         if isinstance(error, StreamWeaveError):
             self.error_kind, self.error_message = error.kind(), str(error)
@@ -230,7 +260,6 @@ class ScanResult:
             self.error_kind, self.error_message = INTERRUPTED, f"{type(error).__name__}: {error}"
 
     def sentence(self) -> str:
-        """What was seen, for people."""
         if self.outcome == ScanOutcome.FAILED:
             return f"could not scan: {self.error_message}"
         seen = f"{counted(self.files, 'file')} in {counted(self.folders, 'folder')}"

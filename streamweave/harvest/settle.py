@@ -1,9 +1,9 @@
-"""Settling: decide which watched files the instrument has finished, and record it.
+"""Settling: decide which watched files the instrument has finished, and record it. ``judge`` decides, purely.
 
 A file has settled when at least two scans, a quiet period apart, saw the same size and mtime, its marker file (where
 the instrument writes one) is beside it, and (where the instrument's row asks for the probe) no client holds it open for
-writing. The files of an acquisition folder settle as one: once all of that is true of each of them.
-``judge`` decides, purely; files that are alike are decided on once.
+writing. The files of an acquisition folder settle as one: once all of that is true of each of them. Files that are
+alike are decided on once.
 """
 
 import uuid
@@ -50,8 +50,8 @@ from streamweave.catalog.tables import (
 from streamweave.catalog.tables.files import WATCHED, digest_of, in_state, path_in_byte_order
 from streamweave.errors import SourceFileError
 from streamweave.facility import Facility
+from streamweave.harvest.claims import is_claimed
 from streamweave.harvest.record_changes import cancel_waiting_transfers
-from streamweave.harvest.scan_compare import is_claimed
 from streamweave.harvest.scan_record import ScannedScope
 from streamweave.harvest.version_state import version_fields, write_version_fields
 from streamweave.sources.base import Source
@@ -419,7 +419,6 @@ def reopen(facility: Facility, instrument: Instrument, folders: Collection[str])
 
 
 def _may_wait(instrument: Instrument) -> ColumnElement[bool]:
-    """Over ``FileVersion``."""
     return (
         (FileVersion.instrument_id == instrument.id)
         & FileVersion.is_newest

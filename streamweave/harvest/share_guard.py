@@ -8,16 +8,16 @@ missing because the share was cleaned up.
 """
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.bulk import digest_of_path
+from streamweave.catalog.bulk import BATCH, digest_of_path
 from streamweave.catalog.session import change
-from streamweave.catalog.tables import Instrument, Scan
-from streamweave.harvest.scan_compare import expected_by_folder
+from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Scan
 from streamweave.harvest.scan_record import ScanCheckpoint
 from streamweave.instruments.instruments import instrument_by_id
 from streamweave.printable import counted
@@ -46,7 +46,6 @@ class Expectations:
 def expectations_of(
     session: Session, instrument: Instrument, checkpoint: ScanCheckpoint, now: datetime
 ) -> Expectations:
-    """What was expected of a share that was seen as a whole."""
     found = Expectations(missing=sum(1 for _ in checkpoint.missing))
     since = _counted_since(session, instrument, now)
     for folder, files, gone in expected_by_folder(session, instrument.id, checkpoint.started_at, gone_since=since):
@@ -101,3 +100,31 @@ def use_acknowledgement(session: Session, instrument_id: uuid.UUID, now: datetim
         .returning(Instrument.id)
     )
     return session.scalar(used) is not None
+
+
+def expected_by_folder(
+    session: Session, instrument_id: uuid.UUID, before: datetime, *, gone_since: datetime
+) -> Iterator[tuple[str, int, int]]:
+    """For each folder, how many files known ``before`` should be in it, and how many archived ones are gone.
+
+    Those count that were called gone after ``gone_since``. Folders come one by one.
+    """
+    exists_there, is_gone = FileRecord.gone_at.is_(None), FileRecord.gone_at > gone_since
+    # a subquery for each row: most files are not gone, and for those it is not run
+    archived = select(FileVersion.id).where(FileVersion.file_id == FileRecord.id, FileVersion.sha256.is_not(None))
+    rows = session.execute(
+        select(
+            FileRecord.folder,
+            func.count().filter(exists_there),
+            func.count().filter(is_gone, archived.limit(1).scalar_subquery().is_not(None)),
+        )
+        .where(
+            FileRecord.instrument_id == instrument_id,
+            or_(exists_there, is_gone),
+            FileRecord.first_discovered_at < before,
+        )
+        .group_by(FileRecord.folder)
+        .execution_options(yield_per=BATCH)
+    )
+    for row in rows:
+        yield row._tuple()

@@ -9,7 +9,7 @@ import math
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,19 +25,16 @@ from streamweave.catalog.tables import FileRecord, FileVersion, Instrument, Vers
 from streamweave.catalog.tables.files import DONE, in_state
 from streamweave.errors import SourceError, SourceFileError
 from streamweave.facility import Facility
-from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.copy_verify import Digest, digest_of
-from streamweave.harvest.policy import policy_for
+from streamweave.harvest.plan import days_with_work, policy_for
+from streamweave.harvest.progress import Interval
 from streamweave.harvest.rate_limit import Limits, Pace, closed_until, limits_of
-from streamweave.harvest.record_changes import record_changes
-from streamweave.harvest.report import Interval
-from streamweave.harvest.scan_compare import KnownFile, known_files
+from streamweave.harvest.record_changes import record_other_contents
 from streamweave.printable import counted
 from streamweave.sources.base import WHOLE_FILE_BYTES, Source, SourceFile, WholeFile
 
 MOST_FILES = 2_000
 """More are not read again by one harvest: opening a file costs an instrument's PC more than its bytes."""
-FOUND_BY_REREADING = "read again at the source: another content, though size and mtime are the same"
 SECONDS = 60.0
 WORK_ASKED_EVERY_SECONDS = 5.0
 RECORDED_AT_ONCE = 200
@@ -210,24 +207,6 @@ def record_findings(session: Session, instrument: Instrument, reread: Sequence[R
     return record_other_contents(session, instrument, different, now)
 
 
-def record_other_contents(
-    session: Session, instrument: Instrument, versions: Mapping[uuid.UUID, str], now: datetime
-) -> list[str]:
-    """Add a version after each of these, given with their paths: the source has another content now.
-
-    Returns the paths of those that are still the newest, and that no run copies.
-    """
-    known = known_files(session, instrument.id, versions.values()).values()
-    changed = [each for each in known if each.version_id in versions and not each.is_claimed and not each.is_gone]
-    record_changes(session, instrument, [(each, _as_seen(each)) for each in changed], now)
-    session.execute(
-        update(FileVersion)
-        .where(is_one_of(FileVersion.file_id, [each.file_id for each in changed]), FileVersion.is_newest)
-        .values(found_by_rereading=True, reason=FOUND_BY_REREADING)
-    )
-    return [each.source_path for each in changed]
-
-
 def _stamp(session: Session, version_ids: Collection[uuid.UUID], **times: datetime) -> None:
     session.execute(
         update(FileVersion).where(is_one_of(FileVersion.id, version_ids), FileVersion.is_newest).values(**times)
@@ -255,10 +234,6 @@ def _mark_finished(session: Session, version_ids: Collection[uuid.UUID], instrum
     )
 
 
-def _as_seen(known: KnownFile) -> SourceFile:
-    return SourceFile(known.source_path, known.size_bytes, known.mtime)
-
-
 @dataclass(slots=True)
 class RehashReport:
     """What one round found. ``changed`` are the paths of files that get a further version."""
@@ -270,7 +245,6 @@ class RehashReport:
     trouble: SourceError | None = None
 
     def sentence(self) -> str:
-        """The outcome, for people."""
         if self.pause:
             return f"nothing read again: {self.pause}"
         files = counted(self.counts.total(), "archived file")

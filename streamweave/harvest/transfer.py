@@ -19,6 +19,7 @@ from streamweave.catalog.bulk import batches
 from streamweave.catalog.tables import Instrument
 from streamweave.errors import CopyNotProven, PathUnusable, SourceError, SourceFileError, StorageError, StreamWeaveError
 from streamweave.facility import Facility
+from streamweave.harvest.background_thread import BackgroundThread
 from streamweave.harvest.claims import (
     Claim,
     claim_transfers,
@@ -30,10 +31,9 @@ from streamweave.harvest.claims import (
     staged_names_under_way,
 )
 from streamweave.harvest.commit import Committed, commit_batch
-from streamweave.harvest.copy_verify import BackgroundThread, Copied, Finished, NotCopied
+from streamweave.harvest.copy_verify import Copied, Failed, Finished
 from streamweave.harvest.copy_workers import CopyWorkers, WorkQueue, is_large
-from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
-from streamweave.harvest.report import (
+from streamweave.harvest.progress import (
     FileOutcome,
     HarvestReport,
     Interval,
@@ -42,7 +42,7 @@ from streamweave.harvest.report import (
     ProgressReports,
     due_work,
 )
-from streamweave.harvest.version_state import Failed
+from streamweave.harvest.rate_limit import Pace, closed_until, limits_of
 from streamweave.journal.keeping import JournalKeeper, keep_journals
 from streamweave.journal.readoption import readopt
 from streamweave.storage.base import Leftovers, Storage, discard_leftovers, find_leftovers
@@ -248,7 +248,7 @@ class _Transfer:
         self._breaker = CircuitBreaker(self.storages)
         self._limits = limits_of(self.instrument)
         self._pace = Pace(self._limits.bytes_per_second)
-        self._finished: list[Copied | NotCopied] = []
+        self._finished: list[Copied | Failed] = []
         self._since_last_batch = Interval(BATCH_SECONDS)
         self._committed: SimpleQueue[Committed] = SimpleQueue()
         self._committing = 0  # files that were handed over to be committed, and are not reported yet
@@ -303,7 +303,7 @@ class _Transfer:
         finished = workers.finished(BATCH_SECONDS)
         self._finished += finished
         for each in finished:
-            if isinstance(each, NotCopied):
+            if isinstance(each, Failed):
                 self._note_failure(buffer, each.claim, each.error)
 
     def _commit_what_is_due(self, buffer: ClaimBuffer, committer: BackgroundThread) -> None:

@@ -26,8 +26,8 @@ from streamweave.errors import (
     Transient,
 )
 from streamweave.harvest.claims import Claim
-from streamweave.harvest.copy_verify import Digest
-from streamweave.harvest.report import FileOutcome
+from streamweave.harvest.copy_verify import Digest, Failed
+from streamweave.harvest.progress import FileOutcome
 from streamweave.journal.entries import Entry
 
 LONGEST_DELAY = timedelta(hours=1)
@@ -67,7 +67,6 @@ COLUMNS = [getattr(FileVersion, name) for name in VersionFields._fields]
 
 
 def version_fields(session: Session, version_ids: Collection[uuid.UUID]) -> list[VersionFields]:
-    """The fields of these versions."""
     rows = session.connection().execute(select(*COLUMNS).where(is_one_of(FileVersion.id, version_ids)))
     return [VersionFields._make(row) for row in rows.all()]
 
@@ -116,19 +115,10 @@ class Unchanged:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A claim that could not be fulfilled."""
-
-    claim: Claim
-    error: StreamWeaveError
-
-
 Result = Archived | Unchanged | Failed
 
 
 def journal_entry(archived: Archived, instrument_id: uuid.UUID, now: datetime) -> Entry:
-    """The entry in the journal of its location."""
     claim, digest = archived.claim, archived.digest
     return Entry(
         instrument_id=instrument_id,

@@ -5,10 +5,10 @@
 ``keeping``
     a run's journals, how far each is in the catalog, and journals for copies that no journal holds
 ``merging``
-    what entries mean for a file that the catalog knows differently, or not at all: pure. ``known_files`` reads and
-    writes such files, ``conflicts`` are what could not be merged and needs attention
+    what entries mean for files that the catalog knows differently, or not at all
 ``readoption``
-    what the catalog does not know is read from the journals: after a restore of an older catalog, before a scan
+    what the catalog does not know is read from the journals: after a restore of an older catalog, before a scan; what
+    could not be merged is a conflict, and needs attention
 ``rebuilding``
     a new catalog from journals alone
 """

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+import msgspec
 import xxhash
 
 FORMAT = 1
@@ -112,7 +113,7 @@ class Reader:
                     location_id = heading.location_id
                 else:
                     yield _entry(fields, location_id)
-            except (KeyError, ValueError, TypeError):
+            except (KeyError, ValueError, TypeError, msgspec.ValidationError):
                 self.illegible += 1
                 location_id = None
 
@@ -145,21 +146,12 @@ def _fields_of(line: bytes) -> dict[str, Any]:
 
 
 def _heading_fields(heading: Heading) -> dict[str, Any]:
-    instrument = heading.instrument
     return {
         "streamweave_journal": FORMAT,
         "catalog": str(heading.catalog_id),
         "location": {"id": str(heading.location_id), "name": heading.location_name},
         "run": str(heading.run_id),
-        "instrument": {
-            "id": str(instrument.id),
-            "slug": instrument.slug,
-            "name": instrument.name,
-            "archive_folder": instrument.archive_folder,
-            "timezone": instrument.timezone,
-            "first_acquisition_day": instrument.first_acquisition_day.isoformat(),
-            "base_folder": instrument.base_folder,
-        },
+        "instrument": msgspec.to_builtins(heading.instrument),
         "written_at": heading.written_at.isoformat(),
     }
 
@@ -184,21 +176,12 @@ def _entry_line(entry: Entry) -> bytes:
 def _heading(fields: Mapping[str, Any]) -> Heading:
     if fields["streamweave_journal"] > FORMAT:
         raise ValueError("it was written by a later StreamWeave")
-    instrument = fields["instrument"]
     return Heading(
         catalog_id=uuid.UUID(fields["catalog"]),
         location_id=uuid.UUID(fields["location"]["id"]),
         location_name=fields["location"]["name"],
         run_id=uuid.UUID(fields["run"]),
-        instrument=InstrumentFacts(
-            id=uuid.UUID(instrument["id"]),
-            slug=instrument["slug"],
-            name=instrument["name"],
-            archive_folder=instrument["archive_folder"],
-            timezone=instrument["timezone"],
-            first_acquisition_day=date.fromisoformat(instrument["first_acquisition_day"]),
-            base_folder=instrument.get("base_folder", ""),
-        ),
+        instrument=msgspec.convert(fields["instrument"], InstrumentFacts),
         written_at=datetime.fromisoformat(fields["written_at"]),
     )
 

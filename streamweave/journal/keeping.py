@@ -79,7 +79,6 @@ class JournalKeeper:
 
     @property
     def instrument_id(self) -> uuid.UUID:
-        """Whose files are noted."""
         return self._instrument.id
 
     @property
@@ -89,13 +88,11 @@ class JournalKeeper:
 
 
 def keep_journals(session: Session, instrument: Instrument, run_id: uuid.UUID) -> JournalKeeper:
-    """The journals of a new run."""
     names = dict(session.execute(select(StorageLocation.id, StorageLocation.name)).tuples().all())
     return JournalKeeper(catalog_id(session), names, instrument, run_id)
 
 
 def facts_of(instrument: Instrument) -> InstrumentFacts:
-    """What journals say of an instrument."""
     return InstrumentFacts(
         id=instrument.id,
         slug=instrument.slug,
@@ -124,7 +121,6 @@ def note_positions(session: Session, positions: Iterable[Position]) -> None:
 
 
 def is_catalogued(session: Session, storage_location_id: uuid.UUID, reached: Reached) -> bool:
-    """Whether all of a journal is in the catalog."""
     position = session.get(JournalPosition, (storage_location_id, reached.name))
     return position is not None and position.catalogued_bytes >= reached.size
 

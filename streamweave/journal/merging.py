@@ -1,6 +1,7 @@
-"""What the entries of a journal mean for one file, in a catalog that knows it differently, or not at all. Pure.
+"""What the entries of a journal mean for files that the catalog knows differently, or not at all.
 
-Rows are mappings of columns, changed in place. The rules:
+``KnownFiles`` reads the files that entries are about, and writes them as the entries say. What that is, ``File``
+decides purely. Rows are mappings of columns, changed in place. The rules:
 
 - A file is recognised by its id, by one of its identifiers, or by its path. If it was given another identifier in the
   meantime, both stay; the older one leads.
@@ -14,15 +15,30 @@ Rows are mappings of columns, changed in place. The rules:
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from streamweave.catalog.tables import TransferStatus, VersionState
-from streamweave.catalog.tables.base import uuid7
+from sqlalchemy import ColumnElement, inspect, select
+from sqlalchemy.orm import Session
+
+from streamweave.catalog.bulk import digest_of_path, insert_many, is_at, is_identified, is_one_of, update_many
+from streamweave.catalog.leases import is_dead
+from streamweave.catalog.tables import (
+    FileRecord,
+    FileVersion,
+    HarvestRun,
+    IdentifierAlias,
+    Instrument,
+    Transfer,
+    TransferStatus,
+    VersionState,
+)
+from streamweave.catalog.tables.base import Base, uuid7
 from streamweave.instruments.acquisition import acquisition
 from streamweave.journal.entries import Entry, InstrumentFacts
+from streamweave.journal.keeping import facts_of
 from streamweave.storage.archive_paths import destination_path
 
 Row = dict[str, Any]
@@ -283,3 +299,139 @@ def _was_completed(transfer: Row) -> bool:
 
 def _was_archived_before(version: Row, entry: Entry) -> bool:
     return version["archived_at"] is not None and version["archived_at"] <= entry.archived_at
+
+
+class Written(NamedTuple):
+    """How many rows the catalog lacked, and the conflicts."""
+
+    files: int
+    versions: int
+    copies: int
+    conflicts: list[str]
+
+
+@dataclass
+class KnownFiles:
+    """The files that some entries of one instrument are about. The caller holds the instrument's lock, and commits."""
+
+    session: Session
+    instrument: Instrument
+    location_id: uuid.UUID
+    entries: Sequence[Entry]
+
+    def __post_init__(self) -> None:
+        self._before: dict[tuple[type[Base], uuid.UUID], Row] = {}
+        self._files: dict[uuid.UUID, File] = {}
+        self._by_identifier: dict[str, File] = {}
+        self._by_path: dict[str, File] = {}
+        self._known_aliases: set[str] = set()
+        self._read()
+
+    def take_all(self, now: datetime) -> None:
+        facts = facts_of(self.instrument)
+        live = set(self.session.scalars(select(HarvestRun.id).where(~is_dead())))
+        for entry in self.entries:
+            self._file(entry).take(entry, self.location_id, facts, live, now)
+
+    def _file(self, entry: Entry) -> File:
+        known = (
+            self._files.get(entry.file_id)
+            or self._by_identifier.get(entry.persistent_id)
+            or self._by_path.get(entry.source_path)
+        )
+        if known is None:
+            known = new_file(entry)
+            known.record["instrument_id"] = self.instrument.id
+            self._know(known)
+        return known
+
+    def _know(self, file: File) -> None:
+        self._files[file.record["id"]] = file
+        self._by_path[file.record["source_path"]] = file
+        for identifier in (file.record["persistent_id"], *file.aliases):
+            self._by_identifier[identifier] = file
+
+    def _read(self) -> None:
+        """The files that these entries may be about, with all that the catalog knows of them."""
+        arks = [entry.persistent_id for entry in self.entries]
+        aliases = select(IdentifierAlias.file_id).where(is_one_of(IdentifierAlias.persistent_id, arks))
+        of_ours = FileRecord.instrument_id == self.instrument.id
+        for which in (
+            is_one_of(FileRecord.id, [entry.file_id for entry in self.entries]),
+            is_identified(arks),
+            FileRecord.id.in_(aliases),
+            of_ours & is_at(digest_of_path(entry.source_path) for entry in self.entries),
+        ):
+            for row in self._rows(FileRecord, which):
+                self._files.setdefault(row["id"], File(row))
+        ids = list(self._files)
+        for row in self._rows(FileVersion, is_one_of(FileVersion.file_id, ids)) if ids else ():
+            self._files[row["file_id"]].versions[row["id"]] = row
+        versions = [version_id for file in self._files.values() for version_id in file.versions]
+        for row in self._rows(Transfer, is_one_of(Transfer.version_id, versions)) if versions else ():
+            self._files[row["file_id"]].transfers[row["id"]] = row
+        known = select(IdentifierAlias.persistent_id, IdentifierAlias.file_id)
+        for alias, file_id in self.session.execute(known.where(is_one_of(IdentifierAlias.file_id, ids))):
+            self._files[file_id].aliases.add(alias)
+            self._known_aliases.add(alias)
+        for file in list(self._files.values()):
+            self._know(file)
+
+    def _rows(self, table: type[Base], which: ColumnElement[bool]) -> Iterator[Row]:
+        names = [each.key for each in inspect(table).column_attrs if each.columns[0].computed is None]
+        columns = [getattr(table, name) for name in names]
+        for values in self.session.connection().execute(select(*columns).where(which)).all():
+            row = dict(zip(names, values, strict=True))
+            self._before[table, row["id"]] = dict(row)
+            yield row
+
+    def write(self) -> Written:
+        """Write what differs: rows that release a unique value first, so that no two rows hold the same in between."""
+        files = list(self._files.values())
+        versions = [row for file in files for row in file.versions.values()]
+        transfers = [row for file in files for row in file.transfers.values()]
+        records = [file.record for file in files]
+        self._change(FileRecord, records)
+        self._release_newest(versions)
+        self._change(FileVersion, sorted(versions, key=lambda row: -int(row["number"])))
+        self._change(Transfer, sorted(transfers, key=lambda row: row["damage"] is None))
+        files_added = self._add(FileRecord, records, metadata_="{}")
+        versions_added = self._add(FileVersion, versions)
+        copies_added = self._add(Transfer, transfers, transfer_adapter=self.instrument.transfer_adapter)
+        self._add_aliases(files)
+        conflicts = [conflict for file in files for conflict in file.conflicts]
+        return Written(files_added, versions_added, copies_added + self._completed(transfers), conflicts)
+
+    def _changed(self, table: type[Base], rows: Sequence[Row]) -> list[Row]:
+        return [row for row in rows if self._before.get((table, row["id"]), row) != row]
+
+    def _change(self, table: type[Base], rows: Sequence[Row]) -> None:
+        for row in self._changed(table, rows):  # few: most files of a journal are known as they are, or not at all
+            before = self._before[table, row["id"]]
+            update_many(self.session, table, [{"id": row["id"]} | {k: v for k, v in row.items() if before[k] != v}])
+
+    def _release_newest(self, versions: Sequence[Row]) -> None:
+        changed = self._changed(FileVersion, versions)
+        was_newest = [row for row in changed if self._before[FileVersion, row["id"]]["is_newest"]]
+        update_many(
+            self.session,
+            FileVersion,
+            [{"id": row["id"], "is_newest": False} for row in was_newest if not row["is_newest"]],
+        )
+
+    def _add(self, table: type[Base], rows: Sequence[Row], **others: Any) -> int:
+        new = [row | others for row in rows if (table, row["id"]) not in self._before]
+        insert_many(self.session, table, new)
+        return len(new)
+
+    def _completed(self, transfers: Sequence[Row]) -> int:
+        return sum(
+            row["completed_at"] != self._before[Transfer, row["id"]]["completed_at"]
+            for row in self._changed(Transfer, transfers)
+        )
+
+    def _add_aliases(self, files: Sequence[File]) -> None:
+        for file in files:
+            for alias in file.aliases - self._known_aliases:
+                first = file.record["first_discovered_at"]
+                self.session.add(IdentifierAlias(persistent_id=alias, file_id=file.record["id"], given_at=first))

@@ -9,14 +9,16 @@ clocks of their writers, which may have been wrong.
 
 Reading the same again changes nothing: a readoption that crashed is simply done again. Runs that are alive and between
 journal and catalogue are left alone: they will catalogue what they have noted.
+
+What journals and catalog say differently of a storage location is a conflict, and needs attention.
 """
 
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import func, or_, select
@@ -35,13 +37,15 @@ from streamweave.facility import Facility
 from streamweave.instruments.fields import NO_ADDRESS
 from streamweave.journal.entries import Entry, InstrumentFacts, Reader
 from streamweave.journal.keeping import Position, is_catalogued, newest_name, note_positions, positions_of, run_named_by
-from streamweave.journal.known_files import KnownFiles, Written
+from streamweave.journal.merging import KnownFiles, Written
 from streamweave.printable import counted
 from streamweave.storage.base import Journal, Reached, Storage
 from streamweave.storage.marking import answered
 
 NAMED_CONFLICTS = 1_000
 """More are counted, and not named."""
+SHOWN_FOR = timedelta(days=14)
+"""After they were found. They stay on record."""
 
 logger = logging.getLogger(__name__)
 Listener = Callable[["Readoption"], None]
@@ -64,14 +68,12 @@ class Readoption:
     conflicts: list[str] = field(default_factory=list)
 
     def add(self, written: Written) -> None:
-        """Count what was written."""
         self.files += written.files
         self.versions += written.versions
         self.copies += written.copies
         self.conflicts += written.conflicts
 
     def sentence(self) -> str:
-        """For people."""
         rows = f"{counted(self.files, 'file')}, {counted(self.versions, 'version')}"
         copies = counted(self.copies, "copy", "copies")
         sentence = f"{self.location}: its journals held what the catalog did not: {rows} and {copies}"
@@ -150,8 +152,6 @@ def _record(facility: Facility, location_id: uuid.UUID, readoption: Readoption) 
 
 
 class _Reading:
-    """One reading of the journals of one location."""
-
     def __init__(
         self,
         facility: Facility,
@@ -294,3 +294,36 @@ def _is_unknown(session: Session, location_id: uuid.UUID, head: Reached) -> bool
 
 def _live_runs(session: Session) -> set[str]:
     return {str(run_id) for run_id in session.scalars(select(HarvestRun.id).where(~is_dead()))}
+
+
+@dataclass(slots=True)
+class Conflicts:
+    """The conflicts of one location. ``found_at`` is when the last were found; ``illegible`` lines may hold more."""
+
+    found_at: datetime
+    named: list[str] = field(default_factory=list)
+    illegible: int = 0
+
+    def sentence(self) -> str:
+        parts = [f"conflicts with the catalog ({len(self.named)}), the first: {self.named[0]}"] if self.named else []
+        parts += [f"lines that could not be read ({self.illegible})"] if self.illegible else []
+        return f"its journals, read on {self.found_at:%Y-%m-%d %H:%M} UTC, hold {' and '.join(parts)}"
+
+
+def recent_conflicts(session: Session, now: datetime) -> Mapping[uuid.UUID, Conflicts]:
+    """The conflicts of each storage location that has any."""
+    rows = session.scalars(
+        select(ReadoptionRow)
+        .where(
+            ReadoptionRow.read_at > now - SHOWN_FOR,
+            or_(ReadoptionRow.illegible > 0, func.cardinality(ReadoptionRow.conflicts) > 0),
+        )
+        .order_by(ReadoptionRow.read_at, ReadoptionRow.id)
+    )
+    found: dict[uuid.UUID, Conflicts] = {}
+    for row in rows:
+        conflicts = found.setdefault(row.storage_location_id, Conflicts(row.read_at))
+        conflicts.found_at = row.read_at
+        conflicts.named += row.conflicts
+        conflicts.illegible += row.illegible
+    return found

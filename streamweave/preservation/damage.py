@@ -50,7 +50,6 @@ def open_hold(session: Session, location_id: uuid.UUID) -> FixityHold | None:
 
 
 def last_release(session: Session, location_id: uuid.UUID) -> datetime | None:
-    """When the location was last released."""
     return session.scalar(select(func.max(FixityHold.released_at)).where(FixityHold.storage_location_id == location_id))
 
 
@@ -99,7 +98,6 @@ def hold_if_too_much(
 
 
 def held_locations(session: Session, location_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the locations that are held."""
     held = select(FixityHold.storage_location_id).where(
         FixityHold.storage_location_id.in_(location_ids), FixityHold.released_at.is_(None)
     )

@@ -4,10 +4,9 @@ For each instrument: how long ago its copies were read again, how many are overd
 do. For admins: the checks of a file, all sweeps and all holds.
 """
 
-import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,19 +28,13 @@ from streamweave.catalog.tables import (
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.files.queries import file_by_id
-from streamweave.harvest.report import Meter, Progress
 from streamweave.preservation.damage import is_unrepaired, last_release
-from streamweave.preservation.reread import ArchivedCopy, CopyCheck
-from streamweave.preservation.selection import INTERVAL, SPREAD_NIGHTS, Holdings, Quota, work_of
+from streamweave.preservation.reread import INTERVAL, SPREAD_NIGHTS, CopyCheck, Quota, work_of
 from streamweave.printable import counted
 from streamweave.storage.base import Storage
 
-SECONDS_BETWEEN = 1.0
-"""Between two reports of progress, at least."""
 NAMED_COPIES = 1_000
 """More damaged copies than this are counted but not named."""
-
-Listener = Callable[[Progress], None]
 
 _NEWEST_CHECK = Order(FixityCheck.checked_at, FixityCheck.id, newest_first=True)
 _NEWEST_SWEEP = Order(FixitySweep.started_at, FixitySweep.id, newest_first=True)
@@ -103,7 +96,6 @@ class SweepReport:
         return "; ".join(filter(None, [str(self.trouble or ""), self.held, self.missed]))
 
     def sentence(self) -> str:
-        """The outcome for a person."""
         files = counted(self.files, "file")
         counts = f"{self.location}: {files} ({self.bytes} bytes) re-read, {self.damaged_files} damaged"
         return "; ".join(filter(None, [counts, self.warnings()]))
@@ -124,7 +116,6 @@ class FixityState:
     never: int = 0
 
     def sentence(self) -> str:
-        """For a person."""
         parts = [counted(self.copies, "copy", "copies")]
         if self.never:
             parts.append(f"{self.never} never re-read")
@@ -137,7 +128,6 @@ class FixityState:
 
 
 def fixity_state_of_instrument(session: Session, instrument_id: uuid.UUID, now: datetime) -> FixityState:
-    """How an instrument's copies are."""
     return _fixity_state(session, Transfer.instrument_id == instrument_id, now)
 
 
@@ -159,24 +149,18 @@ def missed(facility: Facility, location: StorageLocation, quota: Quota, work_don
 def troubles_of(session: Session, instrument_id: uuid.UUID) -> list[str]:
     """What the last nightly sweeps over the locations that hold copies of an instrument could not do."""
     troubles = []
-    for location in locations_of_instrument(session, instrument_id):
+    for location in locations_with_copies(session, instrument_id):
         if trouble := last_trouble(session, location.id):
             troubles.append(f"{location.name}: {trouble}")
     return troubles
 
 
-def locations_of_instrument(session: Session, instrument_id: uuid.UUID) -> Sequence[StorageLocation]:
-    """The locations that hold copies of an instrument's files, by name."""
-    locations = select(StorageLocation).where(
-        select(Transfer.id)
-        .where(
-            Transfer.storage_location_id == StorageLocation.id,
-            Transfer.instrument_id == instrument_id,
-            IS_COMPLETED,
-        )
-        .exists()
-    )
-    return session.scalars(locations.order_by(StorageLocation.name)).all()
+def locations_with_copies(session: Session, instrument_id: uuid.UUID | None = None) -> Sequence[StorageLocation]:
+    """The locations that hold copies, by name, disabled ones too; with ``instrument_id`` copies of its files."""
+    copies = select(Transfer.id).where(Transfer.storage_location_id == StorageLocation.id, IS_COMPLETED)
+    if instrument_id is not None:
+        copies = copies.where(Transfer.instrument_id == instrument_id)
+    return session.scalars(select(StorageLocation).where(copies.exists()).order_by(StorageLocation.name)).all()
 
 
 def last_trouble(session: Session, location_id: uuid.UUID) -> str | None:
@@ -224,30 +208,3 @@ def sweeps(session: Session, request: PageRequest) -> Page[FixitySweep]:
 def holds(session: Session, request: PageRequest) -> Page[FixityHold]:
     """All holds, released ones too, newest first."""
     return page_of(session, select(FixityHold), _NEWEST_HOLD, request)
-
-
-class VerificationProgress:
-    """Reports how far a complete re-reading is, at most once a second."""
-
-    def __init__(self, on_progress: Listener, holdings: Holdings) -> None:
-        self._on_progress = on_progress
-        self._meter = Meter()
-        self._meter.expect(holdings.files, holdings.size_bytes)
-        self._reported_at = time.monotonic()
-
-    def bytes(self, copy: ArchivedCopy, number_of_bytes: int) -> None:
-        """So many more were read of a copy. Called from several threads."""
-        self._meter.read(copy.transfer_id, number_of_bytes)
-        self._report()
-
-    def batch(self, _: SweepReport, copies: Sequence[ArchivedCopy]) -> None:
-        """These copies are done, and on record."""
-        for copy in copies:
-            self._meter.done(copy.transfer_id, copy.size_bytes)
-        self._report()
-
-    def _report(self) -> None:
-        now = time.monotonic()
-        if now - self._reported_at >= SECONDS_BETWEEN:
-            self._reported_at = now
-            self._on_progress(self._meter.progress())

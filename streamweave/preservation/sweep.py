@@ -9,7 +9,6 @@ open while bytes are read.
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -18,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from streamweave.catalog.bulk import insert_many, is_one_of, update_many
 from streamweave.catalog.tables import (
-    IS_COMPLETED,
     FixityCheck,
     FixitySweep,
     StorageLocation,
@@ -31,11 +29,15 @@ from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.journal.keeping import complete_journal
 from streamweave.preservation.damage import hold_if_too_much, lock_location, mark_damaged, open_hold
-from streamweave.preservation.report import SweepReport, missed
-from streamweave.preservation.reread import ArchivedCopy, ByteListener, CopyCheck, CopyChecker, check_content
-from streamweave.preservation.selection import (
+from streamweave.preservation.report import SweepReport, locations_with_copies, missed
+from streamweave.preservation.reread import (
     LONGEST_NIGHT,
+    ArchivedCopy,
+    ByteListener,
+    CopyCheck,
+    CopyChecker,
     Quota,
+    check_content,
     copies_found_damaged,
     holdings_of,
     longest_unread_copies,
@@ -54,19 +56,11 @@ BatchListener = Callable[[SweepReport, Sequence[ArchivedCopy]], None]
 CopySelection = Callable[[Session, uuid.UUID, datetime, int], list[ArchivedCopy]]
 
 
-def no_batch_listener(_: SweepReport, __: Sequence[ArchivedCopy]) -> None:
-    """Ignores batches."""
-
-
-def no_byte_listener(_: ArchivedCopy, __: int) -> None:
-    """Ignores bytes."""
-
-
 def sweep_archive(
     facility: Facility,
     *,
     dagster_run_id: str | None = None,
-    on_batch: BatchListener = no_batch_listener,
+    on_batch: BatchListener = lambda report, copies: None,
     on_location: Callable[[SweepReport], None] = lambda report: None,
 ) -> list[SweepReport]:
     """Sweep all locations; returns the report of each. ``on_batch`` is called from several threads.
@@ -88,18 +82,12 @@ def sweep_archive(
     return [each.result() for each in under_way]
 
 
-def locations_with_copies(session: Session) -> Sequence[StorageLocation]:
-    """The locations that hold copies, disabled ones too."""
-    copies = select(Transfer.id).where(Transfer.storage_location_id == StorageLocation.id, IS_COMPLETED)
-    return session.scalars(select(StorageLocation).where(copies.exists()).order_by(StorageLocation.name)).all()
-
-
 def sweep_tonight(
     facility: Facility,
     location: StorageLocation,
     *,
     dagster_run_id: str | None = None,
-    on_batch: BatchListener = no_batch_listener,
+    on_batch: BatchListener = lambda report, copies: None,
 ) -> SweepReport:
     """Re-read what is due of a storage location: known damage, then its share of everything, the longest unread first.
 
@@ -132,23 +120,14 @@ def sweep_completely(
     facility: Facility,
     location: StorageLocation,
     *,
-    on_batch: BatchListener = no_batch_listener,
-    on_bytes: ByteListener = no_byte_listener,
+    on_batch: BatchListener = lambda report, copies: None,
+    on_bytes: ByteListener = lambda copy, number_of_bytes: None,
 ) -> SweepReport:
     """Re-read every copy of a storage location now, however much of it is damaged. Nothing is marked damaged."""
     sweep = Sweep(facility, location, SweepKind.COMPLETE)
     sweep.run(sweep.batches(longest_unread_copies), on_batch, on_bytes)
     sweep.end()
     return sweep.report
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOnRecord:
-    """What is on record of a copy since ``at``: its ``damage``, if any; ``held`` if its location is held by now."""
-
-    at: datetime
-    damage: str | None
-    held: str | None
 
 
 class OnDemandCheck:
@@ -159,8 +138,13 @@ class OnDemandCheck:
         self._location = location
         self._sweep = Sweep(facility, location, SweepKind.COMPLETE)
 
-    def reread(self, copy: ArchivedCopy) -> CheckOnRecord:
-        """Re-read a copy, and put the result on record.
+    @property
+    def held(self) -> str | None:
+        """Why the location is held by now, if it is."""
+        return self._sweep.report.held or None
+
+    def reread(self, copy: ArchivedCopy) -> tuple[CopyCheck, datetime]:
+        """Re-read a copy; returns the result, and since when it is on record.
 
         Raises a ``StorageError`` when it is the location that can't be read; it is not tried again then, as each
         attempt takes long.
@@ -173,7 +157,7 @@ class OnDemandCheck:
         except StorageError as error:
             report.trouble = error
             raise
-        return CheckOnRecord(at, check.found, report.held or None)
+        return check, at
 
     def end(self) -> None:
         """If damage was found, mark it as a nightly sweep does: what was known before is read once more first."""
@@ -208,8 +192,8 @@ class Sweep:
     def run(
         self,
         batches: Iterable[Sequence[ArchivedCopy]],
-        on_batch: BatchListener = no_batch_listener,
-        on_bytes: ByteListener = no_byte_listener,
+        on_batch: BatchListener = lambda report, copies: None,
+        on_bytes: ByteListener = lambda copy, number_of_bytes: None,
     ) -> None:
         """Re-read batch after batch, until there are no more, or the location fails."""
         try:
@@ -225,13 +209,12 @@ class Sweep:
         return iter(lambda: self.next_batch(selection), [])
 
     def next_batch(self, selection: CopySelection) -> list[ArchivedCopy]:
-        """The next batch of a selection."""
         with self.facility.sessions() as session:
             copies = selection(session, self._location.id, self.started_at, BATCH_FILES)
         return within(copies, BATCH_BYTES)
 
     def reread(
-        self, batch: Sequence[ArchivedCopy], on_bytes: ByteListener = no_byte_listener
+        self, batch: Sequence[ArchivedCopy], on_bytes: ByteListener = lambda copy, number_of_bytes: None
     ) -> tuple[Sequence[CopyCheck], datetime]:
         """Re-read a batch; returns the results, and since when they are on record.
 

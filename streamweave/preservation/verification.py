@@ -6,7 +6,7 @@ is an orphan.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -29,12 +29,19 @@ from streamweave.catalog.tables import (
 from streamweave.errors import StorageError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import staged_names_under_way
-from streamweave.journal.conflicts import Conflicts, recent_conflicts
-from streamweave.journal.readoption import readopt
+from streamweave.harvest.progress import Interval, Meter, ProgressListener
+from streamweave.journal.readoption import Conflicts, readopt, recent_conflicts
 from streamweave.preservation.damage import is_repaired
-from streamweave.preservation.report import Listener, SweepReport, VerificationProgress
-from streamweave.preservation.reread import ArchivedCopy, CopyChecker, check_size
-from streamweave.preservation.selection import copies_by_id, holdings_of, other_copies
+from streamweave.preservation.report import SweepReport
+from streamweave.preservation.reread import (
+    ArchivedCopy,
+    CopyChecker,
+    Holdings,
+    check_size,
+    copies_by_id,
+    holdings_of,
+    other_copies,
+)
 from streamweave.preservation.sweep import BATCH_FILES, sweep_completely
 from streamweave.storage.base import Storage, find_leftovers
 
@@ -46,6 +53,10 @@ KNOWN = (*ONCE_COMPLETED, TransferStatus.PENDING, TransferStatus.IN_PROGRESS)
 _LISTED = table("listed_paths", column("path", Text))
 NAMED_FINDINGS = 1_000
 """So many of each kind are named; all of them are counted."""
+
+
+SECONDS_BETWEEN = 1.0
+"""Between two reports of progress, at least."""
 
 
 class FindingKind(StrEnum):
@@ -94,8 +105,38 @@ class VerificationReport:
             self.named.append(difference)
 
 
+class VerificationProgress:
+    """Reports how far a complete re-reading is, at most once a second."""
+
+    def __init__(self, on_progress: ProgressListener, holdings: Holdings) -> None:
+        self._on_progress = on_progress
+        self._meter = Meter()
+        self._meter.expect(holdings.files, holdings.size_bytes)
+        self._interval = Interval(SECONDS_BETWEEN)
+
+    def bytes(self, copy: ArchivedCopy, number_of_bytes: int) -> None:
+        """So many more were read of a copy. Called from several threads."""
+        self._meter.read(copy.transfer_id, number_of_bytes)
+        self._report()
+
+    def batch(self, _: SweepReport, copies: Sequence[ArchivedCopy]) -> None:
+        """These copies are done, and on record."""
+        for copy in copies:
+            self._meter.done(copy.transfer_id, copy.size_bytes)
+        self._report()
+
+    def _report(self) -> None:
+        if self._interval.is_over:
+            self._interval.restart()
+            self._on_progress(self._meter.progress())
+
+
 def verify_location(
-    facility: Facility, location: StorageLocation, *, quick: bool = False, on_progress: Listener = lambda progress: None
+    facility: Facility,
+    location: StorageLocation,
+    *,
+    quick: bool = False,
+    on_progress: ProgressListener = lambda progress: None,
 ) -> VerificationReport:
     """Compare a storage location with the catalog.
 

@@ -105,17 +105,12 @@ class Storage(Protocol):
     def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
         """Read many small staged files back as ``read_staged`` does: the content or the error of each, in order."""
 
-    def publish(self, staged_name: str, path: str) -> None:
-        """Give a staged file its final name, atomically, and drop the staged name.
-
-        Raises ``DestinationOccupied`` when anything has the name ``path`` already, and ``PathUnusable`` when a part of
-        it can't be a folder, or the storage takes no such name. The staged file is kept then.
-        """
-
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
-        """Publish many staged files: maps staged names to paths, and returns what went wrong, by staged name.
+        """Give staged files their final names, each atomically, and drop the staged names.
 
-        Of several for one path any one may get it.
+        ``paths`` are by staged name, and so is what is returned: what went wrong. That is ``DestinationOccupied`` when
+        anything has the path already (of several files for one path any one may get it), and ``PathUnusable`` when a
+        part of it can't be a folder, or the storage takes no such name. The staged file is kept then.
         """
 
     def make_durable(self, paths: Iterable[str]) -> None:

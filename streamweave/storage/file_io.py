@@ -1,4 +1,4 @@
-"""Files of an archive: read and written past the page cache, their errors, and their times.
+"""Files of an archive: read and written past the page cache, renamed without replacing, their errors, and their times.
 
 A copy is written once and read back once, and the reading back must not come from the cache. So caching it would cost
 the processor more than all the rest of a transfer, and push out of the memory what others use. Linux transfers whole
@@ -6,10 +6,12 @@ blocks directly, from and to memory that begins on a page; what can't be transfe
 file system without direct transfers) goes through the cache.
 """
 
+import ctypes
 import errno
 import fcntl
 import mmap
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -92,7 +94,6 @@ class BlockWriter:
         self.written_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Append ``data``."""
         rest = memoryview(data)
         while rest:
             taken = rest[: BLOCK_BYTES - self._filled]
@@ -215,3 +216,64 @@ def is_unmodified(mtime_ns: int, source_mtime: datetime, proven_at: datetime) ->
     if abs(mtime_ns - copy_mtime_ns(source_mtime)) < GRANULARITY_NS:
         return True
     return mtime_ns <= nanoseconds(proven_at + CLOCK_TOLERANCE)
+
+
+# Errors of file systems without hard links (exFAT, many network and FUSE mounts), or one whose link count is used up.
+NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
+NO_EXCLUSIVE_RENAME = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
+RENAME_NOREPLACE = 1  # renameat2(2)
+
+_renaming = threading.Lock()
+
+
+def move_without_replacing(name: str, folder: int, final_name: str, final_folder: int) -> None:
+    """Move ``name`` in the folder handle ``folder`` to ``final_name`` in ``final_folder``, atomically.
+
+    Raises ``FileExistsError`` when anything has that name (the file is then kept), or another ``OSError``. A move that
+    a killed process left unfinished, so that both names belong to the same file, is finished.
+    """
+    try:
+        os.link(name, final_name, src_dir_fd=folder, dst_dir_fd=final_folder, follow_symlinks=False)
+    except FileExistsError:
+        if not _same_file(name, folder, final_name, final_folder):
+            raise
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+        _rename_without_replacing(name, folder, final_name, final_folder)
+        return
+    os.unlink(name, dir_fd=folder)
+
+
+def _same_file(name: str, folder: int, final_name: str, final_folder: int) -> bool:
+    staged = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return os.path.samestat(staged, os.stat(final_name, dir_fd=final_folder, follow_symlinks=False))
+
+
+def _rename_without_replacing(name: str, folder: int, final_name: str, final_folder: int) -> None:
+    try:
+        _renameat2(name, folder, final_name, final_folder)
+    except OSError as error:
+        if error.errno not in NO_EXCLUSIVE_RENAME:
+            raise
+        _check_and_rename(name, folder, final_name, final_folder)
+
+
+def _renameat2(name: str, folder: int, final_name: str, final_folder: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if libc.renameat2(folder, os.fsencode(name), final_folder, os.fsencode(final_name), RENAME_NOREPLACE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), final_name)
+
+
+def _check_and_rename(name: str, folder: int, final_name: str, final_folder: int) -> None:
+    """The last resort: exclusive among the threads of this process only."""
+    with _renaming:
+        try:
+            os.stat(final_name, dir_fd=final_folder, follow_symlinks=False)
+        except FileNotFoundError:
+            os.rename(name, final_name, src_dir_fd=folder, dst_dir_fd=final_folder)
+        else:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final_name)

@@ -96,7 +96,6 @@ def storage_location_by_id(session: Session, location_id: uuid.UUID) -> StorageL
 
 
 def storage_location_by_name(session: Session, location_name: str) -> StorageLocation | None:
-    """The storage location of that name."""
     return session.scalar(listing(StorageLocation).where(StorageLocation.name == location_name))
 
 

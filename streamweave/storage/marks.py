@@ -37,7 +37,6 @@ class Mark:
     made_at: datetime
 
     def content(self) -> bytes:
-        """The bytes that are written."""
         fields = {
             "about": PURPOSE,
             "location_id": str(self.location_id),
@@ -45,10 +44,6 @@ class Mark:
             "made_at": self.made_at.isoformat(),
         }
         return (json.dumps(fields, indent=2) + "\n").encode()
-
-    def names_same_place(self, other: "Mark") -> bool:
-        """Whether both are marks of the same location of the same catalog, whenever they were made."""
-        return (self.location_id, self.catalog_id) == (other.location_id, other.catalog_id)
 
 
 class NoMark(StrEnum):

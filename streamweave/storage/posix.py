@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from streamweave.errors import (
@@ -22,15 +23,25 @@ from streamweave.errors import (
     StorageRefused,
     StorageUnavailable,
 )
-from streamweave.storage.base import NO_MTIMES, CopyStat
-from streamweave.storage.file_io import as_path_error, as_storage_error, storage_errors
+from streamweave.storage.base import (
+    HEAD,
+    JOURNALS,
+    NO_MTIMES,
+    NOT_LEGIBLE,
+    CopyStat,
+    Reached,
+    checked_name,
+    head_content,
+    is_name,
+    parse_head,
+)
+from streamweave.storage.file_io import as_path_error, as_storage_error, move_without_replacing, storage_errors
 from streamweave.storage.flushing import Flushing
 from streamweave.storage.marks import LONGEST_MARK, FoundMark, Mark, NoMark, parse_mark, refusal
-from streamweave.storage.posix_journal import FolderJournal
-from streamweave.storage.rename_noreplace import move_without_replacing
 from streamweave.storage.safe_path import (
     CONTROL,
     BaseFolder,
+    closing_handle,
     exists,
     file_chunks,
     open_folder,
@@ -40,10 +51,90 @@ from streamweave.storage.safe_path import (
 )
 from streamweave.storage.staging import StagedFile, StagingArea, file_name, write_all
 
+SUFFIX = ".jsonl"
+JOURNAL_MODE = 0o640  # less what the umask takes away
 INCOMING = (CONTROL, "incoming")
 MARK = "location"
 HANDLES_AT_ONCE = 64
 LONGEST_ADDRESS = 4095  # bytes of a full path that programs can open: PATH_MAX of Linux, less the NUL at its end
+
+
+class FolderJournal:
+    """The journals of one catalog. ``streamweave.storage.base.Journal`` says what each method promises."""
+
+    def __init__(self, base: BaseFolder, catalog: str) -> None:
+        self._base = base
+        self._folder = (CONTROL, JOURNALS, catalog)
+        self._place = base.path.joinpath(*self._folder)
+
+    def append(self, name: str, offset: int, lines: bytes) -> None:
+        """Write and flush; the folders as well when the journal begins."""
+        day, _, file = checked_name(name).partition("/")
+        with storage_errors(self._place / name), open_folder(self._base, (*self._folder, day), make=True) as folder:
+            with _opened(file + SUFFIX, folder) as handle:
+                if os.fstat(handle).st_size != offset:
+                    os.ftruncate(handle, offset)
+                os.lseek(handle, offset, os.SEEK_SET)
+                write_all(handle, lines)
+                os.fsync(handle)
+            if offset == 0:
+                os.fsync(folder)
+        self._write_head(Reached(name, offset + len(lines)), is_new=offset == 0)
+
+    def _write_head(self, reached: Reached, *, is_new: bool) -> None:
+        """In place, and flushed only when the journal is new: a reader takes the length from the journal itself."""
+        with storage_errors(self._place / HEAD), open_folder(self._base, self._folder) as folder:
+            with _opened(HEAD, folder) as handle:
+                write_all(handle, head_content(reached))
+                if is_new:
+                    os.fsync(handle)
+            if is_new:
+                for depth in range(1, len(self._folder) + 1):
+                    with open_folder(self._base, self._folder[:depth]) as above:
+                        os.fsync(above)
+
+    def head(self) -> Reached | None:
+        """What the head names, and how long that is now."""
+        with storage_errors(self._place), open_folder(self._base, (CONTROL,)):
+            try:
+                last = parse_head((self._place / HEAD).read_bytes())
+            except FileNotFoundError:
+                return None if next(self._found(), None) is None else NOT_LEGIBLE
+            try:
+                return Reached(last.name, (self._place / (last.name + SUFFIX)).stat().st_size) if last.name else last
+            except FileNotFoundError:
+                return NOT_LEGIBLE
+
+    def sizes(self, since: str = "") -> dict[str, int]:
+        with storage_errors(self._place), open_folder(self._base, (CONTROL,)):
+            return {
+                name: entry.stat(follow_symlinks=False).st_size
+                for name, entry in sorted(self._found(since), key=itemgetter(0))
+                if name >= since
+            }
+
+    def _found(self, since: str = "") -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        """The journals of the day of ``since`` and later, by name."""
+        for day in _entries(self._place) if self._place.is_dir() else ():
+            if day.is_dir(follow_symlinks=False) and day.name >= since[: len(day.name)]:
+                for entry in _entries(day.path):
+                    name = f"{day.name}/{entry.name.removesuffix(SUFFIX)}"
+                    if entry.name.endswith(SUFFIX) and is_name(name) and entry.is_file(follow_symlinks=False):
+                        yield name, entry
+
+    def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
+        day, _, file = checked_name(name).partition("/")
+        return file_chunks(self._base, (*self._folder, day, file + SUFFIX), offset=offset)
+
+
+def _entries(folder: str | os.PathLike[str]) -> list["os.DirEntry[str]"]:
+    with os.scandir(folder) as entries:
+        return list(entries)
+
+
+def _opened(name: str, folder: int) -> AbstractContextManager[int]:
+    """A handle of a file, at its beginning; it is made if need be."""
+    return closing_handle(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, JOURNAL_MODE, dir_fd=folder))
 
 
 class PosixStorage:
@@ -115,13 +206,8 @@ class PosixStorage:
     def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
         return self._staging.read_whole(staged_names)
 
-    def publish(self, staged_name: str, path: str) -> None:
-        """The file is read-only from then on."""
-        for error in self.publish_many({staged_name: path}).values():
-            raise error
-
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
-        """A folder that several of them in a row go into is opened once."""
+        """The files are read-only from then on. A folder that several of them in a row go into is opened once."""
         failed: dict[str, StorageError] = {
             staged_name: PathUnusable(f"{self.address(path)}: the path is longer than {LONGEST_ADDRESS} bytes")
             for staged_name, path in paths.items()
@@ -292,7 +378,6 @@ class PosixStorage:
         return FolderJournal(self._root, str(catalog_id))
 
     def address(self, path: str) -> str:
-        """The full path of the file."""
         return os.path.join(self._base, path)
 
     def _write_mark(self, mark: Mark, *, replace: bool) -> None:
@@ -326,16 +411,12 @@ def _mark_in(base: int) -> FoundMark:
         handle = os.open(f"{CONTROL}/{MARK}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=base)
     except FileNotFoundError:
         return NoMark.MISSING
-    try:
+    with closing_handle(handle):
         return parse_mark(os.read(handle, LONGEST_MARK))
-    finally:
-        os.close(handle)
 
 
 def _write_durably(name: str, folder: int, content: bytes) -> None:
-    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644, dir_fd=folder)
-    try:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with closing_handle(os.open(name, flags, 0o644, dir_fd=folder)) as handle:
         write_all(handle, content)
         os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -122,6 +122,15 @@ def _open_inner(name: str, outer: int, *, make: bool) -> int:
     return os.open(name, flags, dir_fd=outer)
 
 
+@contextmanager
+def closing_handle(handle: int) -> Iterator[int]:
+    """Closes an open file behind the block."""
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def exists(name: str, folder: int) -> bool:
     """Whether anything, a link included, exists under ``name`` in the folder handle ``folder``."""
     try:
@@ -161,12 +170,12 @@ def uncached_chunks(
 @contextmanager
 def _opened(base: BaseFolder, components: Sequence[str]) -> Iterator[int]:
     address = base.path.joinpath(*components)
-    with storage_errors(address), open_folder(base, components[:-1]) as folder:
-        handle = _open_file(components[-1], folder)
-        try:
-            yield handle
-        finally:
-            os.close(handle)
+    with (
+        storage_errors(address),
+        open_folder(base, components[:-1]) as folder,
+        closing_handle(_open_file(components[-1], folder)) as handle,
+    ):
+        yield handle
 
 
 def open_uncached(name: str, folder: int) -> int:

@@ -38,7 +38,6 @@ class StagedFile:
             self._blocks = BlockWriter(handle)
 
     def write(self, data: bytes) -> None:
-        """Append ``data``, all of it."""
         with storage_errors(self._address):
             self._blocks.write(data)
 
@@ -174,7 +173,6 @@ class StagingArea:
         return [name.removesuffix(STAGED_SUFFIX) for name in names if name.endswith(STAGED_SUFFIX)]
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file, if it exists."""
         name = file_name(staged_name)
         with storage_errors(self.place / name), self.open() as folder, suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)

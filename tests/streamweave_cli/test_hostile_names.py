@@ -8,7 +8,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from streamweave.catalog.tables import VersionState
-from streamweave.harvest.report import FileOutcome, HarvestReport
+from streamweave.harvest.progress import FileOutcome, HarvestReport
 from streamweave_cli.app import app
 from streamweave_cli.harvest import _table
 from streamweave_cli.log_mux import LogMux

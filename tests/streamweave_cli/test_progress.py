@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from streamweave.harvest.report import Progress
+from streamweave.harvest.progress import Progress
 from streamweave_cli.terminal import progress_shown
 
 HALF = Progress(1, 2, 50, 100, 1.0, 50.0, 1.0)

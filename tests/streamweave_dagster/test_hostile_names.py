@@ -6,7 +6,7 @@ import pytest
 
 from streamweave.catalog.tables import VersionState
 from streamweave.errors import FileVanished
-from streamweave.harvest.report import FileOutcome, HarvestReport
+from streamweave.harvest.progress import FileOutcome, HarvestReport
 from streamweave_dagster.failures import TickFailed, as_failure, errors_as_red_ticks, summed_up
 from streamweave_dagster.materializations import DayState, day_metadata
 

@@ -1,7 +1,7 @@
 """Certificates: may this file, or this folder, be deleted at the source?
 
 ``evidence``
-    what an answer rests on, as frozen values; ``queries`` read it from the catalog, batch by batch
+    what an answer rests on, as frozen values, read from the catalog batch by batch
 ``archive_check``
     checks the marks of the storage locations, and each copy there; if asked for, reads the bytes again now
 ``judgement``

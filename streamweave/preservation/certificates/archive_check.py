@@ -10,7 +10,7 @@ on record as with any other. No database session is open during either.
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
@@ -43,6 +43,7 @@ ANSWERS_WITHIN_SECONDS = 60.0
 Answer = TypeVar("Answer")
 
 
+@dataclass
 class Archive:
     """The storage locations that a certificate relies on.
 
@@ -51,15 +52,12 @@ class Archive:
     said about errors, which is for admins.
     """
 
-    def __init__(
-        self, locations: Mapping[uuid.UUID, StorageLocation], open_marked: OpenMarked, *, in_full: bool
-    ) -> None:
-        self.troubles: dict[uuid.UUID, Trouble] = {}
-        self._locations = locations
-        self._open_marked = open_marked
-        self._in_full = in_full
-        self._storages: dict[uuid.UUID, Storage] = {}
-        self._found: Counter[uuid.UUID] = Counter()
+    locations: Mapping[uuid.UUID, StorageLocation]
+    open_marked: OpenMarked
+    in_full: bool
+    troubles: dict[uuid.UUID, Trouble] = field(default_factory=dict)
+    _storages: dict[uuid.UUID, Storage] = field(default_factory=dict)
+    _found: Counter[uuid.UUID] = field(default_factory=Counter)
 
     def find_copies(
         self, files: Iterable[FileEvidence], destinations: Collection[uuid.UUID]
@@ -88,7 +86,7 @@ class Archive:
 
     def summary(self) -> Iterator[dict[str, object]]:
         """Each location with the number of copies that were found in it, and its trouble."""
-        for location in sorted(self._locations.values(), key=lambda each: each.name):
+        for location in sorted(self.locations.values(), key=lambda each: each.name):
             trouble = self.troubles.get(location.id)
             if trouble or location.id in self._found:
                 yield {
@@ -108,13 +106,13 @@ class Archive:
             del self._storages[location_id]
             return []
         self._found[location_id] += sum(isinstance(each, CopyStat) for each in found)
-        return found if self._in_full else [_without_address(each) for each in found]
+        return found if self.in_full else [_without_address(each) for each in found]
 
     def _open(self, location_id: uuid.UUID) -> Storage | None:
-        if location_id in self.troubles or location_id not in self._locations:
+        if location_id in self.troubles or location_id not in self.locations:
             return None
         try:
-            opened = self._answered(location_id, partial(self._open_marked, self._locations[location_id]))
+            opened = self._answered(location_id, partial(self.open_marked, self.locations[location_id]))
         except StorageError as error:
             self._is_in_trouble(location_id, error)
             return None
@@ -125,11 +123,11 @@ class Archive:
         try:
             return answered_anew(f"copies in {location_id}", question, ANSWERS_WITHIN_SECONDS)
         except TimeoutError as error:
-            place = self._locations[location_id].base_path
+            place = self.locations[location_id].base_path
             raise StorageUnavailable(f"{place} did not answer in time: is its server there?") from error
 
     def _is_in_trouble(self, location_id: uuid.UUID, error: StorageError) -> None:
-        sentence = str(error) if self._in_full else f"its administrators can see why ({error.kind()})"
+        sentence = str(error) if self.in_full else f"its administrators can see why ({error.kind()})"
         self.troubles[location_id] = Trouble(isinstance(error, StorageRefused), sentence)
 
 
@@ -149,7 +147,6 @@ class Rereader(AbstractContextManager["Rereader"]):
     archive: bool
     on_file: Callable[[str], None] = lambda path: None
     _sweeps: dict[uuid.UUID, OnDemandCheck] = field(default_factory=dict)
-    _resources: ExitStack = field(default_factory=ExitStack)
     _source: Source | None = None
     _lost: str | None = None
 
@@ -184,20 +181,15 @@ class Rereader(AbstractContextManager["Rereader"]):
         """Raises ``FileChanged`` unless it is, before and after, as the catalog has it."""
         with self._connection().open(file.source_path) as opened:
             before = opened.now()
-            digest = digest_of(map(self._paced, opened.chunks()))
+            digest = digest_of(opened.chunks(), self._pace.take)
             after = opened.now()
         for found in (before, after):
             if (found.size_bytes, found.mtime) != (file.size_bytes, file.source_mtime):
                 raise FileChanged(f"{found.size_bytes} bytes of {found.mtime:%Y-%m-%d %H:%M:%S}")
         return digest
 
-    def _paced(self, chunk: bytes) -> bytes:
-        self._pace.take(len(chunk))
-        return chunk
-
     def _connection(self) -> Source:
-        if self._source is None:
-            self._source = self._resources.enter_context(closing(self.facility.open_source(self.instrument)))
+        self._source = self._source or self.facility.open_source(self.instrument)
         return self._source
 
     def _reread_copy(self, file: FileEvidence, copy: CopyEvidence) -> CopyEvidence:
@@ -213,12 +205,13 @@ class Rereader(AbstractContextManager["Rereader"]):
             file.sha256,
             copy.last_reread_at,
         )
+        sweep = self._sweep(copy.place.id)
         try:
-            answer = self._sweep(copy.place.id).reread(archived)
+            check, at = sweep.reread(archived)
         except StorageError as error:
             return replace(copy, not_reread=str(error))
-        place = replace(copy.place, held=answer.held or copy.place.held)
-        return replace(copy, place=place, last_reread_at=answer.at, damage=answer.damage)
+        place = replace(copy.place, held=sweep.held or copy.place.held)
+        return replace(copy, place=place, last_reread_at=at, damage=check.found)
 
     def _sweep(self, location_id: uuid.UUID) -> OnDemandCheck:
         if location_id not in self._sweeps:
@@ -231,7 +224,8 @@ class Rereader(AbstractContextManager["Rereader"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the share, and end the sweeps; those that an error interrupted stay without an end, as any sweep."""
-        self._resources.close()
+        if self._source is not None:
+            self._source.close()
         if kind is None:
             for sweep in self._sweeps.values():
                 sweep.end()

@@ -79,7 +79,6 @@ class Signer:
         self.key_id = hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
     def sign(self, content: bytes) -> Signature:
-        """Sign some bytes."""
         return Signature(self.key_id, self._key.sign(content))
 
 
@@ -118,17 +117,14 @@ class Certificate:
 
     @property
     def verdict(self) -> Verdict:
-        """The answer."""
         return Verdict(self.document["verdict"])
 
 
 def canonical(document: Json) -> bytes:
-    """The bytes of a document."""
     return _ENCODER.encode(document)
 
 
 def line_of(statement: Json) -> bytes:
-    """A file's line of the manifest."""
     return canonical(statement) + b"\n"
 
 
@@ -244,7 +240,6 @@ def _files(number: int) -> str:
 
 
 def statement_of(file: FileEvidence, judgement: Judgement, circumstances: Circumstances) -> Json:
-    """What is certified of a file."""
     links = sorted([link for link in _chain(file, judgement, circumstances) if link[0]], key=itemgetter(0))
     return {
         "path": file.source_path,
@@ -393,11 +388,9 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """All files."""
         return sum(self.files.values())
 
     def counts(self) -> dict[str, int]:
-        """As a certificate shows them."""
         return {
             "known": self.total,
             **{str(verdict): self.files[verdict] for verdict in Verdict},

@@ -38,15 +38,16 @@ from streamweave.preservation.certificates.document import (
     state_of,
     statement_of,
 )
-from streamweave.preservation.certificates.evidence import Circumstances, FileEvidence
-from streamweave.preservation.certificates.judgement import Judgement, Verdict, judge, required_places
-from streamweave.preservation.certificates.queries import (
+from streamweave.preservation.certificates.evidence import (
+    Circumstances,
+    FileEvidence,
     Scope,
     all_locations,
     circumstances_of,
     evidence_batches,
     evidence_page,
 )
+from streamweave.preservation.certificates.judgement import Judgement, Verdict, judge, required_places
 
 REUSED_WITHIN = timedelta(minutes=10)
 """For so long a certificate is returned to its receiver again, if the same would be certified."""
@@ -83,7 +84,16 @@ class Issuer:
         ``REUSED_WITHIN``, and still holds, is not certified anew: that certificate is returned. Raises
         ``NothingKnown``.
         """
-        subject = _subject(instrument, path, file_id, issued_to, rereader)
+        subject = CertifiedScope(
+            instrument_id=instrument.id,
+            slug=instrument.slug,
+            instrument=instrument.name,
+            path=path,
+            file_id=file_id,
+            issued_to=issued_to,
+            source_reread=rereader is not None and rereader.source,
+            archive_reread=rereader is not None and rereader.archive,
+        )
         circumstances, archive = self._beginning(instrument, in_full=in_full)
         while True:
             draft = _Draft(manifest)
@@ -150,7 +160,6 @@ class _Draft:
             manifest.truncate()
 
     def add(self, files: list[FileEvidence], circumstances: Circumstances, rereader: Rereader | None) -> None:
-        """Judge these files too."""
         lines = []
         for each in files:
             file, judgement = _judged(each, circumstances, rereader)
@@ -178,21 +187,6 @@ def _ahead(batches: Iterator[list[FileEvidence]]) -> Iterator[list[FileEvidence]
         while (batch := following.result()) is not None:
             following = thread.submit(next, batches, None)
             yield batch
-
-
-def _subject(
-    instrument: Instrument, path: str | None, file_id: uuid.UUID | None, issued_to: str, rereader: Rereader | None
-) -> CertifiedScope:
-    return CertifiedScope(
-        instrument_id=instrument.id,
-        slug=instrument.slug,
-        instrument=instrument.name,
-        path=path,
-        file_id=file_id,
-        issued_to=issued_to,
-        source_reread=rereader is not None and rereader.source,
-        archive_reread=rereader is not None and rereader.archive,
-    )
 
 
 def _judged(

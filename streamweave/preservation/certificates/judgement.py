@@ -22,7 +22,7 @@ from streamweave.preservation.certificates.evidence import (
     LastScan,
     LocationEvidence,
 )
-from streamweave.preservation.selection import INTERVAL
+from streamweave.preservation.reread import INTERVAL
 from streamweave.printable import counted
 from streamweave.storage.file_io import is_unmodified, time_of
 

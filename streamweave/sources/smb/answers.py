@@ -39,7 +39,6 @@ class Seen(NamedTuple):
     size_bytes: int
 
     def as_source_file(self, source_path: str) -> SourceFile:
-        """The file as it was then."""
         return SourceFile(source_path, self.size_bytes, from_filetime(self.filetime))
 
 
@@ -51,7 +50,6 @@ class Opened(NamedTuple):
 
 
 def opened(body: bytes | memoryview) -> Opened:
-    """The answer to an opening."""
     structure, filetime, size, handle = _OPENED.unpack_from(body)
     _expect(structure, OPENED_BYTES)
     return Opened(Seen(filetime, size), handle)
@@ -67,7 +65,6 @@ def closed(body: bytes | memoryview | None) -> Seen | None:
 
 
 def data(body: bytes | memoryview) -> bytes:
-    """The data in the answer to a read."""
     structure, offset, _, length = _READ.unpack_from(body)
     _expect(structure, READ_BYTES)
     return bytes(_part(body, offset, length))

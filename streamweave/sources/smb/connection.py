@@ -28,6 +28,7 @@ from streamweave.errors import (
     SourceUnreachable,
 )
 from streamweave.hosts import Address, is_allowed, look_up
+from streamweave.sources.smb import answers
 from streamweave.sources.smb.address import Authentication, SmbAddress
 from streamweave.sources.smb.errors import (
     END_OF_FILE,
@@ -87,6 +88,10 @@ class ShareConnection(ABC):
     """Connected to a share from the beginning to ``close``. Not to be shared between threads."""
 
     messages: Messages
+    largest_read: int
+    """How many bytes one read may ask for."""
+    largest_listing: int
+    """How many bytes of a folder one query may ask for."""
 
     def __init__(self, address: SmbAddress) -> None:
         self.address = address
@@ -111,14 +116,6 @@ class ShareConnection(ABC):
     @abstractmethod
     def credits(self) -> int:
         """How many more requests of up to 64 KiB each the server lets us send now."""
-
-    @abstractmethod
-    def read_bytes_at_most(self, wanted: int) -> int:
-        """How many bytes one read may ask for."""
-
-    @abstractmethod
-    def listing_bytes_at_most(self, wanted: int) -> int:
-        """How many bytes of a folder one query may ask for."""
 
     @abstractmethod
     def send(self, messages: Sequence[Message]) -> list[Ticket]:
@@ -155,8 +152,8 @@ class ShareConnection(ABC):
             self.release(handle)
             return None
 
-    @abstractmethod
-    def _data(self, ticket: Ticket) -> bytes: ...
+    def _data(self, ticket: Ticket) -> bytes:
+        return answers.data(self.answer(ticket))
 
     @abstractmethod
     def discard(self, tickets: Iterable[Ticket]) -> None:

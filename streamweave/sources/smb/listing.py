@@ -178,7 +178,7 @@ class _Walk:
 
 def _ask(connection: ShareConnection, folder: Folder, *, is_base: bool = False) -> AskedFolder:
     messages = connection.messages
-    query = messages.list_entries(connection.listing_bytes_at_most(QUERY_BYTES))
+    query = messages.list_entries(min(QUERY_BYTES, connection.largest_listing))
     with connection.faults(BASE_FOLDER if is_base else FILE, folder.path):
         opening = messages.open_folder(connection.address.path_on_share(folder.path))
         return AskedFolder(folder, is_base, connection.send([opening, query, query, messages.close()]))
@@ -210,7 +210,7 @@ def _spooled_entries(connection: ShareConnection, path: str) -> "Spool":
     messages, spool = connection.messages, Spool()
     (opening,) = connection.send([messages.open_folder(connection.address.path_on_share(path))])
     handle = answers.opened(connection.answer(opening)).handle
-    query = messages.list_entries(connection.listing_bytes_at_most(QUERY_BYTES), handle)
+    query = messages.list_entries(min(QUERY_BYTES, connection.largest_listing), handle)
     asked = connection.send([query])
     began = monotonic()
     try:
@@ -318,24 +318,15 @@ def _is_size(entry: Entry) -> bool:
 
 @dataclass(slots=True)
 class Siblings:
-    """Folders of one parent, by their names: one string of bytes takes a tenth of what their paths would."""
+    """Folders of one parent, by their names: one string of bytes takes a tenth of what their paths would.
+
+    ``start`` is where the first name begins that was not taken yet.
+    """
 
     parent: str
     lineage: frozenset[int]
     names: bytes
     start: int = 0
-
-    def next(self) -> Folder:
-        """The first one that has not been taken yet."""
-        end = self.names.find(b"/", self.start)
-        name = self.names[self.start : end].decode()
-        self.start = end + 1
-        return Folder(f"{self.parent}/{name}", self.lineage)
-
-    @property
-    def is_used_up(self) -> bool:
-        """Whether all were taken."""
-        return self.start == len(self.names)
 
 
 class WaitingFolders:
@@ -361,13 +352,14 @@ class WaitingFolders:
         return True
 
     def take(self) -> Folder:
-        """The next one."""
         siblings = self._stack[-1]
-        folder = siblings.next()
-        if siblings.is_used_up:
+        end = siblings.names.find(b"/", siblings.start)
+        name = siblings.names[siblings.start : end].decode()
+        siblings.start = end + 1
+        if siblings.start == len(siblings.names):
             self._stack.pop()
             self._left += len(siblings.names)
-        return folder
+        return Folder(f"{siblings.parent}/{name}", siblings.lineage)
 
 
 class Spool:
@@ -384,7 +376,6 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Remove the file."""
         self._file.close()
 
     def add(self, output: bytes | memoryview, entries: int) -> None:
@@ -398,7 +389,6 @@ class Spool:
             raise FileReadFailed(f"there is no room in {where} for the names of a large folder: {error}") from error
 
     def outputs(self) -> Iterator[bytes]:
-        """All of them, in order."""
         self._file.seek(0)
         while length := self._file.read(LENGTH_BYTES):
             yield self._file.read(int.from_bytes(length, "big"))

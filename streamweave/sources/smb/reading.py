@@ -78,7 +78,7 @@ class OpenSmbFile:
 
     def _length_of_next_read(self, wanted: int) -> int:
         affordable = max(self._connection.credits - CREDITS_KEPT_FREE, 0) * CREDIT_BYTES
-        length = min(self._connection.read_bytes_at_most(READ_BYTES), wanted, affordable)
+        length = min(READ_BYTES, self._connection.largest_read, wanted, affordable)
         return length if self._reads else max(length, FIRST_READ_BYTES)
 
     def now(self) -> SourceFile:
@@ -88,7 +88,6 @@ class OpenSmbFile:
             return answers.queried(self._connection.answer(ticket), self._source_path)
 
     def close(self) -> None:
-        """Close the file."""
         self._abandon_reads()
         self._connection.release(self._handle)
 
@@ -132,7 +131,7 @@ def _has_room(connection: ShareConnection, files_in_flight: int) -> bool:
 
 def _ask(connection: ShareConnection, file: SourceFile) -> AskedFile | SourceFileError:
     asked = AskedFile(file)
-    if asked.length > connection.read_bytes_at_most(WHOLE_FILE_BYTES + 1):
+    if asked.length > min(WHOLE_FILE_BYTES + 1, connection.largest_read):
         return asked
     messages = connection.messages
     try:

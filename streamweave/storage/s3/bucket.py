@@ -137,7 +137,6 @@ class Bucket:
                 yield from page
 
     def has_below(self, prefix: str) -> bool:
-        """Whether there is any such object."""
         return next(self.below(prefix), None) is not None
 
     def delete(self, keys: Iterable[str]) -> None:

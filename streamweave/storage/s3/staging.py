@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from streamweave.errors import StorageError, StorageRefused
 from streamweave.storage.s3.bucket import Bucket, side_by_side
-from streamweave.storage.s3.composition import Ingredient
 from streamweave.storage.s3.connection import checked_key
 from streamweave.storage.safe_path import checked_staged_name
 
@@ -27,6 +26,14 @@ MOST_PARTS = 320_000
 LAST = "-last"
 PUTS_AT_ONCE = 2
 REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """An object to copy, and the SHA-256 of its bytes in base64 where that is known."""
+
+    key: str
+    sha256: str | None = None
 
 
 def part_bytes(number: int) -> int:
@@ -82,7 +89,6 @@ class StagedFile:
         self._puts: deque[Future[StagedPart]] = deque()
 
     def write(self, data: bytes) -> None:
-        """Append ``data``, all of it."""
         self._rest += data
         while len(self._rest) > (size := part_bytes(self._parts + 1)):  # something is always left to be the last part
             self._put_aside(bytes(memoryview(self._rest)[:size]))
@@ -170,7 +176,6 @@ class StagingArea:
         return parts if are_complete(parts) else []
 
     def names(self) -> list[str]:
-        """The staged files at this moment."""
         start = len(self._folder) + 1
         return list({meta["path"][start:].partition("/")[0]: None for meta in self._bucket.below(self._folder)})
 
@@ -179,7 +184,6 @@ class StagingArea:
         self._remembered.pop(staged_name, None)
 
     def discard(self, staged_name: str) -> None:
-        """Remove a staged file, if it exists."""
         self.forget(staged_name)
         self._bucket.delete(meta["path"] for meta in self._bucket.below(self.folder_of(staged_name)))
 

@@ -29,9 +29,8 @@ from streamweave.storage.base import (
 from streamweave.storage.file_io import nanoseconds
 from streamweave.storage.marks import FoundMark, Mark, NoMark, parse_mark, refusal
 from streamweave.storage.s3.bucket import KEYS_AT_ONCE, Bucket, side_by_side
-from streamweave.storage.s3.composition import Composer
 from streamweave.storage.s3.connection import PATIENCE, Patience, S3Connection, checked_key
-from streamweave.storage.s3.publication import Publisher
+from streamweave.storage.s3.publication import Composer, Publisher
 from streamweave.storage.s3.staging import StagedFile, StagedPart, StagingArea
 from streamweave.storage.safe_path import CONTROL, version_components
 
@@ -123,10 +122,6 @@ class S3Storage:
 
     def read_staged_whole(self, staged_names: Sequence[str]) -> Iterator[bytes | StorageError]:
         return side_by_side(lambda staged_name: b"".join(self.read_staged(staged_name)), staged_names)
-
-    def publish(self, staged_name: str, path: str) -> None:
-        for error in self.publish_many({staged_name: path}).values():
-            raise error
 
     def publish_many(self, paths: Mapping[str, str]) -> dict[str, StorageError]:
         failed: dict[str, StorageError] = {}

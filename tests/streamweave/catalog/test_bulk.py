@@ -13,8 +13,7 @@ from streamweave.ark import mint
 from streamweave.catalog.bulk import checked, is_one_of
 from streamweave.catalog.session import FOR_HARVESTS, catalog_engine, catalog_sessions
 from streamweave.catalog.tables import FileVersion, Instrument, VersionState
-from streamweave.harvest.record_changes import Recorder
-from streamweave.harvest.scan_compare import Differences
+from streamweave.harvest.record_changes import Differences, Recorder
 from streamweave.sources.base import SourceFile
 
 FILES = 5_000

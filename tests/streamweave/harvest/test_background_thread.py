@@ -4,7 +4,7 @@ from threading import Event, Timer, get_ident
 
 import pytest
 
-from streamweave.harvest.copy_verify import BackgroundThread
+from streamweave.harvest.background_thread import BackgroundThread
 
 SECONDS = 30
 

@@ -16,11 +16,11 @@ from streamweave.errors import CredentialsRefused, FileChanged, FileInUse, FileV
 from streamweave.harvest import commit
 from streamweave.harvest.claims import Claim, claim_transfers, free_claims_of_dead_runs, give_back
 from streamweave.harvest.commit import catalogue
-from streamweave.harvest.copy_verify import Digest
+from streamweave.harvest.copy_verify import Digest, Failed
 from streamweave.harvest.plan import filter_files
 from streamweave.harvest.run import scan_until_quiet
 from streamweave.harvest.transfer import transfer_files
-from streamweave.harvest.version_state import Archived, Failed, journal_entry
+from streamweave.harvest.version_state import Archived, journal_entry
 from streamweave.journal.keeping import JournalKeeper, keep_journals, positions_of
 from streamweave.journal.readoption import readopt_everywhere
 from streamweave.storage.marks import Mark

@@ -19,7 +19,7 @@ from streamweave.harvest import copy_verify
 from streamweave.harvest.claims import Claim
 from streamweave.harvest.copy_verify import copy_proven, digest_of
 from streamweave.harvest.copy_workers import LOSSES_IN_A_ROW
-from streamweave.harvest.report import HarvestReport
+from streamweave.harvest.progress import HarvestReport
 from streamweave.sources.base import WHOLE_FILE_BYTES, SourceFile, WholeFile
 
 MTIME = datetime(2026, 3, 2, tzinfo=UTC)

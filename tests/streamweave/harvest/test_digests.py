@@ -5,7 +5,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.harvest.scan_compare import Digests
+from streamweave.harvest.scan_record import Digests
 
 # few different bytes: digests that stand beside each other often look as if a third one stood across them
 DIGESTS = st.lists(st.sampled_from(b"\0\1"), min_size=14, max_size=14).map(lambda tail: b"\0\0" + bytes(tail))

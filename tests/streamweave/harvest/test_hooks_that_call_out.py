@@ -11,12 +11,12 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
+from streamweave.harvest.backlog import days_with_work
+from streamweave.harvest.policy import policy_for
 
 from streamweave.catalog.tables import Hook, HookRetry, HookRun, VersionState
-from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.enrich import enrich_files
 from streamweave.harvest.plan import filter_files
-from streamweave.harvest.policy import policy_for
 from streamweave.hooks.calls import AT_ONCE, RUNS_KEPT
 from streamweave.hooks.external_hook import HookReach
 from streamweave.hooks.scripts import ScriptFolder

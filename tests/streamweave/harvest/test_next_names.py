@@ -182,7 +182,7 @@ def test_a_file_system_that_does_not_take_a_name(
     for each in [call] if call == "mkdir" else ["link", "rename"]:
         monkeypatch.setattr(os, each, refusing(getattr(os, each)))
     monkeypatch.setattr(
-        "streamweave.storage.rename_noreplace._renameat2", refusing(lambda *_: pytest.fail("another name came here"))
+        "streamweave.storage.file_io._renameat2", refusing(lambda *_: pytest.fail("another name came here"))
     )
     path = "microscope/Größe/a.csv" if call == "mkdir" else "microscope/Größe.csv"
     bench.write(path, b"content")

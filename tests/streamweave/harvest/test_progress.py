@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from streamweave.catalog.tables import HarvestRun
-from streamweave.harvest.report import Meter, Progress, progress_of
+from streamweave.harvest.progress import Meter, Progress, progress_of
 from streamweave.harvest.run import harvest
 
 

@@ -17,15 +17,13 @@ from streamweave.errors import (
     StorageUnavailable,
     StreamWeaveError,
 )
-from streamweave.harvest.backlog import days_with_work
 from streamweave.harvest.claims import Claim, claim_transfers
 from streamweave.harvest.commit import catalogue, commit_batch, publish
-from streamweave.harvest.copy_verify import Copied, copy_proven, digest_of
-from streamweave.harvest.plan import filter_files
-from streamweave.harvest.policy import policy_for
+from streamweave.harvest.copy_verify import Copied, Failed, copy_proven, digest_of
+from streamweave.harvest.plan import days_with_work, filter_files, policy_for
 from streamweave.harvest.run import scan_until_quiet
 from streamweave.harvest.scan import discover
-from streamweave.harvest.version_state import Archived, Failed, Unchanged
+from streamweave.harvest.version_state import Archived, Unchanged
 from streamweave.journal.entries import Reader
 from streamweave.journal.keeping import keep_journals
 from streamweave.storage.posix import PosixStorage

@@ -21,7 +21,7 @@ from streamweave.journal.rebuilding import rebuild
 from streamweave.preservation.sweep import sweep_archive
 from streamweave.preservation.verification import verify_location
 from streamweave.storage.marking import adopt_place
-from streamweave.storage.posix_journal import FolderJournal
+from streamweave.storage.posix import FolderJournal
 
 HEADING_FIELDS = entries._heading_fields
 

@@ -11,8 +11,7 @@ from streamweave.catalog.tables import HarvestRun, Instrument, Transfer, Transfe
 from streamweave.errors import SourceUnreachable
 from streamweave.harvest.plan import filter_files
 from streamweave.instruments.instruments import delete_instrument
-from streamweave.preservation.repair import NOWHERE
-from streamweave.preservation.repair_claims import claim_repair, give_up, repairs_wanted
+from streamweave.preservation.repair import NOWHERE, claim_repair, give_up, repairs_wanted
 from streamweave.storage.archive_paths import source_path_of
 
 PATH = "microscope/a.csv"

@@ -6,8 +6,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamweave.preservation.reread import ArchivedCopy
-from streamweave.preservation.selection import INTERVAL, LEAST_WORK, SPREAD_NIGHTS, Holdings, quota_of, within, work_of
+from streamweave.preservation.reread import (
+    INTERVAL,
+    LEAST_WORK,
+    SPREAD_NIGHTS,
+    ArchivedCopy,
+    Holdings,
+    quota_of,
+    within,
+    work_of,
+)
 
 START = datetime(2026, 1, 1, 3, tzinfo=UTC)
 NIGHT = timedelta(days=1)

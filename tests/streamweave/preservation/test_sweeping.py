@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 from streamweave.catalog.tables import FixityOutcome, Instrument
 from streamweave.errors import StorageError
 from streamweave.instruments.instruments import delete_instrument
-from streamweave.preservation import selection, sweep
+from streamweave.preservation import reread, sweep
 from streamweave.preservation.report import SweepReport, fixity_state_of_instrument
 from streamweave.preservation.sweep import sweep_completely, sweep_tonight
 
@@ -130,7 +130,7 @@ def test_two_sweeps_at_once_find_the_same(archive: Any) -> None:
 
 
 def test_a_night_reads_its_share_and_the_next_goes_on(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "LEAST_WORK", selection.work_of(2, 20))
+    monkeypatch.setattr(reread, "LEAST_WORK", reread.work_of(2, 20))
     read: list[int] = []
     for _ in range(4):
         read.append(archive.sweep(days=1).files)
@@ -140,7 +140,7 @@ def test_a_night_reads_its_share_and_the_next_goes_on(archive: Any, monkeypatch:
 
 
 def test_what_is_due_is_read_in_any_case(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "LEAST_WORK", 1)
+    monkeypatch.setattr(reread, "LEAST_WORK", 1)
     assert archive.sweep(days=1).files == 1
     assert archive.sweep(days=88).files == 8
 
@@ -148,7 +148,7 @@ def test_what_is_due_is_read_in_any_case(archive: Any, monkeypatch: pytest.Monke
 def test_what_was_never_read_here_is_read_first_however_small_the_share(
     archive: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "LEAST_WORK", 1)
+    monkeypatch.setattr(reread, "LEAST_WORK", 1)
     never = [archive.transfer(number) for number in (3, 6)]
     for transfer in never:
         archive.bench.change(transfer, last_verified_at=None, dest_checksum=None)
@@ -160,7 +160,7 @@ def test_what_was_never_read_here_is_read_first_however_small_the_share(
 
 
 def test_an_interval_that_is_missed_is_told(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "LEAST_WORK", 1)
+    monkeypatch.setattr(reread, "LEAST_WORK", 1)
     monkeypatch.setattr(sweep, "LONGEST_NIGHT", timedelta(0))
     report = archive.sweep(days=91)
     assert report.missed.startswith("the interval of 90 days is being missed: 8 copies were not re-read in the last")
@@ -168,7 +168,7 @@ def test_an_interval_that_is_missed_is_told(archive: Any, monkeypatch: pytest.Mo
 
 
 def test_a_complete_sweep_reads_everything_and_marks_nothing(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "LEAST_WORK", 1)
+    monkeypatch.setattr(reread, "LEAST_WORK", 1)
     monkeypatch.setattr(sweep, "BATCH_FILES", 3)
     archive.damage(0)
     archive.bench.clock.time += timedelta(minutes=1)

@@ -8,9 +8,10 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from bench import publish_one
 
 from streamweave.errors import DestinationOccupied, PathUnusable, StorageError, StorageRefused, StorageUnavailable
-from streamweave.storage import flushing, rename_noreplace
+from streamweave.storage import file_io, flushing
 from streamweave.storage.base import NOT_LEGIBLE
 from streamweave.storage.flushing import MANY
 from streamweave.storage.marks import Mark
@@ -38,7 +39,7 @@ def stage(storage: PosixStorage, name: str, content: bytes = b"content") -> None
 
 def test_a_published_file_is_read_only_and_its_address_is_its_full_path(storage: PosixStorage, base: Path) -> None:
     stage(storage, "t1")
-    storage.publish("t1", "m/scan.tif")
+    publish_one(storage, "t1", "m/scan.tif")
     assert storage.address("m/scan.tif") == str(base / "m/scan.tif")
     assert stat.S_IMODE((base / "m/scan.tif").stat().st_mode) & 0o333 == 0
 
@@ -52,7 +53,7 @@ def test_the_mark_and_the_staging_area_are_where_they_are_documented(storage: Po
 def test_versions_can_not_be_published_into_the_own_folder(storage: PosixStorage) -> None:
     stage(storage, "t1")
     with pytest.raises(StorageRefused, match="StreamWeave's own"):
-        storage.publish("t1", ".streamweave/location2")
+        publish_one(storage, "t1", ".streamweave/location2")
 
 
 def test_a_folder_that_is_a_link_is_not_entered(storage: PosixStorage, base: Path, tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_a_folder_that_is_a_link_is_not_entered(storage: PosixStorage, base: Pat
     (base / "microscope").symlink_to(tmp_path / "elsewhere")
     stage(storage, "t1")
     with pytest.raises(PathUnusable, match="link") as refusal:
-        storage.publish("t1", "microscope/scan.tif")
+        publish_one(storage, "t1", "microscope/scan.tif")
     assert refusal.value.part == 0
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -69,7 +70,7 @@ def test_a_link_under_the_final_name_is_neither_replaced_nor_read(storage: Posix
     (base / "scan.tif").symlink_to("/etc/hostname")
     stage(storage, "t1")
     with pytest.raises(DestinationOccupied):
-        storage.publish("t1", "scan.tif")
+        publish_one(storage, "t1", "scan.tif")
     with pytest.raises(StorageRefused, match="link"):
         list(storage.read("scan.tif"))
     assert list(storage.paths()) == []
@@ -84,7 +85,7 @@ def test_a_pipe_in_the_archive_is_refused_rather_than_waited_for(storage: PosixS
 def test_a_move_that_was_cut_short_is_finished_by_the_next_attempt(storage: PosixStorage, base: Path) -> None:
     stage(storage, "t1")
     os.link(base / f".streamweave/incoming/{MARK.catalog_id}/t1.part", base / "scan.tif")
-    storage.publish("t1", "scan.tif")
+    publish_one(storage, "t1", "scan.tif")
     assert storage.staged_names() == []
     assert (base / "scan.tif").read_bytes() == b"content"
 
@@ -107,7 +108,7 @@ def refuse_exclusive_rename(monkeypatch: pytest.MonkeyPatch) -> None:
     def renameat2(*args: object) -> None:
         raise OSError(errno.EINVAL, "no RENAME_NOREPLACE here")
 
-    monkeypatch.setattr(rename_noreplace, "_renameat2", renameat2)
+    monkeypatch.setattr(file_io, "_renameat2", renameat2)
 
 
 @pytest.mark.parametrize("exclusive_rename", [True, False], ids=["renameat2", "check-and-rename"])
@@ -118,10 +119,10 @@ def test_a_file_system_without_hard_links_never_overwrites_either(
     if not exclusive_rename:
         refuse_exclusive_rename(monkeypatch)
     stage(storage, "t1", b"first")
-    storage.publish("t1", "a/scan.tif")
+    publish_one(storage, "t1", "a/scan.tif")
     stage(storage, "t2", b"second")
     with pytest.raises(DestinationOccupied):
-        storage.publish("t2", "a/scan.tif")
+        publish_one(storage, "t2", "a/scan.tif")
     assert b"".join(storage.read("a/scan.tif")) == b"first"
     assert storage.staged_names() == ["t2"]
 
@@ -278,7 +279,7 @@ def test_durable_means_that_every_folder_up_to_the_base_was_flushed(
     storage: PosixStorage, base: Path, flushed: list[os.stat_result]
 ) -> None:
     stage(storage, "t1")
-    storage.publish("t1", "a/b/scan.tif")
+    publish_one(storage, "t1", "a/b/scan.tif")
     flushed.clear()
     storage.make_durable(["a/b/scan.tif"])
     up = {base.stat().st_ino, (base / "a").stat().st_ino, (base / "a/b").stat().st_ino}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from botocore import auth
 
-from streamweave.storage.s3.composition import percent_encoded, signed_headers
 from streamweave.storage.s3.connection import S3Connection
+from streamweave.storage.s3.publication import percent_encoded, signed_headers
 
 # Amazon S3 API Reference, "Examples: Signature Calculations"
 EXAMPLE = S3Connection(

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from bench import publish_one
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import settings as moto_settings
@@ -77,7 +78,7 @@ def test_a_whole_bucket_can_be_a_location(connection: S3Connection, open_s3: Ope
     storage = open_s3(replace(connection, prefix=""))
     storage.prepare(MARK, is_new=True)
     stage(storage, "t1")
-    storage.publish("t1", "m/scan.tif")
+    publish_one(storage, "t1", "m/scan.tif")
     assert list(storage.paths()) == ["m/scan.tif"]
     assert storage.address("m/scan.tif") == f"s3://{bucket.name}/m/scan.tif"
 
@@ -85,7 +86,7 @@ def test_a_whole_bucket_can_be_a_location(connection: S3Connection, open_s3: Ope
 @pytest.mark.parametrize("path", HOSTILE)
 def test_hostile_names_survive(s3_storage: S3Storage, bucket: Any, path: str) -> None:
     stage(s3_storage, "t1", path.encode())
-    s3_storage.publish("t1", path)
+    publish_one(s3_storage, "t1", path)
     assert f"lab/archive/{path}" in bucket.keys
     assert list(s3_storage.paths()) == [path]
     assert b"".join(s3_storage.read(path)) == path.encode()
@@ -96,7 +97,7 @@ def test_hostile_names_survive(s3_storage: S3Storage, bucket: Any, path: str) ->
 def test_whatever_the_naming_makes_of_a_name_can_be_stored(s3_storage: S3Storage, source_path: str) -> None:
     path = destination_path(f"Microscope {uuid4()}", source_path, 1)
     stage(s3_storage, "t1")
-    s3_storage.publish("t1", path)
+    publish_one(s3_storage, "t1", path)
     assert path in list(s3_storage.paths())
     assert b"".join(s3_storage.read(path)) == b"content"
 
@@ -111,15 +112,15 @@ def test_whatever_the_naming_makes_of_a_name_can_be_stored(s3_storage: S3Storage
 def test_what_is_no_path_for_versions_is_refused(s3_storage: S3Storage, path: str, error: type[StorageError]) -> None:
     stage(s3_storage, "t1")
     with pytest.raises(error):
-        s3_storage.publish("t1", path)
+        publish_one(s3_storage, "t1", path)
 
 
 def test_a_key_that_s3_does_not_take_is_refused_with_its_length(s3_storage: S3Storage) -> None:
     stage(s3_storage, "t1")
     longest = 1024 - len("lab/archive/")
     with pytest.raises(PathUnusable, match="has 1025 bytes in UTF-8; S3 takes at most 1024"):
-        s3_storage.publish("t1", "x" * (longest + 1))
-    s3_storage.publish("t1", "é" * (longest // 2))
+        publish_one(s3_storage, "t1", "x" * (longest + 1))
+    publish_one(s3_storage, "t1", "é" * (longest // 2))
     assert s3_storage.exists("é" * (longest // 2))
 
 
@@ -132,7 +133,7 @@ def test_a_large_file_goes_up_in_parts_and_comes_down_as_one(
             writer.write(content[offset : offset + 300_000])
     assert len([request for request in s3_server.requests if is_put_of_bytes(request)]) == 3
     assert hashlib.sha256(b"".join(s3_storage.read_staged("t1"))).digest() == hashlib.sha256(content).digest()
-    s3_storage.publish("t1", "m/large.raw")
+    publish_one(s3_storage, "t1", "m/large.raw")
     assert b"".join(s3_storage.read("m/large.raw")) == content
     assert b"".join(s3_storage.read("m/large.raw", 5_242_870, 20)) == content[5_242_870:5_242_890]
     assert s3_storage.staged_names() == []
@@ -147,7 +148,7 @@ def test_a_file_that_is_being_swept_away_is_not_published_in_part(
     [key] = [key for key in bucket.keys if f"/t1/{missing}" in key]
     del bucket.keys[key]
     with pytest.raises(StorageUnavailable, match="is gone"):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     assert not s3_storage.exists("a")
     assert s3_storage.staged_names() == ["t1"]
 
@@ -156,7 +157,7 @@ def test_a_file_that_is_being_swept_away_is_not_published_in_part(
 @pytest.mark.parametrize("size", [5 << 20, (5 << 20) + 1, 10 << 20])
 def test_a_file_that_fills_its_parts_is_whole(s3_storage: S3Storage, size: int) -> None:
     stage(s3_storage, "t1", b"x" * size)
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     assert sum(map(len, s3_storage.read("a"))) == size
 
 
@@ -183,7 +184,7 @@ def test_a_file_of_more_parts_than_a_server_takes_is_put_together_in_groups(
     s3_storage: S3Storage, bucket: Any, content: bytes
 ) -> None:
     stage(s3_storage, "t1", content)
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     assert b"".join(s3_storage.read("a")) == content
     assert set(bucket.keys) == {"lab/archive/.streamweave/location", "lab/archive/a"}
 
@@ -193,10 +194,10 @@ def test_a_file_in_groups_that_can_not_be_put_together_stays_staged(s3_storage: 
     stage(s3_storage, "t1", b"0123456")
     s3_server.fail(503, "SlowDown", hits=lambda request: request.is_completion() and request.key.endswith("/a"))
     with pytest.raises(StorageUnavailable):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     assert not s3_storage.exists("a")
     s3_server.faults.clear()
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     assert b"".join(s3_storage.read("a")) == b"0123456"
 
 
@@ -230,18 +231,18 @@ def test_a_small_file_whose_staged_bytes_have_changed_is_not_published(s3_storag
     [key] = [key for key in bucket.keys if "/t1/" in key]
     bucket.keys[key].value = b"Content"
     with pytest.raises(CopyNotProven, match="holds other bytes than were staged"):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     assert not s3_storage.exists("a")
     del bucket.keys[key]
     with pytest.raises(StorageUnavailable, match="is gone"):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
 
 
 def test_bytes_that_are_spoilt_on_the_way_are_not_published(s3_storage: S3Storage, s3_server: Any) -> None:
     s3_storage.stage_whole({"t1": b"content"})
     s3_server.spoil(lambda request: request.method == "PUT" and request.key.endswith("/a"))
     with pytest.raises(CopyNotProven, match="other bytes arrived than were sent"):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     assert not s3_storage.exists("a")
 
 
@@ -269,8 +270,8 @@ def test_what_may_be_of_two_attempts_is_not_published(
     s3_storage.stage_whole({"t1": b"first"})
     s3_storage.stage_whole({"t1": b"second"})
     with pytest.raises(StorageUnavailable, match="is gone"):
-        checked(open_s3(connection)).publish("t1", "a")
-    s3_storage.publish("t1", "a")
+        publish_one(checked(open_s3(connection)), "t1", "a")
+    publish_one(s3_storage, "t1", "a")
     assert b"".join(s3_storage.read("a")) == b"second"
 
 
@@ -331,7 +332,7 @@ def test_a_copy_that_the_server_reports_to_be_of_other_bytes_is_not_published(
         lambda request: "x-amz-copy-source" in request.headers,
     )
     with pytest.raises(CopyNotProven, match="copied other bytes than were staged"):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     assert not s3_storage.exists("a")
     assert list(s3_storage._composer.unfinished("lab")) == []
 
@@ -348,7 +349,7 @@ def test_checksums_that_the_server_reports_are_what_it_is_asked_to_complete(
         lambda request: "x-amz-copy-source" in request.headers,
         after=True,
     )
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     [completion] = [request for request in s3_server.requests if request.is_completion() and request.key.endswith("/a")]
     assert f"<ChecksumSHA256>{digest}</ChecksumSHA256>".encode() in completion.body
 
@@ -369,7 +370,7 @@ def test_of_two_publishers_of_one_path_who_have_both_looked_one_wins(
         storage = checked(open_s3(connection))
         stage(storage, f"t{number}", b"content %d" % number)
         try:
-            storage.publish(f"t{number}", "one/place")
+            publish_one(storage, f"t{number}", "one/place")
         except DestinationOccupied:
             return False
         return True
@@ -399,14 +400,14 @@ def test_nothing_stands_under_a_final_name_when_publishing_is_cut_off_and_what_i
     stage(s3_storage, "t1")
     s3_server.fail(500, "InternalError", hits=lambda request: request.is_completion() or request.method == "DELETE")
     with pytest.raises(StorageUnavailable):
-        s3_storage.publish("t1", "a/b")
+        publish_one(s3_storage, "t1", "a/b")
     s3_server.faults.clear()
     assert not s3_storage.exists("a/b")
     assert s3_storage.staged_names() == ["t1"]
     assert len(bucket.multiparts) == 1
     s3_storage.prepare(MARK)  # the server says that it was begun in 2010
     assert not bucket.multiparts
-    s3_storage.publish("t1", "a/b")
+    publish_one(s3_storage, "t1", "a/b")
 
 
 def test_what_somebody_may_be_publishing_at_this_moment_is_not_swept(s3_storage: S3Storage, s3_server: Any) -> None:
@@ -433,7 +434,7 @@ def test_what_somebody_may_be_publishing_at_this_moment_is_not_swept(s3_storage:
 def test_publishing_whose_answer_was_lost_is_asked_for_again(s3_storage: S3Storage, s3_server: Any) -> None:
     stage(s3_storage, "t1")
     s3_server.fail(504, "", times=1, hits=lambda request: request.is_completion(), after=True)
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     assert b"".join(s3_storage.read("a")) == b"content"
     assert s3_storage.staged_names() == []
 
@@ -470,7 +471,7 @@ def test_what_the_server_refuses_is_told_with_the_place(
     s3_server.faults.clear()
     s3_server.fail(status, code, hits=lambda request: request.is_completion())
     with pytest.raises(kind, match=words) as refusal:
-        s3_storage.publish("t1", "a/b")
+        publish_one(s3_storage, "t1", "a/b")
     assert f"s3://{bucket.name}/lab/archive/a/b" in str(refusal.value)
 
 
@@ -479,7 +480,7 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again(s3_storage: S3Storage
     for hits in (is_put_of_bytes, lambda request: request.is_completion(), lambda request: request.method == "GET"):
         s3_server.fail(503, "SlowDown", times=2, hits=hits)
     stage(s3_storage, "t1")
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     assert b"".join(s3_storage.read("a")) == b"content"
     assert all(fault.times == 0 for fault in s3_server.faults)
 
@@ -493,7 +494,7 @@ def test_an_answer_that_does_not_say_that_a_file_is_complete_publishes_nothing(
     for _ in range(3):
         s3_server.answer(told, lambda request: request.is_completion())
     with pytest.raises(StorageUnavailable):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     assert not s3_storage.exists("a")
     assert s3_storage.staged_names() == ["t1"]
 
@@ -503,7 +504,7 @@ def test_a_refusal_in_an_answer_that_began_well_tells_what_stands_there(s3_stora
     stage(s3_storage, "t1")
     s3_server.fail(200, "PreconditionFailed", hits=lambda request: request.is_completion())
     with pytest.raises(DestinationOccupied):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
 
 
 @pytest.mark.parametrize("small_bytes", [0, 1 << 20], ids=["composed", "put"])
@@ -514,7 +515,7 @@ def test_a_race_that_the_server_breaks_off_is_no_file_that_stands_there(
     stage(s3_storage, "t1")
     s3_server.fail(409, "ConditionalRequestConflict", hits=lambda request: "if-none-match" in request.headers)
     with pytest.raises(StorageUnavailable, match="another request is writing there"):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     s3_server.faults.clear()
     s3_server.fail(409, "OperationAborted", hits=is_put_of_bytes)
     with pytest.raises(StorageUnavailable, match="409"):
@@ -526,7 +527,7 @@ def test_a_published_file_stays_published_when_its_staged_parts_can_not_be_remov
 ) -> None:
     stage(s3_storage, "t1")
     s3_server.fail(500, "InternalError", hits=lambda request: request.query.startswith("delete"))
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     assert b"".join(s3_storage.read("a")) == b"content"
     assert s3_storage.staged_names() == ["t1"]
 
@@ -557,7 +558,7 @@ def test_a_server_that_copies_only_without_checksums_is_asked_without(
     storage = open_s3(connection)
     storage.prepare(MARK, is_new=True)
     stage(storage, "t1")
-    storage.publish("t1", "a")
+    publish_one(storage, "t1", "a")
     assert b"".join(storage.read("a")) == b"content"
     assert begun_with_checksums == [True, False, False]
     assert list(storage._composer.unfinished("lab")) == []
@@ -568,7 +569,7 @@ def test_an_error_in_an_answer_that_began_well_is_an_error(s3_storage: S3Storage
     stage(s3_storage, "t1")
     s3_server.fail(200, "InternalError", hits=lambda request: request.is_completion())
     with pytest.raises(StorageUnavailable):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
     s3_server.faults.clear()
     assert not s3_storage.exists("a")
 
@@ -624,7 +625,7 @@ def test_a_server_that_speaks_something_else_is_refused(s3_storage: S3Storage, s
     for _ in range(2):
         s3_server.answer(told, lambda request: request.method == "POST")
     with pytest.raises(StorageRefused, match="is endpoint_url the address of an S3 server"):
-        s3_storage.publish("t1", "a")
+        publish_one(s3_storage, "t1", "a")
 
 
 def test_a_server_that_does_not_answer_is_unavailable(connection: S3Connection, open_s3: Opener, bucket: Any) -> None:
@@ -645,7 +646,7 @@ def test_the_environment_does_not_decide_who_asks_whom(
     storage = open_s3(connection)
     storage.prepare(MARK, is_new=True)
     stage(storage, "t1")
-    storage.publish("t1", "a")
+    publish_one(storage, "t1", "a")
     assert storage.exists("a")
 
 
@@ -675,11 +676,11 @@ def test_an_object_that_is_exchanged_while_it_is_read_is_not_mixed(
 ) -> None:
     monkeypatch.setattr(s3, "SPAN_BYTES", 4)
     stage(s3_storage, "t1", b"first content")
-    s3_storage.publish("t1", "a")
+    publish_one(s3_storage, "t1", "a")
     pieces = s3_storage.read("a")
     assert next(pieces) == b"firs"
     stage(s3_storage, "t2", b"other content")
-    s3_storage.publish("t2", "b")
+    publish_one(s3_storage, "t2", "b")
     bucket.keys["lab/archive/a"] = bucket.keys["lab/archive/b"]
     with pytest.raises(StorageUnavailable, match="changed"):
         next(pieces)
@@ -694,7 +695,7 @@ def test_every_content_gets_a_key_whatever_has_the_wanted_one(s3_storage: S3Stor
     """As in a folder: other bytes, an object for a folder and the reverse, and a key that S3 doesn't take."""
     for name, path in (("t1", "M/a.csv"), ("t2", "M/folder/inside"), ("t3", "M/file")):
         stage(s3_storage, name, b"there before")
-        s3_storage.publish(name, path)
+        publish_one(s3_storage, name, path)
     long = "M/" + "/".join(["x" * 200] * 6) + ".csv"
     wanted = {"u1": "M/a.csv", "u2": "M/file/inside", "u3": "M/folder", "u4": long, "u5": "M/plain"}
     for name in wanted:
@@ -716,7 +717,7 @@ def test_every_content_gets_a_key_whatever_has_the_wanted_one(s3_storage: S3Stor
 def test_the_very_bytes_of_a_dead_run_are_taken_over_under_the_next_key(s3_storage: S3Storage) -> None:
     for name, path, content in (("t1", "M/a.csv", b"a stranger's"), ("t2", "M/a%~2.csv", b"ours")):
         stage(s3_storage, name, content)
-        s3_storage.publish(name, path)
+        publish_one(s3_storage, name, path)
     stage(s3_storage, "t3", b"ours")
     assert publish(s3_storage, {"t3": "M/a.csv"}, {"t3": digest_of([b"ours"])}) == {"t3": "M/a%~2.csv"}
     assert sorted(s3_storage.paths()) == ["M/a%~2.csv", "M/a.csv"]

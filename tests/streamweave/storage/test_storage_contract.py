@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from bench import publish_one
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -84,7 +85,7 @@ def test_nothing_stays_of_a_staged_file_whose_writing_failed(storage: Storage) -
 
 def test_publishing_gives_the_final_name_and_drops_the_staged_one(storage: Storage) -> None:
     stage(storage, "t1", b"content")
-    storage.publish("t1", "microscope/2025/scan.tif")
+    publish_one(storage, "t1", "microscope/2025/scan.tif")
     storage.make_durable(["microscope/2025/scan.tif"])
     assert b"".join(storage.read("microscope/2025/scan.tif")) == b"content"
     assert storage.exists("microscope/2025/scan.tif")
@@ -148,18 +149,18 @@ def test_what_has_settled_can_be_read_back_while_the_file_is_written(storage: St
 
 def test_an_empty_file_is_a_file(storage: Storage) -> None:
     stage(storage, "t1")
-    storage.publish("t1", "empty.dat")
+    publish_one(storage, "t1", "empty.dat")
     assert storage.exists("empty.dat")
     assert b"".join(storage.read("empty.dat")) == b""
 
 
 def test_what_stands_is_never_overwritten_and_the_staged_file_is_kept(storage: Storage) -> None:
     stage(storage, "t1", b"first")
-    storage.publish("t1", "a/scan.tif")
+    publish_one(storage, "t1", "a/scan.tif")
     stage(storage, "t2", b"second")
     for occupied in ("a/scan.tif", "a"):
         with pytest.raises(DestinationOccupied, match="exists already"):
-            storage.publish("t2", occupied)
+            publish_one(storage, "t2", occupied)
     assert b"".join(storage.read("a/scan.tif")) == b"first"
     assert b"".join(storage.read_staged("t2")) == b"second"
 
@@ -168,7 +169,7 @@ def test_of_many_threads_that_publish_one_path_exactly_one_succeeds(storage: Sto
     def publish(number: int) -> bool:
         stage(storage, f"t{number}", str(number).encode())
         try:
-            storage.publish(f"t{number}", "one/place")
+            publish_one(storage, f"t{number}", "one/place")
         except DestinationOccupied:
             return False
         return True
@@ -180,10 +181,10 @@ def test_of_many_threads_that_publish_one_path_exactly_one_succeeds(storage: Sto
 
 def test_a_file_below_a_file_is_the_trouble_of_that_part_of_the_path(storage: Storage) -> None:
     stage(storage, "t1", b"x")
-    storage.publish("t1", "a/file")
+    publish_one(storage, "t1", "a/file")
     stage(storage, "t2", b"y")
     with pytest.raises(PathUnusable, match="not a folder") as refusal:
-        storage.publish("t2", "a/file/inner/most")
+        publish_one(storage, "t2", "a/file/inner/most")
     assert refusal.value.part == 1
     assert storage.staged_names() == ["t2"]
 
@@ -197,7 +198,7 @@ def test_discarding_is_fine_whether_or_not_there_is_a_file(storage: Storage) -> 
 
 def test_publishing_what_is_not_staged_is_tried_again_later(storage: Storage) -> None:
     with pytest.raises(StorageUnavailable, match="is gone"):
-        storage.publish("never-staged", "a/b")
+        publish_one(storage, "never-staged", "a/b")
     assert not storage.exists("a/b")
 
 
@@ -210,7 +211,7 @@ def test_reading_what_is_not_there_is_refused(storage: Storage) -> None:
 @pytest.mark.parametrize(("offset", "length"), [(0, None), (3, None), (0, 4), (2, 5), (7, 3), (0, 0), (99, 1), (4, 99)])
 def test_a_span_of_a_file_is_read(storage: Storage, offset: int, length: int | None) -> None:
     stage(storage, "t1", b"0123456789")
-    storage.publish("t1", "digits")
+    publish_one(storage, "t1", "digits")
     end = None if length is None else offset + length
     for uncached in (False, True):
         pieces = storage.read("digits", offset, length, uncached=uncached)
@@ -219,7 +220,7 @@ def test_a_span_of_a_file_is_read(storage: Storage, offset: int, length: int | N
 
 def test_reading_can_be_ended_before_the_files_end(storage: Storage) -> None:
     stage(storage, "t1", b"x" * 3_000_000)
-    storage.publish("t1", "large")
+    publish_one(storage, "t1", "large")
     pieces = storage.read("large")
     assert next(pieces).startswith(b"x")
     pieces.close()
@@ -346,7 +347,7 @@ def test_no_path_leads_out_of_the_location(storage: Storage, tmp_path: Path, pat
         link.symlink_to(outside)
     stage(storage, "t1", b"hostile")
     try:
-        storage.publish("t1", path)
+        publish_one(storage, "t1", path)
     except StorageError:
         storage.discard("t1")
     else:

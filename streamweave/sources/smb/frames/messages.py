@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from streamweave.sources.smb.answers import HEADER_BYTES
 from streamweave.sources.smb.connection import COMPOUND_HANDLE, CREDIT_BYTES, SHARE_ALL
 from streamweave.sources.smb.errors import BrokenAnswer
 
 PROTOCOL = b"\xfeSMB"
-HEADER_BYTES = 64
 SIGNATURE = slice(48, 64)
 UNSIGNED = bytes(16)
 

@@ -10,7 +10,6 @@ import secrets
 import struct
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -42,41 +41,39 @@ Signature = Callable[[int, bool, Buffer, bytes], bytes]
 """Of a message, by its id and whether it is an answer; the second buffer is the rest of it, where it lies apart."""
 
 
-class Protection(Protocol):
-    """How requests are made safe to send, and answers are proven to come from the server as they are."""
+class Protection:
+    """How requests are made safe to send, and answers are proven to come from the server as they are.
 
-    frames_are_plain: bool
+    What a kind of protection does not do to messages, or to frames, leaves them as they are.
+    """
+
+    frames_are_plain = True
     """Whether messages can be parsed as they are received; they are proven later."""
 
-    def seal_message(self, message: bytes, message_id: int) -> bytes:
+    def seal_message(self, message: bytes, message_id: int) -> bytes:  # noqa: ARG002 - a signature needs it
         """One message of a frame, its padding included."""
+        return message
 
     def seal_frame(self, frame: bytes) -> bytes:
         """A frame of messages that are sealed."""
+        return frame
 
     def open_frame(self, frame: bytearray) -> memoryview:
         """The messages of a frame. Raises ``BrokenAnswer``."""
+        return memoryview(frame)
 
     def check_message(self, message: memoryview, message_id: int, payload: bytes = b"") -> None:
         """Prove one message, of which ``payload`` was received apart. Raises ``BrokenAnswer``."""
 
 
-class Signing:
+class Signing(Protection):
     """Every message carries a signature; the frame is as it is. ``algorithm`` is one of the three above."""
-
-    frames_are_plain = True
 
     def __init__(self, algorithm: int, key: bytes) -> None:
         self._signature = {HMAC_SHA256: _hmac_sha256, AES_CMAC: _aes_cmac, AES_GMAC: _aes_gmac}[algorithm](key)
 
     def seal_message(self, message: bytes, message_id: int) -> bytes:
         return message[:48] + self._signature(message_id, False, message, b"") + message[64:]
-
-    def seal_frame(self, frame: bytes) -> bytes:
-        return frame
-
-    def open_frame(self, frame: bytearray) -> memoryview:
-        return memoryview(frame)
 
     def check_message(self, message: memoryview, message_id: int, payload: bytes = b"") -> None:
         """Compare its signature with the one that it should have, which is computed over the received buffers."""
@@ -125,7 +122,7 @@ def _aes_gmac(key: bytes) -> Signature:
     return signature
 
 
-class Encryption:
+class Encryption(Protection):
     """Every frame is encrypted, which proves its messages as well: they carry no signatures."""
 
     frames_are_plain = False
@@ -136,9 +133,6 @@ class Encryption:
         self._session_id = session_id
         # smbprotocol used some random nonces with this key, and none may be used twice; half the range is left to count
         self._nonces = count(secrets.randbits(8 * self._nonce_bytes - 1))
-
-    def seal_message(self, message: bytes, _message_id: int) -> bytes:
-        return message
 
     def seal_frame(self, frame: bytes) -> bytes:
         nonce = next(self._nonces).to_bytes(self._nonce_bytes, "little")
@@ -162,6 +156,3 @@ class Encryption:
         except InvalidTag as error:
             raise BrokenAnswer("an answer that can't be decrypted") from error
         return memoryview(opened)
-
-    def check_message(self, message: memoryview, message_id: int, payload: bytes = b"") -> None:
-        """Nothing is left to prove: decrypting has done it."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from smbprotocol.exceptions import SMBResponseException
 
-from streamweave.sources.smb import answers
 from streamweave.sources.smb.connection import CREDIT_BYTES, Message, OpenedShare, ShareConnection
 from streamweave.sources.smb.errors import WIRE_ERRORS, Refused
 from streamweave.sources.smb.public import messages
@@ -30,7 +29,10 @@ class PublicConnection(ShareConnection):
         # Else smbprotocol would say of our paths that they begin with server and share ([MS-SMB2] 3.2.4.3), and the
         # server would take their first two folders for these: some other file would be read.
         share.tree.is_dfs_share = False
+        self.largest_read = self.largest_listing = CREDIT_BYTES
         if self._connection.supports_multi_credit:
+            self.largest_read = int(self._connection.max_read_size)
+            self.largest_listing = int(self._connection.max_transact_size)
             share.ask_for_credits()
 
     @property
@@ -46,15 +48,6 @@ class PublicConnection(ShareConnection):
         window = self._connection.sequence_window
         return int(window["high"] - window["low"])
 
-    def read_bytes_at_most(self, wanted: int) -> int:
-        return self._bytes_at_most(wanted, self._connection.max_read_size)
-
-    def listing_bytes_at_most(self, wanted: int) -> int:
-        return self._bytes_at_most(wanted, self._connection.max_transact_size)
-
-    def _bytes_at_most(self, wanted: int, negotiated: int) -> int:
-        return min(wanted, negotiated if self._connection.supports_multi_credit else CREDIT_BYTES)
-
     def send(self, messages: Sequence[Message]) -> list[Any]:
         sid, tid = self._share.session.session_id, self._share.tree.tree_connect_id
         requests: list[Any] = self._connection.send_compound(messages, sid, tid, related=len(messages) > 1)
@@ -69,9 +62,6 @@ class PublicConnection(ShareConnection):
             self.close()  # a server that is silent once is not waited for again
             raise
         return body
-
-    def _data(self, ticket: Any) -> bytes:
-        return answers.data(self.answer(ticket))
 
     def discard(self, tickets: Iterable[Any]) -> None:
         """Take the answers, for one that is never taken stays in memory."""

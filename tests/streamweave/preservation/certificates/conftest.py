@@ -34,9 +34,9 @@ from streamweave.harvest.source_check import RehashReport, rehash
 from streamweave.harvest.transfer import transfer_files
 from streamweave.preservation.certificates.archive_check import Archive, Rereader
 from streamweave.preservation.certificates.document import Certificate, Signer
+from streamweave.preservation.certificates.evidence import Scope, all_locations, circumstances_of, evidence_batches
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.preservation.certificates.judgement import Reason, Verdict
-from streamweave.preservation.certificates.queries import Scope, all_locations, circumstances_of, evidence_batches
 from streamweave.preservation.report import SweepReport
 from streamweave.preservation.sweep import sweep_tonight
 from streamweave.storage.marking import mark_new_place

@@ -23,9 +23,9 @@ from streamweave.catalog.tables import (
 )
 from streamweave.errors import NothingKnown, ShareDenied, SourceUnreachable
 from streamweave.harvest.run import scan_until_quiet
+from streamweave.preservation.certificates.evidence import Scope, evidence_batches
 from streamweave.preservation.certificates.issue import Issuer
 from streamweave.preservation.certificates.judgement import Reason, Verdict
-from streamweave.preservation.certificates.queries import Scope, evidence_batches
 
 A = "microscope/run 1/a.csv"
 B = "microscope/run 1/b.csv"

@@ -1,33 +1,34 @@
-"""What a harvest did, day by day: complete counts, and the first files of each day by name.
+"""Reports and progress: what a harvest did, day by day; how far a run's transfers are, and how long they will take.
 
-And its progress: how far a run's transfers are, how fast they go, and how long they will take, on our monotonic clock.
+Reports have complete counts, and the first files of each day by name. Progress is on our monotonic clock.
 """
 
 import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from streamweave.catalog.tables import FileVersion, HarvestRun, Instrument, Transfer, VersionState
+from streamweave.catalog.tables import FileRecord, FileVersion, HarvestRun, Instrument, Transfer, VersionState
+from streamweave.catalog.tables.files import in_state
 from streamweave.errors import StreamWeaveError
 from streamweave.facility import Facility
 from streamweave.harvest.claims import is_due
 
+NAMED_FILES_PER_DAY = 1_000
+"""More files are counted but not named: a report has to fit into a page and into memory."""
 WINDOW_SECONDS = 30.0
 """Rates are means over the last so many seconds at most."""
 FILE_COSTS_BYTES = 64 << 10
 """Opening and cataloguing a file takes about as long as reading so many bytes more."""
 REPORT_SECONDS = 1.0
-
-NAMED_FILES_PER_DAY = 1_000
-"""More files are counted but not named: a report has to fit into a page and into memory."""
+NEEDS_ATTENTION = (VersionState.OVERDUE, VersionState.FAILED, VersionState.UNREADABLE, VersionState.VANISHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,7 @@ class HarvestReport:
     """Why the harvest ended before everything was done though nothing is wrong, and when it resumes."""
 
     def add(self, outcome: FileOutcome) -> None:
-        """Count a file under its acquisition day."""
-        if outcome.day not in self.days:
-            self.days[outcome.day] = DayReport()
-        self.days[outcome.day].add(outcome)
+        self.days.setdefault(outcome.day, DayReport()).add(outcome)
 
     def include(self, other: "HarvestReport") -> None:
         """Add what a further step of the same harvest did."""
@@ -98,7 +96,6 @@ class HarvestReport:
         return sum(report.bytes for report in self.days.values())
 
     def sentence(self) -> str:
-        """The outcome, for people."""
         if not self.days:
             return "nothing to do"
         return ", ".join(f"{number} {state}" for state, number in sorted(self.counts.items()))
@@ -121,11 +118,9 @@ class Progress:
     seconds_left: float | None
 
     def as_row(self) -> dict[str, Any]:
-        """As it is stored with the run, and shown by the API."""
         return asdict(self)
 
     def sentence(self) -> str:
-        """For people."""
         left = "" if self.seconds_left is None else f", {_duration(self.seconds_left)} left"
         return (
             f"{self.files:,} of {self.files_total:,} files, {_size(self.bytes)} of {_size(self.bytes_total)}, "
@@ -174,7 +169,6 @@ class Meter:
             self._bytes += size_bytes
 
     def progress(self) -> Progress:
-        """How far it is at this moment."""
         with self._lock:
             files, size = self._files, self._bytes + sum(self._under_way.values())
             files_total, bytes_total = max(self._files_total, files), max(self._bytes_total, size)
@@ -249,33 +243,61 @@ class Interval:
 
     @property
     def is_over(self) -> bool:
-        """Whether so many seconds have passed."""
         return time.monotonic() - self._started >= self._seconds
 
     def restart(self) -> None:
-        """Begin the time anew."""
         self._started = time.monotonic()
 
 
+@dataclass
 class ProgressReports:
     """Reports a run's progress, at most once a second: to a listener, and in the run's row."""
 
-    def __init__(self, facility: Facility, run_id: uuid.UUID, meter: Meter, on_progress: ProgressListener) -> None:
-        self._facility = facility
-        self._run_id = run_id
-        self._meter = meter
-        self._on_progress = on_progress
-        self._interval = Interval(REPORT_SECONDS)
+    facility: Facility
+    run_id: uuid.UUID
+    meter: Meter
+    on_progress: ProgressListener
+    _interval: Interval = field(default_factory=lambda: Interval(REPORT_SECONDS))
 
     def report_if_due(self) -> None:
-        """Report unless the last report was a moment ago."""
         if self._interval.is_over:
             self.report_now()
 
     def report_now(self) -> None:
-        """Report, however long ago the last report was."""
         self._interval.restart()
-        progress = self._meter.progress()
-        with self._facility.sessions.begin() as session:
-            session.execute(update(HarvestRun).where(HarvestRun.id == self._run_id).values(progress=progress.as_row()))
-        self._on_progress(progress)
+        progress = self.meter.progress()
+        with self.facility.sessions.begin() as session:
+            session.execute(update(HarvestRun).where(HarvestRun.id == self.run_id).values(progress=progress.as_row()))
+        self.on_progress(progress)
+
+
+def versions_by_state(session: Session, instrument: Instrument) -> dict[VersionState, int]:
+    """How many of the instrument's files are in which state (by their newest version)."""
+    rows = session.execute(
+        select(FileVersion.state, func.count())
+        .where(FileVersion.instrument_id == instrument.id, FileVersion.is_newest)
+        .group_by(FileVersion.state)
+    )
+    return {VersionState(state): number for state, number in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Straggler:
+    """A file that needs attention. ``since`` is UTC."""
+
+    source_path: str
+    state: VersionState
+    reason: str
+    since: datetime
+
+
+def stragglers(session: Session, instrument: Instrument, limit: int = 100) -> Sequence[Straggler]:
+    """The files that need attention, those that have waited longest first."""
+    rows = session.execute(
+        select(FileRecord.source_path, FileVersion.state, FileVersion.reason, FileVersion.state_since)
+        .join(FileRecord, FileRecord.id == FileVersion.file_id)
+        .where(FileVersion.instrument_id == instrument.id, FileVersion.is_newest, in_state(*NEEDS_ATTENTION))
+        .order_by(FileVersion.state_since)
+        .limit(limit)
+    )
+    return [Straggler(path, VersionState(state), reason, since) for path, state, reason, since in rows]

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from streamweave.catalog.tables import Hook, HookTrigger, Schedule, VersionState
-from streamweave.harvest.policy import policy_for
+from streamweave.harvest.plan import policy_for
 from streamweave.hooks.configuration import active_hooks, delete_hook, restore_hook
 from streamweave.instruments.schedules import delete_schedule, restore_schedule
 from streamweave.storage.locations import delete_storage_location

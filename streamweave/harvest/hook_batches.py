@@ -1,9 +1,8 @@
-"""What the configuration says about an instrument's files at one moment: which hooks decide, and where versions go.
+"""Asking hooks about an instrument's versions, batch by batch: what filtering and enriching have in common.
 
-``HookBatches`` asks the hooks about versions, batch by batch, for filtering and enriching alike. Built-in hooks answer
-under the instrument's lock, about what holds then. Hooks that call out are asked before, while no session is open and
-nothing is locked. Their answers count, under the lock, for versions that are still as they were shown, and only while
-the hooks are the same.
+Built-in hooks answer under the instrument's lock, about what holds then. Hooks that call out are asked before, while no
+session is open and nothing is locked. Their answers count, under the lock, for versions that are still as they were
+shown, and only while the hooks are the same.
 """
 
 import uuid
@@ -13,35 +12,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_
+from sqlalchemy import ColumnElement, Select, exists, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from streamweave.catalog.bulk import batches, id_batches
-from streamweave.catalog.deletion import listing
 from streamweave.catalog.session import lock_instrument
-from streamweave.catalog.tables import (
-    FileRecord,
-    FileVersion,
-    HookRetry,
-    HookTrigger,
-    Instrument,
-    StorageLocation,
-    Transfer,
-    TransferStatus,
-    VersionState,
-)
-from streamweave.catalog.tables.files import DONE, in_state
+from streamweave.catalog.tables import FileVersion, HookRetry, Instrument
 from streamweave.facility import Facility
-from streamweave.harvest.claims import open_locations
 from streamweave.hooks.base import PostTransferHook, PreTransferHook
 from streamweave.hooks.calls import BATCH, Answers, Calls, HookSubject, call_out, record_runs
-from streamweave.hooks.configuration import active_hooks, fingerprint, hooks_fingerprint, pre_hooks
-from streamweave.hooks.external_hook import HookReach
-from streamweave.instruments.schedules import destinations, why_no_destination
-
-Version = TypeVar("Version")
-Result = TypeVar("Result")
-Written = TypeVar("Written")
 
 
 @dataclass(frozen=True)
@@ -53,60 +32,12 @@ class ActiveHooks:
 
     @property
     def calls_out(self) -> bool:
-        """Whether any of the hooks calls out."""
         return call_out(self.hooks)
-
-
-@dataclass(frozen=True)
-class Policy(ActiveHooks):
-    """Fingerprints show whether an earlier decision was made under the same hooks and for the same destinations."""
-
-    hooks: Sequence[PreTransferHook]
-    destinations: Sequence[StorageLocation]
-    destinations_fingerprint: str
-    locations: Mapping[str, StorageLocation]
-    """Every enabled storage location by name: a hook may redirect to any."""
-    why_no_destination: str = ""
-    """Where there are no ``destinations``: the reason, as a sentence."""
-
-    @property
-    def calls_out(self) -> bool:
-        """Whether a hook that calls out is asked about files: without a destination none is."""
-        return bool(self.destinations) and call_out(self.hooks)
-
-    def is_undecided(self, now: datetime) -> ColumnElement[bool]:
-        """Over ``FileVersion`` joined to ``FileRecord``: under this policy something is to be decided for it now."""
-        other_hooks = is_other(FileVersion.decided_hooks, self.hooks_fingerprint)
-        other_destinations = and_(
-            is_other(FileVersion.decided_destinations, self.destinations_fingerprint), ~FileVersion.redirected
-        )
-        goes_elsewhere = and_(
-            is_other(FileVersion.indexed_destinations, self.destinations_fingerprint), ~FileVersion.redirected
-        )
-        return and_(
-            FileVersion.is_newest,
-            ~waits_for_hooks(self.hooks_fingerprint, now),
-            or_(
-                in_state(VersionState.SETTLED),
-                and_(in_state(VersionState.SKIPPED), other_hooks),
-                and_(in_state(VersionState.PENDING), or_(other_hooks, other_destinations, _is_cut_off())),
-                and_(in_state(*DONE), goes_elsewhere, FileRecord.gone_at.is_(None)),
-            ),
-        )
 
 
 def is_other(column: InstrumentedAttribute[str | None], fingerprint: str) -> ColumnElement[bool]:
     """As ``is_distinct_from``, which no index can answer."""
     return or_(column.is_(None), column < fingerprint, column > fingerprint)
-
-
-def _is_cut_off() -> ColumnElement[bool]:
-    """Over ``FileVersion``: it waits for a storage location that has been disabled or deleted."""
-    return exists().where(
-        Transfer.version_id == FileVersion.id,
-        Transfer.status == TransferStatus.PENDING,
-        Transfer.storage_location_id.not_in(open_locations()),
-    )
 
 
 def waits_for_hooks(fingerprint: str, now: datetime) -> ColumnElement[bool]:
@@ -116,23 +47,10 @@ def waits_for_hooks(fingerprint: str, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def policy_for(session: Session, instrument: Instrument, reach: HookReach) -> Policy:
-    """The policy that the rows of this moment make. Raises ``InvalidInput`` when a hook's row can't be used."""
-    rows = active_hooks(session, instrument.id, HookTrigger.PRE_TRANSFER)
-    hooks = pre_hooks(rows, reach)
-    places = destinations(session, instrument.id)
-    enabled = session.scalars(listing(StorageLocation).where(StorageLocation.enabled))
-    return Policy(
-        hooks=hooks,
-        hooks_fingerprint=hooks_fingerprint(rows, hooks),
-        destinations=places,
-        destinations_fingerprint=fingerprint([{"location": str(place.id)} for place in places]),
-        locations={location.name: location for location in enabled},
-        why_no_destination="" if places else why_no_destination(session, instrument.id),
-    )
-
-
 Configuration = TypeVar("Configuration", bound=ActiveHooks)
+Version = TypeVar("Version")
+Result = TypeVar("Result")
+Written = TypeVar("Written")
 
 
 class HookBatches(ABC, Generic[Configuration, Version, Result, Written]):
@@ -188,12 +106,8 @@ class HookBatches(ABC, Generic[Configuration, Version, Result, Written]):
             configuration = self.configuration(session)
             wanted = self.wanted(configuration)
             version_ids = list(session.scalars(wanted)) if configuration.calls_out else []
-        if configuration.calls_out:
-            for batch in batches(version_ids, BATCH):
-                yield self._write(batch, self._call(configuration, batch))
-        else:
-            for batch in id_batches(sessions, wanted):
-                yield self._write(batch, None)
+        for batch in batches(version_ids, BATCH) if configuration.calls_out else id_batches(sessions, wanted):
+            yield self._write(batch, self._call(configuration, batch) if configuration.calls_out else None)
 
     def _call(self, configuration: Configuration, version_ids: Sequence[uuid.UUID]) -> Answers[Result]:
         with self.facility.sessions() as session:
