@@ -85,7 +85,7 @@ class HarvestRun(Identified, Base):
     heartbeat_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     progress: Mapped[dict[str, Any] | None] = mapped_column(
-        comment="how far its transfers are, as streamweave.harvest.report.Progress tells it"
+        comment="how far its transfers are, as streamweave.harvest.progress.Progress tells it"
     )
 
     __table_args__ = (Index("ix_harvest_runs_instrument_id", instrument_id, started_at.desc()),)

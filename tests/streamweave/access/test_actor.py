@@ -23,6 +23,7 @@ NOT_AUDITED = {
     "run_leases": "runs make and change them, nobody else",
     "fixity_checks": "sweeps make them, and nobody can change them",
     "fixity_sweeps": "sweeps make and change them, nobody else",
+    "hook_retries": "harvests make and end them, nobody else",
     "hook_runs": "harvests make them, nobody else",
     "identifier_aliases": "readoptions make them, nobody else",
     "journal_positions": "harvests make and change them, nobody else",

@@ -11,8 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
-from streamweave.harvest.backlog import days_with_work
-from streamweave.harvest.policy import policy_for
+from streamweave.harvest.plan import days_with_work, policy_for
 
 from streamweave.catalog.tables import Hook, HookRetry, HookRun, VersionState
 from streamweave.harvest.enrich import enrich_files

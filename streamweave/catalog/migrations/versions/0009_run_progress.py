@@ -17,7 +17,7 @@ def upgrade() -> None:
             "progress",
             postgresql.JSONB(),
             nullable=True,
-            comment="how far its transfers are, as streamweave.harvest.report.Progress tells it",
+            comment="how far its transfers are, as streamweave.harvest.progress.Progress tells it",
         ),
     )
 
