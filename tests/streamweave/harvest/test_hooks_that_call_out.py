@@ -11,11 +11,10 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
-from streamweave.harvest.plan import days_with_work, policy_for
 
 from streamweave.catalog.tables import Hook, HookRetry, HookRun, VersionState
 from streamweave.harvest.enrich import enrich_files
-from streamweave.harvest.plan import filter_files
+from streamweave.harvest.plan import days_with_work, filter_files, policy_for
 from streamweave.hooks.calls import AT_ONCE, RUNS_KEPT
 from streamweave.hooks.external_hook import HookReach
 from streamweave.hooks.scripts import ScriptFolder
