@@ -103,7 +103,8 @@ class FileRecord(Identified, Base):
         CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_reason IS NULL)", name="withdrawal_has_a_reason"),
         # lists of all instruments are merged from those of each
         Index("ix_file_records_instrument_size_bytes", instrument_id, size_bytes, "id"),
-        # it has the discovery times of the files of an acquisition time: lists are in the order of discovery
+        # they have the discovery times of the files of an acquisition time: lists are in the order of discovery
+        Index("ix_file_records_source_mtime", source_mtime, "id", postgresql_include=["first_discovered_at"]),
         Index(
             "ix_file_records_instrument_source_mtime",
             instrument_id,

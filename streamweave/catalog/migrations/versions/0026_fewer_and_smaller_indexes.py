@@ -35,7 +35,6 @@ REPEATED = (
 GONE = {
     "ix_file_records_source_path": f"file_records ({PATH}, id)",
     "ix_file_records_size_bytes": "file_records (size_bytes, id)",
-    "ix_file_records_source_mtime": "file_records (source_mtime, id) INCLUDE (first_discovered_at)",
     "ix_file_transfers_run_id": "file_transfers (run_id) WHERE status = 'in_progress'",
     "ix_file_transfers_file_id": "file_transfers (file_id, created_at DESC)",
     "ix_file_transfers_storage_location_id": "file_transfers (storage_location_id)",
